@@ -1,0 +1,35 @@
+//===- InitAll.cpp - Register every memrev dialect and pass ---------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "memrev/InitAll.h"
+#include "memrev/Codegen/CPU/Passes.h"
+#include "memrev/Codegen/Common/Passes.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/InitAllPasses.h"
+#include "mlir/Target/LLVMIR/Dialect/All.h"
+
+using namespace mlir;
+
+void memrev::registerMemRevDialects(DialectRegistry &registry) {}
+
+void memrev::registerAllDialects(DialectRegistry &registry) {
+  mlir::registerAllDialects(registry);
+  mlir::registerAllExtensions(registry);
+  registerAllToLLVMIRTranslations(registry);
+  // Serialising a gpu.module needs the translation to LLVM IR.
+  registerAllGPUToLLVMIRTranslations(registry);
+  registerMemRevDialects(registry);
+}
+
+void memrev::registerMemRevPasses() {}
+
+void memrev::registerAllPasses() {
+  mlir::registerAllPasses();
+  registerMemRevPasses();
+}

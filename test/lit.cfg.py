@@ -1,0 +1,37 @@
+"""How lit runs memrev's tests: which files are tests, and which tools they call."""
+
+import os
+import shutil
+import sys
+
+import lit.formats
+from lit.llvm import llvm_config
+from lit.llvm.subst import ToolSubst
+
+config.name = "MemRev"
+config.test_format = lit.formats.ShTest(not llvm_config.use_lit_shell)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["Inputs", "CMakeLists.txt", "lit.cfg.py"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.memrev_obj_root, "test")
+config.substitutions.append(("%memrev_src_root", config.memrev_src_root))
+config.substitutions.append(("%memrev_obj_root", config.memrev_obj_root))
+config.substitutions.append(("%memrev_lib_dir", config.memrev_lib_dir))
+config.substitutions.append(("%mlir_lib_dir", config.mlir_lib_dir))
+config.substitutions.append(("%python", sys.executable))
+
+if shutil.which("ptxas"):
+    config.available_features.add("ptxas")
+
+llvm_config.use_default_substitutions()
+llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)
+llvm_config.with_environment("PATH", config.memrev_tools_dir, append_path=True)
+llvm_config.add_tool_substitutions(
+    [
+        ToolSubst("memrev-opt", unresolved="fatal"),
+        ToolSubst("memrev-compile", unresolved="ignore"),
+        "mlir-opt",
+        "mlir-runner",
+    ],
+    [config.memrev_tools_dir, config.llvm_tools_dir],
+)
