@@ -9,6 +9,8 @@
 #include "memrev/InitAll.h"
 #include "memrev/Codegen/CPU/Passes.h"
 #include "memrev/Codegen/Common/Passes.h"
+#include "memrev/Conversion/Passes.h"
+#include "memrev/Dialect/Rev/IR/Rev.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
@@ -16,7 +18,9 @@
 
 using namespace mlir;
 
-void memrev::registerMemRevDialects(DialectRegistry &registry) {}
+void memrev::registerMemRevDialects(DialectRegistry &registry) {
+  registry.insert<rev::RevDialect>();
+}
 
 void memrev::registerAllDialects(DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
@@ -27,7 +31,9 @@ void memrev::registerAllDialects(DialectRegistry &registry) {
   registerMemRevDialects(registry);
 }
 
-void memrev::registerMemRevPasses() {}
+void memrev::registerMemRevPasses() {
+  registerMemRevConversionPasses();
+}
 
 void memrev::registerAllPasses() {
   mlir::registerAllPasses();
