@@ -11,6 +11,7 @@
 #include "memrev/Codegen/Common/Passes.h"
 #include "memrev/Conversion/Passes.h"
 #include "memrev/Dialect/Rev/IR/Rev.h"
+#include "memrev/Transforms/Passes.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
@@ -33,6 +34,7 @@ void memrev::registerAllDialects(DialectRegistry &registry) {
 
 void memrev::registerMemRevPasses() {
   registerMemRevConversionPasses();
+  registerMemRevTransformsPasses();
 }
 
 void memrev::registerAllPasses() {

@@ -85,11 +85,11 @@ public:
   virtual void provide(Value value, Value now,
                        Precision precision = Precision::Exact) = 0;
 
-  /// Evaluates the operations of `block` again, with `arguments` (primal
-  /// values) for its arguments, and returns the primal operands of its
-  /// terminator in the clone. The clones become part of the program that is
-  /// differentiated: `differentiate` can be called on `clones`, and what the
-  /// terminator's operands are in the clone is written to `yields`.
+  /// Evaluates the operations of `block` again, with what equals the primal
+  /// values `arguments` for its arguments. The clones, in program order, are
+  /// part of the program that is differentiated from here on: their values
+  /// stand for themselves, and `differentiate` takes them. `yields` receives
+  /// the operands of the block's terminator in the clone.
   virtual LogicalResult recompute(Block &block, ValueRange arguments,
                                   SmallVectorImpl<Operation *> &clones,
                                   SmallVectorImpl<Value> &yields) = 0;
@@ -120,6 +120,12 @@ public:
 
   /// Replaces the cotangent of `value`; null makes it zero.
   virtual void setCotangent(Value value, Value cotangent) = 0;
+
+  /// Declares that the cotangent of `borrower` holds a part of that of `owner`,
+  /// so that both are one buffer. Before anything else touches the cotangent of
+  /// `owner`, the rule of the operation that defines `borrower` is asked to
+  /// write the part back.
+  virtual void lend(Value owner, Value borrower) = 0;
 
   /// A zero of type `type`; dynamic extents are those of the primal value
   /// `like`. Null after an error was reported.
