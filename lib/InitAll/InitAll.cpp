@@ -11,6 +11,7 @@
 #include "memrev/Codegen/Common/Passes.h"
 #include "memrev/Conversion/Passes.h"
 #include "memrev/Dialect/Rev/IR/Rev.h"
+#include "memrev/ExternalInterfaces/Register.h"
 #include "memrev/Transforms/Passes.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -21,6 +22,7 @@ using namespace mlir;
 
 void memrev::registerMemRevDialects(DialectRegistry &registry) {
   registry.insert<rev::RevDialect>();
+  registerExternalInterfaces(registry);
 }
 
 void memrev::registerAllDialects(DialectRegistry &registry) {
