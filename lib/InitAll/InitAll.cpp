@@ -9,6 +9,7 @@
 #include "memrev/InitAll.h"
 #include "memrev/Codegen/CPU/Passes.h"
 #include "memrev/Codegen/Common/Passes.h"
+#include "memrev/Pipelines/Pipelines.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
@@ -27,7 +28,11 @@ void memrev::registerAllDialects(DialectRegistry &registry) {
   registerMemRevDialects(registry);
 }
 
-void memrev::registerMemRevPasses() {}
+void memrev::registerMemRevPasses() {
+  registerMemRevCodegenCommonPasses();
+  registerMemRevCodegenCPUPasses();
+  registerPipelines();
+}
 
 void memrev::registerAllPasses() {
   mlir::registerAllPasses();

@@ -1,0 +1,329 @@
+//===- PlanArena.cpp - One arena for all buffers --------------------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "memrev/Codegen/Common/AttributeNames.h"
+#include "memrev/Codegen/Common/CallOrder.h"
+#include "memrev/Codegen/Common/FramePacking.h"
+#include "memrev/Codegen/Common/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Interfaces/DataLayoutInterfaces.h"
+#include "llvm/Support/MathExtras.h"
+
+namespace mlir::memrev {
+#define GEN_PASS_DEF_CODEGENPLANARENA
+#include "memrev/Codegen/Common/Passes.h.inc"
+} // namespace mlir::memrev
+
+using namespace mlir;
+using namespace mlir::memrev;
+
+namespace {
+/// An allocation and what is known of it.
+struct Allocation {
+  memref::AllocOp op;
+  PackedBuffer buffer;
+};
+
+/// Times of operations: an operation spans those of its regions.
+class Timeline {
+public:
+  explicit Timeline(func::FuncOp func) {
+    func.walk([&](Operation *op, const WalkStage &stage) {
+      if (stage.isBeforeAllRegions())
+        spans[op].first = ++time;
+      if (stage.isAfterAllRegions())
+        spans[op].second = ++time;
+    });
+  }
+
+  /// Sets the live range of `allocation` to span the uses of all its views.
+  void setLiveRange(Allocation &allocation,
+                    const BufferViewFlowAnalysis &views) const {
+    SmallVector<Operation *> users;
+    for (Value view : views.resolve(allocation.op.getResult()))
+      llvm::append_range(users, view.getUsers());
+    // A view that leaves the allocation's block through a yield lives in the
+    // blocks around it.
+    Region *region = allocation.op->getParentRegion();
+    while (llvm::any_of(users, [&](Operation *user) {
+      return !region->findAncestorOpInRegion(*user);
+    }))
+      region = region->getParentRegion();
+    PackedBuffer &buffer = allocation.buffer;
+    buffer.begin = std::numeric_limits<int64_t>::max();
+    buffer.end = std::numeric_limits<int64_t>::min();
+    bool escapes = region != allocation.op->getParentRegion();
+    if (escapes)
+      users.push_back(allocation.op);
+    for (Operation *user : users) {
+      auto [begin, end] = spans.lookup(region->findAncestorOpInRegion(*user));
+      buffer.begin = std::min(buffer.begin, begin);
+      buffer.end = std::max(buffer.end, end);
+    }
+  }
+
+private:
+  DenseMap<Operation *, std::pair<int64_t, int64_t>> spans;
+  int64_t time = 0;
+};
+
+/// Plans one function, whose callees have been planned.
+class FramePlanner {
+public:
+  FramePlanner(func::FuncOp func, int64_t maxStackBytes, int64_t maxThreads)
+      : func(func), layout(DataLayout::closest(func)),
+        maxStackBytes(maxStackBytes), maxThreads(maxThreads) {}
+
+  /// Replaces every allocation and returns the bytes of the function's frame.
+  FailureOr<int64_t> run();
+
+private:
+  FailureOr<Allocation> measure(memref::AllocOp alloc);
+  LogicalResult planParallelLoops();
+  LogicalResult planParallelLoop(Operation *loop,
+                                 MutableArrayRef<Allocation> allocations);
+  Value addFrameArgument(int64_t bytes);
+  void replaceByView(Allocation &allocation, Value frame, Value base);
+
+  func::FuncOp func;
+  DataLayout layout;
+  int64_t maxStackBytes;
+  int64_t maxThreads;
+};
+} // namespace
+
+/// Returns the outermost parallel loop around `op`, or null.
+static Operation *getOutermostParallelLoop(Operation *op) {
+  Operation *outermost = nullptr;
+  while ((op = op->getParentOp())) {
+    if (isa<scf::ForallOp, scf::ParallelOp>(op))
+      outermost = op;
+  }
+  return outermost;
+}
+
+FailureOr<Allocation> FramePlanner::measure(memref::AllocOp alloc) {
+  MemRefType type = alloc.getType();
+  if (!type.hasStaticShape())
+    return alloc.emitOpError(
+               "expects a static shape to be given a place in the arena, but "
+               "got ")
+           << type;
+  if (!type.getLayout().isIdentity())
+    return alloc.emitOpError("expects a contiguous buffer, but got ") << type;
+  Allocation allocation;
+  allocation.op = alloc;
+  int64_t element = layout.getTypeSize(type.getElementType());
+  // Offsets must stay in range even for shapes that no machine can hold.
+  int64_t bytes = element;
+  for (int64_t size : type.getShape()) {
+    if (llvm::MulOverflow(bytes, size, bytes) ||
+        bytes > std::numeric_limits<int64_t>::max() / 2)
+      return alloc.emitOpError("expects a buffer of less than 2^62 bytes, but "
+                               "got ")
+             << type;
+  }
+  allocation.buffer.bytes = bytes;
+  return allocation;
+}
+
+/// Replaces `allocation` by a view of `frame` at its offset from `base`, a
+/// number of bytes or null for none.
+void FramePlanner::replaceByView(Allocation &allocation, Value frame,
+                                 Value base) {
+  OpBuilder builder(allocation.op);
+  Location loc = allocation.op.getLoc();
+  Value offset = arith::ConstantIndexOp::create(builder, loc,
+                                                allocation.buffer.offset);
+  if (base)
+    offset = arith::AddIOp::create(builder, loc, base, offset);
+  Value view = memref::ViewOp::create(builder, loc, allocation.op.getType(),
+                                      frame, offset, ValueRange());
+  allocation.op.replaceAllUsesWith(view);
+  allocation.op.erase();
+}
+
+LogicalResult
+FramePlanner::planParallelLoop(Operation *loop,
+                               MutableArrayRef<Allocation> allocations) {
+  int64_t total = 0;
+  for (Allocation &allocation : allocations)
+    total += llvm::alignTo(allocation.buffer.bytes, kBufferAlignment);
+  Block *body = &loop->getRegion(0).front();
+  OpBuilder builder = OpBuilder::atBlockBegin(body);
+  if (total <= maxStackBytes) {
+    for (Allocation &allocation : allocations) {
+      Value slot = memref::AllocaOp::create(
+          builder, allocation.op.getLoc(), allocation.op.getType(),
+          ValueRange(), builder.getI64IntegerAttr(kBufferAlignment));
+      allocation.op.replaceAllUsesWith(slot);
+      allocation.op.erase();
+    }
+    return success();
+  }
+
+  // One slice of the arena for each thread.
+  Timeline timeline(func);
+  BufferViewFlowAnalysis views(func);
+  SmallVector<PackedBuffer> buffers;
+  for (Allocation &allocation : allocations) {
+    timeline.setLiveRange(allocation, views);
+    buffers.push_back(allocation.buffer);
+  }
+  int64_t slice = llvm::alignTo(packFirstFit(buffers, kBufferAlignment),
+                                kBufferAlignment);
+  OpBuilder outside(loop);
+  Location loc = loop->getLoc();
+  auto type = MemRefType::get({slice * maxThreads}, builder.getI8Type());
+  Value frame = memref::AllocOp::create(
+      outside, loc, type, ValueRange(),
+      outside.getI64IntegerAttr(kBufferAlignment));
+  Value base;
+  if (maxThreads > 1) {
+    // An OpenMP entry point; a loop that becomes sequential gets thread 0.
+    SymbolTable symbols(func->getParentOfType<ModuleOp>());
+    StringRef name = "omp_get_thread_num";
+    auto declaration = symbols.lookup<func::FuncOp>(name);
+    if (!declaration) {
+      declaration = func::FuncOp::create(
+          loc, name, builder.getFunctionType({}, {builder.getI32Type()}));
+      declaration.setPrivate();
+      symbols.insert(declaration);
+    }
+    Value thread =
+        func::CallOp::create(builder, loc, declaration, ValueRange())
+            .getResult(0);
+    thread = arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
+                                        thread);
+    Value size = arith::ConstantIndexOp::create(builder, loc, slice);
+    base = arith::MulIOp::create(builder, loc, thread, size);
+    loop->setAttr(kMaxThreadsAttr, builder.getI64IntegerAttr(maxThreads));
+  }
+  for (auto [allocation, buffer] : llvm::zip_equal(allocations, buffers)) {
+    allocation.buffer = buffer;
+    replaceByView(allocation, frame, base);
+  }
+  return success();
+}
+
+LogicalResult FramePlanner::planParallelLoops() {
+  llvm::MapVector<Operation *, SmallVector<Allocation>> loops;
+  WalkResult result = func.walk([&](memref::AllocOp alloc) {
+    Operation *loop = getOutermostParallelLoop(alloc);
+    if (!loop)
+      return WalkResult::advance();
+    FailureOr<Allocation> allocation = measure(alloc);
+    if (failed(allocation))
+      return WalkResult::interrupt();
+    loops[loop].push_back(*allocation);
+    return WalkResult::advance();
+  });
+  if (result.wasInterrupted())
+    return failure();
+  for (auto &[loop, allocations] : loops) {
+    if (failed(planParallelLoop(loop, allocations)))
+      return failure();
+  }
+  return success();
+}
+
+Value FramePlanner::addFrameArgument(int64_t bytes) {
+  Builder builder(func.getContext());
+  unsigned index = func.getNumArguments();
+  auto type = MemRefType::get({bytes}, builder.getI8Type());
+  (void)func.insertArgument(index, type, /*argAttrs=*/{}, func.getLoc());
+  return func.getArgument(index);
+}
+
+FailureOr<int64_t> FramePlanner::run() {
+  func.walk([](memref::DeallocOp dealloc) { dealloc.erase(); });
+  // The slices of parallel loops become allocations of the function.
+  if (failed(planParallelLoops()))
+    return failure();
+
+  SmallVector<Allocation> allocations;
+  WalkResult result = func.walk([&](memref::AllocOp alloc) {
+    if (alloc->use_empty()) {
+      alloc.erase();
+      return WalkResult::advance();
+    }
+    FailureOr<Allocation> allocation = measure(alloc);
+    if (failed(allocation))
+      return WalkResult::interrupt();
+    allocations.push_back(*allocation);
+    return WalkResult::advance();
+  });
+  if (result.wasInterrupted())
+    return failure();
+
+  SmallVector<PackedBuffer> buffers;
+  if (!allocations.empty()) {
+    Timeline timeline(func);
+    BufferViewFlowAnalysis views(func);
+    for (Allocation &allocation : allocations) {
+      timeline.setLiveRange(allocation, views);
+      buffers.push_back(allocation.buffer);
+    }
+  }
+  int64_t bytes = packFirstFit(buffers, kBufferAlignment);
+  bool isEntry = func->hasAttr(kEntryAttr);
+  if (bytes == 0 && !isEntry)
+    return 0;
+  Value frame = addFrameArgument(bytes);
+  for (auto [allocation, buffer] : llvm::zip_equal(allocations, buffers)) {
+    allocation.buffer = buffer;
+    replaceByView(allocation, frame, /*base=*/Value());
+  }
+  if (isEntry) {
+    Builder builder(func.getContext());
+    func->setAttr(kArenaBytesAttr, builder.getI64IntegerAttr(bytes));
+    func.setArgAttr(func.getNumArguments() - 1, kRoleAttr,
+                    builder.getStringAttr(kArenaRole));
+  }
+  return bytes;
+}
+
+/// Makes `call` pass a frame of `bytes` to its callee.
+static void passFrame(func::CallOp call, int64_t bytes) {
+  OpBuilder builder(call);
+  auto type = MemRefType::get({bytes}, builder.getI8Type());
+  Value frame = memref::AllocOp::create(
+      builder, call.getLoc(), type, ValueRange(),
+      builder.getI64IntegerAttr(kBufferAlignment));
+  call.getOperandsMutable().append(frame);
+}
+
+namespace {
+class CodegenPlanArenaPass
+    : public memrev::impl::CodegenPlanArenaBase<CodegenPlanArenaPass> {
+public:
+  using CodegenPlanArenaBase::CodegenPlanArenaBase;
+
+  void runOnOperation() override {
+    FailureOr<CallOrder> order = CallOrder::compute(getOperation());
+    if (failed(order))
+      return signalPassFailure();
+    for (func::FuncOp func : order->functions) {
+      if (func.isExternal())
+        continue;
+      FramePlanner planner(func, maxStackBytes,
+                           std::max<int64_t>(maxThreads, 1));
+      FailureOr<int64_t> bytes = planner.run();
+      if (failed(bytes))
+        return signalPassFailure();
+      if (*bytes == 0)
+        continue;
+      for (func::CallOp call : order->callers[func])
+        passFrame(call, *bytes);
+    }
+  }
+};
+} // namespace
