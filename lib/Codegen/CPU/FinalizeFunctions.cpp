@@ -26,11 +26,13 @@ public:
     MLIRContext *context = &getContext();
     auto internal =
         LLVM::LinkageAttr::get(context, LLVM::Linkage::Internal);
+    auto noInline = ArrayAttr::get(context, StringAttr::get(context, "noinline"));
     for (auto func : getOperation().getOps<func::FuncOp>()) {
       if (func.isExternal() || func.isPublic())
         continue;
       func->setAttr("llvm.linkage", internal);
-      func.setNoInline(true);
+      // The conversion to LLVM drops func.func's own flag.
+      func->setAttr("passthrough", noInline);
       for (auto [index, type] : llvm::enumerate(func.getArgumentTypes())) {
         if (isa<MemRefType>(type))
           func.setArgAttr(index, LLVM::LLVMDialect::getNoAliasAttrName(),
