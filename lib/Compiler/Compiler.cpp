@@ -1,4 +1,5 @@
-//===- Compiler.cpp - Text in, program and reports out ---------------------===//
+//===- Compiler.cpp - Text in, program and reports out
+//---------------------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -29,8 +30,8 @@ using namespace mlir::memrev;
 // Stages and diagnostics
 //===----------------------------------------------------------------------===//
 
-static constexpr StringRef kStageNames[] = {"differentiate", "lower", "schedule",
-                                            "bufferize", "binary"};
+static constexpr StringRef kStageNames[] = {"differentiate", "lower",
+                                            "schedule", "bufferize", "binary"};
 
 std::optional<Stage> mlir::memrev::parseStage(StringRef name) {
   const auto *it = llvm::find(kStageNames, name);
@@ -146,9 +147,8 @@ static FailureOr<FunctionSignature> getSignature(func::FuncOp func) {
   }
   auto parameters =
       func->getAttrOfType<DenseI64ArrayAttr>(kResultParametersAttr);
-  for (auto [index, parameter] :
-       llvm::enumerate(parameters ? parameters.asArrayRef()
-                                  : ArrayRef<int64_t>())) {
+  for (auto [index, parameter] : llvm::enumerate(
+           parameters ? parameters.asArrayRef() : ArrayRef<int64_t>())) {
     FailureOr<ArrayType> array =
         getArrayType(func, func.getArgumentTypes()[parameter]);
     if (failed(array))
@@ -183,9 +183,10 @@ CompiledProgram::findFunction(StringRef name) const {
     os << "is none";
   } else {
     os << (functions.size() == 1 ? "is " : "are ");
-    llvm::interleaveComma(functions, os, [&](const FunctionSignature &function) {
-      os << "'" << function.name << "'";
-    });
+    llvm::interleaveComma(functions, os,
+                          [&](const FunctionSignature &function) {
+                            os << "'" << function.name << "'";
+                          });
   }
   return llvm::createStringError(message);
 }
@@ -271,11 +272,11 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
   if (succeeded(pm.run(module)))
     return success();
   // A pass that fails without a word would leave the user with nothing.
-  bool explained = llvm::any_of(
-      llvm::drop_begin(result.diagnostics, before),
-      [](const CompileDiagnostic &diagnostic) {
-        return diagnostic.severity == CompileDiagnostic::Severity::Error;
-      });
+  bool explained = llvm::any_of(llvm::drop_begin(result.diagnostics, before),
+                                [](const CompileDiagnostic &diagnostic) {
+                                  return diagnostic.severity ==
+                                         CompileDiagnostic::Severity::Error;
+                                });
   if (!explained)
     report("the stage '" + getName(stage) + "' failed");
   return failure();

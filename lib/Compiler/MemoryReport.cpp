@@ -1,4 +1,5 @@
-//===- MemoryReport.cpp - What a program's memory is for -------------------===//
+//===- MemoryReport.cpp - What a program's memory is for
+//-------------------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -38,9 +39,8 @@ std::vector<ValueMemory> mlir::memrev::readPlan(ModuleOp module) {
   return plan;
 }
 
-FunctionMemory
-mlir::memrev::measureMemory(const FunctionSignature &function,
-                            llvm::ArrayRef<ValueMemory> plan) {
+FunctionMemory mlir::memrev::measureMemory(const FunctionSignature &function,
+                                           llvm::ArrayRef<ValueMemory> plan) {
   FunctionMemory memory;
   memory.function = function.name;
   for (const ParameterSignature &argument : function.arguments)

@@ -1,4 +1,5 @@
-//===- Array.cpp - Arrays that cross the border of a program ---------------===//
+//===- Array.cpp - Arrays that cross the border of a program
+//---------------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -24,10 +25,10 @@ struct DTypeInfo {
 /// The properties of each element type, in the order of the enumeration.
 static const DTypeInfo &getInfo(DType type) {
   static const DTypeInfo infos[] = {
-      {1, "bool", "bool"},        {1, "int8", "int8_t"},
-      {2, "int16", "int16_t"},    {4, "int32", "int32_t"},
-      {8, "int64", "int64_t"},    {2, "float16", "uint16_t"},
-      {4, "float32", "float"},    {8, "float64", "double"},
+      {1, "bool", "bool"},     {1, "int8", "int8_t"},
+      {2, "int16", "int16_t"}, {4, "int32", "int32_t"},
+      {8, "int64", "int64_t"}, {2, "float16", "uint16_t"},
+      {4, "float32", "float"}, {8, "float64", "double"},
   };
   return infos[static_cast<size_t>(type)];
 }

@@ -1,4 +1,5 @@
-//===- LoadedCode.cpp - Machine code in this process -----------------------===//
+//===- LoadedCode.cpp - Machine code in this process
+//-----------------------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -174,10 +175,10 @@ mlir::memrev::callWithArrays(const LoadedCode &code,
                              const FunctionSignature &function,
                              llvm::ArrayRef<Array> arguments, int threads) {
   if (arguments.size() != function.arguments.size())
-    return llvm::createStringError(
-        "'" + function.name + "' expects " +
-        std::to_string(function.arguments.size()) + " arguments, but got " +
-        std::to_string(arguments.size()));
+    return llvm::createStringError("'" + function.name + "' expects " +
+                                   std::to_string(function.arguments.size()) +
+                                   " arguments, but got " +
+                                   std::to_string(arguments.size()));
   llvm::SmallVector<void *> parameters;
   for (auto [expected, argument] :
        llvm::zip_equal(function.arguments, arguments)) {

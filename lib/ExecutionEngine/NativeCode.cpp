@@ -1,4 +1,5 @@
-//===- NativeCode.cpp - From the LLVM dialect to machine code --------------===//
+//===- NativeCode.cpp - From the LLVM dialect to machine code
+//--------------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -55,8 +56,8 @@ mlir::memrev::createTargetMachine(llvm::StringRef cpu) {
   std::unique_ptr<llvm::MCSubtargetInfo> info(
       target->createMCSubtargetInfo(triple, "", ""));
   if (!info || !info->isCPUStringValid(name))
-    return llvm::createStringError("expects the name of a processor, but got '" +
-                                   name + "'");
+    return llvm::createStringError(
+        "expects the name of a processor, but got '" + name + "'");
   std::unique_ptr<llvm::TargetMachine> machine(target->createTargetMachine(
       triple, name, features.getString(), llvm::TargetOptions(),
       llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
@@ -104,9 +105,10 @@ static void addPackedEntry(llvm::Function *entry) {
   builder.CreateRetVoid();
 }
 
-llvm::Expected<std::unique_ptr<llvm::Module>> mlir::memrev::translateToLLVM(
-    ModuleOp module, llvm::LLVMContext &context, llvm::TargetMachine &machine,
-    llvm::ArrayRef<std::string> entries) {
+llvm::Expected<std::unique_ptr<llvm::Module>>
+mlir::memrev::translateToLLVM(ModuleOp module, llvm::LLVMContext &context,
+                              llvm::TargetMachine &machine,
+                              llvm::ArrayRef<std::string> entries) {
   std::unique_ptr<llvm::Module> result =
       translateModuleToLLVMIR(module, context, "memrev");
   if (!result)
@@ -140,8 +142,7 @@ void mlir::memrev::optimize(llvm::Module &module,
   llvm::CGSCCAnalysisManager components;
   llvm::ModuleAnalysisManager modules;
   llvm::PassBuilder builder(&machine);
-  functions.registerPass(
-      [&] { return builder.buildDefaultAAPipeline(); });
+  functions.registerPass([&] { return builder.buildDefaultAAPipeline(); });
   functions.registerPass([&] {
     return llvm::TargetLibraryAnalysis(llvm::TargetLibraryInfoImpl(
         machine.getTargetTriple(), llvm::VectorLibrary::LIBMVEC));

@@ -1,4 +1,5 @@
-//===- NumPyFile.cpp - Reading and writing .npy and .npz files -------------===//
+//===- NumPyFile.cpp - Reading and writing .npy and .npz files
+//-------------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -95,17 +96,16 @@ llvm::Error HeaderParser::parseValue(StringRef key) {
   llvm::Expected<StringRef> descr = parseString();
   if (!descr)
     return descr.takeError();
-  std::optional<DType> dtype =
-      llvm::StringSwitch<std::optional<DType>>(*descr)
-          .Case("|b1", DType::Bool)
-          .Case("|i1", DType::I8)
-          .Case("<i2", DType::I16)
-          .Case("<i4", DType::I32)
-          .Case("<i8", DType::I64)
-          .Case("<f2", DType::F16)
-          .Case("<f4", DType::F32)
-          .Case("<f8", DType::F64)
-          .Default(std::nullopt);
+  std::optional<DType> dtype = llvm::StringSwitch<std::optional<DType>>(*descr)
+                                   .Case("|b1", DType::Bool)
+                                   .Case("|i1", DType::I8)
+                                   .Case("<i2", DType::I16)
+                                   .Case("<i4", DType::I32)
+                                   .Case("<i8", DType::I64)
+                                   .Case("<f2", DType::F16)
+                                   .Case("<f4", DType::F32)
+                                   .Case("<f8", DType::F64)
+                                   .Default(std::nullopt);
   if (!dtype)
     return makeError("expects dtype bool, int8 to int64 or float16 to float64 "
                      "in little-endian order, but got '" +
@@ -133,7 +133,8 @@ llvm::Expected<ArrayType> HeaderParser::parse() {
       return makeError("malformed header: expects ',' or '}'");
   }
   if (keys.size() != 3)
-    return makeError("malformed header: expects descr, fortran_order and shape");
+    return makeError(
+        "malformed header: expects descr, fortran_order and shape");
   return type;
 }
 
@@ -147,8 +148,8 @@ llvm::Expected<Array> mlir::memrev::parseNpy(StringRef bytes) {
   size_t lengthBytes = major == 1 ? 2 : 4;
   if (bytes.size() < 2 + lengthBytes)
     return makeError("the file is cut short");
-  size_t length = major == 1 ? read16le(bytes.data() + 2)
-                             : read32le(bytes.data() + 2);
+  size_t length =
+      major == 1 ? read16le(bytes.data() + 2) : read32le(bytes.data() + 2);
   bytes = bytes.drop_front(2 + lengthBytes);
   if (bytes.size() < length)
     return makeError("the file is cut short");

@@ -32,9 +32,8 @@ void memrev::buildCPUBinaryPipeline(OpPassManager &pm,
   pm.addPass(createCSEPass());
 
   // Vectors and addresses.
-  pm.addNestedPass<func::FuncOp>(
-      createConvertVectorToSCFPass(VectorTransferToSCFOptions()
-                                       .enableFullUnroll()));
+  pm.addNestedPass<func::FuncOp>(createConvertVectorToSCFPass(
+      VectorTransferToSCFOptions().enableFullUnroll()));
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
   pm.addNestedPass<func::FuncOp>(createLoopInvariantCodeMotionPass());

@@ -1,4 +1,5 @@
-//===- CommandLine.cpp - The options of memrev-compile ---------------------===//
+//===- CommandLine.cpp - The options of memrev-compile
+//---------------------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -30,14 +31,13 @@ static bool setNumber(unsigned &number, StringRef value) {
 }
 
 static bool setEmit(CommandLine &line, StringRef value) {
-  std::optional<Emit> emit =
-      llvm::StringSwitch<std::optional<Emit>>(value)
-          .Case("mlir", Emit::MLIR)
-          .Case("llvm", Emit::LLVM)
-          .Case("obj", Emit::Object)
-          .Case("so", Emit::SharedLibrary)
-          .Case("header", Emit::Header)
-          .Default(std::nullopt);
+  std::optional<Emit> emit = llvm::StringSwitch<std::optional<Emit>>(value)
+                                 .Case("mlir", Emit::MLIR)
+                                 .Case("llvm", Emit::LLVM)
+                                 .Case("obj", Emit::Object)
+                                 .Case("so", Emit::SharedLibrary)
+                                 .Case("header", Emit::Header)
+                                 .Default(std::nullopt);
   line.emit = emit.value_or(Emit::Nothing);
   return emit.has_value();
 }
@@ -87,8 +87,9 @@ static const OptionInfo options[] = {
        line.results = value.str();
        return !value.empty();
      }},
-    {"bench", "N", "call the function N times and print the median and the "
-                   "fastest time",
+    {"bench", "N",
+     "call the function N times and print the median and the "
+     "fastest time",
      [](CommandLine &line, StringRef value) {
        return setNumber(line.bench, value) && line.bench > 0;
      }},
@@ -116,7 +117,8 @@ static llvm::Error complete(CommandLine &line) {
   StringRef stage = getName(line.compile.until);
   bool wantsCall = line.run || line.bench != 0;
   bool wantsCode = wantsCall || line.emit == Emit::LLVM ||
-                   line.emit == Emit::Object || line.emit == Emit::SharedLibrary;
+                   line.emit == Emit::Object ||
+                   line.emit == Emit::SharedLibrary;
   if (wantsCode && line.compile.until != Stage::Binary)
     return llvm::createStringError(llvm::formatv(
         "expects --until=binary to make machine code, but got '{0}'", stage));
@@ -126,8 +128,8 @@ static llvm::Error complete(CommandLine &line) {
         llvm::formatv("expects --until=bufferize or binary for a report or a "
                       "header, but got '{0}'",
                       stage));
-  if (!wantsCall && (!line.arguments.empty() || !line.results.empty() ||
-                     !line.entry.empty()))
+  if (!wantsCall &&
+      (!line.arguments.empty() || !line.results.empty() || !line.entry.empty()))
     return llvm::createStringError(
         "expects --run or --bench with --entry, --args and --results");
   if (!wantsCode && !wantsPlan && line.emit == Emit::Nothing)
@@ -151,17 +153,17 @@ mlir::memrev::parseCommandLine(llvm::ArrayRef<const char *> args) {
     StringRef text = args[i];
     if (text == "-" || !text.starts_with("-")) {
       if (hasInput)
-        return llvm::createStringError(llvm::formatv(
-            "expects one input file, but got '{0}' and '{1}'", line.input,
-            text));
+        return llvm::createStringError(
+            llvm::formatv("expects one input file, but got '{0}' and '{1}'",
+                          line.input, text));
       line.input = text.str();
       hasInput = true;
       continue;
     }
-    auto [name, value] = text.drop_front(text.starts_with("--") ? 2 : 1)
-                             .split('=');
-    const OptionInfo *option = llvm::find_if(
-        options, [name = name](const OptionInfo &info) {
+    auto [name, value] =
+        text.drop_front(text.starts_with("--") ? 2 : 1).split('=');
+    const OptionInfo *option =
+        llvm::find_if(options, [name = name](const OptionInfo &info) {
           return info.name == name;
         });
     if (option == std::end(options))
@@ -191,8 +193,8 @@ void mlir::memrev::printHelp(llvm::raw_ostream &os) {
   os << "memrev-compile: compile, run and measure an MLIR program\n\n"
         "usage: memrev-compile [options] <input.mlir>\n\n";
   for (const OptionInfo &option : options) {
-    std::string head = (option.name.size() == 1 ? "-" : "--") +
-                       option.name.str();
+    std::string head =
+        (option.name.size() == 1 ? "-" : "--") + option.name.str();
     if (!option.value.empty())
       head += (option.name.size() == 1 ? " " : "=") + option.value.str();
     os << "  " << head << '\n' << "        " << option.help << '\n';

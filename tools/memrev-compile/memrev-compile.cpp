@@ -118,8 +118,7 @@ static llvm::Error runFunction(const CommandLine &line,
     return outputs.takeError();
   if (!line.results.empty()) {
     std::vector<NamedArray> members;
-    for (auto [result, output] :
-         llvm::zip_equal(function->results, *outputs))
+    for (auto [result, output] : llvm::zip_equal(function->results, *outputs))
       members.push_back({result.name, std::move(output)});
     if (llvm::Error error = writeFile(line.results, [&](llvm::raw_ostream &os) {
           return writeNpz(os, members);
@@ -133,8 +132,7 @@ static llvm::Error runFunction(const CommandLine &line,
 
 /// Does what `line` asks for.
 static int runDriver(const CommandLine &line) {
-  auto input =
-      llvm::MemoryBuffer::getFileOrSTDIN(line.input, /*IsText=*/true);
+  auto input = llvm::MemoryBuffer::getFileOrSTDIN(line.input, /*IsText=*/true);
   if (!input)
     return fail("cannot read '" + line.input +
                 "': " + input.getError().message());

@@ -1,4 +1,5 @@
-//===- Compiler.h - Text in, program and reports out ------------ -*- C++ -*-===//
+//===- Compiler.h - Text in, program and reports out ------------ -*- C++
+//-*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,5 @@
-//===- LoadedCode.h - Machine code in this process -------------- -*- C++ -*-===//
+//===- LoadedCode.h - Machine code in this process -------------- -*- C++
+//-*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -38,8 +39,8 @@ public:
   llvm::Error call(const FunctionSignature &function,
                    llvm::ArrayRef<void *> parameters, int threads) const;
 
-  /// As above, with an arena of at least `function.arenaBytes` bytes, aligned to
-  /// 64 bytes, that no other call uses.
+  /// As above, with an arena of at least `function.arenaBytes` bytes, aligned
+  /// to 64 bytes, that no other call uses.
   llvm::Error callInArena(const FunctionSignature &function,
                           llvm::ArrayRef<void *> parameters, void *arena,
                           size_t arenaBytes, int threads) const;
@@ -50,9 +51,9 @@ private:
   std::unique_ptr<Session> session;
 };
 
-/// Calls `function` of `code` with arrays. Checks number, dtype and shape of the
-/// arguments and returns new arrays; a donated argument is overwritten, and a
-/// result that lives in it is copied.
+/// Calls `function` of `code` with arrays. Checks number, dtype and shape of
+/// the arguments and returns new arrays; a donated argument is overwritten, and
+/// a result that lives in it is copied.
 llvm::Expected<std::vector<Array>>
 callWithArrays(const LoadedCode &code, const FunctionSignature &function,
                llvm::ArrayRef<Array> arguments, int threads);

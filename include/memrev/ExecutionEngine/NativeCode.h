@@ -1,4 +1,5 @@
-//===- NativeCode.h - From the LLVM dialect to machine code ---- -*- C++ -*-===//
+//===- NativeCode.h - From the LLVM dialect to machine code ---- -*- C++
+//-*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,5 @@
-//===- NumPyFile.h - Reading and writing .npy and .npz files ---- -*- C++ -*-===//
+//===- NumPyFile.h - Reading and writing .npy and .npz files ---- -*- C++
+//-*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -31,8 +32,7 @@ void writeNpy(llvm::raw_ostream &os, const Array &array);
 llvm::Expected<std::vector<NamedArray>> parseNpz(llvm::StringRef bytes);
 
 /// Writes `arrays`, each as a stored member `<name>.npy`.
-llvm::Error writeNpz(llvm::raw_ostream &os,
-                     llvm::ArrayRef<NamedArray> arrays);
+llvm::Error writeNpz(llvm::raw_ostream &os, llvm::ArrayRef<NamedArray> arrays);
 
 /// Reads an .npy file, or all members of an .npz file, by the name's ending.
 llvm::Expected<std::vector<NamedArray>> readNumPyFile(llvm::StringRef path);

@@ -1,4 +1,5 @@
-//===- Pipelines.h - The stages of compilation ----------------- -*- C++ -*-===//
+//===- Pipelines.h - The stages of compilation ----------------- -*- C++
+//-*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -7,8 +8,8 @@
 //===----------------------------------------------------------------------===//
 //
 // One build<Stage>Pipeline() for each stage, in the order of this file:
-// differentiate, lower, schedule, bufferize, binary. memrev-opt registers each by
-// name; memrev-compile and the C API run them through lib/Compiler.
+// differentiate, lower, schedule, bufferize, binary. memrev-opt registers each
+// by name; memrev-compile and the C API run them through lib/Compiler.
 //
 //===----------------------------------------------------------------------===//
 

@@ -24,9 +24,9 @@ class CodegenFinalizeFunctionsPass
 public:
   void runOnOperation() override {
     MLIRContext *context = &getContext();
-    auto internal =
-        LLVM::LinkageAttr::get(context, LLVM::Linkage::Internal);
-    auto noInline = ArrayAttr::get(context, StringAttr::get(context, "noinline"));
+    auto internal = LLVM::LinkageAttr::get(context, LLVM::Linkage::Internal);
+    auto noInline =
+        ArrayAttr::get(context, StringAttr::get(context, "noinline"));
     for (auto func : getOperation().getOps<func::FuncOp>()) {
       if (func.isExternal() || func.isPublic())
         continue;

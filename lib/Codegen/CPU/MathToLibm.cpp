@@ -80,8 +80,8 @@ Value LibmRewriter::emitCall(OpBuilder &builder, Location loc, StringRef name,
   auto function = symbols.lookup<func::FuncOp>(name);
   if (!function) {
     SmallVector<Type> inputs(operands.size(), type);
-    function = func::FuncOp::create(loc, name,
-                                    builder.getFunctionType(inputs, type));
+    function =
+        func::FuncOp::create(loc, name, builder.getFunctionType(inputs, type));
     function.setPrivate();
     // errno is not read, so that LLVM may move and merge calls.
     function->setAttr(LLVM::LLVMDialect::getReadnoneAttrName(),
@@ -92,8 +92,8 @@ Value LibmRewriter::emitCall(OpBuilder &builder, Location loc, StringRef name,
 }
 
 /// Computes `function` of scalars or of vectors of rank one.
-Value LibmRewriter::emit(OpBuilder &builder, Location loc,
-                         StringRef function, ArrayRef<Value> operands) {
+Value LibmRewriter::emit(OpBuilder &builder, Location loc, StringRef function,
+                         ArrayRef<Value> operands) {
   Type type = operands.front().getType();
   Type element = getElementTypeOrSelf(type);
   bool isSingle = element.isF32();

@@ -61,8 +61,8 @@ struct ParallelLoop {
 };
 } // namespace
 
-/// Moves the stack buffers of `loop` before `position`: a stack buffer in a loop
-/// would take new bytes in each iteration.
+/// Moves the stack buffers of `loop` before `position`: a stack buffer in a
+/// loop would take new bytes in each iteration.
 static void hoistStackBuffers(Operation *loop, Operation *position) {
   SmallVector<memref::AllocaOp> buffers;
   loop->walk([&](memref::AllocaOp buffer) {
@@ -115,8 +115,7 @@ static void makeParallel(IRRewriter &rewriter, const ParallelLoop &loop) {
     clauses.numThreads = clampThreads(rewriter, op, maxThreads.getInt());
   auto parallel = omp::ParallelOp::create(rewriter, loc, clauses);
   rewriter.createBlock(&parallel.getRegion());
-  auto workshare =
-      omp::WsloopOp::create(rewriter, loc, omp::WsloopOperands());
+  auto workshare = omp::WsloopOp::create(rewriter, loc, omp::WsloopOperands());
   omp::TerminatorOp::create(rewriter, loc);
   hoistStackBuffers(op, workshare);
 

@@ -49,7 +49,8 @@ public:
           builder, loc, cast<TypedAttr>(elements.getSplatValue<Attribute>()));
       Value empty = tensor::EmptyOp::create(builder, loc, type.getShape(),
                                             type.getElementType());
-      auto fill = linalg::FillOp::create(builder, loc, scalar.getResult(), empty);
+      auto fill =
+          linalg::FillOp::create(builder, loc, scalar.getResult(), empty);
       constant.replaceAllUsesWith(fill.getResult(0));
       constant.erase();
     });

@@ -38,9 +38,10 @@ int64_t mlir::memrev::packFirstFit(llvm::MutableArrayRef<PackedBuffer> buffers,
       offset = std::max(offset, above);
     }
     buffer->offset = offset;
-    auto *position = llvm::upper_bound(
-        placed, offset,
-        [](int64_t value, PackedBuffer *other) { return value < other->offset; });
+    auto *position = llvm::upper_bound(placed, offset,
+                                       [](int64_t value, PackedBuffer *other) {
+                                         return value < other->offset;
+                                       });
     placed.insert(position, buffer);
     frame = std::max(frame, offset + buffer->bytes);
   }

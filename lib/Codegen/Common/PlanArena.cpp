@@ -141,8 +141,8 @@ void FramePlanner::replaceByView(Allocation &allocation, Value frame,
                                  Value base) {
   OpBuilder builder(allocation.op);
   Location loc = allocation.op.getLoc();
-  Value offset = arith::ConstantIndexOp::create(builder, loc,
-                                                allocation.buffer.offset);
+  Value offset =
+      arith::ConstantIndexOp::create(builder, loc, allocation.buffer.offset);
   if (base)
     offset = arith::AddIOp::create(builder, loc, base, offset);
   Value view = memref::ViewOp::create(builder, loc, allocation.op.getType(),
@@ -178,14 +178,14 @@ FramePlanner::planParallelLoop(Operation *loop,
     timeline.setLiveRange(allocation, views);
     buffers.push_back(allocation.buffer);
   }
-  int64_t slice = llvm::alignTo(packFirstFit(buffers, kBufferAlignment),
-                                kBufferAlignment);
+  int64_t slice =
+      llvm::alignTo(packFirstFit(buffers, kBufferAlignment), kBufferAlignment);
   OpBuilder outside(loop);
   Location loc = loop->getLoc();
   auto type = MemRefType::get({slice * maxThreads}, builder.getI8Type());
-  Value frame = memref::AllocOp::create(
-      outside, loc, type, ValueRange(),
-      outside.getI64IntegerAttr(kBufferAlignment));
+  Value frame =
+      memref::AllocOp::create(outside, loc, type, ValueRange(),
+                              outside.getI64IntegerAttr(kBufferAlignment));
   Value base;
   if (maxThreads > 1) {
     // An OpenMP entry point; a loop that becomes sequential gets thread 0.
@@ -198,9 +198,8 @@ FramePlanner::planParallelLoop(Operation *loop,
       declaration.setPrivate();
       symbols.insert(declaration);
     }
-    Value thread =
-        func::CallOp::create(builder, loc, declaration, ValueRange())
-            .getResult(0);
+    Value thread = func::CallOp::create(builder, loc, declaration, ValueRange())
+                       .getResult(0);
     thread = arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
                                         thread);
     Value size = arith::ConstantIndexOp::create(builder, loc, slice);
@@ -295,9 +294,9 @@ FailureOr<int64_t> FramePlanner::run() {
 static void passFrame(func::CallOp call, int64_t bytes) {
   OpBuilder builder(call);
   auto type = MemRefType::get({bytes}, builder.getI8Type());
-  Value frame = memref::AllocOp::create(
-      builder, call.getLoc(), type, ValueRange(),
-      builder.getI64IntegerAttr(kBufferAlignment));
+  Value frame =
+      memref::AllocOp::create(builder, call.getLoc(), type, ValueRange(),
+                              builder.getI64IntegerAttr(kBufferAlignment));
   call.getOperandsMutable().append(frame);
 }
 

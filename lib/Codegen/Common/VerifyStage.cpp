@@ -105,8 +105,9 @@ public:
                       .Case("binary", verifyBinary)
                       .Default(nullptr);
     if (!check) {
-      getOperation().emitError("expects a stage differentiate, lower, schedule, "
-                               "bufferize or binary, but got '")
+      getOperation().emitError(
+          "expects a stage differentiate, lower, schedule, "
+          "bufferize or binary, but got '")
           << stage << "'";
       return signalPassFailure();
     }

@@ -88,9 +88,9 @@ private:
       if (!isa<TensorType>(func.getArgumentTypes()[i]))
         continue;
       bool donated = static_cast<bool>(wrapper.getArgAttr(i, kDonatedAttr));
-      wrapper.setArgAttr(
-          i, bufferization::BufferizationDialect::kWritableAttrName,
-          builder.getBoolAttr(donated));
+      wrapper.setArgAttr(i,
+                         bufferization::BufferizationDialect::kWritableAttrName,
+                         builder.getBoolAttr(donated));
     }
     symbols.insert(wrapper);
     return success();

@@ -1,4 +1,5 @@
-//===- OpenMP.cpp - The OpenMP library of compiled programs ----------------===//
+//===- OpenMP.cpp - The OpenMP library of compiled programs
+//----------------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -19,9 +20,8 @@ const OpenMP *OpenMP::get(std::string &error) {
   static const Loaded loaded = [] {
     Loaded result;
     // Debian's libomp5-*, a development package, Intel's build.
-    for (const char *name :
-         {"libomp.so.5", "libomp.so", "/usr/lib/llvm-22/lib/libomp.so",
-          "libiomp5.so"}) {
+    for (const char *name : {"libomp.so.5", "libomp.so",
+                             "/usr/lib/llvm-22/lib/libomp.so", "libiomp5.so"}) {
       void *handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
       if (!handle)
         continue;

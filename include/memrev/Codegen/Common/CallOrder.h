@@ -1,4 +1,5 @@
-//===- CallOrder.h - Functions of a module, callees first ------ -*- C++ -*-===//
+//===- CallOrder.h - Functions of a module, callees first ------ -*- C++
+//-*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -24,7 +24,8 @@ namespace mlir::memrev::runtime {
 inline constexpr size_t kArenaAlignment = 64;
 
 /// Memory for the buffers of one call of a compiled function. The compiler
-/// states how many bytes a function needs; two calls at once need an arena each.
+/// states how many bytes a function needs; two calls at once need an arena
+/// each.
 class Arena {
 public:
   Arena() = default;
