@@ -26,6 +26,7 @@ void memrev::buildBufferizePipeline(OpPassManager &pm,
 
   // From here to bufferization nothing may merge or hoist equal tensors.
   pm.addPass(createCodegenPrivatizeDestinations());
+  pm.addPass(createCodegenOutlineSegments());
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
   bufferization::OneShotBufferizePassOptions oneShot;
   oneShot.bufferizeFunctionBoundaries = true;

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "memrev/Codegen/CPU/Passes.h"
+#include "memrev/Codegen/Common/AttributeNames.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
@@ -16,6 +17,7 @@ namespace mlir::memrev {
 } // namespace mlir::memrev
 
 using namespace mlir;
+using namespace mlir::memrev;
 
 namespace {
 class CodegenFinalizeFunctionsPass
@@ -33,6 +35,9 @@ public:
       func->setAttr("llvm.linkage", internal);
       // The conversion to LLVM drops func.func's own flag.
       func->setAttr("passthrough", noInline);
+      // A segment reuses bytes of a buffer that it no longer needs.
+      if (func->hasAttr(kSegmentAttr))
+        continue;
       for (auto [index, type] : llvm::enumerate(func.getArgumentTypes())) {
         if (isa<MemRefType>(type))
           func.setArgAttr(index, LLVM::LLVMDialect::getNoAliasAttrName(),

@@ -22,7 +22,8 @@ def CodegenFinalizeFunctions : Pass<"codegen-finalize-functions", "ModuleOp"> {
     are not inlined: kernels and segments of a long function were outlined to keep
     the time of LLVM's optimiser linear. Their buffer arguments do not alias,
     which bufferization guarantees: it copies an operand that another operand
-    of the same call overwrites.
+    of the same call overwrites. Only segments (`memrev.segment`) are planned into
+    the memory of their arguments once these are no longer needed.
   }];
   let dependentDialects = ["LLVM::LLVMDialect", "func::FuncDialect"];
 }
