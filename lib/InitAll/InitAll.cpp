@@ -12,6 +12,7 @@
 #include "memrev/Conversion/Passes.h"
 #include "memrev/Dialect/Rev/IR/Rev.h"
 #include "memrev/ExternalInterfaces/Register.h"
+#include "memrev/Pipelines/Pipelines.h"
 #include "memrev/Transforms/Passes.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -35,8 +36,11 @@ void memrev::registerAllDialects(DialectRegistry &registry) {
 }
 
 void memrev::registerMemRevPasses() {
+  registerMemRevCodegenCPUPasses();
+  registerMemRevCodegenCommonPasses();
   registerMemRevConversionPasses();
   registerMemRevTransformsPasses();
+  registerPipelines();
 }
 
 void memrev::registerAllPasses() {
