@@ -27,7 +27,10 @@ void memrev::registerAllDialects(DialectRegistry &registry) {
   registerMemRevDialects(registry);
 }
 
-void memrev::registerMemRevPasses() {}
+void memrev::registerMemRevPasses() {
+  registerMemRevCodegenCPUPasses();
+  registerMemRevCodegenCommonPasses();
+}
 
 void memrev::registerAllPasses() {
   mlir::registerAllPasses();
