@@ -9,6 +9,8 @@
 #include "memrev/InitAll.h"
 #include "memrev/Codegen/CPU/Passes.h"
 #include "memrev/Codegen/Common/Passes.h"
+#include "memrev/Codegen/GPU/Passes.h"
+#include "memrev/Pipelines/GPU.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
@@ -27,7 +29,10 @@ void memrev::registerAllDialects(DialectRegistry &registry) {
   registerMemRevDialects(registry);
 }
 
-void memrev::registerMemRevPasses() {}
+void memrev::registerMemRevPasses() {
+  registerMemRevCodegenGPUPasses();
+  registerGPUPipelines();
+}
 
 void memrev::registerAllPasses() {
   mlir::registerAllPasses();
