@@ -9,9 +9,11 @@
 #include "memrev/InitAll.h"
 #include "memrev/Codegen/CPU/Passes.h"
 #include "memrev/Codegen/Common/Passes.h"
+#include "memrev/Codegen/GPU/Passes.h"
 #include "memrev/Conversion/Passes.h"
 #include "memrev/Dialect/Rev/IR/Rev.h"
 #include "memrev/ExternalInterfaces/Register.h"
+#include "memrev/Pipelines/GPU.h"
 #include "memrev/Pipelines/Pipelines.h"
 #include "memrev/Transforms/Passes.h"
 #include "mlir/InitAllDialects.h"
@@ -36,8 +38,10 @@ void memrev::registerAllDialects(DialectRegistry &registry) {
 }
 
 void memrev::registerMemRevPasses() {
+  registerGPUPipelines();
   registerMemRevCodegenCPUPasses();
   registerMemRevCodegenCommonPasses();
+  registerMemRevCodegenGPUPasses();
   registerMemRevConversionPasses();
   registerMemRevTransformsPasses();
   registerPipelines();
