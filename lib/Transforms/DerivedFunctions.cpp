@@ -246,10 +246,10 @@ static Attribute makeEntry(Builder &builder, StringRef function, Location loc,
        builder.getNamedAttr("strategy", string(strategy))});
 }
 
-void memrev::eraseDeadOps(Block &block) {
+void memrev::eraseDeadOps(Block &block, Operation *keep) {
   IRRewriter rewriter(block.getParentOp()->getContext());
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-    if (isOpTriviallyDead(&op))
+    if (&op != keep && isOpTriviallyDead(&op))
       rewriter.eraseOp(&op);
 }
 
@@ -277,7 +277,7 @@ static SmallVector<Attribute> makeReport(func::FuncOp function,
     hadBack.push_back({value.getAsOpaquePointer(),
                        describe(value, "recomputed",
                                 "evaluated again in the backward part")});
-  eraseDeadOps(body);
+  eraseDeadOps(body, marker);
 
   SmallVector<Attribute> entries;
   llvm::DenseSet<const void *> stored;

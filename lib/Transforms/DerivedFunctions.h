@@ -70,8 +70,8 @@ private:
   llvm::DenseSet<Operation *> expanded;
 };
 
-/// Erases the operations of `block` that have no uses, last first.
-void eraseDeadOps(Block &block);
+/// Erases the operations of `block` that have no uses, but `keep`, last first.
+void eraseDeadOps(Block &block, Operation *keep = nullptr);
 
 } // namespace mlir::memrev
 

@@ -68,7 +68,7 @@ static bool isCheap(Operation *op) {
 /// compute (a relu) can be exactly zero everywhere.
 static bool isFreeOfTies(Value value) {
   Operation *op = value.getDefiningOp();
-  return !op || isa<InvertibleOpInterface>(op);
+  return !op || isa<rev::CouplingOp, LoopLikeOpInterface>(op);
 }
 
 Value ReverseContext::primal(Value value, Precision precision) {
@@ -210,6 +210,13 @@ LogicalResult ReverseContext::recompute(Block &block, ValueRange arguments,
   remembered.clones.assign(clones.begin(), clones.end());
   remembered.yields.assign(yields.begin(), yields.end());
   return success();
+}
+
+void ReverseContext::adopt(ArrayRef<Operation *> ops, ValueRange active) {
+  for (Value value : active)
+    state.activity.addRoot(value);
+  for (Operation *op : ops)
+    state.activity.propagate(op);
 }
 
 void ReverseContext::addInverters(Operation *op) {

@@ -71,6 +71,7 @@ public:
   LogicalResult recompute(Block &block, ValueRange arguments,
                           SmallVectorImpl<Operation *> &clones,
                           SmallVectorImpl<Value> &yields) override;
+  void adopt(ArrayRef<Operation *> ops, ValueRange active) override;
   bool getRecomputed(Block &block, SmallVectorImpl<Operation *> &clones,
                      SmallVectorImpl<Value> &yields) override;
 

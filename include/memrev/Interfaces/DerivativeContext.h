@@ -94,6 +94,10 @@ public:
                                   SmallVectorImpl<Operation *> &clones,
                                   SmallVectorImpl<Value> &yields) = 0;
 
+  /// Makes `ops`, which a rule emitted, part of the program that is
+  /// differentiated, with `active` (values that they read) being active.
+  virtual void adopt(ArrayRef<Operation *> ops, ValueRange active) = 0;
+
   /// The clones and yields of an earlier `recompute` of `block`, if any.
   virtual bool getRecomputed(Block &block,
                              SmallVectorImpl<Operation *> &clones,

@@ -64,52 +64,70 @@ LogicalResult BatchNormOp::verify() { return verifyBatchNorm(*this); }
 
 LogicalResult BatchNormInferenceOp::verify() { return verifyBatchNorm(*this); }
 
-/// Emits scale * (input - mean) * rsqrt(variance + epsilon) + offset.
+/// Emits (input - mean) * factor + offset, with the factor scale *
+/// rsqrt(variance + epsilon) evaluated once per channel.
 static Value buildNormalize(ImplicitLocOpBuilder &b, Value input, Value scale,
                             Value offset, Value mean, Value variance,
                             double epsilon, int64_t channel) {
   auto type = cast<RankedTensorType>(input.getType());
+  auto statType = cast<RankedTensorType>(scale.getType());
+  Type elementType = type.getElementType();
   unsigned rank = type.getRank();
+  AffineMap vector = b.getMultiDimIdentityMap(1);
+  Value emptyFactor = tensor::EmptyOp::create(
+      b, tensor::getMixedSizes(b, b.getLoc(), scale), elementType);
+  Value factor =
+      linalg::GenericOp::create(
+          b, TypeRange{statType}, ValueRange{scale, variance},
+          ValueRange{emptyFactor}, ArrayRef<AffineMap>{vector, vector, vector},
+          ArrayRef<IteratorType>{IteratorType::parallel},
+          [&](OpBuilder &builder, Location loc, ValueRange args) {
+            ImplicitLocOpBuilder sb(loc, builder);
+            Value eps = arith::ConstantOp::create(
+                sb, sb.getFloatAttr(elementType, epsilon));
+            Value rstd = math::RsqrtOp::create(
+                sb, arith::AddFOp::create(sb, args[1], eps));
+            Value product = arith::MulFOp::create(sb, args[0], rstd);
+            linalg::YieldOp::create(sb, product);
+          })
+          .getResult(0);
+
   AffineMap identity = b.getMultiDimIdentityMap(rank);
   AffineMap perChannel = AffineMap::get(rank, 0, b.getAffineDimExpr(channel));
   Value empty = tensor::EmptyOp::create(
-      b, tensor::getMixedSizes(b, b.getLoc(), input), type.getElementType());
+      b, tensor::getMixedSizes(b, b.getLoc(), input), elementType);
   return linalg::GenericOp::create(
-             b, TypeRange{type},
-             ValueRange{input, scale, offset, mean, variance},
+             b, TypeRange{type}, ValueRange{input, mean, factor, offset},
              ValueRange{empty},
              ArrayRef<AffineMap>{identity, perChannel, perChannel, perChannel,
-                                 perChannel, identity},
+                                 identity},
              SmallVector<IteratorType>(rank, IteratorType::parallel),
              [&](OpBuilder &builder, Location loc, ValueRange args) {
                ImplicitLocOpBuilder sb(loc, builder);
-               Type elementType = type.getElementType();
-               Value eps = arith::ConstantOp::create(
-                   sb, sb.getFloatAttr(elementType, epsilon));
-               Value rstd = math::RsqrtOp::create(
-                   sb, arith::AddFOp::create(sb, args[4], eps));
-               Value centred = arith::SubFOp::create(sb, args[0], args[3]);
-               Value factor = arith::MulFOp::create(sb, args[1], rstd);
-               Value scaled = arith::MulFOp::create(sb, centred, factor);
-               Value y = arith::AddFOp::create(sb, scaled, args[2]);
+               Value centred = arith::SubFOp::create(sb, args[0], args[1]);
+               Value scaled = arith::MulFOp::create(sb, centred, args[2]);
+               Value y = arith::AddFOp::create(sb, scaled, args[3]);
                linalg::YieldOp::create(sb, y);
              })
       .getResult(0);
 }
 
-/// Emits the number of elements per channel of `input` as a float.
-static Value buildCount(ImplicitLocOpBuilder &b, Value input, int64_t channel) {
+Value BatchNormOp::buildCount(ImplicitLocOpBuilder &b, Value input) {
   auto type = cast<RankedTensorType>(input.getType());
+  int64_t channel = getChannelDimension();
   Type elementType = type.getElementType();
   if (type.hasStaticShape()) {
-    int64_t channels = std::max<int64_t>(type.getDimSize(channel), 1);
-    double count = static_cast<double>(type.getNumElements() / channels);
+    double count = 1;
+    for (auto [i, size] : llvm::enumerate(type.getShape()))
+      if (static_cast<int64_t>(i) != channel)
+        count *= static_cast<double>(size);
     return arith::ConstantOp::create(b, b.getFloatAttr(elementType, count));
   }
   Value count = arith::ConstantIndexOp::create(b, 1);
   for (int64_t i = 0; i < type.getRank(); ++i)
     if (i != channel)
-      count = arith::MulIOp::create(b, count, tensor::DimOp::create(b, input, i));
+      count =
+          arith::MulIOp::create(b, count, tensor::DimOp::create(b, input, i));
   Value integer = arith::IndexCastOp::create(b, b.getI64Type(), count);
   return arith::SIToFPOp::create(b, elementType, integer);
 }
@@ -119,7 +137,9 @@ static Value buildCount(ImplicitLocOpBuilder &b, Value input, int64_t channel) {
 /// element of each channel first keeps the difference of the two moments from
 /// cancelling when the mean is large against the deviation.
 static std::pair<Value, Value> buildStatistics(ImplicitLocOpBuilder &b,
-                                               Value input, int64_t channel) {
+                                               BatchNormOp op) {
+  Value input = op.getInput();
+  int64_t channel = op.getChannelDimension();
   auto type = cast<RankedTensorType>(input.getType());
   unsigned rank = type.getRank();
   Type elementType = type.getElementType();
@@ -159,7 +179,7 @@ static std::pair<Value, Value> buildStatistics(ImplicitLocOpBuilder &b,
         linalg::YieldOp::create(sb, ValueRange{sum, squares});
       });
 
-  Value count = buildCount(b, input, channel);
+  Value count = op.buildCount(b, input);
   Value one = arith::ConstantOp::create(b, b.getFloatAttr(elementType, 1.0));
   Value inverseCount = arith::DivFOp::create(b, one, count);
   AffineMap vector = b.getMultiDimIdentityMap(1);
@@ -187,7 +207,7 @@ static std::pair<Value, Value> buildStatistics(ImplicitLocOpBuilder &b,
 SmallVector<Value> BatchNormOp::decompose(RewriterBase &rewriter) {
   ImplicitLocOpBuilder b(getLoc(), rewriter);
   int64_t channel = getChannelDimension();
-  auto [mean, variance] = buildStatistics(b, getInput(), channel);
+  auto [mean, variance] = buildStatistics(b, *this);
   Value result =
       buildNormalize(b, getInput(), getScale(), getOffset(), mean, variance,
                      getEpsilon().convertToDouble(), channel);

@@ -16,11 +16,13 @@
 
 include "memrev/Dialect/Rev/IR/RevDialect.td"
 include "memrev/Interfaces/DecomposableOpInterface.td"
+include "memrev/Interfaces/DifferentiableOpInterface.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
 def Rev_BatchNormOp : Rev_Op<"batch_norm", [
     Pure, DeclareOpInterfaceMethods<DecomposableOpInterface>,
+    DeclareOpInterfaceMethods<DifferentiableOpInterface, ["getResiduals"]>,
     AllTypesMatch<["input", "result"]> /*batch_norm_c1*/,
     AllTypesMatch<["scale", "offset", "mean", "variance"]> /*batch_norm_c2*/]> {
   let summary = "Normalise each channel by its statistics over the batch";
@@ -68,6 +70,11 @@ def Rev_BatchNormOp : Rev_Op<"batch_norm", [
   let extraClassDeclaration = [{
     /// The number of the channel dimension, counted from 0.
     int64_t getChannelDimension();
+
+    /// Emits the number of elements that each statistic averages, as a float;
+    /// dynamic extents are those of `input`.
+    ::mlir::Value buildCount(::mlir::ImplicitLocOpBuilder &builder,
+                             ::mlir::Value input);
   }];
 }
 
@@ -114,6 +121,7 @@ def Rev_BatchNormInferenceOp : Rev_Op<"batch_norm_inference", [
 
 def Rev_SoftmaxCrossEntropyOp : Rev_Op<"softmax_cross_entropy", [
     Pure, DeclareOpInterfaceMethods<DecomposableOpInterface>,
+    DeclareOpInterfaceMethods<DifferentiableOpInterface, ["getResiduals"]>,
     AllTypesMatch<["loss", "log_sum_exp"]>]> {
   let summary = "Evaluate the cross-entropy of softmax(logits) and labels";
   let description = [{

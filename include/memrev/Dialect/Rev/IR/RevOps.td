@@ -13,6 +13,8 @@ include "memrev/Dialect/Rev/IR/RevDialect.td"
 include "memrev/Dialect/Rev/IR/RevLayerOps.td"
 include "memrev/Interfaces/BijectionAttrInterface.td"
 include "memrev/Interfaces/DecomposableOpInterface.td"
+include "memrev/Interfaces/DifferentiableOpInterface.td"
+include "memrev/Interfaces/InvertibleOpInterface.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
@@ -25,7 +27,9 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 def Rev_CouplingOp : Rev_Op<"coupling", [
     RecursiveMemoryEffects, SingleBlock,
     AllTypesMatch<["coupled", "result"]> /*coupling_c1*/,
-    DeclareOpInterfaceMethods<DecomposableOpInterface>]> {
+    DeclareOpInterfaceMethods<DecomposableOpInterface>,
+    DeclareOpInterfaceMethods<DifferentiableOpInterface, ["getResiduals"]>,
+    DeclareOpInterfaceMethods<InvertibleOpInterface>]> {
   let summary = "Transform a value by a bijection with computed parameters";
   let description = [{
     The `rev.coupling` operation computes
