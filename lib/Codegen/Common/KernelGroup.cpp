@@ -175,6 +175,10 @@ static bool diesIn(Value value, Operation *op) {
 KernelGroup::KernelGroup(Operation *root) : root(root), last(root) {
   planEpilogue();
   planDestinations();
+  // What the kernel needs before its final op comes first.
+  for (GroupDestination &destination : destinations)
+    if (destination.fill)
+      includeOperand(destination.fill, *destination.fill.getDpsInputOperand(0));
   include(root);
   if (epilogue)
     include(epilogue);
@@ -182,11 +186,8 @@ KernelGroup::KernelGroup(Operation *root) : root(root), last(root) {
     key.push_back(~uintptr_t(0));
     key.push_back(destination.reusedInput ? *destination.reusedInput + 2
                                           : destination.readsBuffer);
-    if (destination.fill) {
-      OpOperand *value = destination.fill.getDpsInputOperand(0);
-      includeOperand(destination.fill, *value);
-      key.push_back(idOf(value->get()));
-    }
+    if (destination.fill)
+      key.push_back(idOf(destination.fill.getInputs()[0]));
     if (destination.insert) {
       includeSlice(destination.insert);
       keyOperation(destination.insert);
