@@ -20,6 +20,8 @@ config.substitutions.append(("%memrev_lib_dir", config.memrev_lib_dir))
 config.substitutions.append(("%mlir_lib_dir", config.mlir_lib_dir))
 config.substitutions.append(("%python", sys.executable))
 
+if config.memrev_sanitize:
+    config.available_features.add("sanitize")
 if shutil.which("ptxas"):
     config.available_features.add("ptxas")
 

@@ -1,0 +1,217 @@
+//===- Passes.td - Code generation passes (GPU) ---------------------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_CODEGEN_GPU_PASSES_TD
+#define MEMREV_CODEGEN_GPU_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def GPUSplitReductions : Pass<"gpu-split-reductions", "func::FuncOp"> {
+  let summary = "Split reductions to few outputs into two deterministic steps";
+  let description = [{
+    A GPU thread computes one output element, so that a reduction to few
+    outputs (a loss, the statistics of a batch norm, the filter gradient of a
+    small layer) would keep only a few threads busy. This pass rewrites such a
+    linalg operation on tensors into one that reduces chunks, with one more
+    parallel dimension for each chunked or promoted reduction dimension, and
+    one that combines the partial results in a fixed order. Where a chunk size
+    does not divide the dimension, a third operation reduces the tail. The
+    order of the reduction depends on the operation, its types and its shape
+    only; there are no atomics.
+
+    The partial results are ordinary tensors, which get their place in the
+    arena like every other. An operation whose body is not one associative
+    combiner with a neutral element for each result is left alone, with a
+    remark where that costs parallelism.
+
+    Example: with `s: tensor<f32>` and `x: tensor<65536xf32>`, the sum of `x`
+    becomes
+
+    ```mlir
+    %x2 = tensor.expand_shape %x [[0, 1]] output_shape [16, 4096] : ...
+    %p = linalg.generic ... ins(%x2) outs(%zeros : tensor<4096xf32>)
+    %s2 = linalg.generic ... ins(%p) outs(%s : tensor<f32>)
+    ```
+  }];
+  let dependentDialects = ["affine::AffineDialect", "arith::ArithDialect",
+                           "linalg::LinalgDialect", "tensor::TensorDialect"];
+}
+
+def GPULinalgToParallel : Pass<"gpu-linalg-to-parallel", "func::FuncOp"> {
+  let summary = "Lower linalg and copies on buffers to one parallel loop each";
+  let description = [{
+    Lowers each linalg operation and `memref.copy` on buffers to one
+    `scf.parallel` over the iteration dimensions that select an output element,
+    ordered so that the last one is the innermost dimension of the first
+    output. All other dimensions become sequential loops inside it, which carry
+    the output elements in registers, so that an iteration of the parallel loop
+    writes each of its elements once and no two iterations write the same one.
+
+    Example: a `linalg.matmul` becomes
+
+    ```mlir
+    scf.parallel (%m, %n) = (%c0, %c0) to (%M, %N) step (%c1, %c1) {
+      %init = memref.load %c[%m, %n]
+      %sum = scf.for %k = %c0 to %K step %c1 iter_args(%acc = %init) { ... }
+      memref.store %sum, %c[%m, %n]
+    }
+    ```
+
+    Operations that already are in a parallel loop or a kernel are left alone.
+  }];
+  let dependentDialects = ["affine::AffineDialect", "arith::ArithDialect",
+                           "memref::MemRefDialect", "scf::SCFDialect"];
+}
+
+def GPUScalarsToDevice : Pass<"gpu-scalars-to-device", "func::FuncOp"> {
+  let summary = "Move scalar accesses to device memory into parallel loops";
+  let description = [{
+    All buffers of a program are device memory, which the host must not
+    dereference. Each `memref.store` outside a parallel loop becomes a parallel
+    loop of one iteration. A `memref.load` outside, with the scalar arithmetic
+    on its result, moves into the parallel loops that use it, provided that all
+    uses are in such loops and that nothing between the load and a use may
+    write to the loaded buffer.
+
+    Every other load is left where it is: `gpu-thread-streams` turns it into a
+    read-back that waits for the device. A loop bound or a condition that
+    depends on a tensor needs that.
+
+    Buffers are taken to overlap unless they are different ranges of one arena,
+    or one is in the arena (a `memref.view` of a byte buffer) and the other is
+    not.
+  }];
+  let dependentDialects = ["arith::ArithDialect", "scf::SCFDialect"];
+}
+
+def GPUParallelToLaunch : Pass<"gpu-parallel-to-launch", "func::FuncOp"> {
+  let summary = "Map parallel loops to kernel launches";
+  let description = [{
+    Turns each outermost `scf.parallel` into a `gpu.launch` of a 1-D grid of 1-D
+    blocks. The iterations are numbered, the last dimension fastest, and a
+    thread runs the iterations `id, id + threads, ...` below their number, so
+    that any number of iterations is right on any grid. Nested parallel loops
+    become sequential ones. Constants and views (`memref.view`,
+    `memref.subview`, constant buffers and their kin) are computed in the
+    kernel: it gets whole buffers and scalars.
+
+    A loop that statically has no iteration is removed. A loop with results is
+    an error: reductions across threads are split into two loops before.
+  }];
+  let dependentDialects = ["arith::ArithDialect", "gpu::GPUDialect",
+                           "scf::SCFDialect"];
+  let options = [
+    Option<"kernelModule", "kernel-module", "std::string",
+           /*default=*/"\"memrev_kernels\"",
+           "Name of the gpu.module that outlining puts the kernels into">
+  ];
+}
+
+def GPULaunchToLoops : Pass<"gpu-launch-to-loops", "func::FuncOp"> {
+  let summary = "Run kernel launches as sequential loops on the host";
+  let description = [{
+    Replaces each `gpu.launch` by loops over its blocks and threads, so that the
+    very kernels meant for a GPU can be run and compared on a machine without
+    one. Threads run one after another from the first instruction to the last,
+    which is a valid schedule of a kernel without barriers and shuffles. A
+    kernel with one of these or with workgroup memory is an error.
+  }];
+  let dependentDialects = ["arith::ArithDialect", "scf::SCFDialect"];
+}
+
+def GPUMergeKernels : Pass<"gpu-merge-kernels", "ModuleOp"> {
+  let summary = "Keep one of each group of equal kernels";
+  let description = [{
+    Compares the kernels of each `gpu.module` by structure, ignoring names and
+    locations, keeps the first of each group of equal ones and redirects the
+    launches. Kernels take whole buffers and scalars, so that the layers of a
+    network which have equal shapes share theirs and compile time is per
+    distinct kernel.
+  }];
+}
+
+def GPUExpandMath : Pass<"gpu-expand-math", "gpu::GPUModuleOp"> {
+  let summary = "Expand math functions that the GPU has no instruction for";
+  let description = [{
+    Expands the functions of the math dialect in kernels into arithmetic, so
+    that PTX can be generated without CUDA's device library. f16 and bf16 are
+    computed in f32. Polynomial approximations give f32 functions a relative
+    error of some units in the last place; f64 functions use rational
+    approximations to about one unit of 1e-15.
+
+    A function for which there is no expansion is an error at its location.
+  }];
+  let dependentDialects = ["arith::ArithDialect", "math::MathDialect",
+                           "vector::VectorDialect"];
+}
+
+def GPUKernelsToNVVM : Pass<"gpu-kernels-to-nvvm", "gpu::GPUModuleOp"> {
+  let summary = "Convert kernels to the LLVM and NVVM dialects";
+  let description = [{
+    Converts the gpu, arith, math, memref and cf operations of a kernel module.
+    Unlike `convert-gpu-to-nvvm`, which turns even a square root into a call of
+    CUDA's device library, it uses LLVM's intrinsics, which the backend has
+    instructions for: `gpu-expand-math` leaves no others.
+
+    An operation without a lowering is an error at its location.
+  }];
+  let dependentDialects = ["LLVM::LLVMDialect", "NVVM::NVVMDialect"];
+}
+
+def GPUThreadStreams : Pass<"gpu-thread-streams", "ModuleOp"> {
+  let summary = "Run the kernels of a call on one stream";
+  let description = [{
+    Makes the host code of a program whose kernels have been outlined explicit:
+
+    - every function that launches kernels, or calls one that does, gets the
+      stream as its last argument; a public function becomes a wrapper that
+      creates the stream, calls a private function with its body, waits for the
+      stream and releases it, so that a call returns when its results are
+      there;
+    - every kernel gets one host function that launches it. A launch allocates
+      its parameters on the stack, and in a loop this would grow the stack with
+      the trip count;
+    - a `memref.load` on the host is read back through the runtime, which waits
+      for the stream.
+
+    With `bare-ptr-entries` public functions get C's calling convention, one
+    plain device pointer a buffer. Their buffers must then have static shapes.
+    Any other access to memory on the host is an error at its location.
+  }];
+  let dependentDialects = ["arith::ArithDialect", "func::FuncDialect",
+                           "gpu::GPUDialect", "LLVM::LLVMDialect",
+                           "memref::MemRefDialect"];
+  let options = [
+    Option<"bareEntries", "bare-ptr-entries", "bool", /*default=*/"true",
+           "Give public functions plain pointers for their buffers">
+  ];
+}
+
+def GPUAttachTarget : Pass<"gpu-attach-target", "ModuleOp"> {
+  let summary = "Check the chip and attach it to the kernels";
+  let description = [{
+    Attaches an NVVM target to each `gpu.module`. The chip has no default. A
+    chip that LLVM's NVPTX backend does not know, or a PTX version that it does
+    not know or that is too old for the chip, is an error, which the backend
+    itself would warn of or end the process for.
+
+    With no PTX version the oldest that the chip needs is taken, so that the
+    oldest drivers can load the result.
+  }];
+  let dependentDialects = ["gpu::GPUDialect", "NVVM::NVVMDialect"];
+  let options = [
+    Option<"chip", "chip", "std::string", /*default=*/"\"\"",
+           "Chip to compile for, sm_90 for example">,
+    Option<"ptxVersion", "ptx-version", "unsigned", /*default=*/"0",
+           "PTX version times ten, 80 for 8.0; 0 takes what the chip needs">,
+    Option<"optLevel", "opt-level", "unsigned", /*default=*/"2",
+           "Optimization level of the device code">
+  ];
+}
+
+#endif // MEMREV_CODEGEN_GPU_PASSES_TD

@@ -1,0 +1,107 @@
+//===- CUDARuntime.h - Running programs on NVIDIA GPUs -------- -*- C++ -*-===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What a program compiled for `cuda` needs at run time, as a C interface. The
+// CUDA driver is loaded when it is first needed, so that a program links and
+// starts on a machine without one.
+//
+// Buffers that a compiled function takes are device memory. A call returns when
+// its results are there. Its status is in `memrevCudaLastError`.
+//
+// A thread that has a current CUDA context keeps using it, with the device
+// pointers of the framework that made it; other threads use the primary context
+// of the device they chose, at first device 0.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_RUNTIME_CUDA_CUDARUNTIME_H
+#define MEMREV_RUNTIME_CUDA_CUDARUNTIME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define MEMREV_CUDA_API __attribute__((visibility("default")))
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+//===----------------------------------------------------------------------===//
+// Errors
+//===----------------------------------------------------------------------===//
+
+/// Returns what went wrong first on this thread since its error was cleared, or
+/// a null pointer. After an error, everything that the thread asks of the
+/// device is skipped, so that one failure does not become many. The text lives
+/// until the thread clears its error.
+MEMREV_CUDA_API const char *memrevCudaLastError(void);
+
+/// Forgets the error of this thread.
+MEMREV_CUDA_API void memrevCudaClearError(void);
+
+/// Is called with the text of each error; without one it goes to stderr.
+typedef void (*MemrevCudaErrorCallback)(const char *message, void *context);
+MEMREV_CUDA_API void
+memrevCudaSetErrorCallback(MemrevCudaErrorCallback callback, void *context);
+
+//===----------------------------------------------------------------------===//
+// Devices and memory; each function returns 0, or 1 after an error
+//===----------------------------------------------------------------------===//
+
+/// Loads the driver and makes a context current: says whether there is a device
+/// that can be used.
+MEMREV_CUDA_API int memrevCudaInitialize(void);
+
+/// Chooses the device of this thread.
+MEMREV_CUDA_API int memrevCudaSetDevice(int32_t device);
+
+MEMREV_CUDA_API int memrevCudaAllocate(void **pointer, size_t bytes);
+MEMREV_CUDA_API int memrevCudaFree(void *pointer);
+MEMREV_CUDA_API int memrevCudaCopyToDevice(void *device, const void *host,
+                                           size_t bytes);
+MEMREV_CUDA_API int memrevCudaCopyToHost(void *host, const void *device,
+                                         size_t bytes);
+
+//===----------------------------------------------------------------------===//
+// What compiled host code calls; the names and types are those of MLIR
+//===----------------------------------------------------------------------===//
+
+/// Registers kernels, which are loaded into a context when it first launches
+/// one. `size` may be 0: the image knows its own.
+MEMREV_CUDA_API void *mgpuModuleLoad(void *image, size_t size);
+/// The same for PTX, a text that ends with a zero.
+MEMREV_CUDA_API void *mgpuModuleLoadJIT(void *ptx, int32_t optLevel);
+MEMREV_CUDA_API void mgpuModuleUnload(void *module);
+MEMREV_CUDA_API void *mgpuModuleGetFunction(void *module, const char *name);
+MEMREV_CUDA_API void mgpuLaunchKernel(void *function, intptr_t gridX,
+                                      intptr_t gridY, intptr_t gridZ,
+                                      intptr_t blockX, intptr_t blockY,
+                                      intptr_t blockZ, int32_t sharedBytes,
+                                      void *stream, void **parameters,
+                                      void **extra, size_t numParameters);
+/// Streams are kept and handed out again. They wait for work on the default
+/// stream, and work on it waits for them.
+MEMREV_CUDA_API void *mgpuStreamCreate(void);
+MEMREV_CUDA_API void mgpuStreamDestroy(void *stream);
+MEMREV_CUDA_API void mgpuStreamSynchronize(void *stream);
+MEMREV_CUDA_API void *mgpuMemAlloc(uint64_t bytes, void *stream,
+                                   int8_t hostShared);
+MEMREV_CUDA_API void mgpuMemFree(void *pointer, void *stream);
+MEMREV_CUDA_API void mgpuMemcpy(void *target, void *source, size_t bytes,
+                                void *stream);
+MEMREV_CUDA_API void mgpuMemset32(void *target, uint32_t value, size_t count,
+                                  void *stream);
+MEMREV_CUDA_API void mgpuMemset16(void *target, uint16_t value, size_t count,
+                                  void *stream);
+MEMREV_CUDA_API void mgpuSetDefaultDevice(int32_t device);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif // MEMREV_RUNTIME_CUDA_CUDARUNTIME_H

@@ -1,0 +1,96 @@
+//===- GPU.cpp - The GPU stages of compilation ----------------------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "memrev/Pipelines/GPU.h"
+#include "memrev/Codegen/GPU/Passes.h"
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/GPU/Transforms/Passes.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+void memrev::buildGPUSchedulePipeline(OpPassManager &pm) {
+  OpPassManager &functions = pm.nest<func::FuncOp>();
+  functions.addPass(createConvertElementwiseToLinalgPass());
+  functions.addPass(createGPUSplitReductions());
+}
+
+void memrev::buildGPUKernelsPipeline(OpPassManager &pm) {
+  // Nothing is canonicalized in between: that would inline parallel loops of
+  // one iteration, whose memory accesses would then be on the host, and hoist
+  // the constants of kernels out of the launches, to become their parameters.
+  OpPassManager &functions = pm.nest<func::FuncOp>();
+  functions.addPass(createGPULinalgToParallel());
+  functions.addPass(createGPUScalarsToDevice());
+  functions.addPass(createGPUParallelToLaunch());
+  pm.addPass(createGpuKernelOutliningPass());
+  OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
+  kernels.addPass(createCanonicalizerPass());
+  kernels.addPass(createCSEPass());
+  pm.addPass(createGPUMergeKernels());
+  OpPassManager &host = pm.nest<func::FuncOp>();
+  host.addPass(createCanonicalizerPass());
+  host.addPass(createCSEPass());
+}
+
+void memrev::buildGPUBinaryPipeline(OpPassManager &pm,
+                                    const GPUBinaryOptions &options) {
+  buildGPUKernelsPipeline(pm);
+  GPUAttachTargetOptions target;
+  target.chip = options.chip;
+  target.ptxVersion = options.ptxVersion;
+  target.optLevel = options.optLevel;
+  pm.addPass(createGPUAttachTarget(target));
+  GPUThreadStreamsOptions streams;
+  streams.bareEntries = options.bareEntries;
+  pm.addPass(createGPUThreadStreams(streams));
+
+  OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
+  kernels.addPass(createGPUExpandMath());
+  kernels.addPass(memref::createExpandStridedMetadataPass());
+  kernels.addPass(createLowerAffinePass());
+  kernels.addPass(createSCFToControlFlowPass());
+  kernels.addPass(createGPUKernelsToNVVM());
+  kernels.addPass(createCanonicalizerPass());
+  kernels.addPass(createCSEPass());
+  kernels.addPass(createReconcileUnrealizedCastsPass());
+
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(createSymbolDCEPass());
+  pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createGpuToLLVMConversionPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  GpuModuleToBinaryPassOptions binary;
+  binary.compilationTarget = options.format;
+  pm.addPass(createGpuModuleToBinaryPass(binary));
+}
+
+void memrev::registerGPUPipelines() {
+  PassPipelineRegistration<>(
+      "memrev-gpu-schedule",
+      "Prepare functions on tensors for a GPU: the schedule stage",
+      [](OpPassManager &pm) { buildGPUSchedulePipeline(pm); });
+  PassPipelineRegistration<>(
+      "memrev-gpu-kernels",
+      "Map functions on buffers to kernels: the first half of the binary stage",
+      [](OpPassManager &pm) { buildGPUKernelsPipeline(pm); });
+  PassPipelineRegistration<GPUBinaryOptions>(
+      "memrev-gpu-binary",
+      "Compile functions on buffers for a GPU: the binary stage",
+      [](OpPassManager &pm, const GPUBinaryOptions &options) {
+        buildGPUBinaryPipeline(pm, options);
+      });
+}

@@ -1,0 +1,274 @@
+"""Runs a program compiled for a GPU on the host and compares it with loops.
+
+Takes a module of functions on buffers, the input of the binary stage. Host code
+and kernels come out of memrev-gpu-binary as for a GPU; only the kernels' LLVM
+IR, which the NVPTX backend would get, is compiled for the host instead, with
+calls of a fake CUDA driver for the numbers of threads and blocks. The host code
+runs on the real runtime, which loads the fake driver. Each public function is
+called with random buffers, and so is what mlir-opt's plain loops make of it.
+
+With --reference FILE the loops come from that module, whose functions must
+have the same parameters except for the size of the arena: the same program
+without the GPU's schedule, for example.
+
+Prints one line for each function with its largest error, relative to the
+largest element of the buffer.
+"""
+
+import argparse
+import array
+import ctypes
+import os
+import random
+import re
+import subprocess
+import sys
+
+ID_KINDS = {"tid": 0, "ctaid": 1, "ntid": 2, "nctaid": 3}
+TYPES = {
+    "f32": ("f", ctypes.c_float),
+    "f64": ("d", ctypes.c_double),
+    "i1": ("b", ctypes.c_bool),
+    "i8": ("b", ctypes.c_int8),
+    "i32": ("i", ctypes.c_int32),
+    "i64": ("q", ctypes.c_int64),
+    "index": ("q", ctypes.c_int64),
+}
+TOLERANCES = {"f32": 2e-5, "f64": 1e-13}
+CPU_PASSES = [
+    "--convert-linalg-to-loops",
+    "--expand-strided-metadata",
+    "--lower-affine",
+    "--convert-scf-to-cf",
+    "--convert-math-to-llvm",
+    "--convert-math-to-libm",
+    "--convert-arith-to-llvm",
+    "--finalize-memref-to-llvm",
+    "--convert-func-to-llvm=use-bare-ptr-memref-call-conv",
+    "--convert-cf-to-llvm",
+    "--reconcile-unrealized-casts",
+]
+
+
+def run(command, **kwargs):
+    result = subprocess.run(command, stdout=subprocess.PIPE, **kwargs)
+    if result.returncode != 0:
+        sys.exit(f"failed: {' '.join(command)}")
+    return result.stdout
+
+
+# ===----------------------------------------------------------------------=== #
+# Compiling
+# ===----------------------------------------------------------------------=== #
+
+
+def extract_bitcode(text):
+    """Returns the kernels in the gpu.binary of `text`."""
+    match = re.search(r'offload = "((?:[^"\\]|\\.)*)"', text)
+    if not match:
+        sys.exit("expects a gpu.binary with an offload object")
+
+    def unescape(m):
+        return chr(int(m.group(1), 16)) if len(m.group(1)) == 2 else m.group(1)
+
+    text = re.sub(r"\\([0-9A-Fa-f]{2}|.)", unescape, match.group(1))
+    return text.encode("latin-1")
+
+
+def rewrite_kernels(ir):
+    """Makes LLVM IR for NVPTX fit for the host.
+
+    Each kernel gets a function emulated_<kernel> that takes its parameters as a
+    launch passes them.
+    """
+    ir = re.sub(r"^target (datalayout|triple).*\n", "", ir, flags=re.M)
+    ir = re.sub(r"\bptx_kernel ", "", ir)
+    ir = re.sub(r" addrspace\(\d+\)", "", ir)
+    sreg = r"@llvm\.nvvm\.read\.ptx\.sreg"
+    ir = re.sub(rf"^declare .*{sreg}.*\n", "", ir, flags=re.M)
+    ir = re.sub(
+        rf"call [^@]*{sreg}\.(\w+)\.(\w)\(\)",
+        lambda m: "call i32 @fakeCudaId(i32 {}, i32 {})".format(
+            ID_KINDS[m.group(1)], "xyz".index(m.group(2))
+        ),
+        ir,
+    )
+    if re.search(r"@llvm\.nvvm", ir):
+        sys.exit("expects no intrinsic but thread and block numbers")
+
+    wrappers = ["declare i32 @fakeCudaId(i32, i32)"]
+    kernels = re.findall(r"^define [^@]*void @([\w.]+)\((.*)\)[^()]*{", ir, flags=re.M)
+    for name, parameters in kernels:
+        types = re.findall(r"(?:^|, )(ptr|i\d+|float|double)\b", parameters)
+        lines = [f"define void @emulated_{name}(ptr %p) {{"]
+        for i, type_ in enumerate(types):
+            lines.append(f"  %s{i} = getelementptr ptr, ptr %p, i64 {i}")
+            lines.append(f"  %a{i} = load ptr, ptr %s{i}")
+            lines.append(f"  %v{i} = load {type_}, ptr %a{i}")
+        arguments = ", ".join(f"{t} %v{i}" for i, t in enumerate(types))
+        lines += [f"  call void @{name}({arguments})", "  ret void", "}"]
+        wrappers.append("\n".join(lines))
+    return ir + "\n" + "\n".join(wrappers) + "\n"
+
+
+def link(ir, name, cxx, extra=()):
+    """Compiles LLVM IR, a bytes object, to a shared library."""
+    run(["llc", "-O2", "-filetype=obj", "-relocation-model=pic", "-o", name + ".o"],
+        input=ir)
+    run([cxx, "-shared", name + ".o", *extra, "-o", name + ".so"])
+
+
+def compile_program(options):
+    work = options.work_dir
+    os.makedirs(work, exist_ok=True)
+    binary = f"--memrev-gpu-binary=chip={options.chip} format=llvm"
+    program = run(["memrev-opt", options.program, binary])
+    kernels = run(["llvm-dis", "-o", "-"],
+                  input=extract_bitcode(program.decode("latin-1")))
+    link(rewrite_kernels(kernels.decode()).encode(), f"{work}/kernels", options.cxx)
+    host = run(["mlir-translate", "--mlir-to-llvmir"], input=program)
+    link(host, f"{work}/gpu", options.cxx,
+         [f"{options.lib_dir}/libMemRevCUDARuntime.a", "-ldl"])
+    reference = options.reference or options.program
+    cpu = run(["mlir-opt", reference, *CPU_PASSES, "--allow-unregistered-dialect"])
+    cpu = run(["mlir-translate", "--mlir-to-llvmir"], input=cpu)
+    link(cpu, f"{work}/cpu", options.cxx,
+         [f"-L{options.mlir_lib_dir}", "-lmlir_c_runner_utils", "-lm",
+          f"-Wl,-rpath,{options.mlir_lib_dir}"])
+
+
+# ===----------------------------------------------------------------------=== #
+# Running
+# ===----------------------------------------------------------------------=== #
+
+
+def read_signatures(path):
+    """Yields the name and the parameters of each public function, a parameter
+    as (elements or None, type)."""
+    with open(path) as file:
+        text = file.read()
+    for name, parameters in re.findall(
+        r"func\.func (?!private)(?:public )?@([\w.]+)\((.*?)\)(?: attributes.*)? \{\n", text
+    ):
+        parsed = []
+        for type_ in re.findall(r"%\w+: ([^,{]*(?:<[^>]*>)?)", parameters):
+            type_ = type_.strip().rstrip(")")
+            if not type_.startswith("memref<"):
+                parsed.append((None, type_))
+                continue
+            *shape, element = type_[len("memref<"):-1].split("x")
+            elements = 1
+            for size in shape:
+                elements *= int(size)
+            parsed.append((elements, element))
+        yield name, parsed
+
+
+def make_random(rng, elements, type_):
+    code = TYPES[type_][0]
+    count = 1 if elements is None else elements
+    if type_ in ("f32", "f64"):
+        return array.array(code, (rng.uniform(-1, 1) for _ in range(count)))
+    if type_ == "i1":
+        return array.array(code, (rng.randrange(2) for _ in range(count)))
+    return array.array(code, (rng.randrange(0, 5) for _ in range(count)))
+
+
+def address(buffer):
+    return ctypes.c_void_p(buffer.buffer_info()[0])
+
+
+def call_on_gpu(library, name, parameters, values):
+    """Calls the function with copies of `values` in device memory and returns
+    what is there afterwards."""
+    def check(failed):
+        if failed:
+            library.memrevCudaLastError.restype = ctypes.c_char_p
+            sys.exit(f"@{name}: {library.memrevCudaLastError().decode()}")
+
+    arguments, device = [], []
+    for (elements, type_), value in zip(parameters, values):
+        if elements is None:
+            arguments.append(TYPES[type_][1](value[0]))
+            continue
+        pointer = ctypes.c_void_p()
+        size = ctypes.c_size_t(len(value) * value.itemsize)
+        check(library.memrevCudaAllocate(ctypes.byref(pointer), size))
+        check(library.memrevCudaCopyToDevice(pointer, address(value), size))
+        arguments.append(pointer)
+        device.append((pointer, size, value))
+    getattr(library, name)(*arguments)
+    library.memrevCudaLastError.restype = ctypes.c_void_p
+    check(library.memrevCudaLastError() is not None)
+    for pointer, size, value in device:
+        check(library.memrevCudaCopyToHost(address(value), pointer, size))
+        check(library.memrevCudaFree(pointer))
+
+
+def call_on_cpu(library, name, parameters, values):
+    arguments = [
+        TYPES[type_][1](value[0]) if elements is None else address(value)
+        for (elements, type_), value in zip(parameters, values)
+    ]
+    getattr(library, name)(*arguments)
+
+
+def compare(options):
+    gpu = ctypes.CDLL(f"{options.work_dir}/gpu.so")
+    cpu = ctypes.CDLL(f"{options.work_dir}/cpu.so")
+    wrong = False
+    references = dict(read_signatures(options.reference or options.program))
+    for name, parameters in read_signatures(options.program):
+        rng = random.Random(name)
+        values = [make_random(rng, *parameter) for parameter in parameters]
+        actual = [value[:] for value in values]
+        expected = [
+            # The arena may have another size, and is not read before written.
+            make_random(rng, *parameter) if parameter[1] == "i8" else value[:]
+            for parameter, value in zip(references[name], values)
+        ]
+        call_on_gpu(gpu, name, parameters, actual)
+        call_on_cpu(cpu, name, references[name], expected)
+        worst, changed = 0.0, 0
+        for (elements, type_), before, a, e in zip(parameters, values, actual, expected):
+            # Bytes are an arena, which no one compares.
+            if elements is None or type_ == "i8":
+                continue
+            changed += before != e
+            scale = max((abs(v) for v in e), default=0) or 1
+            error = max((abs(x - y) for x, y in zip(a, e)), default=0) / scale
+            if not error <= TOLERANCES.get(type_, 0):
+                wrong = True
+            worst = max(worst, error) if error == error else error
+        # A program that writes nothing would pass whatever it does.
+        wrong |= changed == 0
+        print(f"@{name}: {changed} buffers written, error {worst:.1e}")
+    sys.exit("the GPU program is wrong" if wrong else 0)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("--reference")
+    parser.add_argument("--work-dir", required=True)
+    parser.add_argument("--lib-dir", required=True)
+    parser.add_argument("--mlir-lib-dir", required=True)
+    parser.add_argument("--cxx", required=True)
+    parser.add_argument("--chip", default="sm_80")
+    parser.add_argument("--fake-driver-dir", required=True)
+    parser.add_argument("--compare", action="store_true")
+    options = parser.parse_args()
+    if options.compare:
+        compare(options)
+    compile_program(options)
+    # The libraries' search path is read when a process starts.
+    environment = dict(
+        os.environ,
+        LD_LIBRARY_PATH=options.fake_driver_dir,
+        FAKE_CUDA_KERNELS=f"{options.work_dir}/kernels.so",
+    )
+    sys.exit(subprocess.run([sys.executable, *sys.argv, "--compare"],
+                            env=environment).returncode)
+
+
+main()
