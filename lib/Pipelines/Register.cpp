@@ -13,6 +13,9 @@
 using namespace mlir;
 
 void memrev::registerPipelines() {
+  PassPipelineRegistration<CPUScheduleOptions>(
+      "memrev-cpu-schedule", "Tensors to kernels of vector code for the CPU",
+      buildCPUSchedulePipeline);
   PassPipelineRegistration<BufferizeOptions>(
       "memrev-bufferize", "Tensors to buffers, in place, in one arena",
       buildBufferizePipeline);
