@@ -242,8 +242,16 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
   PassManager pm(module.getContext());
   switch (stage) {
   case Stage::Differentiate:
-  case Stage::Lower:
+  case Stage::Lower: {
+    CodegenVerifyStageOptions verify;
+    verify.stage = getName(stage).str();
+    pm.addPass(createCodegenVerifyStage(verify));
+    break;
+  }
   case Stage::Schedule: {
+    CPUScheduleOptions schedule;
+    schedule.vectorBits = getVectorBits(*machine);
+    buildCPUSchedulePipeline(pm, schedule);
     CodegenVerifyStageOptions verify;
     verify.stage = getName(stage).str();
     pm.addPass(createCodegenVerifyStage(verify));
