@@ -81,7 +81,7 @@ private:
     if (optLevel > 3)
       return emitError(loc, "expects an optimization level from 0 to 3, but "
                             "got ")
-             << optLevel;
+             << optLevel.getValue();
 
     LLVMInitializeNVPTXTargetInfo();
     LLVMInitializeNVPTXTarget();
@@ -111,11 +111,12 @@ private:
     if (!known)
       return emitError(loc, "expects a PTX version that the backend knows, but "
                             "got ")
-             << ptxVersion;
+             << ptxVersion.getValue();
     unsigned oldest = getOldestPTXVersion(*target, triple, chip);
     if (ptxVersion < oldest)
       return emitError(loc, "expects a PTX version of at least ")
-             << oldest << " for " << chip << ", but got " << ptxVersion;
+             << oldest << " for " << chip << ", but got "
+             << ptxVersion.getValue();
     features = "+" + feature;
     return success();
   }
