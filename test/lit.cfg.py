@@ -22,6 +22,8 @@ config.substitutions.append(("%memrev_tools_dir", config.memrev_tools_dir))
 config.substitutions.append(("%host_cxx", config.host_cxx))
 config.substitutions.append(("%python", sys.executable))
 
+if config.memrev_sanitize:
+    config.available_features.add("sanitize")
 if shutil.which("ptxas"):
     config.available_features.add("ptxas")
 

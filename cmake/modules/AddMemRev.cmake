@@ -36,10 +36,15 @@ function(add_memrev_library name)
     add_dependencies(${name} ${ARG_DEPENDS})
   endif()
   target_link_libraries(${name} PUBLIC ${ARG_MEMREV_LIBS})
-  mlir_target_link_libraries(${name} PUBLIC ${ARG_MLIR_LIBS})
+  if(ARG_MLIR_LIBS)
+    # libMLIR.so does not pass libLLVM.so's symbols on.
+    mlir_target_link_libraries(${name} PUBLIC ${ARG_MLIR_LIBS})
+    target_link_libraries(${name} PUBLIC LLVM)
+  endif()
   target_precompile_headers(${name} REUSE_FROM MemRevPrecompiledHeader)
   install(TARGETS ${name} EXPORT MemRevTargets
-          ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+          ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+          INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
   set_property(GLOBAL APPEND PROPERTY MEMREV_LIBS ${name})
 endfunction()
 

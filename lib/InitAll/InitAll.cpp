@@ -10,7 +10,12 @@
 #include "memrev/Codegen/CPU/Passes.h"
 #include "memrev/Codegen/Common/Passes.h"
 #include "memrev/Codegen/GPU/Passes.h"
+#include "memrev/Conversion/Passes.h"
+#include "memrev/Dialect/Rev/IR/Rev.h"
+#include "memrev/ExternalInterfaces/Register.h"
 #include "memrev/Pipelines/GPU.h"
+#include "memrev/Pipelines/Pipelines.h"
+#include "memrev/Transforms/Passes.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
@@ -18,7 +23,10 @@
 
 using namespace mlir;
 
-void memrev::registerMemRevDialects(DialectRegistry &registry) {}
+void memrev::registerMemRevDialects(DialectRegistry &registry) {
+  registry.insert<rev::RevDialect>();
+  registerExternalInterfaces(registry);
+}
 
 void memrev::registerAllDialects(DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
@@ -30,8 +38,13 @@ void memrev::registerAllDialects(DialectRegistry &registry) {
 }
 
 void memrev::registerMemRevPasses() {
-  registerMemRevCodegenGPUPasses();
   registerGPUPipelines();
+  registerMemRevCodegenCPUPasses();
+  registerMemRevCodegenCommonPasses();
+  registerMemRevCodegenGPUPasses();
+  registerMemRevConversionPasses();
+  registerMemRevTransformsPasses();
+  registerPipelines();
 }
 
 void memrev::registerAllPasses() {

@@ -9,6 +9,7 @@
 #ifndef MEMREV_CODEGEN_CPU_PASSES_H
 #define MEMREV_CODEGEN_CPU_PASSES_H
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/Pass.h"
 
 namespace mlir::memrev {

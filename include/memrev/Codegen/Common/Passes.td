@@ -11,4 +11,259 @@
 
 include "mlir/Pass/PassBase.td"
 
+//===----------------------------------------------------------------------===//
+// File organization
+//
+// Passes that every target shares, in the order in which the bufferize stage
+// runs them. This layer sees upstream dialects only: what it has to know of
+// the others comes as discardable attributes (`memrev.kernel`, `rev.donated`).
+//===----------------------------------------------------------------------===//
+
+def CodegenWrapEntries : Pass<"codegen-wrap-entries", "ModuleOp"> {
+  let summary = "Split public functions into a read-only wrapper and an in-place body";
+  let description = [{
+    A public function may not overwrite its arguments, but inversion lives on
+    overwriting. Each public function with a body is renamed and made private,
+    and a public wrapper of the old name calls it. The wrapper's arguments are
+    read-only (`bufferization.writable = false`) unless they carry the unit
+    attribute `rev.donated`, so that bufferization copies those that the private
+    function overwrites, and only those. The wrapper carries `memrev.entry`.
+
+    Argument and result types of a public function must be scalars or ranked
+    tensors of static shape, with elements of integer, index or float type.
+
+    Example:
+
+    ```mlir
+    func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> { … }
+    ```
+
+    becomes
+
+    ```mlir
+    func.func @f(%x: tensor<4xf32> {bufferization.writable = false})
+        -> tensor<4xf32> attributes {memrev.entry} {
+      %0 = call @f.inplace(%x) : (tensor<4xf32>) -> tensor<4xf32>
+      return %0 : tensor<4xf32>
+    }
+    func.func private @f.inplace(%x: tensor<4xf32>) -> tensor<4xf32> { … }
+    ```
+  }];
+  let dependentDialects = ["func::FuncDialect",
+                           "bufferization::BufferizationDialect"];
+}
+
+def CodegenConstantsToFills : Pass<"codegen-constants-to-fills"> {
+  let summary = "Turn large splat tensor constants into fills of fresh tensors";
+  let description = [{
+    A tensor constant bufferizes to a global buffer, which costs its bytes for
+    the whole life of the program and is copied before it is overwritten. Splat
+    constants of more than `max-bytes` bytes become a fill of a fresh tensor,
+    which is then placed in the arena. A larger constant that
+    is no splat stays, with a remark.
+
+    Example: `arith.constant dense<0.0> : tensor<1024xf32>` becomes
+    `linalg.fill` of `tensor.empty() : tensor<1024xf32>`.
+  }];
+  let options = [
+    Option<"maxBytes", "max-bytes", "int64_t", /*default=*/"64",
+           "Splat constants up to this size stay constants">,
+    Option<"reportBytes", "report-bytes", "int64_t", /*default=*/"65536",
+           "Constants above this size that stay are reported">
+  ];
+  let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect",
+                           "arith::ArithDialect"];
+}
+
+def CodegenYieldInPlace : Pass<"codegen-yield-in-place"> {
+  let summary = "Write values that a loop yields into the loop-carried buffer";
+  let description = [{
+    One-shot bufferization rejects a loop that yields a tensor other than the
+    loop-carried one updated in place. For each tensor that an `scf.for` yields
+    this pass follows tied operands back to where its buffer comes from. If that
+    is the loop-carried tensor itself, nothing changes: a wrapped value would be
+    rejected. A tensor made in the body is materialised into the loop-carried
+    one. A tensor of another origin (a loop-carried tensor in another position,
+    or a tensor from outside) is copied first.
+
+    Example: `scf.yield %fresh` becomes
+
+    ```mlir
+    %m = bufferization.materialize_in_destination %fresh in %carried
+    scf.yield %m
+    ```
+  }];
+  let dependentDialects = ["bufferization::BufferizationDialect"];
+}
+
+def CodegenPrivatizeDestinations : Pass<"codegen-privatize-destinations"> {
+  let summary = "Give every destination operand a tensor of its own";
+  let description = [{
+    CSE merges equal `tensor.empty` and `linalg.fill` ops, and a tensor that two
+    ops overwrite bufferizes to a copy. Each operand that is tied to a result
+    (DPS inits, loop inits, operands of calls, sources of `tensor.insert_slice`)
+    and whose tensor is an empty tensor, a constant fill or an `alloc_tensor` with
+    more than one use gets a clone right before its user. Nothing may run CSE or
+    loop-invariant code motion between this pass and bufferization.
+  }];
+}
+
+def CodegenOutlineSegments : Pass<"codegen-outline-segments", "ModuleOp"> {
+  let summary = "Split long blocks into functions, hierarchically";
+  let description = [{
+    The time of one-shot bufferization grows with about the third power of the
+    operations in a function. A block of a function that is no kernel, with more
+    than `max-ops` operations, is cut into segments of at most `max-ops`, each of
+    which becomes a private function marked `memrev.segment` and a call; then the
+    calls are, until no block is longer. Cuts are made where the fewest tensors
+    cross.
+
+    In-place updates survive: a segment gets the tensors that it updates as
+    arguments, and an empty tensor whose updated value leaves a segment is made by
+    the caller. Constants, empty tensors, scalar index arithmetic and views
+    (`tensor.extract_slice`, reshapes) are not counted and do not cross: each
+    segment makes its own.
+
+    Runs after codegen-privatize-destinations. Each segment has exactly one call,
+    and codegen-plan-arena plans across it as if it were inlined.
+  }];
+  let options = [
+    Option<"maxOps", "max-ops", "int64_t", /*default=*/"32",
+           "Operations in a block above which it is cut, and in a segment">
+  ];
+  let dependentDialects = ["func::FuncDialect"];
+}
+
+def CodegenResultsToDestinations
+    : Pass<"codegen-results-to-destinations", "ModuleOp"> {
+  let summary = "Turn buffer results of functions into arguments";
+  let description = [{
+    After bufferization a function may return buffers. Bottom-up over the call
+    graph, each result of a private function becomes the argument that it is
+    equal to, or a new argument in place of the allocation that is returned, or
+    a new argument into which the returned buffer is copied; callers allocate.
+    A function marked `memrev.entry` gets one out-parameter for each result,
+    scalars too, after its arguments: none aliases an argument or another one.
+    A result that lives in an argument marked `rev.donated` gets no parameter:
+    the function's result attributes name the argument in `memrev.replaces`.
+    Entry parameters carry `memrev.role` ("argument" or "result").
+
+    Recursive functions and results of dynamic shape are located errors.
+  }];
+  let dependentDialects = ["func::FuncDialect", "memref::MemRefDialect"];
+}
+
+def CodegenPlanArena : Pass<"codegen-plan-arena", "ModuleOp"> {
+  let summary = "Give every buffer an offset in one arena";
+  let description = [{
+    Bottom-up over the call graph, the allocations of a function are packed into
+    one frame by first fit over their live ranges (largest buffer first), and
+    replaced by views of an argument that holds the frame. A caller provides the
+    frame of its callee like any other buffer that lives during the call, so a
+    function marked `memrev.entry` ends with one arena argument for everything
+    that it and its callees use; `memrev.arena_bytes` gives its size.
+
+    A live range spans all uses of a buffer and its aliasing views, lifted to the
+    block that holds the allocation: a buffer that is allocated outside a loop and
+    used in it lives for the whole loop. Offsets are multiples of 64 bytes.
+    Segments (`memrev.segment`) are planned with the function that calls them, as
+    if they were inlined, so that cutting a function costs no memory.
+
+    Allocations inside a parallel loop (the outermost `scf.forall` or
+    `scf.parallel`) go to the stack when all of that loop together are at most
+    `max-stack-bytes`; otherwise each of `max-threads` threads gets a slice of the
+    arena, and the loop is marked with `memrev.max_threads`.
+
+    Allocations of dynamic shape, and recursive functions that allocate, are
+    located errors.
+
+    The pass costs a sort and a quadratic packing per function.
+  }];
+  let options = [
+    Option<"maxStackBytes", "max-stack-bytes", "int64_t", /*default=*/"32768",
+           "Largest total of buffers inside a parallel loop kept on the stack">,
+    Option<"maxThreads", "max-threads", "int64_t", /*default=*/"1",
+           "Threads that share a parallel loop whose buffers exceed the stack">
+  ];
+  let dependentDialects = ["arith::ArithDialect", "func::FuncDialect",
+                           "memref::MemRefDialect"];
+}
+
+def CodegenVerifyStage : Pass<"codegen-verify-stage", "ModuleOp"> {
+  let summary = "Check the contract at the end of a stage";
+  let description = [{
+    The contracts, each with an error at the first operation that breaks it:
+
+    - `differentiate`: no function transform of the `rev` dialect is left;
+    - `lower`: no operation of the `rev` dialect is left;
+    - `schedule`: as `lower`, and kernels contain no calls of public functions;
+    - `bufferize`: no tensor, and no allocation in any function;
+    - `binary`: only the LLVM dialect and `gpu.binary`.
+  }];
+  let options = [
+    Option<"stage", "stage", "std::string", /*default=*/"\"\"",
+           "The stage whose contract is checked">
+  ];
+}
+
+def CodegenGeneralizeNamedOps : Pass<"codegen-generalize-named-ops"> {
+  let summary = "Turn named elementwise and reduction ops into linalg.generic";
+  let description = [{
+    Rewrites every linalg named op that is neither a contraction, a
+    convolution, a pooling nor a fill to `linalg.generic`, so that upstream's
+    elementwise fusion and kernel outlining see one form. Contractions and
+    convolutions keep their names because fusion must leave them alone.
+
+    Example: `linalg.add`, `linalg.map`, `linalg.broadcast`, `linalg.reduce`
+    and `linalg.transpose` become generics; `linalg.matmul` stays.
+  }];
+  let dependentDialects = ["linalg::LinalgDialect"];
+}
+
+def CodegenOutlineKernels : Pass<"codegen-outline-kernels", "ModuleOp"> {
+  let summary = "Move every linalg computation into a private kernel function";
+  let description = [{
+    Each linalg op on tensors of static shape, with what is worth computing
+    together with it, becomes a private `func.func` with the unit attribute
+    `memrev.kernel`, and a call:
+
+    - a contraction or convolution takes its `linalg.fill` init, the
+      `tensor.pad` of its operands (cloned into each consumer, so that the
+      padded tensor never exists), transposes and flips of its filter, and an
+      elementwise consumer when it is the only one;
+    - an operand that is a `tensor.extract_slice` is sliced inside the kernel,
+      which gets the whole buffer and the offsets. Likewise a result whose only
+      use is `tensor.insert_slice` is written in place into the whole buffer;
+    - destinations are the last arguments, tied in order to the results, so
+      that one-shot bufferization updates them in place through the call. A
+      destination that does not exist yet is one `tensor.empty` per call; an
+      elementwise kernel writes over an operand that dies in it instead.
+
+    Equal kernels are made once: groups are compared before any function is
+    created, so the cost is linear in the number of ops. Run no CSE on callers
+    after this pass: merging two `tensor.empty` destinations costs a copy.
+
+    Example:
+
+    ```mlir
+    %f = linalg.fill ins(%zero : f32) outs(%e : tensor<4x8xf32>) -> tensor<4x8xf32>
+    %r = linalg.matmul ins(%a, %b : ...) outs(%f : tensor<4x8xf32>) -> tensor<4x8xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %e = tensor.empty() : tensor<4x8xf32>
+    %r = call @matmul_0(%a, %b, %e) : (...) -> tensor<4x8xf32>
+    ```
+
+    Ops with dynamic shapes stay where they are; a `missed` remark of category
+    `codegen-outline-kernels` names each.
+  }];
+  let dependentDialects = [
+    "arith::ArithDialect", "func::FuncDialect", "linalg::LinalgDialect",
+    "tensor::TensorDialect"
+  ];
+}
+
 #endif // MEMREV_CODEGEN_COMMON_PASSES_TD

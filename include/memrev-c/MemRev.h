@@ -1,0 +1,129 @@
+//===-- memrev-c/MemRev.h - C API of the memrev compiler ----------*- C -*-===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Compiles MLIR text and calls what comes out. All functions may be called from
+// any thread, several at once on one compilation too; only memrevDestroy must
+// be the last. Strings that a function returns live as long as the compilation,
+// unless it says otherwise.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_C_MEMREV_H
+#define MEMREV_C_MEMREV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define MEMREV_EXPORT __attribute__((visibility("default")))
+#else
+#define MEMREV_EXPORT
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// The outcome of compiling a program, whether it succeeded or not.
+typedef struct MemRevCompilation MemRevCompilation;
+
+/// Something that the compiler has to say. `file` is empty and `line` is zero
+/// where it is about no place in the program.
+typedef struct {
+  const char *severity; ///< "error", "warning", "remark" or "note".
+  const char *file;
+  unsigned line;
+  unsigned column;
+  const char *message;
+} MemRevDiagnostic;
+
+/// A function that can be called.
+typedef struct {
+  const char *name;
+  size_t numArguments;
+  size_t numResults;
+  /// The number of pointers that a call takes.
+  size_t numParameters;
+  /// Bytes that a call works in, which memrevCall provides.
+  int64_t workspaceBytes;
+} MemRevFunction;
+
+/// An argument or a result.
+typedef struct {
+  const char *name;
+  const char *dtype; ///< NumPy's name, such as "float32".
+  size_t rank;
+  const int64_t *shape;
+  /// The place of its pointer among the parameters of a call. A result with
+  /// the place of an argument is found in that argument's memory.
+  size_t parameter;
+  /// The program has a scalar here; its pointer is to one element all the same.
+  bool isScalar;
+  /// The call overwrites this argument.
+  bool isDonated;
+} MemRevParameter;
+
+/// Compiles `length` bytes of MLIR text. Each option is "name=value":
+///   target=cpu         what to compile for
+///   cpu=NAME           the processor, "native" by default
+///   until=STAGE        the last stage, "binary" by default
+///   threads=N          1: no threads; else scratch is planned for N of them
+///   file=NAME          the name of the program in diagnostics
+///   ir=1               keep the text of the program after the last stage
+/// Never returns null; memrevDestroy frees the result.
+MEMREV_EXPORT MemRevCompilation *memrevCompile(const char *text, size_t length,
+                                               const char *const *options,
+                                               size_t numOptions);
+MEMREV_EXPORT void memrevDestroy(MemRevCompilation *compilation);
+
+/// Whether there is a program.
+MEMREV_EXPORT bool memrevSucceeded(const MemRevCompilation *compilation);
+
+MEMREV_EXPORT size_t
+memrevGetNumDiagnostics(const MemRevCompilation *compilation);
+/// Sets `diagnostic` to the `index`th one; false if there is none.
+MEMREV_EXPORT bool memrevGetDiagnostic(const MemRevCompilation *compilation,
+                                       size_t index,
+                                       MemRevDiagnostic *diagnostic);
+
+MEMREV_EXPORT size_t memrevGetNumFunctions(const MemRevCompilation *compilation);
+/// Sets `function` to the `index`th one; false if there is none.
+MEMREV_EXPORT bool memrevGetFunction(const MemRevCompilation *compilation,
+                                     size_t index, MemRevFunction *function);
+/// Sets `parameter` to an argument or a result; false if there is none.
+MEMREV_EXPORT bool memrevGetArgument(const MemRevCompilation *compilation,
+                                     size_t function, size_t index,
+                                     MemRevParameter *parameter);
+MEMREV_EXPORT bool memrevGetResult(const MemRevCompilation *compilation,
+                                   size_t function, size_t index,
+                                   MemRevParameter *parameter);
+
+/// Returns the text of the program after the last stage (option ir=1), else "".
+MEMREV_EXPORT const char *memrevGetIR(const MemRevCompilation *compilation);
+
+/// Returns the memory of all functions as JSON, or as text for people. The
+/// caller frees it with memrevFreeString.
+MEMREV_EXPORT char *memrevGetMemoryReport(const MemRevCompilation *compilation,
+                                          bool asJSON);
+
+/// Calls the `function`th function on `threads` threads (0: all processors).
+/// `parameters` holds a pointer to contiguous memory for each parameter; the
+/// memory of a result may not overlap any other. Returns null, or a message that
+/// the caller frees with memrevFreeString.
+MEMREV_EXPORT char *memrevCall(const MemRevCompilation *compilation,
+                               size_t function, void *const *parameters,
+                               size_t numParameters, int threads);
+
+MEMREV_EXPORT void memrevFreeString(char *string);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif // MEMREV_C_MEMREV_H

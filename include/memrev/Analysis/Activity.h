@@ -1,0 +1,47 @@
+//===- Activity.h - Which values have derivatives ------------- -*- C++ -*-===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_ANALYSIS_ACTIVITY_H
+#define MEMREV_ANALYSIS_ACTIVITY_H
+
+#include "mlir/IR/Operation.h"
+#include "mlir/IR/Value.h"
+#include "llvm/ADT/DenseSet.h"
+
+namespace mlir::memrev {
+
+/// The values of a program that depend on chosen root values and have a type
+/// that can be differentiated. Which of them reach a differentiated result need
+/// not be known beforehand: in reverse mode these are the ones that get a
+/// cotangent.
+class Activity {
+public:
+  /// Marks a value that the program is differentiated with respect to.
+  void addRoot(Value value);
+
+  /// Marks what becomes active in `block`, whose arguments and captured values
+  /// are marked already. Call it again after the block has grown.
+  void propagate(Block &block);
+
+  /// Marks the results of `op`, and what becomes active inside of it.
+  void propagate(Operation *op);
+
+  bool isActive(Value value) const { return active.contains(value); }
+
+private:
+  bool mark(Value value);
+  bool isAnyActive(ValueRange values) const;
+  /// True if a value that `op` reads, inside of its regions too, is active.
+  bool readsActive(Operation *op) const;
+
+  llvm::DenseSet<Value> active;
+};
+
+} // namespace mlir::memrev
+
+#endif // MEMREV_ANALYSIS_ACTIVITY_H

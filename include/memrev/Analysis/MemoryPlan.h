@@ -1,0 +1,49 @@
+//===- MemoryPlan.h - How each primal value is had back ------- -*- C++ -*-===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The plan is written into the program as attributes, which differentiation
+// obeys.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_ANALYSIS_MEMORYPLAN_H
+#define MEMREV_ANALYSIS_MEMORYPLAN_H
+
+#include "memrev/Dialect/Rev/IR/Rev.h"
+
+namespace mlir::memrev {
+
+/// On an operation with inverse edges: the number of the edge that gives values
+/// back in the backward part (i64). Without it they are stored.
+inline constexpr llvm::StringLiteral kInvertAttrName = "rev.invert";
+
+/// On a function: the policy that its plan follows (string).
+inline constexpr llvm::StringLiteral kPlannedAttrName = "rev.planned";
+
+/// On an operation whose inverse is not used: why (string).
+inline constexpr llvm::StringLiteral kReasonAttrName = "rev.reason";
+
+/// Writes the plan of `function` for the given policy into it. Fails after an
+/// error at a coupling whose region depends on the coupled value.
+LogicalResult planFunction(func::FuncOp function, rev::Policy policy);
+
+/// Writes into `function` which inverse edges give its arguments `wrt` back
+/// from its results and its other arguments. Returns the number of an argument
+/// that no edge reaches, if there is one.
+std::optional<int64_t> planInverse(func::FuncOp function,
+                                   ArrayRef<int64_t> wrt);
+
+/// The number of the inverse edge that the plan uses for `op`, if any.
+std::optional<unsigned> getPlannedEdge(Operation *op);
+
+/// Removes the plan's attributes from `root` and everything in it.
+void erasePlan(Operation *root);
+
+} // namespace mlir::memrev
+
+#endif // MEMREV_ANALYSIS_MEMORYPLAN_H

@@ -1,0 +1,54 @@
+//===- AttributeNames.h - Attributes between code generation passes -*- C++
+//-*-===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Discardable attributes by which the stages of code generation tell each other
+// what they know. This layer includes no other one of memrev, so names are all
+// that it shares with them.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_CODEGEN_COMMON_ATTRIBUTENAMES_H
+#define MEMREV_CODEGEN_COMMON_ATTRIBUTENAMES_H
+
+#include "llvm/ADT/StringRef.h"
+
+namespace mlir::memrev {
+
+/// Unit, on a function: computes; has at most one outermost parallel loop.
+inline constexpr llvm::StringLiteral kKernelAttr = "memrev.kernel";
+/// Unit, on a private function: a piece of the one function that calls it once.
+inline constexpr llvm::StringLiteral kSegmentAttr = "memrev.segment";
+/// Unit, on a public function: the wrapper that callers outside see.
+inline constexpr llvm::StringLiteral kEntryAttr = "memrev.entry";
+/// Unit, on a function's argument: the callee may overwrite it.
+inline constexpr llvm::StringLiteral kDonatedAttr = "rev.donated";
+/// String, on an entry's argument: one of the roles below.
+inline constexpr llvm::StringLiteral kRoleAttr = "memrev.role";
+inline constexpr llvm::StringLiteral kArgumentRole = "argument";
+inline constexpr llvm::StringLiteral kResultRole = "result";
+inline constexpr llvm::StringLiteral kArenaRole = "arena";
+/// Unit, on an entry's out-parameter: the program returned a scalar.
+inline constexpr llvm::StringLiteral kScalarAttr = "memrev.scalar";
+/// Array of integers, on an entry: for each result of the program, in order,
+/// the position of the parameter that holds it.
+inline constexpr llvm::StringLiteral kResultParametersAttr =
+    "memrev.result_parameters";
+/// Integer, on an entry: bytes of the arena that a call needs.
+inline constexpr llvm::StringLiteral kArenaBytesAttr = "memrev.arena_bytes";
+/// Integer, on a parallel loop: the number of threads its scratch is made for.
+inline constexpr llvm::StringLiteral kMaxThreadsAttr = "memrev.max_threads";
+/// Array of dictionaries, on the module: what differentiation decided for each
+/// value that the backward pass needs.
+inline constexpr llvm::StringLiteral kPlanAttr = "memrev.plan";
+/// The alignment of every buffer, in bytes.
+inline constexpr int64_t kBufferAlignment = 64;
+
+} // namespace mlir::memrev
+
+#endif // MEMREV_CODEGEN_COMMON_ATTRIBUTENAMES_H

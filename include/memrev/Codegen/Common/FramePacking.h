@@ -1,0 +1,35 @@
+//===- FramePacking.h - Offsets of buffers in a frame ---------- -*- C++
+//-*-===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_CODEGEN_COMMON_FRAMEPACKING_H
+#define MEMREV_CODEGEN_COMMON_FRAMEPACKING_H
+
+#include "llvm/ADT/ArrayRef.h"
+#include <cstdint>
+
+namespace mlir::memrev {
+
+/// A buffer of `bytes` that lives from time `begin` to time `end`, both
+/// included, and the offset that it gets.
+struct PackedBuffer {
+  int64_t bytes = 0;
+  int64_t begin = 0;
+  int64_t end = 0;
+  int64_t offset = 0;
+};
+
+/// Gives each buffer the lowest offset, a multiple of `alignment`, at which it
+/// overlaps no buffer that lives at the same time; larger buffers choose first.
+/// Returns the size of the frame that holds them all. Quadratic in `buffers`.
+int64_t packFirstFit(llvm::MutableArrayRef<PackedBuffer> buffers,
+                     int64_t alignment);
+
+} // namespace mlir::memrev
+
+#endif // MEMREV_CODEGEN_COMMON_FRAMEPACKING_H

@@ -1,0 +1,46 @@
+//===- TensorOrigin.h - Where the buffer of a tensor comes from -*- C++ -*-===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_CODEGEN_COMMON_TENSORORIGIN_H
+#define MEMREV_CODEGEN_COMMON_TENSORORIGIN_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/SymbolTable.h"
+#include "llvm/ADT/DenseMap.h"
+
+namespace mlir::memrev {
+
+/// Follows results back to the operands that they are tied to: the inits of
+/// destination-style ops and loops, the destination of a `tensor.insert_slice`,
+/// and the argument that a called function updates and returns.
+///
+/// Answers are cached for functions; make a new one after changing a callee.
+class TensorOrigin {
+public:
+  /// `symbols` must outlive this object and serve all threads that use it.
+  explicit TensorOrigin(SymbolTableCollection &symbols) : symbols(symbols) {}
+
+  /// Returns the value at the start of the chain of tied operands that ends in
+  /// `value`: a block argument, or a result that is tied to no operand. The
+  /// buffer of `value` can be that of the returned one.
+  Value trace(Value value);
+
+  /// Returns the operand of its operation that `result` is tied to, or null.
+  OpOperand *getTiedOperand(OpResult result);
+
+private:
+  /// For each result of `func`, the argument that it is tied to, or -1.
+  ArrayRef<int64_t> getTiedArguments(func::FuncOp func);
+
+  SymbolTableCollection &symbols;
+  DenseMap<Operation *, SmallVector<int64_t>> tiedArguments;
+};
+
+} // namespace mlir::memrev
+
+#endif // MEMREV_CODEGEN_COMMON_TENSORORIGIN_H

@@ -1,0 +1,109 @@
+//===- Compiler.h - Text in, program and reports out ------------ -*- C++
+//-*-===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The one way through all stages: memrev-compile, the C API and tests use it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_COMPILER_COMPILER_H
+#define MEMREV_COMPILER_COMPILER_H
+
+#include "memrev/Compiler/MemoryReport.h"
+#include "memrev/ExecutionEngine/LoadedCode.h"
+#include <mutex>
+#include <optional>
+
+namespace mlir::memrev {
+
+/// The stages of compilation, in order.
+enum class Stage { Differentiate, Lower, Schedule, Bufferize, Binary };
+
+/// Returns the stage of that name, if there is one.
+std::optional<Stage> parseStage(llvm::StringRef name);
+llvm::StringRef getName(Stage stage);
+
+struct CompileOptions {
+  /// What the program is for: "cpu".
+  std::string target = "cpu";
+  /// The processor, as LLVM names it, or "native".
+  std::string cpu = "native";
+  /// The last stage to run.
+  Stage until = Stage::Binary;
+  /// Whether parallel loops use OpenMP.
+  bool parallel = true;
+  /// Threads for which scratch is planned where the stack is too small; 0 for
+  /// those of this machine.
+  int64_t maxThreads = 0;
+  /// The name of the program's file in diagnostics.
+  std::string fileName = "<input>";
+  /// Whether to keep the text of the module, or of LLVM's, at the end.
+  bool keepIR = false;
+  bool keepLLVM = false;
+};
+
+/// Something that the compiler has to say about a program.
+struct CompileDiagnostic {
+  enum class Severity { Error, Warning, Remark, Note };
+  Severity severity = Severity::Error;
+  std::string file;
+  unsigned line = 0;
+  unsigned column = 0;
+  std::string message;
+
+  /// Prints as `file:line:column: error: message`.
+  void print(llvm::raw_ostream &os) const;
+};
+
+/// What came out of a compilation that succeeded.
+class CompiledProgram {
+public:
+  ~CompiledProgram();
+
+  /// The functions that can be called; none before the bufferize stage.
+  llvm::ArrayRef<FunctionSignature> getFunctions() const { return functions; }
+  /// Returns the function of that name, or an error that lists those there are.
+  llvm::Expected<const FunctionSignature *>
+  findFunction(llvm::StringRef name) const;
+  /// The memory of each function; none before the bufferize stage.
+  llvm::ArrayRef<FunctionMemory> getMemory() const { return memory; }
+  /// The module as text (`keepIR`), and LLVM's after optimisation (`keepLLVM`).
+  llvm::StringRef getIR() const { return ir; }
+  llvm::StringRef getLLVM() const { return llvmIR; }
+  /// The object file; null before the binary stage.
+  const llvm::MemoryBuffer *getObject() const { return object.get(); }
+
+  /// Returns the code, loaded into this process by the first call. Fails before
+  /// the binary stage, and where a library is missing. Safe from any thread.
+  llvm::Expected<const LoadedCode *> load();
+
+private:
+  friend class CompilerInstance;
+  CompiledProgram();
+
+  std::vector<FunctionSignature> functions;
+  std::vector<FunctionMemory> memory;
+  std::string ir, llvmIR;
+  std::unique_ptr<llvm::MemoryBuffer> object;
+  std::mutex loadMutex;
+  std::unique_ptr<LoadedCode> code;
+};
+
+/// The outcome of a compilation: `program` is null if there was an error.
+struct CompileResult {
+  std::unique_ptr<CompiledProgram> program;
+  std::vector<CompileDiagnostic> diagnostics;
+};
+
+/// Compiles the MLIR program `text`. Bad programs and bad options are
+/// diagnostics, never crashes. Safe from any thread.
+CompileResult compile(llvm::StringRef text, const CompileOptions &options);
+
+} // namespace mlir::memrev
+
+#endif // MEMREV_COMPILER_COMPILER_H

@@ -1,0 +1,61 @@
+//===- MemoryReport.h - What a program's memory is for --------- -*- C++
+//-*-===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_COMPILER_MEMORYREPORT_H
+#define MEMREV_COMPILER_MEMORYREPORT_H
+
+#include "memrev/ExecutionEngine/Array.h"
+
+namespace mlir {
+class ModuleOp;
+} // namespace mlir
+
+namespace mlir::memrev {
+
+/// A value that the backward pass needs, and how it gets it.
+struct ValueMemory {
+  std::string function;
+  std::string location;
+  int64_t bytes = 0;
+  /// "inverted", "stored" or "recomputed".
+  std::string strategy;
+  std::string reason;
+};
+
+/// The memory of one function: what callers provide and what a call works in.
+struct FunctionMemory {
+  std::string function;
+  int64_t argumentBytes = 0;
+  int64_t resultBytes = 0;
+  int64_t workspaceBytes = 0;
+  std::vector<ValueMemory> values;
+
+  /// Arguments, results and workspace live at once.
+  int64_t getPeakBytes() const {
+    return argumentBytes + resultBytes + workspaceBytes;
+  }
+};
+
+/// Reads what differentiation decided from the attribute that it left on
+/// `module`.
+std::vector<ValueMemory> readPlan(ModuleOp module);
+
+/// Adds up the memory of `function`. Takes the values that belong to it.
+FunctionMemory measureMemory(const FunctionSignature &function,
+                             llvm::ArrayRef<ValueMemory> plan);
+
+/// Prints `memory` as a table for people, or as JSON.
+void printMemoryText(llvm::raw_ostream &os,
+                     llvm::ArrayRef<FunctionMemory> memory);
+void printMemoryJSON(llvm::raw_ostream &os,
+                     llvm::ArrayRef<FunctionMemory> memory);
+
+} // namespace mlir::memrev
+
+#endif // MEMREV_COMPILER_MEMORYREPORT_H

@@ -1,0 +1,22 @@
+//===- Passes.h - Conversion passes --------------------------- -*- C++ -*-===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_CONVERSION_PASSES_H
+#define MEMREV_CONVERSION_PASSES_H
+
+#include "mlir/Pass/Pass.h"
+
+namespace mlir::memrev {
+
+#define GEN_PASS_DECL
+#define GEN_PASS_REGISTRATION
+#include "memrev/Conversion/Passes.h.inc"
+
+} // namespace mlir::memrev
+
+#endif // MEMREV_CONVERSION_PASSES_H

@@ -1,0 +1,53 @@
+//===- Rev.h - The rev dialect -------------------------------- -*- C++ -*-===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_DIALECT_REV_IR_REV_H
+#define MEMREV_DIALECT_REV_IR_REV_H
+
+#include "memrev/Interfaces/BijectionAttrInterface.h"
+#include "memrev/Interfaces/DecomposableOpInterface.h"
+#include "memrev/Interfaces/DifferentiableOpInterface.h"
+#include "memrev/Interfaces/InvertibleOpInterface.h"
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "memrev/Dialect/Rev/IR/RevDialect.h.inc"
+#include "memrev/Dialect/Rev/IR/RevEnums.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "memrev/Dialect/Rev/IR/RevAttrs.h.inc"
+
+#define GET_OP_CLASSES
+#include "memrev/Dialect/Rev/IR/RevOps.h.inc"
+
+namespace mlir::memrev::rev {
+
+/// Discardable unit attribute of an entry function's argument: the caller
+/// gives the buffer away, and the function may overwrite it.
+inline constexpr llvm::StringLiteral kDonatedAttrName = "rev.donated";
+
+/// True if values of `type` can be differentiated: floats and tensors of them.
+bool isDifferentiable(Type type);
+
+/// The arguments or results that a transform differentiates: `indices`, or all
+/// of `types` that are differentiable if `indices` is null.
+SmallVector<int64_t> getDifferentiated(std::optional<ArrayRef<int64_t>> indices,
+                                       TypeRange types);
+
+} // namespace mlir::memrev::rev
+
+#endif // MEMREV_DIALECT_REV_IR_REV_H

@@ -1,0 +1,106 @@
+//===- RevDialect.td - The rev dialect and its attributes -----------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_DIALECT_REV_IR_REVDIALECT_TD
+#define MEMREV_DIALECT_REV_IR_REVDIALECT_TD
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "mlir/IR/OpBase.td"
+include "memrev/Interfaces/BijectionAttrInterface.td"
+
+def Rev_Dialect : Dialect {
+  let name = "rev";
+  let summary = "Invertible operations and function transforms";
+  let description = [{
+    The `rev` dialect holds operations that are invertible by construction,
+    layers whose derivative is better written by hand than composed, and
+    transforms that name a function and stand for its derivative or inverse.
+    `rev-differentiate` replaces the transforms by plain functions;
+    `convert-rev-to-linalg` lowers the rest to upstream dialects.
+  }];
+  let cppNamespace = "::mlir::memrev::rev";
+  let useDefaultAttributePrinterParser = 1;
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
+class Rev_Op<string mnemonic, list<Trait> traits = []>
+    : Op<Rev_Dialect, mnemonic, traits>;
+
+class Rev_Attr<string name, string attrMnemonic, list<Trait> traits = []>
+    : AttrDef<Rev_Dialect, name, traits> {
+  let mnemonic = attrMnemonic;
+}
+
+//===----------------------------------------------------------------------===//
+// Policy
+//===----------------------------------------------------------------------===//
+
+def Rev_Policy : I32Enum<"Policy", "how a derivative gets primal values back", [
+    I32EnumCase<"Invert", 0, "invert">,
+    I32EnumCase<"Store", 1, "store">
+  ]> {
+  let cppNamespace = "::mlir::memrev::rev";
+}
+
+def Rev_PolicyAttr : EnumAttr<Rev_Dialect, Rev_Policy, "policy">;
+
+//===----------------------------------------------------------------------===//
+// Bijections
+//===----------------------------------------------------------------------===//
+
+def Rev_Scale : I32Enum<"Scale", "how the scale of an affine coupling follows "
+                                 "from its first parameter", [
+    I32EnumCase<"Exp", 0, "exp">,
+    I32EnumCase<"Sigmoid", 1, "sigmoid">,
+    I32EnumCase<"SoftTanh", 2, "soft_tanh">,
+    I32EnumCase<"SoftAtan", 3, "soft_atan">,
+    I32EnumCase<"Identity", 4, "identity">
+  ]> {
+  let cppNamespace = "::mlir::memrev::rev";
+}
+
+def Rev_AdditiveAttr : Rev_Attr<"Additive", "additive",
+    [DeclareAttrInterfaceMethods<BijectionAttrInterface>]> {
+  let summary = "The bijection y = x + t";
+  let description = [{
+    One parameter t. Inverse x = y - t; the logarithm of its derivative is zero.
+    Dinh, Krueger, Bengio: NICE (arXiv 1410.8516), equation 9.
+  }];
+}
+
+def Rev_AffineAttr : Rev_Attr<"Affine", "affine",
+    [DeclareAttrInterfaceMethods<BijectionAttrInterface>]> {
+  let summary = "The bijection y = x * s(a) + t";
+  let description = [{
+    Two parameters (a, t). Inverse x = (y - t) / s(a); the logarithm of its
+    derivative is log |s(a)|. The scale is one of
+
+    | scale     | s(a)                              | log s(a)               | source |
+    |-----------|-----------------------------------|------------------------|--------|
+    | exp       | exp(a)                            | a                      | RealNVP, arXiv 1605.08803 |
+    | sigmoid   | 1 / (1 + exp(-(a + 2)))           | -log1p(exp(-(a + 2)))  | Glow, arXiv 1807.03039 |
+    | soft_tanh | exp(alpha tanh(a / alpha))        | alpha tanh(a / alpha)  | soft clamping with unit slope at 0 |
+    | soft_atan | exp(0.636 alpha atan(a))          | 0.636 alpha atan(a)    | FrEIA's default clamp |
+    | identity  | a                                 | log abs(a)             | MemCNN without an adapter; a must not be 0 |
+
+    `alpha` is a positive number that bounds log s, for the two soft scales only.
+
+    Example: `affine<exp>`, `affine<soft_tanh, alpha = 1.900000e+00 : f64>`.
+  }];
+  let parameters = (ins EnumParameter<Rev_Scale>:$scale,
+                        OptionalParameter<"::mlir::FloatAttr">:$alpha);
+  let assemblyFormat = "`<` $scale (`,` `alpha` `=` $alpha^)? `>`";
+  let genVerifyDecl = 1;
+}
+
+#endif // MEMREV_DIALECT_REV_IR_REVDIALECT_TD

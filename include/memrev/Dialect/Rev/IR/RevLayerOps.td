@@ -1,0 +1,158 @@
+//===- RevLayerOps.td - Layers with an adjoint of their own ---------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// These operations exist because the derivative of their composed form would
+// cost more passes over memory than the one written here.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_DIALECT_REV_IR_REVLAYEROPS_TD
+#define MEMREV_DIALECT_REV_IR_REVLAYEROPS_TD
+
+include "memrev/Dialect/Rev/IR/RevDialect.td"
+include "memrev/Interfaces/DecomposableOpInterface.td"
+include "memrev/Interfaces/DifferentiableOpInterface.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Rev_BatchNormOp : Rev_Op<"batch_norm", [
+    Pure, DeclareOpInterfaceMethods<DecomposableOpInterface>,
+    DeclareOpInterfaceMethods<DifferentiableOpInterface, ["getResiduals"]>,
+    AllTypesMatch<["input", "result"]> /*batch_norm_c1*/,
+    AllTypesMatch<["scale", "offset", "mean", "variance"]> /*batch_norm_c2*/]> {
+  let summary = "Normalise each channel by its statistics over the batch";
+  let description = [{
+    The `rev.batch_norm` operation is batch normalisation in training mode
+    (Ioffe, Szegedy: arXiv 1502.03167, algorithm 1):
+
+        mean[c]     = average of input over all dimensions but channel_dim
+        variance[c] = average of (input - mean[c])^2
+        result      = scale[c] * (input - mean[c]) / sqrt(variance[c] + epsilon)
+                    + offset[c]
+
+    The statistics are results, so that a running average is updated by the
+    program, once. The variance is the biased one; an unbiased running variance
+    is the program's multiplication by n / (n - 1). `channel_dim` defaults to
+    the last dimension.
+
+    Constraints:
+    * (C1) `input` and `result` have one type, a ranked tensor of floats.
+    * (C2) `scale`, `offset`, `mean` and `variance` have one type, a tensor of
+      rank 1 with the extent of the channel dimension and the element type of
+      `input`.
+    * (C3) `channel_dim` is a dimension of `input`.
+    * (C4) `epsilon` is not negative.
+
+    Example:
+
+    ```mlir
+    %y, %mean, %var = rev.batch_norm %x, %scale, %offset epsilon 1.0e-5
+        : (tensor<2x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>)
+       -> (tensor<2x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>)
+    ```
+  }];
+  let arguments = (ins
+    AnyRankedTensor:$input, AnyRankedTensor:$scale, AnyRankedTensor:$offset,
+    F64Attr:$epsilon, OptionalAttr<I64Attr>:$channel_dim);
+  let results = (outs
+    AnyRankedTensor:$result, AnyRankedTensor:$mean, AnyRankedTensor:$variance);
+  let assemblyFormat = [{
+    $input `,` $scale `,` $offset `epsilon` $epsilon
+    (`channel_dim` $channel_dim^)? attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The number of the channel dimension, counted from 0.
+    int64_t getChannelDimension();
+
+    /// Emits the number of elements that each statistic averages, as a float;
+    /// dynamic extents are those of `input`.
+    ::mlir::Value buildCount(::mlir::ImplicitLocOpBuilder &builder,
+                             ::mlir::Value input);
+  }];
+}
+
+def Rev_BatchNormInferenceOp : Rev_Op<"batch_norm_inference", [
+    Pure, DeclareOpInterfaceMethods<DecomposableOpInterface>,
+    AllTypesMatch<["input", "result"]> /*batch_norm_inference_c1*/,
+    AllTypesMatch<["scale", "offset", "mean", "variance"]>
+    /*batch_norm_inference_c2*/]> {
+  let summary = "Normalise each channel by given statistics";
+  let description = [{
+    The `rev.batch_norm_inference` operation computes
+
+        result = scale[c] * (input - mean[c]) / sqrt(variance[c] + epsilon)
+               + offset[c]
+
+    It is differentiable in all of its operands.
+
+    Constraints: (C1) to (C4) as for `rev.batch_norm`.
+
+    Example:
+
+    ```mlir
+    %y = rev.batch_norm_inference %x, %scale, %offset, %mean, %var epsilon 1.0e-5
+        : (tensor<2x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>,
+           tensor<4xf32>) -> tensor<2x8x8x4xf32>
+    ```
+  }];
+  let arguments = (ins
+    AnyRankedTensor:$input, AnyRankedTensor:$scale, AnyRankedTensor:$offset,
+    AnyRankedTensor:$mean, AnyRankedTensor:$variance,
+    F64Attr:$epsilon, OptionalAttr<I64Attr>:$channel_dim);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = [{
+    $input `,` $scale `,` $offset `,` $mean `,` $variance `epsilon` $epsilon
+    (`channel_dim` $channel_dim^)? attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The number of the channel dimension, counted from 0.
+    int64_t getChannelDimension();
+  }];
+}
+
+def Rev_SoftmaxCrossEntropyOp : Rev_Op<"softmax_cross_entropy", [
+    Pure, DeclareOpInterfaceMethods<DecomposableOpInterface>,
+    DeclareOpInterfaceMethods<DifferentiableOpInterface, ["getResiduals"]>,
+    AllTypesMatch<["loss", "log_sum_exp"]>]> {
+  let summary = "Evaluate the cross-entropy of softmax(logits) and labels";
+  let description = [{
+    The `rev.softmax_cross_entropy` operation computes for each sample n
+
+        log_sum_exp[n] = log(sum over k of exp(logits[n, k]))
+        loss[n]        = log_sum_exp[n] - logits[n, labels[n]]
+
+    without overflow. A label that is not in [0, K) matches no class: its loss
+    is `log_sum_exp[n]`. The derivative is softmax(logits) minus the one-hot
+    labels, in one pass over the logits.
+
+    Constraints:
+    * (C1) `logits` is a tensor NxK of floats.
+    * (C2) `labels` is a tensor of N integers.
+    * (C3) `loss` and `log_sum_exp` are tensors of N elements of the element
+      type of `logits`.
+
+    Example:
+
+    ```mlir
+    %loss, %lse = rev.softmax_cross_entropy %logits, %labels
+        : (tensor<8x10xf32>, tensor<8xi32>) -> (tensor<8xf32>, tensor<8xf32>)
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$logits, AnyRankedTensor:$labels);
+  let results = (outs AnyRankedTensor:$loss, AnyRankedTensor:$log_sum_exp);
+  let assemblyFormat = [{
+    $logits `,` $labels attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+#endif // MEMREV_DIALECT_REV_IR_REVLAYEROPS_TD

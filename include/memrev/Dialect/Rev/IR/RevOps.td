@@ -1,0 +1,238 @@
+//===- RevOps.td - Couplings and function transforms ----------------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_DIALECT_REV_IR_REVOPS_TD
+#define MEMREV_DIALECT_REV_IR_REVOPS_TD
+
+include "memrev/Dialect/Rev/IR/RevDialect.td"
+include "memrev/Dialect/Rev/IR/RevLayerOps.td"
+include "memrev/Interfaces/BijectionAttrInterface.td"
+include "memrev/Interfaces/DecomposableOpInterface.td"
+include "memrev/Interfaces/DifferentiableOpInterface.td"
+include "memrev/Interfaces/InvertibleOpInterface.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+//===----------------------------------------------------------------------===//
+// Couplings
+//===----------------------------------------------------------------------===//
+
+def Rev_CouplingOp : Rev_Op<"coupling", [
+    RecursiveMemoryEffects, SingleBlock,
+    AllTypesMatch<["coupled", "result"]> /*coupling_c1*/,
+    DeclareOpInterfaceMethods<DecomposableOpInterface>,
+    DeclareOpInterfaceMethods<DifferentiableOpInterface, ["getResiduals"]>,
+    DeclareOpInterfaceMethods<InvertibleOpInterface>]> {
+  let summary = "Transform a value by a bijection with computed parameters";
+  let description = [{
+    The `rev.coupling` operation computes
+
+        result = f(coupled; F(given))
+
+    elementwise, where f is the bijection `kind` and F is the region: any pure,
+    differentiable program of the given values and of values captured from
+    outside (weights), which yields the parameters of f. The inverse evaluates F
+    once more and applies f's inverse, so that `coupled` need not be stored and
+    F need not be invertible. No swap of halves is implied: `result` takes the
+    place of `coupled`, in the same buffer.
+
+    With `log_det` the second result is the logarithm of the absolute Jacobian
+    determinant of the coupling, summed over all dimensions but `batch_dim`
+    (default 0).
+
+    Constraints:
+    * (C1) `coupled` and `result` have one type, a ranked tensor of floats.
+    * (C2) The region's arguments have the types of `given`.
+    * (C3) The region yields one value of the type of `coupled` for each
+      parameter of `kind`.
+    * (C4) Neither `given` nor the region mentions `coupled`.
+    * (C5) The region's operations are free of side effects.
+    * (C6) `log_det` is a tensor of rank 1 with the extent `batch_dim` and the
+      element type of `coupled`; `batch_dim` is one of its dimensions.
+
+    Example:
+
+    ```mlir
+    %y1 = rev.coupling additive %x1 given(%x2) {
+    ^bb0(%c: tensor<2x4xf32>):
+      %t = math.tanh %c : tensor<2x4xf32>
+      rev.yield %t : tensor<2x4xf32>
+    } : tensor<2x4xf32>, (tensor<2x4xf32>)
+    %y2, %ld = rev.coupling affine<exp> %x2 given(%y1) log_det {
+    ^bb0(%c: tensor<2x4xf32>):
+      rev.yield %c, %c : tensor<2x4xf32>, tensor<2x4xf32>
+    } : tensor<2x4xf32>, (tensor<2x4xf32>) -> tensor<2xf32>
+    ```
+  }];
+  let arguments = (ins
+    BijectionAttrInterface:$kind,
+    AnyRankedTensor:$coupled,
+    Variadic<AnyType>:$given,
+    DefaultValuedOptionalAttr<I64Attr, "0">:$batch_dim);
+  let results = (outs
+    AnyRankedTensor:$result,
+    Optional<AnyRankedTensor>:$log_det);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The operands of the region's terminator: the bijection's parameters.
+    ::mlir::OperandRange getParameters();
+
+    /// Emits f (or its inverse) over the elements of `value` with the tensors
+    /// `parameters`, overwriting `value` when it is bufferized.
+    ::mlir::Value applyBijection(::mlir::OpBuilder &builder,
+                                 ::mlir::Value value,
+                                 ::mlir::ValueRange parameters, bool inverse);
+
+    /// Emits the log-determinant, per sample, from what the forward form reads.
+    /// Requires that the operation has that result.
+    ::mlir::Value buildLogDet(::mlir::OpBuilder &builder, ::mlir::Value coupled,
+                              ::mlir::ValueRange parameters);
+  }];
+}
+
+def Rev_YieldOp : Rev_Op<"yield", [
+    Pure, ReturnLike, Terminator, HasParent<"CouplingOp">]> {
+  let summary = "Yield a coupling's parameters";
+  let description = [{
+    The `rev.yield` operation ends the region of a `rev.coupling` and yields the
+    parameters of its bijection.
+
+    Example: `rev.yield %a, %t : tensor<2x4xf32>, tensor<2x4xf32>`
+  }];
+  let arguments = (ins Variadic<AnyType>:$values);
+  let assemblyFormat = "attr-dict ($values^ `:` type($values))?";
+}
+
+//===----------------------------------------------------------------------===//
+// Function transforms
+//===----------------------------------------------------------------------===//
+
+class Rev_TransformOp<string mnemonic, list<Trait> traits = []>
+    : Rev_Op<mnemonic, !listconcat(traits, [
+        DeclareOpInterfaceMethods<SymbolUserOpInterface>])>;
+
+def Rev_VjpOp : Rev_TransformOp<"vjp", [AttrSizedOperandSegments]> {
+  let summary = "Evaluate the vector-Jacobian product of a function";
+  let description = [{
+    The `rev.vjp` operation evaluates the cotangents of the arguments `wrt` of
+    the function `callee` at `args`, given the `cotangents` of its results `of`.
+    `wrt` defaults to all arguments with a float element type, `of` to all such
+    results. A result that is not in `of` has a zero cotangent.
+
+    The policy says how the derivative gets the values that the function
+    computed back: `invert` (default) runs invertible operations backwards,
+    `store` keeps every value, as ordinary reverse mode does.
+
+    Constraints:
+    * (C1) `callee` names a `func.func` with a body of one block.
+    * (C2) `args` have the types of the function's arguments.
+    * (C3) `wrt` holds distinct numbers of arguments with a float element type.
+    * (C4) `of` holds distinct numbers of results with a float element type.
+    * (C5) `cotangents` have the types of the results `of`.
+    * (C6) The results have the types of the arguments `wrt`.
+
+    Example:
+
+    ```mlir
+    %dx, %dw = rev.vjp @f(%x, %w) cotangents(%dy) wrt [0, 1] policy(store)
+        : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>)
+       -> (tensor<4xf32>, tensor<4xf32>)
+    ```
+  }];
+  let arguments = (ins
+    FlatSymbolRefAttr:$callee,
+    Variadic<AnyType>:$args,
+    Variadic<AnyType>:$cotangents,
+    OptionalAttr<DenseI64ArrayAttr>:$wrt,
+    OptionalAttr<DenseI64ArrayAttr>:$of,
+    DefaultValuedOptionalAttr<Rev_PolicyAttr,
+      "::mlir::memrev::rev::Policy::Invert">:$policy);
+  let results = (outs Variadic<AnyType>:$gradients);
+  let assemblyFormat = [{
+    $callee `(` $args `)` `cotangents` `(` $cotangents `)` (`wrt` $wrt^)?
+    (`of` $of^)? (`policy` `(` custom<Policy>($policy)^ `)`)? attr-dict
+    `:` functional-type(operands, results)
+  }];
+}
+
+def Rev_ValueAndGradOp : Rev_TransformOp<"value_and_grad"> {
+  let summary = "Evaluate a function and the gradient of its first result";
+  let description = [{
+    The `rev.value_and_grad` operation evaluates the function `callee` at
+    `args` and returns all of its results, followed by the gradients of result 0
+    with respect to the arguments `wrt` (default: all with a float element
+    type).
+
+    Constraints:
+    * (C1) `callee` names a `func.func` with a body of one block.
+    * (C2) `args` have the types of the function's arguments.
+    * (C3) `wrt` holds distinct numbers of arguments with a float element type.
+    * (C4) Result 0 of the function is a float or a tensor of rank 0 of floats.
+    * (C5) The results have the types of the function's results, then those of
+      the arguments `wrt`.
+
+    Example:
+
+    ```mlir
+    %l, %dw = rev.value_and_grad @loss(%x, %w) wrt [1]
+        : (tensor<4xf32>, tensor<4xf32>) -> (f32, tensor<4xf32>)
+    ```
+  }];
+  let arguments = (ins
+    FlatSymbolRefAttr:$callee,
+    Variadic<AnyType>:$args,
+    OptionalAttr<DenseI64ArrayAttr>:$wrt,
+    DefaultValuedOptionalAttr<Rev_PolicyAttr,
+      "::mlir::memrev::rev::Policy::Invert">:$policy);
+  let results = (outs Variadic<AnyType>:$outputs);
+  let assemblyFormat = [{
+    $callee `(` $args `)` (`wrt` $wrt^)? (`policy` `(` custom<Policy>($policy)^ `)`)?
+    attr-dict `:` functional-type(operands, results)
+  }];
+}
+
+def Rev_InverseOp : Rev_TransformOp<"inverse"> {
+  let summary = "Evaluate the inverse of a function";
+  let description = [{
+    The `rev.inverse` operation recovers the arguments `wrt` (default: 0) of the
+    function `callee` from its results and its other arguments: `inputs` are all
+    results of the function, then the arguments that are not recovered, in
+    order. It is an error of `rev-differentiate` if the function's operations
+    have no inverse that reaches these arguments.
+
+    Constraints:
+    * (C1) `callee` names a `func.func` with a body of one block.
+    * (C2) `inputs` have the types of the function's results, then those of its
+      arguments not in `wrt`.
+    * (C3) `wrt` holds distinct numbers of arguments.
+    * (C4) The results have the types of the arguments `wrt`.
+
+    Example:
+
+    ```mlir
+    %x = rev.inverse @flow(%z, %w) wrt [0]
+        : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    ```
+  }];
+  let arguments = (ins
+    FlatSymbolRefAttr:$callee,
+    Variadic<AnyType>:$inputs,
+    OptionalAttr<DenseI64ArrayAttr>:$wrt);
+  let results = (outs Variadic<AnyType>:$outputs);
+  let assemblyFormat = [{
+    $callee `(` $inputs `)` (`wrt` $wrt^)? attr-dict
+    `:` functional-type(operands, results)
+  }];
+}
+
+#endif // MEMREV_DIALECT_REV_IR_REVOPS_TD

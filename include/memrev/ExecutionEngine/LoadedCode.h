@@ -1,0 +1,63 @@
+//===- LoadedCode.h - Machine code in this process -------------- -*- C++
+//-*-===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_EXECUTIONENGINE_LOADEDCODE_H
+#define MEMREV_EXECUTIONENGINE_LOADEDCODE_H
+
+#include "memrev/ExecutionEngine/Array.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Support/Error.h"
+#include <memory>
+
+namespace llvm {
+class MemoryBuffer;
+} // namespace llvm
+
+namespace mlir::memrev {
+
+/// Object code loaded into this process, whose functions can be called. Calls
+/// may come from several threads at once.
+class LoadedCode {
+public:
+  ~LoadedCode();
+
+  /// Loads `object`. Fails if a symbol that it uses is not found: the C, math
+  /// and OpenMP libraries provide them.
+  static llvm::Expected<std::unique_ptr<LoadedCode>>
+  load(const llvm::MemoryBuffer &object,
+       llvm::ArrayRef<FunctionSignature> functions);
+
+  /// Calls `function` with one pointer for each parameter except the arena, on
+  /// `threads` threads (0: as many as OpenMP chooses). The memory behind the
+  /// pointers must have the types of the signature.
+  llvm::Error call(const FunctionSignature &function,
+                   llvm::ArrayRef<void *> parameters, int threads) const;
+
+  /// As above, with an arena of at least `function.arenaBytes` bytes, aligned
+  /// to 64 bytes, that no other call uses.
+  llvm::Error callInArena(const FunctionSignature &function,
+                          llvm::ArrayRef<void *> parameters, void *arena,
+                          size_t arenaBytes, int threads) const;
+
+private:
+  LoadedCode();
+  struct Session;
+  std::unique_ptr<Session> session;
+};
+
+/// Calls `function` of `code` with arrays. Checks number, dtype and shape of
+/// the arguments and returns new arrays; a donated argument is overwritten, and
+/// a result that lives in it is copied.
+llvm::Expected<std::vector<Array>>
+callWithArrays(const LoadedCode &code, const FunctionSignature &function,
+               llvm::ArrayRef<Array> arguments, int threads);
+
+} // namespace mlir::memrev
+
+#endif // MEMREV_EXECUTIONENGINE_LOADEDCODE_H

@@ -1,0 +1,43 @@
+//===- BijectionAttrInterface.td - Elementwise bijections of a coupling ---===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_INTERFACES_BIJECTIONATTRINTERFACE_TD
+#define MEMREV_INTERFACES_BIJECTIONATTRINTERFACE_TD
+
+include "mlir/IR/OpBase.td"
+
+def BijectionAttrInterface : AttrInterface<"BijectionAttrInterface"> {
+  let description = [{
+    A scalar bijection y = f(x; p...) that a coupling applies to every element,
+    with parameters that the coupling's region computes. The coupling derives
+    its vector-Jacobian product from the scalar forward form, so a new bijection
+    is a forward form, an inverse and a logarithm of the derivative.
+  }];
+  let cppNamespace = "::mlir::memrev";
+  let methods = [
+    InterfaceMethod<[{The number of parameters p.}],
+      "unsigned", "getNumParameters", (ins)>,
+    InterfaceMethod<[{Emits y = f(x; p) on scalars of one float type.}],
+      "::mlir::Value", "buildForward",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+           "::mlir::Value":$x, "::mlir::ValueRange":$parameters)>,
+    InterfaceMethod<[{Emits x with f(x; p) = y on scalars of one float type.}],
+      "::mlir::Value", "buildInverse",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+           "::mlir::Value":$y, "::mlir::ValueRange":$parameters)>,
+    InterfaceMethod<[{
+        Emits log |df/dx| on scalars of one float type; null if it is zero
+        everywhere.
+      }],
+      "::mlir::Value", "buildLogDerivative",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+           "::mlir::Value":$x, "::mlir::ValueRange":$parameters)>,
+  ];
+}
+
+#endif // MEMREV_INTERFACES_BIJECTIONATTRINTERFACE_TD

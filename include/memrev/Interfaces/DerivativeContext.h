@@ -1,0 +1,167 @@
+//===- DerivativeContext.h - What a derivative rule talks to -- -*- C++ -*-===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// This file declares the context in which derivative and inverse rules emit
+// code. Rules know no pass and no plan: they ask for values and add cotangents.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_INTERFACES_DERIVATIVECONTEXT_H
+#define MEMREV_INTERFACES_DERIVATIVECONTEXT_H
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/Operation.h"
+#include "mlir/IR/Value.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/ADT/SmallVector.h"
+#include <functional>
+#include <memory>
+
+namespace mlir::memrev {
+
+/// How good a primal value has to be.
+enum class Precision {
+  /// A reconstruction that differs by rounding will do: the rule is continuous
+  /// in the value.
+  Rounded,
+  /// The rule jumps where the value has ties on a set of positive measure (the
+  /// zeros of a relu's output): the value must be stored or come from the
+  /// operation that computed it in the forward part.
+  Exact
+};
+
+/// A primal value that a rule reads; any one of `alternatives` will do.
+struct Residual {
+  /*implicit*/ Residual(Value value, Precision precision = Precision::Rounded)
+      : alternatives({value}), precision(precision) {}
+  Residual(ArrayRef<Value> alternatives,
+           Precision precision = Precision::Rounded)
+      : alternatives(alternatives), precision(precision) {}
+
+  SmallVector<Value, 2> alternatives;
+  Precision precision;
+};
+
+/// The values `solved` are functions of the values `from`.
+struct InverseEdge {
+  SmallVector<Value, 1> solved;
+  SmallVector<Value> from;
+};
+
+/// Code that computes at one point of the reverse part: what each primal value
+/// is called there, and its cotangent.
+///
+/// Primal values are the values of the program that is differentiated. All
+/// methods take primal values; a value that this context emitted as a copy of a
+/// primal value (a clone, a reconstruction) stands for it.
+class DerivativeContext {
+public:
+  virtual ~DerivativeContext() = default;
+
+  /// Where rules emit code.
+  virtual OpBuilder &getBuilder() = 0;
+
+  //===--------------------------------------------------------------------===//
+  // Primal values
+  //===--------------------------------------------------------------------===//
+
+  /// A value that equals `value` here: one that is available, or one made by
+  /// the cheapest way the plan allows. Null after an error was reported.
+  virtual Value primal(Value value,
+                       Precision precision = Precision::Rounded) = 0;
+
+  /// True if `primal` needs to emit nothing for `value`.
+  virtual bool isAvailable(Value value) = 0;
+
+  /// True if what is available for `value` differs from it by rounding.
+  virtual bool isRounded(Value value) = 0;
+
+  /// Declares that `now` equals `value` from here on.
+  virtual void provide(Value value, Value now,
+                       Precision precision = Precision::Exact) = 0;
+
+  /// Evaluates the operations of `block` again, with what equals the primal
+  /// values `arguments` for its arguments. The clones, in program order, are
+  /// part of the program that is differentiated from here on: their values
+  /// stand for themselves, and `differentiate` takes them. `yields` receives
+  /// the operands of the block's terminator in the clone.
+  virtual LogicalResult recompute(Block &block, ValueRange arguments,
+                                  SmallVectorImpl<Operation *> &clones,
+                                  SmallVectorImpl<Value> &yields) = 0;
+
+  /// Makes `ops`, which a rule emitted, part of the program that is
+  /// differentiated, with `active` (values that they read) being active.
+  virtual void adopt(ArrayRef<Operation *> ops, ValueRange active) = 0;
+
+  /// The clones and yields of an earlier `recompute` of `block`, if any.
+  virtual bool getRecomputed(Block &block,
+                             SmallVectorImpl<Operation *> &clones,
+                             SmallVectorImpl<Value> &yields) = 0;
+
+  //===--------------------------------------------------------------------===//
+  // Cotangents
+  //===--------------------------------------------------------------------===//
+
+  /// True if `value` depends on what is differentiated with respect to and can
+  /// have a cotangent.
+  virtual bool isActive(Value value) = 0;
+
+  /// The cotangent of `value` so far, or null if it is zero.
+  virtual Value cotangent(Value value) = 0;
+
+  /// Adds `contribution`, of the type of `value`, to its cotangent.
+  virtual void accumulate(Value value, Value contribution) = 0;
+
+  /// The cotangent of `value` so far as a destination that a rule may
+  /// overwrite: a zero tensor if there is none. The rule hands the sum back to
+  /// `setCotangent`. Null after an error was reported.
+  virtual Value accumulator(Value value) = 0;
+
+  /// Replaces the cotangent of `value`; null makes it zero.
+  virtual void setCotangent(Value value, Value cotangent) = 0;
+
+  /// Declares that the cotangent of `borrower` holds a part of that of `owner`,
+  /// so that both are one buffer. Before anything else touches the cotangent of
+  /// `owner`, the rule of the operation that defines `borrower` is asked to
+  /// write the part back.
+  virtual void lend(Value owner, Value borrower) = 0;
+
+  /// A zero of type `type`; dynamic extents are those of the primal value
+  /// `like`. Null after an error was reported.
+  virtual Value zero(Type type, Value like, Location loc) = 0;
+
+  //===--------------------------------------------------------------------===//
+  // Programs inside operations
+  //===--------------------------------------------------------------------===//
+
+  /// Emits the derivative of `ops`, given in program order, last first.
+  virtual LogicalResult differentiate(ArrayRef<Operation *> ops) = 0;
+
+  /// How a nested context gets a value of its region that nobody provides.
+  enum class Fallback {
+    /// Evaluate the operation that defines it again.
+    Recompute,
+    /// Read it from a tape, written by the forward loop.
+    Tape
+  };
+
+  /// A context for the code that `builder` emits about the body of `region`.
+  /// Values from outside of it come from this context. `index` is the
+  /// iteration's position on the tapes of the loop that owns `region`.
+  virtual std::unique_ptr<DerivativeContext>
+  nest(OpBuilder &builder, Region &region, Fallback fallback,
+       Value index = {}) = 0;
+
+  /// True if the plan reconstructs the values that the inverse edge of `op`
+  /// solves for, so that a rule has to emit the inverse too.
+  virtual bool isInverted(Operation *op) = 0;
+};
+
+} // namespace mlir::memrev
+
+#endif // MEMREV_INTERFACES_DERIVATIVECONTEXT_H

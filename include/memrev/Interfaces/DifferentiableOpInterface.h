@@ -1,0 +1,17 @@
+//===- DifferentiableOpInterface.h - DifferentiableOpInterface  -*- C++ -*-===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_INTERFACES_DIFFERENTIABLEOPINTERFACE_H
+#define MEMREV_INTERFACES_DIFFERENTIABLEOPINTERFACE_H
+
+#include "memrev/Interfaces/DerivativeContext.h"
+#include "mlir/IR/OpDefinition.h"
+
+#include "memrev/Interfaces/DifferentiableOpInterface.h.inc"
+
+#endif // MEMREV_INTERFACES_DIFFERENTIABLEOPINTERFACE_H

@@ -1,0 +1,66 @@
+//===- Pipelines.h - The stages of compilation ----------------- -*- C++
+//-*-===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One build<Stage>Pipeline() for each stage, in the order of this file:
+// differentiate, lower, schedule, bufferize, binary. memrev-opt registers each
+// by name; memrev-compile and the C API run them through lib/Compiler.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_PIPELINES_PIPELINES_H
+#define MEMREV_PIPELINES_PIPELINES_H
+
+#include "mlir/Pass/PassOptions.h"
+
+namespace mlir {
+class OpPassManager;
+} // namespace mlir
+
+namespace mlir::memrev {
+
+/// Options of `buildBufferizePipeline`.
+struct BufferizeOptions : PassPipelineOptions<BufferizeOptions> {
+  Option<int64_t> maxStackBytes{
+      *this, "max-stack-bytes",
+      llvm::cl::desc("Largest total of buffers inside a parallel loop that is "
+                     "kept on the stack"),
+      llvm::cl::init(32768)};
+  Option<int64_t> maxThreads{
+      *this, "max-threads",
+      llvm::cl::desc("Threads that share a parallel loop whose buffers exceed "
+                     "the stack"),
+      llvm::cl::init(1)};
+};
+
+/// Options of `buildCPUBinaryPipeline`.
+struct CPUBinaryOptions : PassPipelineOptions<CPUBinaryOptions> {
+  Option<bool> parallel{*this, "parallel",
+                        llvm::cl::desc("Run parallel loops on all threads"),
+                        llvm::cl::init(true)};
+  Option<int64_t> vectorBits{
+      *this, "vector-bits",
+      llvm::cl::desc("Widest vector register of the processor, in bits"),
+      llvm::cl::init(128)};
+};
+
+/// Turns functions on tensors into functions on buffers: in place where the
+/// program allows, public functions as wrappers with out-parameters, every
+/// buffer at an offset of one arena. No tensor and no allocation is left.
+void buildBufferizePipeline(OpPassManager &pm, const BufferizeOptions &options);
+
+/// Turns functions on buffers into the LLVM dialect for the CPU. Public
+/// functions take plain pointers.
+void buildCPUBinaryPipeline(OpPassManager &pm, const CPUBinaryOptions &options);
+
+/// Registers each stage as a pipeline named memrev-<stage>.
+void registerPipelines();
+
+} // namespace mlir::memrev
+
+#endif // MEMREV_PIPELINES_PIPELINES_H

@@ -1,0 +1,90 @@
+//===- Passes.td - Passes on function transforms --------------------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_TRANSFORMS_PASSES_TD
+#define MEMREV_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def RevPlan : Pass<"rev-plan", "::mlir::ModuleOp"> {
+  let summary = "Choose how derivatives get primal values back";
+  let description = [{
+    For each function that a `rev.vjp` or `rev.value_and_grad` names, decides
+    which values its derivative reconstructs by inverse edges and which it
+    stores, under the policy of the transform, and writes the decision into the
+    function: `rev.invert = N : i64` on an operation says that edge N of its
+    `InvertibleOpInterface` is used, `rev.reason` why an operation is not
+    inverted, `rev.planned` on the function which policy was followed.
+    `rev-differentiate` obeys these attributes.
+
+    Without a byte budget every coupling is inverted, and every `scf.for` whose
+    body can be run backwards. If transforms of different policies name one
+    function, each policy gets a copy of it.
+
+    Example: `rev.coupling additive %x given(%c) {...}` becomes
+    `rev.coupling additive %x given(%c) attributes {rev.invert = 0 : i64} {...}`.
+  }];
+  let dependentDialects = ["::mlir::memrev::rev::RevDialect"];
+}
+
+def RevDifferentiate : Pass<"rev-differentiate", "::mlir::ModuleOp"> {
+  let summary = "Replace function transforms by calls of derived functions";
+  let description = [{
+    Expands `rev.vjp`, `rev.value_and_grad` and `rev.inverse`, innermost first,
+    into private functions and calls of them. Functions whose plan is missing
+    are planned first (see `rev-plan`).
+
+    The derivative of a function is its forward part followed by its backward
+    part. The backward part gets primal values on demand: from the forward part,
+    by running an operation that the plan inverts backwards, or by evaluating an
+    operation again. Evaluating the function F of a coupling to invert it also
+    gives the values that the derivative of F reads, so that a coupling costs
+    one evaluation and one vector-Jacobian product of F.
+
+    Operations without a derivative rule on a path that a gradient flows along
+    are errors. What was inverted, stored and recomputed, with bytes, is left in
+    the module's attribute `memrev.plan`.
+
+    With `function` set, the pass derives that function without a transform in
+    the program: `mode=vjp` adds a public `@f_vjp(arguments, cotangents)`;
+    `mode=split` adds `@f_fwd(arguments) -> (results, residuals)` and
+    `@f_bwd(residuals, cotangents)` for frameworks that call the parts apart.
+    Each residual of `@f_bwd` says where it comes from in an argument attribute
+    `rev.residual`: `"argument i"`, `"result i"` or `"saved"`.
+
+    Example:
+
+    ```mlir
+    %dx = rev.vjp @f(%x) cotangents(%dy) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %dx = call @f_vjp(%x, %dy) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    ```
+  }];
+  let options = [
+    Option<"function", "function", "std::string", /*default=*/"\"\"",
+           "Name of a function to derive without a transform op">,
+    ListOption<"wrt", "wrt", "int64_t",
+           "Arguments to differentiate with respect to (default: all floats)">,
+    Option<"mode", "mode", "std::string", /*default=*/"\"vjp\"",
+           "What to derive from `function`: vjp or split">,
+    Option<"policy", "policy", "std::string", /*default=*/"\"invert\"",
+           "Policy for `function`: invert or store">
+  ];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+    "::mlir::memrev::rev::RevDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
+#endif // MEMREV_TRANSFORMS_PASSES_TD

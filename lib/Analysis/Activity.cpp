@@ -1,0 +1,112 @@
+//===- Activity.cpp - Which values have derivatives -----------------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "memrev/Analysis/Activity.h"
+#include "memrev/Dialect/Rev/IR/Rev.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Transforms/RegionUtils.h"
+
+using namespace mlir;
+using namespace mlir::memrev;
+
+void Activity::addRoot(Value value) { mark(value); }
+
+bool Activity::mark(Value value) {
+  return rev::isDifferentiable(value.getType()) && active.insert(value).second;
+}
+
+bool Activity::isAnyActive(ValueRange values) const {
+  return llvm::any_of(values, [&](Value v) { return active.contains(v); });
+}
+
+bool Activity::readsActive(Operation *op) const {
+  if (isAnyActive(op->getOperands()))
+    return true;
+  bool found = false;
+  for (Region &region : op->getRegions())
+    visitUsedValuesDefinedAbove(region, [&](OpOperand *operand) {
+      found |= active.contains(operand->get());
+    });
+  return found;
+}
+
+void Activity::propagate(Block &block) {
+  for (Operation &op : block)
+    propagate(&op);
+}
+
+void Activity::propagate(Operation *op) {
+  if (op->getNumRegions() == 0) {
+    if (isAnyActive(op->getOperands()))
+      for (Value result : op->getResults())
+        mark(result);
+    return;
+  }
+
+  if (auto loop = dyn_cast<scf::ForOp>(op)) {
+    // A state that starts as a constant becomes active in the first iteration
+    // that mixes something active into it.
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (auto [init, arg, yielded, result] :
+           llvm::zip_equal(loop.getInitArgs(), loop.getRegionIterArgs(),
+                           loop.getYieldedValues(), loop.getResults())) {
+        if (!active.contains(init) && !active.contains(yielded))
+          continue;
+        changed |= mark(arg);
+        mark(result);
+      }
+      propagate(*loop.getBody());
+      for (auto [arg, yielded] : llvm::zip_equal(loop.getRegionIterArgs(),
+                                                 loop.getYieldedValues()))
+        changed |= active.contains(yielded) && !active.contains(arg) &&
+                   rev::isDifferentiable(arg.getType());
+    }
+    return;
+  }
+
+  if (isa<linalg::LinalgOp>(op)) {
+    Block &body = op->getRegion(0).front();
+    for (auto [operand, arg] :
+         llvm::zip_first(op->getOperands(), body.getArguments()))
+      if (active.contains(operand))
+        mark(arg);
+    propagate(body);
+    if (readsActive(op))
+      for (Value result : op->getResults())
+        mark(result);
+    return;
+  }
+
+  if (auto coupling = dyn_cast<rev::CouplingOp>(op)) {
+    Block &body = coupling.getBody().front();
+    for (auto [given, arg] :
+         llvm::zip_equal(coupling.getGiven(), body.getArguments()))
+      if (active.contains(given))
+        mark(arg);
+    propagate(body);
+    if (active.contains(coupling.getCoupled()) ||
+        isAnyActive(coupling.getParameters()))
+      for (Value result : op->getResults())
+        mark(result);
+    return;
+  }
+
+  // An operation whose regions nothing is known about.
+  if (!readsActive(op))
+    return;
+  for (Region &region : op->getRegions())
+    for (Block &block : region) {
+      for (Value arg : block.getArguments())
+        mark(arg);
+      propagate(block);
+    }
+  for (Value result : op->getResults())
+    mark(result);
+}

@@ -1,0 +1,169 @@
+//===- MemoryPlan.cpp - How each primal value is had back -----------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "memrev/Analysis/MemoryPlan.h"
+#include "memrev/Analysis/Invertibility.h"
+#include "memrev/Interfaces/InvertibleOpInterface.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Transforms/RegionUtils.h"
+
+using namespace mlir;
+using namespace mlir::memrev;
+
+std::optional<unsigned> memrev::getPlannedEdge(Operation *op) {
+  auto edge = op->getAttrOfType<IntegerAttr>(kInvertAttrName);
+  if (!edge)
+    return std::nullopt;
+  return static_cast<unsigned>(edge.getInt());
+}
+
+void memrev::erasePlan(Operation *root) {
+  root->walk([](Operation *op) {
+    op->removeAttr(kInvertAttrName);
+    op->removeAttr(kReasonAttrName);
+    op->removeAttr(kPlannedAttrName);
+  });
+}
+
+static void setEdge(Operation *op, unsigned edge) {
+  op->setAttr(kInvertAttrName,
+              IntegerAttr::get(IntegerType::get(op->getContext(), 64), edge));
+}
+
+static void setReason(Operation *op, const Twine &reason) {
+  op->setAttr(kReasonAttrName, StringAttr::get(op->getContext(), reason));
+}
+
+/// Reports an error if what `coupling`'s region reads is computed from the
+/// coupled value by something other than an invertible operation: then the
+/// inverse would need the value that it solves for.
+static LogicalResult verifyIndependence(rev::CouplingOp coupling) {
+  SetVector<Value> reads(coupling.getGiven().begin(),
+                         coupling.getGiven().end());
+  getUsedValuesDefinedAbove(coupling.getBody(), reads);
+  Region *scope = coupling->getParentRegion();
+  SmallVector<Value> pending(reads.begin(), reads.end());
+  llvm::DenseSet<Value> visited;
+  while (!pending.empty()) {
+    Value v = pending.pop_back_val();
+    if (!visited.insert(v).second)
+      continue;
+    if (v == coupling.getCoupled()) {
+      InFlightDiagnostic diag =
+          coupling.emitOpError("expects a region that does not depend on the "
+                               "coupled value: its inverse would need it");
+      for (Value other : visited)
+        for (Operation *user : v.getUsers())
+          if (user == other.getDefiningOp()) {
+            diag.attachNote(user->getLoc())
+                << "the region reads a value computed here";
+            return diag;
+          }
+      return diag;
+    }
+    Operation *op = v.getDefiningOp();
+    if (!op || op->getParentRegion() != scope || isa<InvertibleOpInterface>(op))
+      continue;
+    llvm::append_range(pending, op->getOperands());
+  }
+  return success();
+}
+
+static void planLoop(scf::ForOp loop);
+
+/// Plans the loops in `block`, those in the regions of couplings too: their
+/// clones are differentiated where the region is evaluated again.
+static void planLoops(Block &block) {
+  for (Operation &op : block) {
+    if (auto loop = dyn_cast<scf::ForOp>(&op))
+      planLoop(loop);
+    else if (isa<rev::CouplingOp>(&op))
+      planLoops(op.getRegion(0).front());
+  }
+}
+
+/// Plans `loop` and the loops inside of it.
+static void planLoop(scf::ForOp loop) {
+  Block &body = *loop.getBody();
+  planLoops(body);
+
+  auto isOutside = [&](Value v) {
+    return !loop.getRegion().isAncestor(v.getParentRegion()) ||
+           v == loop.getInductionVar();
+  };
+  Invertibility invertibility(body, isOutside);
+  for (Value yielded : loop.getYieldedValues())
+    invertibility.addKnown(yielded);
+  const llvm::DenseMap<Operation *, unsigned> &edges = invertibility.solve();
+  for (auto [i, arg] : llvm::enumerate(loop.getRegionIterArgs())) {
+    if (invertibility.isKnown(arg))
+      continue;
+    setReason(loop, "no inverse edge gives iteration argument " + Twine(i) +
+                        " back from the yielded values");
+    // What a loop that is not inverted stores includes everything inside.
+    for (Operation &op : body)
+      op.removeAttr(kInvertAttrName);
+    return;
+  }
+  // A loop inside that has no part in reaching the arguments is differentiated
+  // where its values are evaluated again, and stores.
+  for (Operation &op : body)
+    if (!edges.contains(&op))
+      op.removeAttr(kInvertAttrName);
+  for (auto [op, edge] : edges)
+    setEdge(op, edge);
+  setEdge(loop, 0);
+}
+
+LogicalResult memrev::planFunction(func::FuncOp function, rev::Policy policy) {
+  erasePlan(function);
+  function->setAttr(kPlannedAttrName,
+                    StringAttr::get(function.getContext(),
+                                    rev::stringifyPolicy(policy)));
+  if (policy == rev::Policy::Store)
+    return success();
+
+  WalkResult independent = function.walk([](rev::CouplingOp coupling) {
+    return failed(verifyIndependence(coupling)) ? WalkResult::interrupt()
+                                                : WalkResult::advance();
+  });
+  if (independent.wasInterrupted())
+    return failure();
+  if (function.isExternal())
+    return success();
+  Block &body = function.getBody().front();
+  planLoops(body);
+  for (auto coupling : body.getOps<rev::CouplingOp>())
+    setEdge(coupling, 0);
+  return success();
+}
+
+std::optional<int64_t> memrev::planInverse(func::FuncOp function,
+                                           ArrayRef<int64_t> wrt) {
+  erasePlan(function);
+  Block &body = function.getBody().front();
+  planLoops(body);
+  auto isOutside = [&](Value v) {
+    return !function.getBody().isAncestor(v.getParentRegion());
+  };
+  Invertibility invertibility(body, isOutside);
+  for (auto [i, argument] : llvm::enumerate(body.getArguments()))
+    if (!llvm::is_contained(wrt, static_cast<int64_t>(i)))
+      invertibility.addKnown(argument);
+  for (Value result : body.getTerminator()->getOperands())
+    invertibility.addKnown(result);
+  const llvm::DenseMap<Operation *, unsigned> &edges = invertibility.solve();
+  for (int64_t i : wrt)
+    if (!invertibility.isKnown(body.getArgument(i)))
+      return i;
+  for (Operation &op : body)
+    op.removeAttr(kInvertAttrName);
+  for (auto [op, edge] : edges)
+    setEdge(op, edge);
+  return std::nullopt;
+}

@@ -1,0 +1,190 @@
+//===- MemRev.cpp - C API of the memrev compiler --------------------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "memrev-c/MemRev.h"
+#include "memrev/Compiler/Compiler.h"
+#include <cstring>
+
+using namespace mlir::memrev;
+using llvm::StringRef;
+
+struct MemRevCompilation {
+  CompileResult result;
+};
+
+/// Returns a copy of `text` for memrevFreeString, or null if there is no memory.
+static char *copyString(StringRef text) {
+  auto *copy = static_cast<char *>(std::malloc(text.size() + 1));
+  if (!copy)
+    return nullptr;
+  std::memcpy(copy, text.data(), text.size());
+  copy[text.size()] = '\0';
+  return copy;
+}
+
+/// Sets the option "name=value"; returns a message if it cannot be used.
+static std::string setOption(CompileOptions &options, StringRef text) {
+  auto [name, value] = text.split('=');
+  if (name == "target") {
+    options.target = value.str();
+  } else if (name == "cpu") {
+    options.cpu = value.str();
+  } else if (name == "file") {
+    options.fileName = value.str();
+  } else if (name == "ir") {
+    options.keepIR = value == "1";
+  } else if (name == "until") {
+    std::optional<Stage> stage = parseStage(value);
+    if (!stage)
+      return "option 'until' expects differentiate, lower, schedule, bufferize "
+             "or binary, but got '" +
+             value.str() + "'";
+    options.until = *stage;
+  } else if (name == "threads") {
+    unsigned threads;
+    if (value.getAsInteger(10, threads) || threads > 4096)
+      return "option 'threads' expects a number up to 4096, but got '" +
+             value.str() + "'";
+    options.maxThreads = threads;
+    options.parallel = threads != 1;
+  } else {
+    return "unknown option '" + name.str() + "'";
+  }
+  return {};
+}
+
+MemRevCompilation *memrevCompile(const char *text, size_t length,
+                                 const char *const *options,
+                                 size_t numOptions) {
+  auto *compilation = new MemRevCompilation();
+  CompileOptions compileOptions;
+  for (size_t i = 0; i < numOptions; ++i) {
+    std::string message = setOption(compileOptions, options[i]);
+    if (message.empty())
+      continue;
+    CompileDiagnostic diagnostic;
+    diagnostic.message = std::move(message);
+    compilation->result.diagnostics.push_back(std::move(diagnostic));
+    return compilation;
+  }
+  // The parser wants a terminator behind the text.
+  std::string source(text, length);
+  compilation->result = compile(source, compileOptions);
+  return compilation;
+}
+
+void memrevDestroy(MemRevCompilation *compilation) { delete compilation; }
+
+bool memrevSucceeded(const MemRevCompilation *compilation) {
+  return compilation->result.program != nullptr;
+}
+
+size_t memrevGetNumDiagnostics(const MemRevCompilation *compilation) {
+  return compilation->result.diagnostics.size();
+}
+
+bool memrevGetDiagnostic(const MemRevCompilation *compilation, size_t index,
+                         MemRevDiagnostic *diagnostic) {
+  if (index >= compilation->result.diagnostics.size())
+    return false;
+  static const char *const severities[] = {"error", "warning", "remark", "note"};
+  const CompileDiagnostic &source = compilation->result.diagnostics[index];
+  *diagnostic = {severities[static_cast<size_t>(source.severity)],
+                 source.file.c_str(), source.line, source.column,
+                 source.message.c_str()};
+  return true;
+}
+
+/// Returns the `index`th function, or null.
+static const FunctionSignature *
+getSignature(const MemRevCompilation *compilation, size_t index) {
+  const auto &program = compilation->result.program;
+  if (!program || index >= program->getFunctions().size())
+    return nullptr;
+  return &program->getFunctions()[index];
+}
+
+size_t memrevGetNumFunctions(const MemRevCompilation *compilation) {
+  const auto &program = compilation->result.program;
+  return program ? program->getFunctions().size() : 0;
+}
+
+bool memrevGetFunction(const MemRevCompilation *compilation, size_t index,
+                       MemRevFunction *function) {
+  const FunctionSignature *signature = getSignature(compilation, index);
+  if (!signature)
+    return false;
+  *function = {signature->name.c_str(), signature->arguments.size(),
+               signature->results.size(),
+               static_cast<size_t>(signature->getNumArrayParameters()),
+               signature->arenaBytes};
+  return true;
+}
+
+static MemRevParameter toC(const ParameterSignature &parameter, size_t place) {
+  return {parameter.name.c_str(),
+          getName(parameter.type.dtype).data(),
+          parameter.type.shape.size(),
+          parameter.type.shape.data(),
+          place,
+          parameter.isScalar,
+          parameter.isDonated};
+}
+
+bool memrevGetArgument(const MemRevCompilation *compilation, size_t function,
+                       size_t index, MemRevParameter *parameter) {
+  const FunctionSignature *signature = getSignature(compilation, function);
+  if (!signature || index >= signature->arguments.size())
+    return false;
+  *parameter = toC(signature->arguments[index], index);
+  return true;
+}
+
+bool memrevGetResult(const MemRevCompilation *compilation, size_t function,
+                     size_t index, MemRevParameter *parameter) {
+  const FunctionSignature *signature = getSignature(compilation, function);
+  if (!signature || index >= signature->results.size())
+    return false;
+  *parameter =
+      toC(signature->results[index], signature->resultParameters[index]);
+  return true;
+}
+
+const char *memrevGetIR(const MemRevCompilation *compilation) {
+  const auto &program = compilation->result.program;
+  return program ? program->getIR().data() : "";
+}
+
+char *memrevGetMemoryReport(const MemRevCompilation *compilation, bool asJSON) {
+  llvm::ArrayRef<FunctionMemory> memory;
+  if (compilation->result.program)
+    memory = compilation->result.program->getMemory();
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  if (asJSON)
+    printMemoryJSON(os, memory);
+  else
+    printMemoryText(os, memory);
+  return copyString(text);
+}
+
+char *memrevCall(const MemRevCompilation *compilation, size_t function,
+                 void *const *parameters, size_t numParameters, int threads) {
+  const FunctionSignature *signature = getSignature(compilation, function);
+  if (!signature)
+    return copyString("there is no such function");
+  auto code = compilation->result.program->load();
+  if (!code)
+    return copyString(llvm::toString(code.takeError()));
+  llvm::SmallVector<void *> pointers(parameters, parameters + numParameters);
+  if (llvm::Error error = (*code)->call(*signature, pointers, threads))
+    return copyString(llvm::toString(std::move(error)));
+  return nullptr;
+}
+
+void memrevFreeString(char *string) { std::free(string); }

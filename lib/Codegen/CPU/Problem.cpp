@@ -1,0 +1,668 @@
+//===- Problem.cpp - What a kernel computes, as loops and accesses --------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Problem.h"
+#include "mlir/Analysis/SliceAnalysis.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace mlir::memrev;
+using namespace mlir::memrev::cpu;
+
+bool Access::uses(unsigned dim) const {
+  return llvm::any_of(indices, [&](AffineExpr expr) {
+           return expr.isFunctionOfDim(dim);
+         }) ||
+         llvm::any_of(bounds, [&](const Bound &bound) {
+           return bound.expr.isFunctionOfDim(dim);
+         });
+}
+
+int64_t cpu::getCoefficient(AffineExpr expr, unsigned dim) {
+  switch (expr.getKind()) {
+  case AffineExprKind::DimId:
+    return cast<AffineDimExpr>(expr).getPosition() == dim;
+  case AffineExprKind::Add: {
+    auto sum = cast<AffineBinaryOpExpr>(expr);
+    return getCoefficient(sum.getLHS(), dim) +
+           getCoefficient(sum.getRHS(), dim);
+  }
+  case AffineExprKind::Mul: {
+    auto product = cast<AffineBinaryOpExpr>(expr);
+    if (auto factor = dyn_cast<AffineConstantExpr>(product.getRHS()))
+      return getCoefficient(product.getLHS(), dim) * factor.getValue();
+    return 0;
+  }
+  default:
+    return 0;
+  }
+}
+
+/// Sums of constants, symbols and constant multiples of dimensions.
+static bool isLinear(AffineExpr expr) {
+  switch (expr.getKind()) {
+  case AffineExprKind::DimId:
+  case AffineExprKind::SymbolId:
+  case AffineExprKind::Constant:
+    return true;
+  case AffineExprKind::Add: {
+    auto sum = cast<AffineBinaryOpExpr>(expr);
+    return isLinear(sum.getLHS()) && isLinear(sum.getRHS());
+  }
+  case AffineExprKind::Mul: {
+    auto product = cast<AffineBinaryOpExpr>(expr);
+    return isa<AffineConstantExpr>(product.getRHS()) &&
+           isLinear(product.getLHS());
+  }
+  default:
+    return false;
+  }
+}
+
+std::optional<int64_t> Access::getLastStride(unsigned dim) const {
+  for (AffineExpr expr : ArrayRef(indices).drop_back())
+    if (expr.isFunctionOfDim(dim))
+      return std::nullopt;
+  return indices.empty() ? 0 : getCoefficient(indices.back(), dim);
+}
+
+int64_t Problem::getIterations() const {
+  int64_t product = 1;
+  for (int64_t extent : extents)
+    product *= extent;
+  return product;
+}
+
+void Problem::forEachAccess(function_ref<void(Access &)> fn) {
+  if (isContraction) {
+    fn(lhs);
+    fn(rhs);
+    if (accumulatorInit == InitKind::Read)
+      fn(accumulatorRead);
+  }
+  for (std::optional<Access> &input : inputs)
+    if (input)
+      fn(*input);
+  for (Output &output : outputs) {
+    fn(output.dest);
+    if (output.init == InitKind::Read)
+      fn(output.read);
+  }
+}
+
+void Problem::forEachAccess(function_ref<void(const Access &)> fn) const {
+  const_cast<Problem *>(this)->forEachAccess(
+      [&](Access &access) { fn(access); });
+}
+
+//===----------------------------------------------------------------------===//
+// Resolving values to accesses
+//===----------------------------------------------------------------------===//
+
+/// Adds the offsets and strides of a slice to `indices` of the slice.
+static void composeSlice(Access &access, OffsetSizeAndStrideOpInterface slice,
+                         const llvm::SmallBitVector &dropped) {
+  MLIRContext *context = slice->getContext();
+  SmallVector<AffineExpr> composed;
+  unsigned next = 0;
+  for (auto [dim, offset, stride] : llvm::enumerate(
+           slice.getMixedOffsets(), slice.getStaticStrides())) {
+    AffineExpr expr;
+    if (auto value = dyn_cast<Value>(offset)) {
+      expr = getAffineSymbolExpr(access.symbols.size(), context);
+      access.symbols.push_back(value);
+    } else {
+      expr = getAffineConstantExpr(*getConstantIntValue(offset), context);
+    }
+    if (!dropped.test(dim))
+      expr = access.indices[next++] * stride + expr;
+    composed.push_back(expr);
+  }
+  access.indices = std::move(composed);
+}
+
+/// Steps through an op that only moves elements. Returns false at any other.
+static bool stepThrough(Access &access) {
+  Operation *op = access.source.getDefiningOp();
+  if (!op)
+    return false;
+  MLIRContext *context = op->getContext();
+  if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op)) {
+    composeSlice(access, slice, slice.getDroppedDims());
+    access.source = slice.getSource();
+    return true;
+  }
+  if (auto pad = dyn_cast<tensor::PadOp>(op)) {
+    Attribute constant;
+    Value value = pad.getConstantPaddingValue();
+    if (!value || !matchPattern(value, m_Constant(&constant)) ||
+        (access.padding && access.padding != constant))
+      return false;
+    SmallVector<Bound> bounds;
+    SmallVector<AffineExpr> indices;
+    for (auto [expr, low, high, size] :
+         llvm::zip(access.indices, pad.getStaticLow(), pad.getStaticHigh(),
+                   pad.getSourceType().getShape())) {
+      if (ShapedType::isDynamic(low) || ShapedType::isDynamic(high) ||
+          ShapedType::isDynamic(size))
+        return false;
+      indices.push_back(expr - low);
+      if (low > 0 || high > 0)
+        bounds.push_back({expr - low, size});
+      // A bound on an expression with a run-time offset cannot be reasoned
+      // about.
+      if (!bounds.empty())
+        for (unsigned s = 0; s < access.symbols.size(); ++s)
+          if (bounds.back().expr.isFunctionOfSymbol(s))
+            return false;
+    }
+    access.indices = std::move(indices);
+    llvm::append_range(access.bounds, bounds);
+    if (!access.bounds.empty())
+      access.padding = cast<TypedAttr>(constant);
+    access.source = pad.getSource();
+    return true;
+  }
+  if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op)) {
+    SmallVector<AffineExpr> indices;
+    ArrayRef<int64_t> shape = expand.getResultType().getShape();
+    for (ReassociationIndices group : expand.getReassociationIndices()) {
+      AffineExpr expr = getAffineConstantExpr(0, context);
+      for (int64_t dim : group)
+        expr = expr * shape[dim] + access.indices[dim];
+      indices.push_back(expr);
+    }
+    access.indices = std::move(indices);
+    access.source = expand.getSrc();
+    return true;
+  }
+  if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(op)) {
+    // Only unit dimensions vanish without a division.
+    SmallVector<AffineExpr> indices;
+    ArrayRef<int64_t> shape = collapse.getSrcType().getShape();
+    for (auto [expr, group] :
+         llvm::zip(access.indices, collapse.getReassociationIndices())) {
+      bool placed = false;
+      for (int64_t dim : group) {
+        if (shape[dim] == 1) {
+          indices.push_back(getAffineConstantExpr(0, context));
+          continue;
+        }
+        if (placed)
+          return false;
+        placed = true;
+        indices.push_back(expr);
+      }
+    }
+    access.indices = std::move(indices);
+    access.source = collapse.getSrc();
+    return true;
+  }
+  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+  if (!linalgOp || linalgOp.getNumDpsInputs() != 1 ||
+      linalgOp.getNumDpsInits() != 1 || linalgOp.getNumReductionLoops() != 0 ||
+      linalgOp.getBlock()->getOperations().size() != 1 ||
+      linalgOp.getBlock()->getTerminator()->getOperand(0) !=
+          linalgOp.getBlock()->getArgument(0) ||
+      !isa<RankedTensorType>(linalgOp.getDpsInputOperand(0)->get().getType()))
+    return false;
+  AffineMap outMap =
+      linalgOp.getMatchingIndexingMap(linalgOp.getDpsInitOperand(0));
+  if (!outMap.isPermutation())
+    return false;
+  AffineMap inMap =
+      linalgOp.getMatchingIndexingMap(linalgOp.getDpsInputOperand(0));
+  AffineMap moved = inMap.compose(inversePermutation(outMap));
+  SmallVector<AffineExpr> indices;
+  for (AffineExpr expr : moved.getResults())
+    indices.push_back(simplifyAffineExpr(expr.replaceDims(access.indices),
+                                         64, access.symbols.size()));
+  access.indices = std::move(indices);
+  access.source = linalgOp.getDpsInputOperand(0)->get();
+  return true;
+}
+
+/// The access to `value` at `map` of the loop dimensions.
+static FailureOr<Access> resolve(Value value, AffineMap map) {
+  Access access;
+  access.source = value;
+  access.elementType = getElementTypeOrSelf(value.getType());
+  llvm::append_range(access.indices, map.getResults());
+  Access previous = access;
+  while (stepThrough(access)) {
+    // Composition may leave what the schedule cannot use; stop before it.
+    if (!llvm::all_of(access.indices, isLinear)) {
+      access = previous;
+      break;
+    }
+    previous = access;
+  }
+  // A step that failed half-way may have touched the copy.
+  access = previous;
+  if (auto constant = access.source.getDefiningOp<arith::ConstantOp>())
+    if (auto splat = dyn_cast<SplatElementsAttr>(constant.getValue())) {
+      OpBuilder builder(constant);
+      access.source = arith::ConstantOp::create(
+          builder, constant.getLoc(), splat.getSplatValue<TypedAttr>());
+      access.indices.clear();
+      access.bounds.clear();
+      access.symbols.clear();
+    }
+  if (!llvm::all_of(access.indices, isLinear))
+    return failure();
+  if (auto type = dyn_cast<RankedTensorType>(access.source.getType()))
+    llvm::append_range(access.shape, type.getShape());
+  for (int64_t dim = 0, e = access.shape.size(); dim < e; ++dim)
+    access.groups.push_back({dim});
+  return access;
+}
+
+//===----------------------------------------------------------------------===//
+// Simplification
+//===----------------------------------------------------------------------===//
+
+/// Replaces dimension `dim` by `expr` in every access and the body's indices.
+static void substitute(Problem &problem, unsigned dim, AffineExpr expr) {
+  MLIRContext *context = expr.getContext();
+  SmallVector<AffineExpr> dims;
+  for (unsigned d = 0; d < problem.getNumDims(); ++d)
+    dims.push_back(d == dim ? expr : getAffineDimExpr(d, context));
+  auto apply = [&](AffineExpr old, unsigned symbols) {
+    return simplifyAffineExpr(old.replaceDims(dims), problem.getNumDims(),
+                              symbols);
+  };
+  problem.forEachAccess([&](Access &access) {
+    for (AffineExpr &index : access.indices)
+      index = apply(index, access.symbols.size());
+    for (Bound &bound : access.bounds)
+      bound.expr = apply(bound.expr, access.symbols.size());
+  });
+  for (AffineExpr &index : problem.bodyIndices)
+    index = apply(index, 0);
+}
+
+/// Removes dimension `dim`, which no access uses any more.
+static void eraseDim(Problem &problem, unsigned dim, MLIRContext *context) {
+  problem.extents.erase(problem.extents.begin() + dim);
+  problem.isReduction.erase(problem.isReduction.begin() + dim);
+  SmallVector<AffineExpr> dims;
+  for (unsigned d = 0; d < problem.getNumDims() + 1; ++d)
+    dims.push_back(getAffineDimExpr(d > dim ? d - 1 : d, context));
+  problem.forEachAccess([&](Access &access) {
+    for (AffineExpr &index : access.indices)
+      index = index.replaceDims(dims);
+    for (Bound &bound : access.bounds)
+      bound.expr = bound.expr.replaceDims(dims);
+  });
+  for (AffineExpr &index : problem.bodyIndices)
+    index = index.replaceDims(dims);
+}
+
+/// The position at which `access` walks `outer` and `inner` as one contiguous
+/// range; -1 if it uses neither; nothing if merging would change it.
+static std::optional<int> findMergePosition(const Access &access,
+                                            unsigned outer, unsigned inner,
+                                            int64_t innerExtent) {
+  if (!access.uses(outer) && !access.uses(inner))
+    return -1;
+  for (const Bound &bound : access.bounds)
+    if (bound.expr.isFunctionOfDim(outer) || bound.expr.isFunctionOfDim(inner))
+      return std::nullopt;
+  std::optional<int> position;
+  for (auto [p, expr] : llvm::enumerate(access.indices)) {
+    bool usesOuter = expr.isFunctionOfDim(outer);
+    bool usesInner = expr.isFunctionOfDim(inner);
+    if (!usesOuter && !usesInner)
+      continue;
+    if (usesOuter && p + 1 < access.indices.size() && !position &&
+        isa<AffineDimExpr>(expr) && isa<AffineDimExpr>(access.indices[p + 1]) &&
+        access.indices[p + 1].isFunctionOfDim(inner) &&
+        access.shape[p + 1] == innerExtent) {
+      position = p;
+      continue;
+    }
+    if (position && static_cast<int>(p) == *position + 1)
+      continue;
+    return std::nullopt;
+  }
+  return position;
+}
+
+static bool mergeDims(Problem &problem, unsigned outer, unsigned inner,
+                      MLIRContext *context) {
+  if (problem.isReduction[outer] != problem.isReduction[inner])
+    return false;
+  for (AffineExpr index : problem.bodyIndices)
+    if (index.isFunctionOfDim(outer) || index.isFunctionOfDim(inner))
+      return false;
+  bool ok = true;
+  problem.forEachAccess([&](Access &access) {
+    ok &= findMergePosition(access, outer, inner, problem.extents[inner])
+              .has_value();
+  });
+  if (!ok)
+    return false;
+  problem.forEachAccess([&](Access &access) {
+    int p = *findMergePosition(access, outer, inner, problem.extents[inner]);
+    if (p < 0)
+      return;
+    access.shape[p] *= access.shape[p + 1];
+    access.shape.erase(access.shape.begin() + p + 1);
+    llvm::append_range(access.groups[p], access.groups[p + 1]);
+    access.groups.erase(access.groups.begin() + p + 1);
+    access.indices.erase(access.indices.begin() + p + 1);
+  });
+  problem.extents[outer] *= problem.extents[inner];
+  eraseDim(problem, inner, context);
+  return true;
+}
+
+static void simplify(Problem &problem, MLIRContext *context) {
+  for (unsigned dim = problem.getNumDims(); dim-- > 0;) {
+    if (problem.extents[dim] != 1)
+      continue;
+    substitute(problem, dim, getAffineConstantExpr(0, context));
+    eraseDim(problem, dim, context);
+  }
+  // A bound that always holds is none.
+  problem.forEachAccess([&](Access &access) {
+    llvm::erase_if(access.bounds, [&](const Bound &bound) {
+      int64_t low = 0, high = 0;
+      for (unsigned dim = 0; dim < problem.getNumDims(); ++dim) {
+        int64_t reach =
+            getCoefficient(bound.expr, dim) * (problem.extents[dim] - 1);
+        (reach < 0 ? low : high) += reach;
+      }
+      SmallVector<AffineExpr> zeros(problem.getNumDims(),
+                                    getAffineConstantExpr(0, context));
+      auto constant =
+          dyn_cast<AffineConstantExpr>(bound.expr.replaceDims(zeros));
+      return constant && constant.getValue() + low >= 0 &&
+             constant.getValue() + high < bound.size;
+    });
+  });
+  bool changed = true;
+  while (changed) {
+    changed = false;
+    for (unsigned outer = 0; outer < problem.getNumDims() && !changed; ++outer)
+      for (unsigned inner = 0; inner < problem.getNumDims() && !changed;
+           ++inner)
+        if (outer != inner)
+          changed = mergeDims(problem, outer, inner, context);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Reading a kernel
+//===----------------------------------------------------------------------===//
+
+/// Everything that becomes a vector op of the same name.
+static bool canVectorize(Block &body, std::string &reason) {
+  for (Operation &op : body.without_terminator()) {
+    if (isa<linalg::IndexOp, arith::ConstantOp>(op))
+      continue;
+    if (op.getNumResults() != 1 || op.getNumRegions() != 0 ||
+        !OpTrait::hasElementwiseMappableTraits(&op)) {
+      reason = ("its body has " + op.getName().getStringRef() +
+                ", which has no vector form")
+                   .str();
+      return false;
+    }
+  }
+  return true;
+}
+
+/// Sets how `operand`, an init of a linalg op, starts.
+static LogicalResult resolveInit(Value init, AffineMap map, bool isRead,
+                                 InitKind &kind, Value &fill, Access &read) {
+  if (!isRead) {
+    kind = InitKind::None;
+    return success();
+  }
+  if (auto op = init.getDefiningOp<linalg::FillOp>()) {
+    kind = InitKind::Fill;
+    fill = op.getInputs()[0];
+    return success();
+  }
+  FailureOr<Access> access = resolve(init, map);
+  if (failed(access))
+    return failure();
+  kind = InitKind::Read;
+  read = *access;
+  return success();
+}
+
+/// The access that writes result `number` of `op`, and the slice it is put in.
+static FailureOr<Access> resolveDest(linalg::LinalgOp op, unsigned number,
+                                     Value returned, BlockArgument buffer) {
+  Access access;
+  access.source = buffer;
+  access.elementType = getElementTypeOrSelf(buffer.getType());
+  AffineMap map = op.getMatchingIndexingMap(op.getDpsInitOperand(number));
+  llvm::append_range(access.indices, map.getResults());
+  if (auto insert = returned.getDefiningOp<tensor::InsertSliceOp>()) {
+    if (insert.getSource() != op->getResult(number) ||
+        insert.getDest() != buffer)
+      return failure();
+    composeSlice(access, insert, insert.getDroppedDims());
+  } else if (returned != op->getResult(number)) {
+    return failure();
+  }
+  llvm::append_range(access.shape,
+                     cast<RankedTensorType>(buffer.getType()).getShape());
+  for (int64_t dim = 0, e = access.shape.size(); dim < e; ++dim)
+    access.groups.push_back({dim});
+  return access;
+}
+
+FailureOr<Problem> cpu::buildProblem(func::FuncOp kernel,
+                                     bool findContractions,
+                                     std::string &reason) {
+  MLIRContext *context = kernel.getContext();
+  if (!kernel.getBody().hasOneBlock()) {
+    reason = "it has control flow";
+    return failure();
+  }
+  Block &entry = kernel.getBody().front();
+  auto ret = dyn_cast<func::ReturnOp>(entry.getTerminator());
+  if (!ret || ret.getNumOperands() == 0 ||
+      ret.getNumOperands() > entry.getNumArguments()) {
+    reason = "it does not return its last arguments";
+    return failure();
+  }
+  Value first = ret.getOperand(0);
+  if (auto insert = first.getDefiningOp<tensor::InsertSliceOp>())
+    first = insert.getSource();
+
+  Problem problem(kernel.getLoc());
+  // A padding alone is the copy of its result.
+  if (auto pad = first.getDefiningOp<tensor::PadOp>()) {
+    int64_t rank = pad.getResultType().getRank();
+    AffineMap identity = AffineMap::getMultiDimIdentityMap(rank, context);
+    FailureOr<Access> input = resolve(pad.getResult(), identity);
+    if (failed(input) || input->source == pad.getResult()) {
+      reason = "its padding is not a constant";
+      return failure();
+    }
+    problem.extents.append(pad.getResultType().getShape().begin(),
+                           pad.getResultType().getShape().end());
+    problem.isReduction.assign(rank, false);
+    BlockArgument buffer = entry.getArguments().back();
+    Output output;
+    output.dest.source = buffer;
+    output.dest.elementType = getElementTypeOrSelf(buffer.getType());
+    llvm::append_range(output.dest.indices, identity.getResults());
+    if (auto insert =
+            ret.getOperand(0).getDefiningOp<tensor::InsertSliceOp>())
+      composeSlice(output.dest, insert, insert.getDroppedDims());
+    llvm::append_range(output.dest.shape,
+                       cast<RankedTensorType>(buffer.getType()).getShape());
+    for (int64_t dim = 0, e = output.dest.shape.size(); dim < e; ++dim)
+      output.dest.groups.push_back({dim});
+    problem.inputs.push_back(*input);
+    problem.outputs.push_back(std::move(output));
+    simplify(problem, context);
+    return problem;
+  }
+
+  auto final = first.getDefiningOp<linalg::LinalgOp>();
+  if (!final || final->getNumResults() != ret.getNumOperands()) {
+    reason = "its result is not that of a linalg op";
+    return failure();
+  }
+  linalg::LinalgOp root = final;
+  std::optional<unsigned> sumInput;
+  auto isProduct = [&](linalg::LinalgOp op) {
+    if (!findContractions || op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 ||
+        op.getNumReductionLoops() == 0 || op.hasIndexSemantics() ||
+        op.getBlock()->getOperations().size() != 3)
+      return false;
+    auto mul = dyn_cast<arith::MulFOp>(op.getBlock()->front());
+    auto add =
+        dyn_cast<arith::AddFOp>(*std::next(op.getBlock()->begin()));
+    return mul && add &&
+           llvm::is_contained(add->getOperands(), mul.getResult()) &&
+           llvm::is_contained(add->getOperands(),
+                              op.getBlock()->getArgument(2)) &&
+           llvm::is_contained(mul->getOperands(),
+                              op.getBlock()->getArgument(0)) &&
+           llvm::is_contained(mul->getOperands(),
+                              op.getBlock()->getArgument(1)) &&
+           op.getBlock()->getTerminator()->getOperand(0) == add.getResult();
+  };
+  for (OpOperand *input : final.getDpsInputOperands()) {
+    auto producer = input->get().getDefiningOp<linalg::LinalgOp>();
+    if (producer && isProduct(producer)) {
+      root = producer;
+      sumInput = input->getOperandNumber();
+      break;
+    }
+  }
+
+  SmallVector<int64_t> ranges = root.getStaticLoopRanges();
+  if (llvm::any_of(ranges, ShapedType::isDynamic)) {
+    reason = "it has a dynamic shape";
+    return failure();
+  }
+  problem.extents.assign(ranges.begin(), ranges.end());
+  for (utils::IteratorType kind : root.getIteratorTypesArray())
+    problem.isReduction.push_back(kind == utils::IteratorType::reduction);
+
+  auto resolveOperand = [&](linalg::LinalgOp op, OpOperand *operand,
+                            AffineMap outer) -> FailureOr<Access> {
+    AffineMap map = op.getMatchingIndexingMap(operand);
+    if (outer)
+      map = map.compose(outer);
+    return resolve(operand->get(), map);
+  };
+  reason = "an operand is not accessed by an affine function of the loops";
+
+  // Dimensions of the epilogue are those of the contraction's result.
+  AffineMap toRoot;
+  problem.isContraction = isProduct(root);
+  if (problem.isContraction) {
+    FailureOr<Access> lhs =
+        resolveOperand(root, root.getDpsInputOperand(0), AffineMap());
+    FailureOr<Access> rhs =
+        resolveOperand(root, root.getDpsInputOperand(1), AffineMap());
+    if (failed(lhs) || failed(rhs))
+      return failure();
+    problem.lhs = *lhs;
+    problem.rhs = *rhs;
+    OpOperand *init = root.getDpsInitOperand(0);
+    AffineMap rootMap = root.getMatchingIndexingMap(init);
+    if (failed(resolveInit(init->get(), rootMap, true,
+                           problem.accumulatorInit, problem.accumulatorFill,
+                           problem.accumulatorRead)))
+      return failure();
+    if (root != final) {
+      AffineMap use = final.getMatchingIndexingMap(
+          final.getDpsInputOperand(*sumInput));
+      if (!use.isPermutation())
+        return failure();
+      toRoot = inversePermutation(use).compose(rootMap);
+    }
+  }
+  if (!problem.isContraction || root != final) {
+    problem.body = final.getBlock();
+    if (!canVectorize(*problem.body, reason))
+      return failure();
+    for (OpOperand *input : final.getDpsInputOperands()) {
+      if (sumInput && input->getOperandNumber() == *sumInput) {
+        problem.inputs.push_back(std::nullopt);
+        continue;
+      }
+      FailureOr<Access> access = resolveOperand(final, input, toRoot);
+      if (failed(access))
+        return failure();
+      problem.inputs.push_back(*access);
+    }
+    for (unsigned dim = 0; dim < final.getNumLoops(); ++dim) {
+      AffineExpr expr = getAffineDimExpr(dim, context);
+      bool used = false;
+      final.getBlock()->walk(
+          [&](linalg::IndexOp op) { used |= op.getDim() == dim; });
+      // Unused ones must not keep dimensions from being merged.
+      problem.bodyIndices.push_back(
+          !used ? getAffineConstantExpr(0, context)
+                : (toRoot ? toRoot.getResult(dim) : expr));
+    }
+  }
+
+  unsigned firstDest = entry.getNumArguments() - ret.getNumOperands();
+  for (unsigned number = 0; number < ret.getNumOperands(); ++number) {
+    Output output;
+    BlockArgument buffer = entry.getArgument(firstDest + number);
+    OpOperand *init = final.getDpsInitOperand(number);
+    AffineMap map = final.getMatchingIndexingMap(init);
+    if (!map.isProjectedPermutation()) {
+      reason = "its result is not indexed by loop dimensions";
+      return failure();
+    }
+    FailureOr<Access> dest =
+        resolveDest(final, number, ret.getOperand(number), buffer);
+    if (failed(dest)) {
+      reason = "its result is not written to its last arguments";
+      return failure();
+    }
+    output.dest = *dest;
+    if (toRoot)
+      for (AffineExpr &index : output.dest.indices)
+        index = simplifyAffineExpr(index.replaceDims(toRoot.getResults()),
+                                   problem.getNumDims(),
+                                   output.dest.symbols.size());
+    if (problem.isContraction && root == final) {
+      output.init = problem.accumulatorInit;
+      if (output.init == InitKind::Read &&
+          problem.accumulatorRead.source == buffer)
+        output.init = problem.accumulatorInit = InitKind::InPlace;
+    } else {
+      if (failed(resolveInit(init->get(), toRoot ? map.compose(toRoot) : map,
+                             final.payloadUsesValueFromOperand(init),
+                             output.init, output.fill, output.read)))
+        return failure();
+      if (output.init == InitKind::Read && output.read.source == buffer)
+        output.init = InitKind::InPlace;
+      if (final.getNumReductionLoops() != 0) {
+        SmallVector<Operation *> combiners;
+        if (matchReduction(final.getRegionOutputArgs(), number, combiners) &&
+            combiners.size() == 1 &&
+            arith::getNeutralElement(combiners.front()))
+          output.combiner = combiners.front();
+      }
+    }
+    problem.outputs.push_back(std::move(output));
+  }
+  reason.clear();
+  simplify(problem, context);
+  return problem;
+}

@@ -1,0 +1,84 @@
+//===- SelectStrategy.cpp - Choose tile sizes for kernels -----------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Problem.h"
+#include "Strategy.h"
+#include "memrev/Codegen/CPU/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Remarks.h"
+#include "mlir/Pass/Pass.h"
+
+namespace mlir::memrev {
+#define GEN_PASS_DEF_CPUSELECTSTRATEGY
+#include "memrev/Codegen/CPU/Passes.h.inc"
+} // namespace mlir::memrev
+
+using namespace mlir;
+using namespace mlir::memrev;
+using namespace mlir::memrev::cpu;
+
+/// One line that names the op, its result and the reason.
+static void reportMissed(func::FuncOp kernel, StringRef reason) {
+  std::string line;
+  llvm::raw_string_ostream stream(line);
+  stream << "'" << kernel.getSymName() << "'";
+  if (kernel.getNumResults() > 0)
+    stream << " of " << kernel.getResultTypes().front();
+  stream << " is lowered to scalar loops because " << reason;
+  remark::missed(kernel.getLoc(),
+                 remark::RemarkOpts::name("Schedule").category("cpu-schedule"))
+      << stream.str();
+}
+
+namespace {
+struct CPUSelectStrategyPass
+    : memrev::impl::CPUSelectStrategyBase<CPUSelectStrategyPass> {
+  using Base::Base;
+
+  LogicalResult initialize(MLIRContext *context) override {
+    if (vectorBits != 512 && vectorBits != 256 && vectorBits != 128)
+      return emitError(UnknownLoc::get(context))
+             << "expects vector-bits to be 128, 256 or 512, but got "
+             << vectorBits;
+    if (accumulators < 1 || accumulators > 28)
+      return emitError(UnknownLoc::get(context))
+             << "expects accumulators to be between 1 and 28, but got "
+             << accumulators;
+    return success();
+  }
+
+  void runOnOperation() override {
+    func::FuncOp kernel = getOperation();
+    if (kernel.isExternal() || !kernel->hasAttr("memrev.kernel") ||
+        kernel->hasAttr(kStrategyAttr))
+      return;
+    Machine machine{vectorBits, accumulators};
+    std::string reason;
+    FailureOr<Problem> problem = buildProblem(kernel, true, reason);
+    if (failed(problem))
+      return reportMissed(kernel, reason);
+    Strategy strategy;
+    if (problem->isContraction) {
+      FailureOr<Strategy> contraction = chooseContraction(*problem, machine);
+      if (succeeded(contraction)) {
+        strategy = *contraction;
+      } else {
+        if (problem->body)
+          return reportMissed(kernel, "no register tile fits its contraction");
+        problem = buildProblem(kernel, false, reason);
+        if (failed(problem))
+          return reportMissed(kernel, reason);
+        strategy = chooseGeneric(*problem, machine);
+      }
+    } else {
+      strategy = chooseGeneric(*problem, machine);
+    }
+    kernel->setAttr(kStrategyAttr, strategy.toAttribute(&getContext()));
+  }
+};
+} // namespace

@@ -1,0 +1,511 @@
+//===- Strategy.cpp - Sizes for scheduling a kernel -----------------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Strategy.h"
+#include "mlir/IR/Builders.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace mlir::memrev;
+using namespace mlir::memrev::cpu;
+
+/// Work below this stays in one thread: a fork costs about as much.
+static constexpr int64_t kParallelWork = 20000;
+/// Tiles of the parallel loop that there should be, so that sixteen threads
+/// share them evenly.
+static constexpr int64_t kParallelTiles = 64;
+/// Sums of more terms than this are kept in memory between blocks.
+static constexpr int64_t kLongReduction = 8192;
+/// Threads that a kernel should keep busy even where that costs partial sums.
+static constexpr int64_t kMinTiles = 16;
+
+//===----------------------------------------------------------------------===//
+// The attribute
+//===----------------------------------------------------------------------===//
+
+/// Calls `visit(name, field)` for every field.
+template <typename StrategyT, typename Visitor>
+static void visitFields(StrategyT &strategy, Visitor &&visit) {
+  visit("lanes", strategy.lanes);
+  visit("vector_dim", strategy.vectorDim);
+  visit("panel", strategy.panel);
+  visit("row_dim", strategy.rowDim);
+  visit("rows", strategy.rows);
+  visit("unroll_dim", strategy.unrollDim);
+  visit("unroll", strategy.unroll);
+  visit("pack", strategy.pack);
+  visit("swap", strategy.swap);
+  visit("parallel_dims", strategy.parallelDims);
+  visit("parallel_tiles", strategy.parallelTiles);
+  visit("block_dims", strategy.blockDims);
+  visit("block_tiles", strategy.blockTiles);
+  visit("chunk_dim", strategy.chunkDim);
+  visit("chunks", strategy.chunks);
+  visit("chunk_size", strategy.chunkSize);
+}
+
+DictionaryAttr Strategy::toAttribute(MLIRContext *context) const {
+  Builder builder(context);
+  SmallVector<NamedAttribute> fields;
+  fields.push_back(builder.getNamedAttr(
+      "engine", builder.getStringAttr(engine == Engine::Contraction
+                                          ? "contraction"
+                                          : "generic")));
+  visitFields(*this, [&](StringRef name, const auto &field) {
+    using Field = std::decay_t<decltype(field)>;
+    if constexpr (std::is_same_v<Field, bool>)
+      fields.push_back(builder.getNamedAttr(name, builder.getBoolAttr(field)));
+    else if constexpr (std::is_same_v<Field, int64_t>)
+      fields.push_back(
+          builder.getNamedAttr(name, builder.getI64IntegerAttr(field)));
+    else
+      fields.push_back(
+          builder.getNamedAttr(name, builder.getDenseI64ArrayAttr(field)));
+  });
+  return builder.getDictionaryAttr(fields);
+}
+
+FailureOr<Strategy> Strategy::fromAttribute(DictionaryAttr attribute,
+                                            unsigned numDims) {
+  Strategy strategy;
+  auto engine = attribute.getAs<StringAttr>("engine");
+  if (!engine || (engine != "contraction" && engine != "generic"))
+    return failure();
+  strategy.engine =
+      engine == "contraction" ? Engine::Contraction : Engine::Generic;
+  bool ok = true;
+  visitFields(strategy, [&](StringRef name, auto &field) {
+    using Field = std::decay_t<decltype(field)>;
+    if constexpr (std::is_same_v<Field, bool>) {
+      auto value = attribute.getAs<BoolAttr>(name);
+      ok &= value != nullptr;
+      field = value && value.getValue();
+    } else if constexpr (std::is_same_v<Field, int64_t>) {
+      auto value = attribute.getAs<IntegerAttr>(name);
+      ok &= value != nullptr;
+      field = value ? value.getInt() : 0;
+    } else {
+      auto value = attribute.getAs<DenseI64ArrayAttr>(name);
+      ok &= value != nullptr;
+      if (value)
+        field.assign(value.asArrayRef().begin(), value.asArrayRef().end());
+    }
+  });
+  auto isDim = [&](int64_t dim) {
+    return dim >= -1 && dim < static_cast<int64_t>(numDims);
+  };
+  auto areTiles = [&](ArrayRef<int64_t> dims, ArrayRef<int64_t> tiles) {
+    return dims.size() == tiles.size() &&
+           llvm::all_of(dims, [&](int64_t d) { return d >= 0 && isDim(d); }) &&
+           llvm::all_of(tiles, [](int64_t tile) { return tile > 0; });
+  };
+  ok = ok && strategy.lanes > 0 && strategy.panel > 0 && strategy.rows > 0 &&
+       strategy.unroll > 0 && strategy.chunks > 0 &&
+       (strategy.chunks == 1 || strategy.chunkSize > 0) &&
+       isDim(strategy.vectorDim) && isDim(strategy.rowDim) &&
+       isDim(strategy.unrollDim) && isDim(strategy.chunkDim) &&
+       areTiles(strategy.parallelDims, strategy.parallelTiles) &&
+       areTiles(strategy.blockDims, strategy.blockTiles) &&
+       (strategy.engine == Engine::Generic || strategy.vectorDim >= 0);
+  if (!ok)
+    return failure();
+  return strategy;
+}
+
+//===----------------------------------------------------------------------===//
+// Common choices
+//===----------------------------------------------------------------------===//
+
+/// The largest divisor of `extent` that is at most `limit`.
+static int64_t getDivisor(int64_t extent, int64_t limit) {
+  for (int64_t divisor = std::min(extent, limit); divisor > 1; --divisor)
+    if (extent % divisor == 0)
+      return divisor;
+  return 1;
+}
+
+/// Parallel dimensions in the order of the result in memory.
+static SmallVector<unsigned> getDestOrder(const Problem &problem) {
+  SmallVector<unsigned> order;
+  for (AffineExpr expr : problem.outputs.front().dest.indices)
+    for (unsigned dim = 0; dim < problem.getNumDims(); ++dim)
+      if (expr.isFunctionOfDim(dim))
+        order.push_back(dim);
+  return order;
+}
+
+static int64_t getLanes(const Problem &problem, const Machine &machine,
+                        int64_t extent) {
+  unsigned bits = 8;
+  problem.forEachAccess([&](const Access &access) {
+    if (access.elementType.isIntOrFloat())
+      bits = std::max<unsigned>(
+          bits, access.elementType.getIntOrFloatBitWidth());
+    else
+      bits = 64;
+  });
+  // A short dimension does not fill a wide vector.
+  return std::min<int64_t>(machine.vectorBits / bits,
+                           llvm::PowerOf2Ceil(extent));
+}
+
+/// Adds `dim` to the parallel loop with the tile that gives the wanted number
+/// of tiles, each a multiple of `granule` and none with too little work.
+/// Returns the number of tiles so far.
+static int64_t addParallel(Strategy &strategy, const Problem &problem,
+                           unsigned dim, int64_t granule, int64_t tiles,
+                           int64_t work, bool mayLeaveRest) {
+  int64_t extent = problem.extents[dim];
+  int64_t wanted = llvm::divideCeil(kParallelTiles, tiles);
+  int64_t workPerTile = std::max<int64_t>(1, work / tiles / extent);
+  int64_t tile =
+      std::max<int64_t>(extent / std::max<int64_t>(wanted, 1),
+                        llvm::divideCeil(kParallelWork, workPerTile));
+  if (mayLeaveRest) {
+    tile = llvm::alignTo(std::max<int64_t>(tile, 1), granule);
+  } else {
+    tile = std::clamp<int64_t>(tile, 1, extent);
+    int64_t divisor = getDivisor(extent / granule, tile / granule) * granule;
+    if (extent % granule != 0)
+      return tiles;
+    tile = divisor;
+  }
+  if (tile >= extent)
+    return tiles;
+  strategy.parallelDims.push_back(dim);
+  strategy.parallelTiles.push_back(tile);
+  return tiles * (extent / tile);
+}
+
+//===----------------------------------------------------------------------===//
+// Contractions
+//===----------------------------------------------------------------------===//
+
+/// Cycles per term of the sum, for a result of `extent` rows and `vectors`
+/// vectors in register tiles of at most `rows` x `panel`: two multiply-adds and
+/// two loads a cycle, and at least eight sums in flight.
+static double getTileCost(int64_t extent, int64_t vectors, int64_t rows,
+                          int64_t panel, int64_t terms) {
+  auto sizes = [](int64_t whole, int64_t limit) {
+    int64_t tiles = llvm::divideCeil(whole, limit);
+    int64_t small = whole / tiles, big = whole % tiles;
+    return SmallVector<std::pair<int64_t, int64_t>, 2>{
+        {small + 1, big}, {small, tiles - big}};
+  };
+  double cost = 0;
+  for (auto [height, rowTiles] : sizes(extent, rows))
+    for (auto [width, panels] : sizes(vectors, panel)) {
+      double sums = height * width;
+      double cycles = std::max({sums / 2, (height + width) / 2.0, 4.0});
+      // Starting and finishing a tile is loads and stores of the sums.
+      cycles += (2 * sums + 20) / terms;
+      cost += cycles * rowTiles * panels;
+    }
+  return cost;
+}
+
+static void chooseTile(Strategy &strategy, int64_t extent, int64_t vectors,
+                       int64_t terms, const Machine &machine) {
+  double best = std::numeric_limits<double>::max();
+  for (int64_t panel = 1; panel <= std::min<int64_t>(vectors, 6); ++panel)
+    for (int64_t rows = 1; rows * panel <= machine.accumulators; ++rows) {
+      if (rows > extent)
+        break;
+      double cost = getTileCost(extent, vectors, rows, panel, terms);
+      if (cost < best * 0.999) {
+        best = cost;
+        strategy.rows = rows;
+        strategy.panel = panel;
+      }
+    }
+}
+
+/// Reduction loops outside of the register tile for a long sum, and the
+/// parallel loop over parts of the result and of the sum.
+static void chooseBlocks(Strategy &strategy, const Problem &problem) {
+  // Enough terms for each visit of a register tile, few enough for the
+  // operands to stay in the first-level cache.
+  constexpr int64_t kBlockTerms = 192;
+  SmallVector<unsigned> reductions;
+  for (unsigned dim = 0; dim < problem.getNumDims(); ++dim)
+    if (problem.isReduction[dim])
+      reductions.push_back(dim);
+  int64_t terms = 1;
+  unsigned level = reductions.size();
+  while (level > 0 && terms * problem.extents[reductions[level - 1]] <=
+                          kBlockTerms)
+    terms *= problem.extents[reductions[--level]];
+  for (unsigned outer = 0; outer < level; ++outer) {
+    int64_t extent = problem.extents[reductions[outer]];
+    int64_t tile = 1;
+    if (outer + 1 == level) {
+      // Blocks of nearly the same size.
+      int64_t limit = std::max<int64_t>(1, kBlockTerms / terms);
+      tile = llvm::divideCeil(extent, llvm::divideCeil(extent, limit));
+    }
+    strategy.blockDims.push_back(reductions[outer]);
+    strategy.blockTiles.push_back(tile);
+  }
+
+  int64_t tiles = 1;
+  auto split = [&](int64_t dim, int64_t granule) {
+    int64_t extent = dim < 0 ? 1 : problem.extents[dim];
+    if (extent % granule != 0 || extent <= 32)
+      return;
+    // 32 elements a side read each operand few times and leave enough tiles.
+    int64_t tile =
+        getDivisor(extent / granule, std::max<int64_t>(1, 32 / granule)) *
+        granule;
+    if (tile == extent || tile < 8)
+      return;
+    strategy.parallelDims.push_back(dim);
+    strategy.parallelTiles.push_back(tile);
+    tiles *= extent / tile;
+  };
+  split(strategy.rowDim, 1);
+  split(strategy.vectorDim, strategy.lanes);
+  if (tiles < kMinTiles) {
+    unsigned dim = strategy.blockDims.front();
+    int64_t extent = problem.extents[dim], block = strategy.blockTiles.front();
+    int64_t chunks = llvm::divideCeil(kMinTiles, tiles);
+    int64_t size = llvm::alignTo(llvm::divideCeil(extent, chunks), block);
+    if (size < extent) {
+      strategy.chunkDim = dim;
+      strategy.chunkSize = size;
+      strategy.chunks = llvm::divideCeil(extent, size);
+    }
+  }
+}
+
+FailureOr<Strategy> cpu::chooseContraction(const Problem &problem,
+                                           const Machine &machine) {
+  Strategy strategy;
+  strategy.engine = Engine::Contraction;
+  const Access &dest = problem.outputs.front().dest;
+  for (unsigned dim = 0; dim < problem.getNumDims(); ++dim)
+    if (dest.getLastStride(dim) == 1)
+      strategy.vectorDim = dim;
+  if (strategy.vectorDim < 0)
+    return failure();
+  unsigned vectorDim = strategy.vectorDim;
+  for (const Output &output : problem.outputs)
+    if (output.dest.getLastStride(vectorDim) != 1)
+      return failure();
+  bool inLhs = problem.lhs.uses(vectorDim), inRhs = problem.rhs.uses(vectorDim);
+  if (inLhs == inRhs)
+    return failure();
+  strategy.swap = inLhs;
+  const Access &lhs = strategy.swap ? problem.rhs : problem.lhs;
+  const Access &rhs = strategy.swap ? problem.lhs : problem.rhs;
+  if (lhs.isScalar() || rhs.isScalar() || !rhs.bounds.empty() ||
+      (lhs.padding && lhs.padding != Builder(lhs.padding.getContext())
+                                         .getZeroAttr(lhs.elementType)))
+    return failure();
+
+  SmallVector<unsigned> order = getDestOrder(problem);
+  int64_t reuse = 1, terms = 1;
+  int64_t rhsSize = 1;
+  for (unsigned dim = 0; dim < problem.getNumDims(); ++dim) {
+    if (problem.isReduction[dim])
+      terms *= problem.extents[dim];
+    (rhs.uses(dim) ? rhsSize : reuse) *= problem.extents[dim];
+  }
+  // Rows lie as close to the vectors as they can, but are worth a loop.
+  for (unsigned dim : order) {
+    if (dim == vectorDim || !lhs.uses(dim) || rhs.uses(dim))
+      continue;
+    if (strategy.rowDim < 0 || problem.extents[dim] >= 4 ||
+        problem.extents[dim] >= problem.extents[strategy.rowDim])
+      strategy.rowDim = dim;
+  }
+  if (strategy.rowDim >= 0)
+    for (AffineExpr expr : lhs.indices)
+      if (expr.isFunctionOfDim(strategy.rowDim))
+        for (unsigned dim = 0; dim < problem.getNumDims(); ++dim)
+          if (problem.isReduction[dim] && expr.isFunctionOfDim(dim) &&
+              problem.extents[dim] <= 7)
+            strategy.unrollDim = dim;
+
+  int64_t extent = problem.extents[vectorDim];
+  int64_t rowExtent =
+      strategy.rowDim < 0 ? 1 : problem.extents[strategy.rowDim];
+  strategy.lanes = getLanes(problem, machine, extent);
+  int64_t vectors = llvm::divideCeil(extent, strategy.lanes);
+  bool isLong = terms > kLongReduction && !problem.body;
+  chooseTile(strategy, rowExtent, vectors, std::min<int64_t>(terms, 256),
+             machine);
+
+  bool contiguous = rhs.getLastStride(vectorDim) == 1;
+  int64_t sourceSize = 1;
+  for (int64_t size : rhs.shape)
+    sourceSize *= size;
+  bool canPack = rhsSize <= 4 * sourceSize;
+  bool worthPacking =
+      !isLong && reuse >= 64 &&
+      (vectors > strategy.panel || extent % strategy.lanes != 0);
+  if (!contiguous && (!canPack || reuse < 8))
+    return failure();
+  strategy.pack = !contiguous || (canPack && worthPacking);
+  if (strategy.unrollDim < 0 && strategy.rows * strategy.panel < 32)
+    strategy.unroll = 4;
+
+  int64_t work = 2 * problem.getIterations();
+  if (isLong) {
+    chooseBlocks(strategy, problem);
+    return strategy;
+  }
+  if (work < kParallelWork)
+    return strategy;
+  bool rowsAreBounded =
+      strategy.rowDim >= 0 && llvm::any_of(lhs.bounds, [&](const Bound &bound) {
+        return bound.expr.isFunctionOfDim(strategy.rowDim);
+      });
+  int64_t tiles = 1;
+  bool hasRest = false;
+  for (unsigned dim : order) {
+    if (dim == vectorDim || tiles >= kMinTiles)
+      continue;
+    bool isRow = static_cast<int64_t>(dim) == strategy.rowDim;
+    if (isRow && rowsAreBounded)
+      continue;
+    tiles = addParallel(strategy, problem, dim, isRow ? strategy.rows : 1,
+                        tiles, work, isRow && !hasRest);
+    hasRest |= isRow;
+  }
+  if (tiles < kMinTiles)
+    addParallel(strategy, problem, vectorDim,
+                strategy.lanes * strategy.panel, tiles, work, false);
+  return strategy;
+}
+
+//===----------------------------------------------------------------------===//
+// Everything else
+//===----------------------------------------------------------------------===//
+
+Strategy cpu::chooseGeneric(const Problem &problem, const Machine &machine) {
+  Strategy strategy;
+  SmallVector<unsigned> order = getDestOrder(problem);
+  bool canReduceLanes =
+      llvm::all_of(problem.outputs, [](const Output &output) {
+        return output.combiner != nullptr;
+      });
+
+  // The dimension along which most accesses are contiguous.
+  int64_t bestScore = 0;
+  for (unsigned dim = 0; dim < problem.getNumDims(); ++dim) {
+    if (problem.isReduction[dim] && !canReduceLanes)
+      continue;
+    int64_t score = 0;
+    auto rate = [&](const Access &access, int64_t weight) {
+      if (access.isScalar() || !access.uses(dim))
+        return;
+      score += access.getLastStride(dim) == 1 ? 8 * weight : -4 * weight;
+    };
+    for (const std::optional<Access> &input : problem.inputs)
+      if (input)
+        rate(*input, 2);
+    for (const Output &output : problem.outputs)
+      rate(output.dest, 3);
+    if (problem.extents[dim] < 4)
+      score /= 2;
+    if (score > bestScore ||
+        (score == bestScore && strategy.vectorDim >= 0 &&
+         problem.extents[dim] > problem.extents[strategy.vectorDim])) {
+      bestScore = score;
+      strategy.vectorDim = dim;
+    }
+  }
+  int64_t reductionExtent = 1, parallelExtent = 1;
+  int64_t longest = -1;
+  unsigned numReductions = 0;
+  for (unsigned dim = 0; dim < problem.getNumDims(); ++dim) {
+    if (!problem.isReduction[dim]) {
+      parallelExtent *= problem.extents[dim];
+      continue;
+    }
+    reductionExtent *= problem.extents[dim];
+    if (static_cast<int64_t>(dim) != strategy.vectorDim)
+      ++numReductions;
+    if (longest < 0 || problem.extents[dim] > problem.extents[longest])
+      longest = dim;
+  }
+
+  bool vectorIsReduction = false;
+  int64_t vectors = 1;
+  if (strategy.vectorDim >= 0) {
+    int64_t extent = problem.extents[strategy.vectorDim];
+    strategy.lanes = getLanes(problem, machine, extent);
+    vectors = llvm::divideCeil(extent, strategy.lanes);
+    vectorIsReduction = problem.isReduction[strategy.vectorDim];
+  }
+  int64_t numOutputs = problem.outputs.size();
+  if (vectorIsReduction) {
+    strategy.unroll = std::clamp<int64_t>(vectors / 2, 1, 4);
+  } else if (reductionExtent > 1) {
+    // Sums stay in registers.
+    strategy.panel =
+        std::clamp<int64_t>(8 / numOutputs, 1, std::max<int64_t>(vectors, 1));
+    if (canReduceLanes && numReductions == 1)
+      strategy.unroll = std::clamp<int64_t>(
+          8 / (strategy.panel * numOutputs), 1,
+          std::min<int64_t>(4, reductionExtent));
+  } else {
+    strategy.panel = std::min<int64_t>(vectors, 4);
+    // Rows of few vectors are taken together.
+    for (unsigned dim : order)
+      if (static_cast<int64_t>(dim) != strategy.vectorDim)
+        strategy.rowDim = dim;
+    strategy.rows =
+        strategy.rowDim < 0
+            ? 1
+            : std::min<int64_t>(std::max<int64_t>(1, 4 / vectors),
+                                problem.extents[strategy.rowDim]);
+    if (strategy.rows == 1)
+      strategy.rowDim = -1;
+  }
+
+  int64_t operations = 1;
+  if (problem.body)
+    operations = std::max<int64_t>(1, problem.body->getOperations().size());
+  int64_t work = problem.getIterations() * operations;
+  if (work < kParallelWork)
+    return strategy;
+  int64_t tiles = 1;
+  bool hasRest = false;
+  bool isBigReduction = parallelExtent < 4096 && canReduceLanes &&
+                        reductionExtent >= 4096;
+  if (!isBigReduction)
+    for (unsigned dim : order) {
+      if (tiles >= kMinTiles)
+        break;
+      bool isVector = static_cast<int64_t>(dim) == strategy.vectorDim;
+      bool isRow = static_cast<int64_t>(dim) == strategy.rowDim;
+      int64_t granule = isVector ? strategy.lanes * strategy.panel
+                        : isRow  ? strategy.rows
+                                 : 1;
+      bool mayLeaveRest = !hasRest && (isVector || isRow);
+      int64_t before = tiles;
+      tiles = addParallel(strategy, problem, dim, granule, tiles, work,
+                          mayLeaveRest);
+      hasRest |= mayLeaveRest && tiles != before;
+    }
+  if (isBigReduction) {
+    int64_t extent = problem.extents[longest];
+    int64_t granule = longest == strategy.vectorDim
+                          ? strategy.lanes * strategy.unroll
+                          : strategy.unroll;
+    int64_t size =
+        llvm::alignTo(llvm::divideCeil(extent, kMinTiles), granule);
+    if (size < extent) {
+      strategy.chunkDim = longest;
+      strategy.chunkSize = size;
+      strategy.chunks = llvm::divideCeil(extent, size);
+    }
+  }
+  return strategy;
+}

@@ -1,0 +1,75 @@
+//===- Strategy.h - Sizes for scheduling a kernel ------------- -*- C++ -*-===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A strategy is chosen from the problem and the machine alone, written on the
+// kernel as an attribute, and obeyed by the emitters. Everything that fixes the
+// order of a reduction follows from op, types and shape.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_LIB_CODEGEN_CPU_STRATEGY_H
+#define MEMREV_LIB_CODEGEN_CPU_STRATEGY_H
+
+#include "Problem.h"
+
+namespace mlir::memrev::cpu {
+
+struct Machine {
+  int64_t vectorBits = 512;
+  /// Vector registers that accumulators may take.
+  int64_t accumulators = 24;
+};
+
+enum class Engine { Contraction, Generic };
+
+struct Strategy {
+  Engine engine = Engine::Generic;
+  /// Elements of a vector.
+  int64_t lanes = 1;
+  /// The dimension that lies in vectors; -1 for none.
+  int64_t vectorDim = -1;
+  /// Vectors side by side in a register tile.
+  int64_t panel = 1;
+  /// The dimension of the register tile's rows; -1 for none.
+  int64_t rowDim = -1;
+  int64_t rows = 1;
+  /// A reduction dimension that is unrolled whole; -1 for none.
+  int64_t unrollDim = -1;
+  /// Unroll factor of the innermost reduction loop.
+  int64_t unroll = 1;
+  /// Copy rhs into panels first.
+  bool pack = false;
+  /// lhs and rhs change roles.
+  bool swap = false;
+  /// The parallel loop: dimensions and tile sizes, outermost first.
+  SmallVector<int64_t> parallelDims, parallelTiles;
+  /// Reduction loops that run outside of the register tile, whose sums are
+  /// kept in memory meanwhile.
+  SmallVector<int64_t> blockDims, blockTiles;
+  /// A reduction dimension is cut into this many parts of `chunkSize`, whose
+  /// partial results are combined in order.
+  int64_t chunkDim = -1, chunks = 1, chunkSize = 0;
+
+  DictionaryAttr toAttribute(MLIRContext *context) const;
+  /// Fails if `attribute` was not written by toAttribute, or not for a problem
+  /// of `numDims` dimensions.
+  static FailureOr<Strategy> fromAttribute(DictionaryAttr attribute,
+                                           unsigned numDims);
+};
+
+/// The name of the attribute on a kernel.
+constexpr llvm::StringLiteral kStrategyAttr = "memrev.strategy";
+
+/// Fails for a contraction that the contraction engine has no tile for.
+FailureOr<Strategy> chooseContraction(const Problem &problem,
+                                      const Machine &machine);
+Strategy chooseGeneric(const Problem &problem, const Machine &machine);
+
+} // namespace mlir::memrev::cpu
+
+#endif // MEMREV_LIB_CODEGEN_CPU_STRATEGY_H

@@ -1,0 +1,729 @@
+//===- KernelGroup.cpp - What one kernel computes -------------------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelGroup.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Linalg/Utils/Utils.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/Transforms/RegionUtils.h"
+
+using namespace mlir;
+using namespace mlir::memrev;
+
+//===----------------------------------------------------------------------===//
+// What is worth absorbing
+//===----------------------------------------------------------------------===//
+
+static bool hasStaticTensors(Operation *op) {
+  auto isStatic = [](Type type) {
+    auto shaped = dyn_cast<ShapedType>(type);
+    return !shaped || (isa<RankedTensorType>(type) && shaped.hasStaticShape());
+  };
+  return llvm::all_of(op->getOperandTypes(), isStatic) &&
+         llvm::all_of(op->getResultTypes(), isStatic);
+}
+
+bool memrev::isKernelRoot(Operation *op) {
+  if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
+    return linalgOp.hasPureTensorSemantics() && hasStaticTensors(op);
+  return isa<tensor::PadOp>(op) && hasStaticTensors(op);
+}
+
+bool memrev::isMultiplyAccumulate(linalg::LinalgOp op) {
+  if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 ||
+      op.getNumReductionLoops() == 0 || op.hasIndexSemantics())
+    return false;
+  Block *body = op.getBlock();
+  if (body->getOperations().size() != 3)
+    return false;
+  Operation *mul = &body->front();
+  Operation *add = mul->getNextNode();
+  return isa<arith::MulFOp, arith::MulIOp>(mul) &&
+         isa<arith::AddFOp, arith::AddIOp>(add) &&
+         llvm::is_contained(add->getOperands(), mul->getResult(0)) &&
+         llvm::is_contained(add->getOperands(), body->getArgument(2)) &&
+         body->getTerminator()->getOperand(0) == add->getResult(0) &&
+         mul->getOperand(0) != mul->getOperand(1);
+}
+
+/// Moves elements without computing: a transpose, a flip, a broadcast copy.
+static bool isDataMovement(Operation *op) {
+  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+  if (!linalgOp || isa<linalg::FillOp>(op) || !hasStaticTensors(op) ||
+      linalgOp.getNumDpsInputs() != 1 || linalgOp.getNumDpsInits() != 1 ||
+      linalgOp.getNumReductionLoops() != 0 ||
+      !linalgOp.getMatchingIndexingMap(linalgOp.getDpsInitOperand(0))
+           .isPermutation())
+    return false;
+  Block *body = linalgOp.getBlock();
+  return body->getOperations().size() == 1 &&
+         body->getTerminator()->getOperand(0) == body->getArgument(0);
+}
+
+static bool isConstantPad(tensor::PadOp pad) {
+  Value value = pad.getConstantPaddingValue();
+  Attribute constant;
+  return value && matchPattern(value, m_Constant(&constant)) &&
+         hasStaticTensors(pad) &&
+         llvm::none_of(pad.getStaticLow(), ShapedType::isDynamic) &&
+         llvm::none_of(pad.getStaticHigh(), ShapedType::isDynamic);
+}
+
+/// Whether the kernel of `consumer` repeats the producer of `operand`.
+static bool absorbs(Operation *consumer, OpOperand &operand) {
+  Operation *producer = operand.get().getDefiningOp();
+  if (!producer || isa<tensor::InsertSliceOp>(consumer))
+    return false;
+  // Scalars and splats cost nothing, and let equal kernels differ in no
+  // argument.
+  if (auto constant = dyn_cast<arith::ConstantOp>(producer))
+    return !isa<ShapedType>(constant.getType()) ||
+           isa<SplatElementsAttr>(constant.getValue());
+  if (auto linalgOp = dyn_cast<linalg::LinalgOp>(consumer))
+    if (linalgOp.isDpsInit(&operand))
+      return isa<linalg::FillOp>(producer) && hasStaticTensors(producer);
+  if (!hasStaticTensors(producer))
+    return false;
+  if (auto slice = dyn_cast<tensor::ExtractSliceOp>(producer))
+    return llvm::none_of(slice.getStaticStrides(), ShapedType::isDynamic);
+  if (auto pad = dyn_cast<tensor::PadOp>(producer))
+    return isa<linalg::LinalgOp>(consumer) && isConstantPad(pad);
+  // Views stay outside unless they would be views of a slice: a slice that
+  // crosses a function boundary is copied.
+  if (isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(producer)) {
+    Value source = producer->getOperand(0);
+    while (auto *view = source.getDefiningOp()) {
+      if (!isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(view))
+        break;
+      source = view->getOperand(0);
+    }
+    return isa_and_present<tensor::ExtractSliceOp>(source.getDefiningOp());
+  }
+  if (isDataMovement(producer)) {
+    auto linalgOp = dyn_cast<linalg::LinalgOp>(consumer);
+    if (!linalgOp)
+      return isDataMovement(consumer);
+    if (isDataMovement(consumer))
+      return true;
+    // The filter of a convolution is repacked anyway; a transposed image
+    // would be walked against its layout once for every tap.
+    return linalg::isaContractionOpInterface(linalgOp) ||
+           (isMultiplyAccumulate(linalgOp) && operand.getOperandNumber() == 1);
+  }
+  return false;
+}
+
+bool memrev::isAlwaysAbsorbed(Operation *op) {
+  if (!isa<linalg::FillOp, tensor::PadOp>(op) && !isDataMovement(op))
+    return false;
+  if (op->use_empty())
+    return true;
+  return llvm::all_of(op->getUses(), [](OpOperand &use) {
+    Operation *user = use.getOwner();
+    // A use by a movement counts only where the movement itself vanishes; one
+    // level is looked at, deeper chains become kernels.
+    if (isDataMovement(user) &&
+        !llvm::all_of(user->getUses(), [](OpOperand &next) {
+          return isKernelRoot(next.getOwner()) &&
+                 !isDataMovement(next.getOwner()) &&
+                 absorbs(next.getOwner(), next);
+        }))
+      return false;
+    return isKernelRoot(user) && absorbs(user, use);
+  });
+}
+
+/// True if `value` is made for being written to and holds nothing yet.
+static bool isFreshDestination(Value value) {
+  if (value.getDefiningOp<tensor::EmptyOp>())
+    return true;
+  auto alloc = value.getDefiningOp<bufferization::AllocTensorOp>();
+  return alloc && !alloc.getCopy();
+}
+
+/// True if all users of `value` come before `op` or are `op`, in its block.
+static bool diesIn(Value value, Operation *op) {
+  for (Operation *user : value.getUsers()) {
+    Operation *ancestor = op->getBlock()->findAncestorOpInBlock(*user);
+    if (!ancestor)
+      return false;
+    if (ancestor == op) {
+      if (user != op)
+        return false;
+    } else if (!ancestor->isBeforeInBlock(op)) {
+      return false;
+    }
+    // Something that may share the buffer outlives this use.
+    if (isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp,
+            tensor::ExtractSliceOp, tensor::CastOp>(user))
+      return false;
+  }
+  return true;
+}
+
+//===----------------------------------------------------------------------===//
+// Planning
+//===----------------------------------------------------------------------===//
+
+KernelGroup::KernelGroup(Operation *root) : root(root), last(root) {
+  planEpilogue();
+  planDestinations();
+  include(root);
+  if (epilogue)
+    include(epilogue);
+  for (auto [number, destination] : llvm::enumerate(destinations)) {
+    key.push_back(~uintptr_t(0));
+    key.push_back(destination.reusedInput ? *destination.reusedInput + 2
+                                          : destination.readsBuffer);
+    if (destination.fill) {
+      OpOperand *value = destination.fill.getDpsInputOperand(0);
+      includeOperand(destination.fill, *value);
+      key.push_back(idOf(value->get()));
+    }
+    if (destination.insert) {
+      includeSlice(destination.insert);
+      keyOperation(destination.insert);
+    }
+  }
+  for (OpFoldResult external : externals)
+    if (auto value = dyn_cast<Value>(external))
+      key.push_back(
+          reinterpret_cast<uintptr_t>(value.getType().getAsOpaquePointer()));
+}
+
+/// A contraction whose result only one elementwise op reads, at the same
+/// element that it writes, hands the result over in registers.
+void KernelGroup::planEpilogue() {
+  auto linalgOp = dyn_cast<linalg::LinalgOp>(root);
+  if (!linalgOp || !isMultiplyAccumulate(linalgOp) ||
+      !root->getResult(0).hasOneUse())
+    return;
+  // Long reductions, as those of filter gradients, are split into partial
+  // sums, so there is no one place where the result is complete.
+  int64_t reduction = 1;
+  SmallVector<int64_t> extents = linalgOp.getStaticLoopRanges();
+  for (auto [extent, kind] :
+       llvm::zip(extents, linalgOp.getIteratorTypesArray()))
+    if (kind == utils::IteratorType::reduction)
+      reduction *= extent;
+  if (reduction > 8192)
+    return;
+
+  OpOperand &use = *root->getResult(0).getUses().begin();
+  auto consumer = dyn_cast<linalg::GenericOp>(use.getOwner());
+  if (!consumer || consumer->getBlock() != root->getBlock() ||
+      !isKernelRoot(consumer) || consumer.getNumReductionLoops() != 0 ||
+      !consumer.isDpsInput(&use) || consumer.hasIndexSemantics())
+    return;
+  AffineMap map = consumer.getMatchingIndexingMap(&use);
+  if (!map.isPermutation())
+    return;
+  for (OpOperand &init : consumer.getDpsInitsMutable())
+    if (consumer.getMatchingIndexingMap(&init) != map)
+      return;
+  // Computing later must not move a read behind an op that writes over what
+  // is read: bufferization would then copy it.
+  for (Value operand : root->getOperands()) {
+    if (!isa<TensorType>(operand.getType()))
+      continue;
+    for (Operation *user : operand.getUsers()) {
+      Operation *ancestor = root->getBlock()->findAncestorOpInBlock(*user);
+      if (!ancestor || ancestor == root || ancestor == consumer)
+        continue;
+      if (root->isBeforeInBlock(ancestor) &&
+          ancestor->isBeforeInBlock(consumer))
+        return;
+    }
+  }
+  epilogue = consumer;
+  last = consumer;
+}
+
+void KernelGroup::planDestinations() {
+  Operation *final = getFinal();
+  for (OpResult result : final->getResults()) {
+    GroupDestination destination;
+    Value init;
+    if (auto linalgOp = dyn_cast<linalg::LinalgOp>(final)) {
+      OpOperand *operand =
+          linalgOp.getDpsInitOperand(result.getResultNumber());
+      init = operand->get();
+      destination.readsBuffer = linalgOp.payloadUsesValueFromOperand(operand);
+      if (auto fill = init.getDefiningOp<linalg::FillOp>();
+          fill && destination.readsBuffer && hasStaticTensors(fill)) {
+        destination.fill = fill;
+        destination.readsBuffer = false;
+        init = fill.getDpsInitOperand(0)->get();
+      }
+    }
+
+    tensor::InsertSliceOp insert;
+    if (result.hasOneUse())
+      insert = dyn_cast<tensor::InsertSliceOp>(*result.user_begin());
+    if (insert && insert.getSource() == result &&
+        insert->getBlock() == final->getBlock() && hasStaticTensors(insert) &&
+        llvm::none_of(insert.getStaticStrides(), ShapedType::isDynamic)) {
+      auto slice = init ? init.getDefiningOp<tensor::ExtractSliceOp>()
+                        : tensor::ExtractSliceOp();
+      bool sameSlice = slice && slice.getSource() == insert.getDest() &&
+                       slice.getType() == insert.getSourceType() &&
+                       slice.getMixedOffsets() == insert.getMixedOffsets() &&
+                       slice.getMixedStrides() == insert.getMixedStrides();
+      if (!destination.readsBuffer || sameSlice) {
+        destination.insert = insert;
+        destination.buffer = insert.getDest();
+        if (last->isBeforeInBlock(insert))
+          last = insert;
+        destinations.push_back(destination);
+        continue;
+      }
+    }
+    // A slice of something bigger is only a destination together with the
+    // insertion that puts it back.
+    bool isSlice =
+        init && init.getDefiningOp<tensor::ExtractSliceOp>() != nullptr;
+    if (init && !isFreshDestination(init) &&
+        !matchPattern(init, m_Constant()) &&
+        (destination.readsBuffer || !isSlice))
+      destination.buffer = init;
+    if (!destination.buffer)
+      planReuse(destination, result.getResultNumber());
+    destinations.push_back(destination);
+  }
+
+  // Sinking to the last insertion must not pass a use of another result.
+  for (OpResult result : final->getResults()) {
+    GroupDestination &destination = destinations[result.getResultNumber()];
+    Value escaping =
+        destination.insert ? destination.insert.getResult() : Value(result);
+    for (Operation *user : escaping.getUsers()) {
+      Operation *ancestor = last->getBlock()->findAncestorOpInBlock(*user);
+      if (ancestor && (ancestor == last || ancestor->isBeforeInBlock(last))) {
+        last = final;
+        for (auto [number, other] : llvm::enumerate(destinations)) {
+          if (!other.insert)
+            continue;
+          other = GroupDestination{};
+          if (auto linalgOp = dyn_cast<linalg::LinalgOp>(final)) {
+            Value init = linalgOp.getDpsInitOperand(number)->get();
+            other.fill = init.getDefiningOp<linalg::FillOp>();
+            if (!other.fill && linalgOp.payloadUsesValueFromOperand(
+                                   linalgOp.getDpsInitOperand(number))) {
+              other.readsBuffer = true;
+              other.buffer = init;
+            }
+          }
+        }
+        return;
+      }
+    }
+  }
+}
+
+/// Writing over an operand that dies here saves a buffer.
+void KernelGroup::planReuse(GroupDestination &destination, unsigned result) {
+  auto generic = dyn_cast<linalg::GenericOp>(getFinal());
+  if (!generic || generic.getNumReductionLoops() != 0 || destination.fill)
+    return;
+  OpOperand *init = generic.getDpsInitOperand(result);
+  AffineMap map = generic.getMatchingIndexingMap(init);
+  for (OpOperand *input : generic.getDpsInputOperands()) {
+    Value value = input->get();
+    if (value.getType() != init->get().getType() ||
+        generic.getMatchingIndexingMap(input) != map ||
+        (epilogue && value.getDefiningOp() == root))
+      continue;
+    Operation *producer = value.getDefiningOp();
+    if (producer) {
+      if (producer->getBlock() != generic->getBlock() ||
+          !isa<linalg::LinalgOp, func::CallOp, tensor::InsertSliceOp,
+               LoopLikeOpInterface>(producer) ||
+          absorbs(generic, *input))
+        continue;
+    } else {
+      Block *owner = cast<BlockArgument>(value).getOwner();
+      if (owner != generic->getBlock())
+        continue;
+      // Callers of a public function own its arguments.
+      if (auto func = dyn_cast<func::FuncOp>(owner->getParentOp());
+          func && !func.isPrivate())
+        continue;
+      if (!isa<func::FuncOp, LoopLikeOpInterface>(owner->getParentOp()))
+        continue;
+    }
+    // Any other read in the group may be of another element.
+    int uses = llvm::count(generic->getOperands(), value);
+    if (epilogue)
+      uses += llvm::count(root->getOperands(), value);
+    bool taken = llvm::any_of(destinations, [&](const auto &other) {
+      return other.reusedInput == input->getOperandNumber();
+    });
+    if (uses != 1 || taken || !diesIn(value, generic))
+      continue;
+    destination.buffer = value;
+    destination.reusedInput = input->getOperandNumber();
+    destination.readsBuffer = true;
+    return;
+  }
+}
+
+void KernelGroup::addExternal(OpFoldResult value) {
+  if (auto asValue = dyn_cast<Value>(value)) {
+    if (!externalIds.try_emplace(asValue, externals.size()).second)
+      return;
+  }
+  externals.push_back(value);
+}
+
+/// Numbers values in the order in which they are met, so that equal groups
+/// number alike.
+unsigned KernelGroup::idOf(OpFoldResult value) {
+  return localIds.try_emplace(cast<Value>(value), localIds.size())
+      .first->second;
+}
+
+void KernelGroup::includeOperand(Operation *consumer, OpOperand &operand) {
+  if (included.contains(operand.get().getDefiningOp()))
+    return;
+  if (absorbs(consumer, operand))
+    include(operand.get().getDefiningOp());
+  else
+    addExternal(operand.get());
+}
+
+/// Collects the offsets of a slice. An offset into a dimension that the slice
+/// drops names a layer of a stack: it is an argument even where it is constant.
+void KernelGroup::includeSlice(Operation *op) {
+  auto slice = cast<OffsetSizeAndStrideOpInterface>(op);
+  llvm::SmallBitVector dropped =
+      isa<tensor::ExtractSliceOp>(op)
+          ? cast<tensor::ExtractSliceOp>(op).getDroppedDims()
+          : cast<tensor::InsertSliceOp>(op).getDroppedDims();
+  SmallVector<int64_t> &numbers = sliceOffsets[op];
+  for (auto [dim, offset] : llvm::enumerate(slice.getMixedOffsets())) {
+    if (isa<Attribute>(offset) && !dropped.test(dim)) {
+      numbers.push_back(-1);
+      key.push_back(*getConstantIntValue(offset));
+      continue;
+    }
+    if (auto value = dyn_cast<Value>(offset)) {
+      addExternal(value);
+      numbers.push_back(externalIds.lookup(value));
+    } else {
+      numbers.push_back(externals.size());
+      externals.push_back(offset);
+    }
+    key.push_back(numbers.back());
+  }
+}
+
+void KernelGroup::include(Operation *op) {
+  if (!included.insert(op).second)
+    return;
+  if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op)) {
+    includeOperand(op, slice.getSourceMutable());
+    includeSlice(op);
+  } else if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
+    for (OpOperand *input : linalgOp.getDpsInputOperands()) {
+      bool reused = op == getFinal() &&
+                    llvm::any_of(destinations, [&](const auto &destination) {
+                      return destination.reusedInput ==
+                             input->getOperandNumber();
+                    });
+      if (!reused)
+        includeOperand(op, *input);
+    }
+    // Inits of the final op are destinations; those of others are scratch,
+    // unless their content is read.
+    if (op == root && epilogue) {
+      OpOperand *init = linalgOp.getDpsInitOperand(0);
+      if (linalgOp.payloadUsesValueFromOperand(init))
+        includeOperand(op, *init);
+    }
+  } else {
+    for (OpOperand &operand : op->getOpOperands())
+      includeOperand(op, operand);
+  }
+  llvm::SetVector<Value> captured;
+  getUsedValuesDefinedAbove(op->getRegions(), captured);
+  for (Value value : captured) {
+    auto constant = value.getDefiningOp<arith::ConstantOp>();
+    if (constant && !isa<ShapedType>(constant.getType()))
+      include(constant);
+    else
+      addExternal(value);
+  }
+  ops.push_back(op);
+  keyOperation(op);
+}
+
+void KernelGroup::keyOperation(Operation *op) {
+  auto pointer = [&](const void *value) {
+    key.push_back(reinterpret_cast<uintptr_t>(value));
+  };
+  pointer(op->getName().getAsOpaquePointer());
+  if (isa<tensor::ExtractSliceOp, tensor::InsertSliceOp>(op)) {
+    // The offsets are in the key already, without those that are arguments.
+    auto slice = cast<OffsetSizeAndStrideOpInterface>(op);
+    llvm::append_range(key, slice.getStaticSizes());
+    llvm::append_range(key, slice.getStaticStrides());
+    key.push_back(idOf(op->getOperand(0)));
+  } else {
+    pointer(op->getAttrDictionary().getAsOpaquePointer());
+    for (Value operand : op->getOperands())
+      key.push_back(idOf(operand));
+  }
+  for (Value result : op->getResults()) {
+    pointer(result.getType().getAsOpaquePointer());
+    idOf(result);
+  }
+  for (Region &region : op->getRegions())
+    keyRegion(region);
+}
+
+void KernelGroup::keyRegion(Region &region) {
+  for (Block &block : region) {
+    key.push_back(block.getNumArguments());
+    for (BlockArgument argument : block.getArguments())
+      idOf(argument);
+    for (Operation &op : block)
+      keyOperation(&op);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Creation
+//===----------------------------------------------------------------------===//
+
+SmallVector<OpFoldResult>
+KernelGroup::mapOffsets(OpBuilder &builder, Operation *slice,
+                        ArrayRef<Value> arguments) const {
+  SmallVector<OpFoldResult> offsets;
+  const SmallVector<int64_t> &numbers = sliceOffsets.find(slice)->second;
+  auto interface = cast<OffsetSizeAndStrideOpInterface>(slice);
+  for (auto [number, offset] :
+       llvm::zip(numbers, interface.getMixedOffsets())) {
+    if (number < 0)
+      offsets.push_back(offset);
+    else
+      offsets.push_back(arguments[number]);
+  }
+  return offsets;
+}
+
+/// Clones the final op with `inits`, and without the inputs that became one.
+Operation *KernelGroup::cloneFinal(OpBuilder &builder, IRMapping &map,
+                                   ArrayRef<Value> inits) const {
+  Operation *final = getFinal();
+  auto linalgOp = dyn_cast<linalg::LinalgOp>(final);
+  if (!linalgOp)
+    return builder.clone(*final, map);
+
+  bool reuses = llvm::any_of(
+      destinations, [](const auto &d) { return d.reusedInput.has_value(); });
+  if (!reuses) {
+    IRMapping local = map;
+    for (auto [number, init] : llvm::enumerate(inits))
+      local.map(linalgOp.getDpsInitOperand(number)->get(), init);
+    // Two inits may be one value in the caller, or an init also an input, so
+    // operands are set one by one.
+    Operation *clone = builder.clone(*final, map);
+    for (auto [number, init] : llvm::enumerate(inits))
+      cast<linalg::LinalgOp>(clone).setDpsInitOperand(number, init);
+    return clone;
+  }
+
+  auto generic = cast<linalg::GenericOp>(final);
+  SmallVector<Value> inputs;
+  SmallVector<AffineMap> maps;
+  DenseMap<unsigned, unsigned> replacedBy;
+  for (auto [number, destination] : llvm::enumerate(destinations))
+    if (destination.reusedInput)
+      replacedBy[*destination.reusedInput] = number;
+  for (OpOperand *input : generic.getDpsInputOperands()) {
+    if (replacedBy.contains(input->getOperandNumber()))
+      continue;
+    inputs.push_back(map.lookup(input->get()));
+    maps.push_back(generic.getMatchingIndexingMap(input));
+  }
+  for (OpOperand &init : generic.getDpsInitsMutable())
+    maps.push_back(generic.getMatchingIndexingMap(&init));
+  auto clone = linalg::GenericOp::create(
+      builder, generic.getLoc(), ValueRange(inits).getTypes(), inputs, inits,
+      maps, generic.getIteratorTypesArray());
+  Block *body = builder.createBlock(&clone.getRegion());
+  IRMapping inner = map;
+  SmallVector<BlockArgument> initArguments;
+  for (OpOperand *input : generic.getDpsInputOperands()) {
+    if (replacedBy.contains(input->getOperandNumber()))
+      continue;
+    BlockArgument old = generic.getMatchingBlockArgument(input);
+    inner.map(old, body->addArgument(old.getType(), old.getLoc()));
+  }
+  for (OpOperand &init : generic.getDpsInitsMutable()) {
+    BlockArgument old = generic.getMatchingBlockArgument(&init);
+    initArguments.push_back(body->addArgument(old.getType(), old.getLoc()));
+    inner.map(old, initArguments.back());
+  }
+  for (auto [input, result] : replacedBy)
+    inner.map(generic.getBody()->getArgument(input), initArguments[result]);
+  for (Operation &op : *generic.getBody())
+    builder.clone(op, inner);
+  return clone;
+}
+
+func::FuncOp KernelGroup::createKernel(OpBuilder &builder,
+                                       StringRef name) {
+  Operation *final = getFinal();
+  SmallVector<Type> types;
+  SmallVector<Location> locations;
+  for (OpFoldResult external : externals) {
+    auto value = dyn_cast<Value>(external);
+    types.push_back(value ? value.getType() : builder.getIndexType());
+  }
+  SmallVector<Type> resultTypes;
+  for (OpResult result : final->getResults()) {
+    GroupDestination &destination =
+        destinations[result.getResultNumber()];
+    resultTypes.push_back(destination.insert ? destination.insert.getType()
+                                             : result.getType());
+  }
+  llvm::append_range(types, resultTypes);
+
+  Location loc = root->getLoc();
+  auto func = func::FuncOp::create(
+      builder, loc, name, builder.getFunctionType(types, resultTypes));
+  func.setPrivate();
+  func->setAttr("memrev.kernel", builder.getUnitAttr());
+  OpBuilder::InsertionGuard guard(builder);
+  Block *entry = func.addEntryBlock();
+  builder.setInsertionPointToStart(entry);
+
+  SmallVector<Value> arguments(entry->getArguments());
+  IRMapping map;
+  for (auto [value, number] : externalIds)
+    map.map(value, arguments[number]);
+
+  SmallVector<Value> results;
+  for (Operation *op : ops) {
+    if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op)) {
+      auto clone = tensor::ExtractSliceOp::create(
+          builder, loc, slice.getType(), map.lookup(slice.getSource()),
+          mapOffsets(builder, slice, arguments), slice.getMixedSizes(),
+          slice.getMixedStrides());
+      map.map(slice.getResult(), clone.getResult());
+      continue;
+    }
+    if (op == root && epilogue) {
+      // The result stays in registers; this is the shape of it.
+      auto linalgOp = cast<linalg::LinalgOp>(op);
+      Value init = linalgOp.getDpsInitOperand(0)->get();
+      auto type = cast<RankedTensorType>(init.getType());
+      if (!map.contains(init))
+        map.map(init, tensor::EmptyOp::create(builder, loc, type.getShape(),
+                                              type.getElementType())
+                          .getResult());
+    } else if (isa<linalg::FillOp>(op) && op != final) {
+      auto fill = cast<linalg::FillOp>(op);
+      auto type = cast<RankedTensorType>(fill.getResult(0).getType());
+      Value empty = tensor::EmptyOp::create(builder, loc, type.getShape(),
+                                            type.getElementType());
+      map.map(fill.getResult(0),
+              linalg::FillOp::create(builder, loc,
+                                     map.lookup(fill.getInputs()[0]), empty)
+                  .getResult(0));
+      continue;
+    } else if (isDataMovement(op) && op != final) {
+      auto linalgOp = cast<linalg::LinalgOp>(op);
+      auto type = cast<RankedTensorType>(op->getResult(0).getType());
+      IRMapping local = map;
+      local.map(linalgOp.getDpsInitOperand(0)->get(),
+                tensor::EmptyOp::create(builder, loc, type.getShape(),
+                                        type.getElementType())
+                    .getResult());
+      map.map(op->getResult(0), builder.clone(*op, local)->getResult(0));
+      continue;
+    }
+    if (op != final) {
+      builder.clone(*op, map);
+      continue;
+    }
+
+    SmallVector<Value> inits;
+    for (auto [number, destination] : llvm::enumerate(destinations)) {
+      Value init = arguments[externals.size() + number];
+      if (destination.insert)
+        init = tensor::ExtractSliceOp::create(
+            builder, loc,
+            cast<RankedTensorType>(destination.insert.getSourceType()), init,
+            mapOffsets(builder, destination.insert, arguments),
+            destination.insert.getMixedSizes(),
+            destination.insert.getMixedStrides());
+      if (destination.fill)
+        init = linalg::FillOp::create(
+                   builder, loc, map.lookup(destination.fill.getInputs()[0]),
+                   init)
+                   .getResult(0);
+      inits.push_back(init);
+    }
+    Operation *clone = cloneFinal(builder, map, inits);
+    builder.setInsertionPointAfter(clone);
+    for (auto [number, destination] : llvm::enumerate(destinations)) {
+      Value result = clone->getResult(number);
+      if (destination.insert)
+        result = tensor::InsertSliceOp::create(
+            builder, loc, result, arguments[externals.size() + number],
+            mapOffsets(builder, destination.insert, arguments),
+            destination.insert.getMixedSizes(),
+            destination.insert.getMixedStrides());
+      results.push_back(result);
+    }
+  }
+  func::ReturnOp::create(builder, loc, results);
+  return func;
+}
+
+void KernelGroup::replaceWithCall(func::FuncOp kernel, IRMapping &replaced,
+                                  SmallVectorImpl<Operation *> &dead) {
+  OpBuilder builder(last);
+  Location loc = root->getLoc();
+  SmallVector<Value> operands;
+  for (OpFoldResult external : externals)
+    operands.push_back(replaced.lookupOrDefault(
+        getValueOrCreateConstantIndexOp(builder, loc, external)));
+  Operation *final = getFinal();
+  for (auto [number, destination] : llvm::enumerate(destinations)) {
+    Value buffer = destination.buffer;
+    if (!buffer) {
+      auto type = cast<RankedTensorType>(final->getResult(number).getType());
+      buffer = tensor::EmptyOp::create(builder, loc, type.getShape(),
+                                       type.getElementType());
+    }
+    operands.push_back(replaced.lookupOrDefault(buffer));
+  }
+  auto call = func::CallOp::create(builder, loc, kernel, operands);
+  for (auto [number, destination] : llvm::enumerate(destinations)) {
+    Value old = destination.insert ? destination.insert.getResult()
+                                   : Value(final->getResult(number));
+    replaced.map(old, call.getResult(number));
+    old.replaceAllUsesWith(call.getResult(number));
+    if (destination.insert)
+      dead.push_back(destination.insert);
+  }
+  dead.push_back(final);
+  if (epilogue)
+    dead.push_back(root);
+  for (Operation *op : llvm::reverse(ops))
+    if (op != root && op != epilogue)
+      dead.push_back(op);
+  for (auto &destination : destinations)
+    if (destination.fill)
+      dead.push_back(destination.fill);
+}

@@ -1,0 +1,177 @@
+//===- ResultsToDestinations.cpp - Buffer results become arguments --------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "memrev/Codegen/Common/AttributeNames.h"
+#include "memrev/Codegen/Common/CallOrder.h"
+#include "memrev/Codegen/Common/Passes.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+namespace mlir::memrev {
+#define GEN_PASS_DEF_CODEGENRESULTSTODESTINATIONS
+#include "memrev/Codegen/Common/Passes.h.inc"
+} // namespace mlir::memrev
+
+using namespace mlir;
+using namespace mlir::memrev;
+
+namespace {
+/// Rewrites one function, whose callees have been rewritten, and its callers.
+class ResultRewriter {
+public:
+  explicit ResultRewriter(func::FuncOp func)
+      : func(func), isEntry(func->hasAttr(kEntryAttr)),
+        terminator(func.front().getTerminator()) {}
+
+  LogicalResult run(ArrayRef<func::CallOp> callers);
+
+private:
+  FailureOr<int64_t> place(Value returned, unsigned index);
+  int64_t addArgument(MemRefType type, bool isScalar);
+  void rewriteCaller(func::CallOp call);
+  void labelEntry(unsigned numArguments);
+
+  func::FuncOp func;
+  bool isEntry;
+  Operation *terminator;
+  /// For each result the argument that holds it, or -1 if it stays a result.
+  SmallVector<int64_t> holders;
+  /// Donated arguments that hold a result already.
+  llvm::SmallDenseSet<int64_t> taken;
+};
+} // namespace
+
+int64_t ResultRewriter::addArgument(MemRefType type, bool isScalar) {
+  unsigned index = func.getNumArguments();
+  (void)func.insertArgument(index, type, /*argAttrs=*/{}, terminator->getLoc());
+  if (isScalar)
+    func.setArgAttr(index, kScalarAttr, UnitAttr::get(func.getContext()));
+  return index;
+}
+
+/// Decides which argument holds the `index`th result, and makes it hold it.
+FailureOr<int64_t> ResultRewriter::place(Value returned, unsigned index) {
+  OpBuilder builder(terminator);
+  Location loc = terminator->getLoc();
+  auto type = dyn_cast<MemRefType>(returned.getType());
+  if (!type) {
+    if (!isEntry)
+      return -1;
+    auto slot = MemRefType::get({}, returned.getType());
+    int64_t argument = addArgument(slot, /*isScalar=*/true);
+    memref::StoreOp::create(builder, loc, returned, func.getArgument(argument));
+    return argument;
+  }
+  auto argument = dyn_cast<BlockArgument>(returned);
+  if (argument && argument.getOwner() == &func.front()) {
+    unsigned number = argument.getArgNumber();
+    if (!isEntry)
+      return number;
+    if (func.getArgAttr(number, kDonatedAttr) && taken.insert(number).second)
+      return number;
+  }
+  if (!type.hasStaticShape())
+    return func.emitError() << "expects results of static shape, but result "
+                            << index << " has type " << type;
+  auto bufferType = MemRefType::get(type.getShape(), type.getElementType());
+  auto alloc = returned.getDefiningOp<memref::AllocOp>();
+  bool isOwn = alloc && alloc->getBlock() == &func.front();
+  int64_t holder = addArgument(bufferType, /*isScalar=*/false);
+  if (isOwn && type == bufferType) {
+    returned.replaceAllUsesWith(func.getArgument(holder));
+    alloc.erase();
+    return holder;
+  }
+  memref::CopyOp::create(builder, loc, returned, func.getArgument(holder));
+  return holder;
+}
+
+/// Replaces the results of `call` by the buffers that now hold them.
+void ResultRewriter::rewriteCaller(func::CallOp call) {
+  OpBuilder builder(call);
+  SmallVector<Value> operands(call.getOperands());
+  for (unsigned i = operands.size(); i < func.getNumArguments(); ++i) {
+    auto type = cast<MemRefType>(func.getArgument(i).getType());
+    operands.push_back(
+        memref::AllocOp::create(builder, call.getLoc(), type, ValueRange(),
+                                builder.getI64IntegerAttr(kBufferAlignment)));
+  }
+  auto newCall = func::CallOp::create(builder, call.getLoc(), func, operands);
+  newCall->setDiscardableAttrs(call->getDiscardableAttrDictionary());
+  unsigned kept = 0;
+  for (auto [result, holder] : llvm::zip_equal(call.getResults(), holders))
+    result.replaceAllUsesWith(holder < 0 ? newCall.getResult(kept++)
+                                         : operands[holder]);
+  call.erase();
+}
+
+/// Writes down what the parameters of an entry are for.
+void ResultRewriter::labelEntry(unsigned numArguments) {
+  Builder builder(func.getContext());
+  for (unsigned i = 0; i < func.getNumArguments(); ++i) {
+    StringRef role = i < numArguments ? kArgumentRole : kResultRole;
+    func.setArgAttr(i, kRoleAttr, builder.getStringAttr(role));
+  }
+  func->setAttr(kResultParametersAttr, builder.getDenseI64ArrayAttr(holders));
+}
+
+LogicalResult ResultRewriter::run(ArrayRef<func::CallOp> callers) {
+  unsigned numArguments = func.getNumArguments();
+  for (unsigned i = 0; i < terminator->getNumOperands(); ++i) {
+    // Reads the operand again: the buffer of an earlier result may have been
+    // the same one.
+    FailureOr<int64_t> holder = place(terminator->getOperand(i), i);
+    if (failed(holder))
+      return failure();
+    holders.push_back(*holder);
+  }
+  llvm::BitVector erased(holders.size());
+  for (auto [index, holder] : llvm::enumerate(holders)) {
+    if (holder >= 0)
+      erased.set(index);
+  }
+  terminator->eraseOperands(erased);
+  if (failed(func.eraseResults(erased)))
+    return failure();
+  for (func::CallOp call : callers)
+    rewriteCaller(call);
+  if (isEntry)
+    labelEntry(numArguments);
+  return success();
+}
+
+namespace {
+class CodegenResultsToDestinationsPass
+    : public memrev::impl::CodegenResultsToDestinationsBase<
+          CodegenResultsToDestinationsPass> {
+public:
+  void runOnOperation() override {
+    FailureOr<CallOrder> order = CallOrder::compute(getOperation());
+    if (failed(order))
+      return signalPassFailure();
+    for (func::FuncOp func : order->functions) {
+      if (func.isExternal())
+        continue;
+      if (!func.getBody().hasOneBlock()) {
+        func.emitError("expects structured control flow, but got a function of "
+                       "more than one block");
+        return signalPassFailure();
+      }
+      // A call is replaced only when its callee is rewritten, so the calls
+      // that were recorded are still there.
+      if (func.isPublic() && !order->callers[func].empty()) {
+        order->callers[func].front().emitOpError(
+            "expects a private callee, but got ")
+            << func.getSymNameAttr();
+        return signalPassFailure();
+      }
+      if (failed(ResultRewriter(func).run(order->callers[func])))
+        return signalPassFailure();
+    }
+  }
+};
+} // namespace

@@ -1,0 +1,64 @@
+//===- TensorOrigin.cpp - Where the buffer of a tensor comes from ---------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "memrev/Codegen/Common/TensorOrigin.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Interfaces/DestinationStyleOpInterface.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
+
+using namespace mlir;
+using namespace mlir::memrev;
+
+OpOperand *TensorOrigin::getTiedOperand(OpResult result) {
+  Operation *op = result.getOwner();
+  if (auto insert = dyn_cast<tensor::InsertSliceOp>(op))
+    return &insert.getDestMutable();
+  if (auto dps = dyn_cast<DestinationStyleOpInterface>(op))
+    return dps.getTiedOpOperand(result);
+  if (isa<scf::ForOp, scf::ForallOp>(op))
+    return cast<LoopLikeOpInterface>(op).getTiedLoopInit(result);
+  if (auto call = dyn_cast<func::CallOp>(op)) {
+    auto callee = symbols.lookupNearestSymbolFrom<func::FuncOp>(
+        call, call.getCalleeAttr());
+    if (!callee)
+      return nullptr;
+    ArrayRef<int64_t> tied = getTiedArguments(callee);
+    unsigned number = result.getResultNumber();
+    if (number < tied.size() && tied[number] >= 0)
+      return &call->getOpOperand(tied[number]);
+  }
+  return nullptr;
+}
+
+Value TensorOrigin::trace(Value value) {
+  while (auto result = dyn_cast<OpResult>(value)) {
+    OpOperand *tied = getTiedOperand(result);
+    if (!tied)
+      break;
+    value = tied->get();
+  }
+  return value;
+}
+
+ArrayRef<int64_t> TensorOrigin::getTiedArguments(func::FuncOp func) {
+  auto it = tiedArguments.find(func);
+  if (it != tiedArguments.end())
+    return it->second;
+  // A recursive function finds this entry and ties nothing.
+  tiedArguments[func] = {};
+  SmallVector<int64_t> tied;
+  if (!func.isExternal() && func.getBody().hasOneBlock()) {
+    for (Value returned : func.front().getTerminator()->getOperands()) {
+      auto argument = dyn_cast<BlockArgument>(trace(returned));
+      bool isOfEntry = argument && argument.getOwner() == &func.front();
+      tied.push_back(isOfEntry ? int64_t(argument.getArgNumber()) : -1);
+    }
+  }
+  return tiedArguments[func] = std::move(tied);
+}

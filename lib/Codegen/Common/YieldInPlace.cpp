@@ -1,0 +1,85 @@
+//===- YieldInPlace.cpp - Loops yield their own buffers -------------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "memrev/Codegen/Common/Passes.h"
+#include "memrev/Codegen/Common/TensorOrigin.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+namespace mlir::memrev {
+#define GEN_PASS_DEF_CODEGENYIELDINPLACE
+#include "memrev/Codegen/Common/Passes.h.inc"
+} // namespace mlir::memrev
+
+using namespace mlir;
+using namespace mlir::memrev;
+
+/// Whether the buffer of `value` is made anew in each iteration of `loop`, so
+/// that nothing else needs it. What selects between tensors is not seen through
+/// and counts as not made anew.
+static bool isMadeInLoop(Value value, scf::ForOp loop, TensorOrigin &origin) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (!loop->isProperAncestor(op))
+      return false;
+    if (isa<tensor::EmptyOp, bufferization::AllocTensorOp, tensor::PadOp,
+            tensor::FromElementsOp, tensor::GenerateOp, tensor::SplatOp>(op))
+      return true;
+    if (!isa<tensor::CastOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp,
+             tensor::ExtractSliceOp>(op))
+      return false;
+    value = origin.trace(op->getOperand(0));
+  }
+  return false;
+}
+
+/// Copies `value` right where it is defined, before anything can overwrite it.
+static Value copyAtDefinition(OpBuilder &builder, Value value) {
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointAfterValue(value);
+  return bufferization::AllocTensorOp::create(
+      builder, value.getLoc(), cast<RankedTensorType>(value.getType()),
+      /*dynamicSizes=*/ValueRange(), /*copy=*/value);
+}
+
+/// Rewrites the yield of `loop` so that every tensor is written in place.
+static void yieldInPlace(scf::ForOp loop, TensorOrigin &origin) {
+  auto yield = cast<scf::YieldOp>(loop.getBody()->getTerminator());
+  OpBuilder builder(yield);
+  for (auto [carried, operand] :
+       llvm::zip_equal(loop.getRegionIterArgs(), yield->getOpOperands())) {
+    Value value = operand.get();
+    if (!isa<RankedTensorType>(value.getType()))
+      continue;
+    Value source = origin.trace(value);
+    if (source == carried)
+      continue;
+    if (!isMadeInLoop(source, loop, origin)) {
+      // Bufferization copies a value of unknown origin only if it is still
+      // read, and then the loop yields another buffer than it carries.
+      value = copyAtDefinition(builder, value);
+    }
+    operand.set(bufferization::MaterializeInDestinationOp::create(
+                    builder, yield.getLoc(), carried.getType(), value, carried)
+                    .getResult());
+  }
+}
+
+namespace {
+class CodegenYieldInPlacePass
+    : public memrev::impl::CodegenYieldInPlaceBase<CodegenYieldInPlacePass> {
+public:
+  void runOnOperation() override {
+    SymbolTableCollection symbols;
+    TensorOrigin origin(symbols);
+    // Inner loops first: a chain may lead through them.
+    getOperation()->walk<WalkOrder::PostOrder>(
+        [&](scf::ForOp loop) { yieldInPlace(loop, origin); });
+  }
+};
+} // namespace

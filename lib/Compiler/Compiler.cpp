@@ -1,0 +1,371 @@
+//===- Compiler.cpp - Text in, program and reports out
+//---------------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "memrev/Compiler/Compiler.h"
+#include "memrev/Codegen/Common/AttributeNames.h"
+#include "memrev/Codegen/Common/Passes.h"
+#include "memrev/ExecutionEngine/NativeCode.h"
+#include "memrev/InitAll.h"
+#include "memrev/Pipelines/Pipelines.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Threading.h"
+#include "llvm/Target/TargetMachine.h"
+
+using namespace mlir;
+using namespace mlir::memrev;
+
+//===----------------------------------------------------------------------===//
+// Stages and diagnostics
+//===----------------------------------------------------------------------===//
+
+static constexpr StringRef kStageNames[] = {"differentiate", "lower",
+                                            "schedule", "bufferize", "binary"};
+
+std::optional<Stage> mlir::memrev::parseStage(StringRef name) {
+  const auto *it = llvm::find(kStageNames, name);
+  if (it == std::end(kStageNames))
+    return std::nullopt;
+  return static_cast<Stage>(it - std::begin(kStageNames));
+}
+
+StringRef mlir::memrev::getName(Stage stage) {
+  return kStageNames[static_cast<size_t>(stage)];
+}
+
+void CompileDiagnostic::print(llvm::raw_ostream &os) const {
+  static constexpr StringRef names[] = {"error", "warning", "remark", "note"};
+  if (!file.empty()) {
+    os << file << ':';
+    if (line != 0)
+      os << line << ':' << column << ':';
+    os << ' ';
+  }
+  os << names[static_cast<size_t>(severity)] << ": " << message << '\n';
+}
+
+/// Records `diagnostic` and its notes.
+static void record(Diagnostic &diagnostic,
+                   std::vector<CompileDiagnostic> &diagnostics) {
+  CompileDiagnostic recorded;
+  using Severity = CompileDiagnostic::Severity;
+  switch (diagnostic.getSeverity()) {
+  case DiagnosticSeverity::Error:
+    recorded.severity = Severity::Error;
+    break;
+  case DiagnosticSeverity::Warning:
+    recorded.severity = Severity::Warning;
+    break;
+  case DiagnosticSeverity::Remark:
+    recorded.severity = Severity::Remark;
+    break;
+  case DiagnosticSeverity::Note:
+    recorded.severity = Severity::Note;
+    break;
+  }
+  // A fused or named location holds the places in a file somewhere inside.
+  diagnostic.getLocation()->walk([&](Location location) {
+    auto place = dyn_cast<FileLineColLoc>(location);
+    if (!place)
+      return WalkResult::advance();
+    recorded.file = place.getFilename().str();
+    recorded.line = place.getLine();
+    recorded.column = place.getColumn();
+    return WalkResult::interrupt();
+  });
+  recorded.message = diagnostic.str();
+  diagnostics.push_back(std::move(recorded));
+  for (Diagnostic &note : diagnostic.getNotes())
+    record(note, diagnostics);
+}
+
+//===----------------------------------------------------------------------===//
+// Signatures
+//===----------------------------------------------------------------------===//
+
+/// Returns the type that callers see for `type`, or an error at `func`.
+static FailureOr<ArrayType> getArrayType(func::FuncOp func, Type type) {
+  ArrayType array;
+  if (auto buffer = dyn_cast<MemRefType>(type)) {
+    llvm::append_range(array.shape, buffer.getShape());
+    type = buffer.getElementType();
+  }
+  if (type.isInteger(1))
+    array.dtype = DType::Bool;
+  else if (type.isInteger(8))
+    array.dtype = DType::I8;
+  else if (type.isInteger(16))
+    array.dtype = DType::I16;
+  else if (type.isInteger(32))
+    array.dtype = DType::I32;
+  else if (type.isInteger(64) || type.isIndex())
+    array.dtype = DType::I64;
+  else if (type.isF16())
+    array.dtype = DType::F16;
+  else if (type.isF32())
+    array.dtype = DType::F32;
+  else if (type.isF64())
+    array.dtype = DType::F64;
+  else
+    return func.emitError()
+           << "expects elements of type i1, i8, i16, i32, i64, index, f16, f32 "
+              "or f64 at a public function, but got "
+           << type;
+  return array;
+}
+
+static FailureOr<FunctionSignature> getSignature(func::FuncOp func) {
+  FunctionSignature signature;
+  signature.name = func.getSymName().str();
+  if (auto bytes = func->getAttrOfType<IntegerAttr>(kArenaBytesAttr))
+    signature.arenaBytes = bytes.getInt();
+  for (unsigned i = 0; i < func.getNumArguments(); ++i) {
+    auto role = func.getArgAttrOfType<StringAttr>(i, kRoleAttr);
+    if (!role || role.getValue() != kArgumentRole)
+      continue;
+    Type type = func.getArgumentTypes()[i];
+    FailureOr<ArrayType> array = getArrayType(func, type);
+    if (failed(array))
+      return failure();
+    ParameterSignature argument;
+    argument.name = "arg" + std::to_string(i);
+    argument.type = std::move(*array);
+    argument.isScalar = !isa<MemRefType>(type);
+    argument.isDonated = static_cast<bool>(func.getArgAttr(i, kDonatedAttr));
+    signature.arguments.push_back(std::move(argument));
+  }
+  auto parameters =
+      func->getAttrOfType<DenseI64ArrayAttr>(kResultParametersAttr);
+  for (auto [index, parameter] : llvm::enumerate(
+           parameters ? parameters.asArrayRef() : ArrayRef<int64_t>())) {
+    FailureOr<ArrayType> array =
+        getArrayType(func, func.getArgumentTypes()[parameter]);
+    if (failed(array))
+      return failure();
+    ParameterSignature result;
+    result.name = "result" + std::to_string(index);
+    result.type = std::move(*array);
+    result.isScalar =
+        static_cast<bool>(func.getArgAttr(parameter, kScalarAttr));
+    signature.results.push_back(std::move(result));
+    signature.resultParameters.push_back(parameter);
+  }
+  return signature;
+}
+
+//===----------------------------------------------------------------------===//
+// CompiledProgram
+//===----------------------------------------------------------------------===//
+
+CompiledProgram::CompiledProgram() = default;
+CompiledProgram::~CompiledProgram() = default;
+
+llvm::Expected<const FunctionSignature *>
+CompiledProgram::findFunction(StringRef name) const {
+  for (const FunctionSignature &function : functions) {
+    if (function.name == name)
+      return &function;
+  }
+  std::string message = "no public function '" + name.str() + "'; there ";
+  llvm::raw_string_ostream os(message);
+  if (functions.empty()) {
+    os << "is none";
+  } else {
+    os << (functions.size() == 1 ? "is " : "are ");
+    llvm::interleaveComma(functions, os,
+                          [&](const FunctionSignature &function) {
+                            os << "'" << function.name << "'";
+                          });
+  }
+  return llvm::createStringError(message);
+}
+
+llvm::Expected<const LoadedCode *> CompiledProgram::load() {
+  std::lock_guard<std::mutex> lock(loadMutex);
+  if (!code) {
+    if (!object)
+      return llvm::createStringError(
+          "the program was not compiled up to the binary stage");
+    auto loaded = LoadedCode::load(*object, functions);
+    if (!loaded)
+      return loaded.takeError();
+    code = std::move(*loaded);
+  }
+  return code.get();
+}
+
+//===----------------------------------------------------------------------===//
+// Compilation
+//===----------------------------------------------------------------------===//
+
+namespace mlir::memrev {
+/// One compilation.
+class CompilerInstance {
+public:
+  CompilerInstance(const CompileOptions &options, CompileResult &result)
+      : options(options), result(result) {}
+
+  LogicalResult run(StringRef text);
+
+private:
+  void report(const llvm::Twine &message);
+  LogicalResult runStage(Stage stage, ModuleOp module);
+  LogicalResult collectSignatures(ModuleOp module);
+  LogicalResult emitNativeCode(ModuleOp module);
+
+  const CompileOptions &options;
+  CompileResult &result;
+  std::unique_ptr<CompiledProgram> program{new CompiledProgram()};
+  std::unique_ptr<llvm::TargetMachine> machine;
+};
+} // namespace mlir::memrev
+
+/// Records an error that has no place in the program.
+void CompilerInstance::report(const llvm::Twine &message) {
+  CompileDiagnostic diagnostic;
+  diagnostic.message = message.str();
+  result.diagnostics.push_back(std::move(diagnostic));
+}
+
+LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
+  PassManager pm(module.getContext());
+  switch (stage) {
+  case Stage::Differentiate:
+  case Stage::Lower:
+  case Stage::Schedule: {
+    CodegenVerifyStageOptions verify;
+    verify.stage = getName(stage).str();
+    pm.addPass(createCodegenVerifyStage(verify));
+    break;
+  }
+  case Stage::Bufferize: {
+    BufferizeOptions bufferize;
+    bufferize.maxThreads = options.maxThreads;
+    if (!options.parallel)
+      bufferize.maxThreads = 1;
+    else if (options.maxThreads == 0)
+      bufferize.maxThreads =
+          llvm::hardware_concurrency().compute_thread_count();
+    buildBufferizePipeline(pm, bufferize);
+    break;
+  }
+  case Stage::Binary: {
+    CPUBinaryOptions binary;
+    binary.parallel = options.parallel;
+    binary.vectorBits = getVectorBits(*machine);
+    buildCPUBinaryPipeline(pm, binary);
+    break;
+  }
+  }
+  size_t before = result.diagnostics.size();
+  if (succeeded(pm.run(module)))
+    return success();
+  // A pass that fails without a word would leave the user with nothing.
+  bool explained = llvm::any_of(llvm::drop_begin(result.diagnostics, before),
+                                [](const CompileDiagnostic &diagnostic) {
+                                  return diagnostic.severity ==
+                                         CompileDiagnostic::Severity::Error;
+                                });
+  if (!explained)
+    report("the stage '" + getName(stage) + "' failed");
+  return failure();
+}
+
+LogicalResult CompilerInstance::collectSignatures(ModuleOp module) {
+  std::vector<ValueMemory> plan = readPlan(module);
+  for (auto func : module.getOps<func::FuncOp>()) {
+    if (!func->hasAttr(kEntryAttr))
+      continue;
+    FailureOr<FunctionSignature> signature = getSignature(func);
+    if (failed(signature))
+      return failure();
+    program->memory.push_back(measureMemory(*signature, plan));
+    program->functions.push_back(std::move(*signature));
+  }
+  return success();
+}
+
+LogicalResult CompilerInstance::emitNativeCode(ModuleOp module) {
+  std::vector<std::string> entries;
+  for (const FunctionSignature &function : program->functions)
+    entries.push_back(function.name);
+  llvm::LLVMContext context;
+  auto llvmModule = translateToLLVM(module, context, *machine, entries);
+  if (!llvmModule) {
+    report(llvm::toString(llvmModule.takeError()));
+    return failure();
+  }
+  optimize(**llvmModule, *machine);
+  if (options.keepLLVM) {
+    llvm::raw_string_ostream os(program->llvmIR);
+    (*llvmModule)->print(os, nullptr);
+  }
+  auto object = emitObject(**llvmModule, *machine);
+  if (!object) {
+    report(llvm::toString(object.takeError()));
+    return failure();
+  }
+  program->object = std::move(*object);
+  return success();
+}
+
+LogicalResult CompilerInstance::run(StringRef text) {
+  if (options.target != "cpu") {
+    report("expects target cpu, but got '" + options.target + "'");
+    return failure();
+  }
+  llvm::Expected<std::unique_ptr<llvm::TargetMachine>> native =
+      createTargetMachine(options.cpu);
+  if (!native) {
+    report(llvm::toString(native.takeError()));
+    return failure();
+  }
+  machine = std::move(*native);
+
+  DialectRegistry registry;
+  memrev::registerAllDialects(registry);
+  MLIRContext context(registry);
+  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+    record(diagnostic, result.diagnostics);
+    return success();
+  });
+  ParserConfig config(&context);
+  OwningOpRef<ModuleOp> module =
+      parseSourceString<ModuleOp>(text, config, options.fileName);
+  if (!module)
+    return failure();
+  for (int stage = 0; stage <= static_cast<int>(options.until); ++stage) {
+    if (failed(runStage(static_cast<Stage>(stage), *module)))
+      return failure();
+    if (static_cast<Stage>(stage) == Stage::Bufferize &&
+        failed(collectSignatures(*module)))
+      return failure();
+  }
+  if (options.keepIR) {
+    llvm::raw_string_ostream os(program->ir);
+    module->print(os);
+  }
+  if (options.until == Stage::Binary && failed(emitNativeCode(*module)))
+    return failure();
+  result.program = std::move(program);
+  return success();
+}
+
+CompileResult mlir::memrev::compile(StringRef text,
+                                    const CompileOptions &options) {
+  CompileResult result;
+  if (failed(CompilerInstance(options, result).run(text)))
+    result.program.reset();
+  return result;
+}

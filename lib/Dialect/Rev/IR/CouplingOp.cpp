@@ -1,0 +1,294 @@
+//===- CouplingOp.cpp - The rev.coupling operation ------------------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "memrev/Dialect/Rev/IR/Rev.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Interfaces/CallInterfaces.h"
+#include "mlir/Transforms/RegionUtils.h"
+
+using namespace mlir;
+using namespace mlir::memrev;
+using namespace mlir::memrev::rev;
+
+//===----------------------------------------------------------------------===//
+// Parsing and printing
+//===----------------------------------------------------------------------===//
+
+/// Parses `additive`, `affine<exp>` or, for a bijection of another dialect,
+/// `#other.kind`.
+static ParseResult parseBijection(OpAsmParser &parser,
+                                  BijectionAttrInterface &kind) {
+  Attribute attr;
+  SMLoc loc = parser.getCurrentLocation();
+  OptionalParseResult foreign = parser.parseOptionalAttribute(attr);
+  if (foreign.has_value()) {
+    if (failed(*foreign))
+      return failure();
+  } else {
+    StringRef mnemonic;
+    if (failed(parser.parseKeyword(&mnemonic)))
+      return failure();
+    if (mnemonic == AdditiveAttr::getMnemonic())
+      attr = AdditiveAttr::get(parser.getContext());
+    else if (mnemonic == AffineAttr::getMnemonic())
+      attr = AffineAttr::parse(parser, {});
+    else
+      return parser.emitError(loc, "expects a bijection, but got '")
+             << mnemonic << "'";
+    if (!attr)
+      return failure();
+  }
+  kind = dyn_cast<BijectionAttrInterface>(attr);
+  if (!kind)
+    return parser.emitError(loc, "expects a bijection, but got ") << attr;
+  return success();
+}
+
+static void printBijection(OpAsmPrinter &printer, BijectionAttrInterface kind) {
+  if (isa<AdditiveAttr>(kind)) {
+    printer << AdditiveAttr::getMnemonic();
+    return;
+  }
+  if (auto affine = dyn_cast<AffineAttr>(kind)) {
+    printer << AffineAttr::getMnemonic();
+    affine.print(printer);
+    return;
+  }
+  printer << Attribute(kind);
+}
+
+ParseResult CouplingOp::parse(OpAsmParser &parser, OperationState &result) {
+  BijectionAttrInterface kind;
+  OpAsmParser::UnresolvedOperand coupled;
+  SmallVector<OpAsmParser::UnresolvedOperand> given;
+  if (parseBijection(parser, kind) || parser.parseOperand(coupled) ||
+      parser.parseKeyword("given") ||
+      parser.parseOperandList(given, OpAsmParser::Delimiter::Paren))
+    return failure();
+  result.addAttribute(getKindAttrName(result.name), kind);
+
+  bool hasLogDet = succeeded(parser.parseOptionalKeyword("log_det"));
+  if (parser.parseOptionalAttrDictWithKeyword(result.attributes) ||
+      parser.parseRegion(*result.addRegion()))
+    return failure();
+
+  Type type, logDetType;
+  SmallVector<Type> givenTypes;
+  SMLoc typesLoc;
+  if (parser.parseColonType(type) || parser.parseComma() ||
+      parser.getCurrentLocation(&typesLoc) ||
+      parser.parseCommaSeparatedList(
+          OpAsmParser::Delimiter::Paren,
+          [&] { return parser.parseType(givenTypes.emplace_back()); }))
+    return failure();
+  if (hasLogDet && (parser.parseArrow() || parser.parseType(logDetType)))
+    return failure();
+
+  if (parser.resolveOperand(coupled, type, result.operands) ||
+      parser.resolveOperands(given, givenTypes, typesLoc, result.operands))
+    return failure();
+  result.addTypes(type);
+  if (hasLogDet)
+    result.addTypes(logDetType);
+  return success();
+}
+
+void CouplingOp::print(OpAsmPrinter &printer) {
+  printer << ' ';
+  printBijection(printer, getKind());
+  printer << ' ' << getCoupled() << " given(" << getGiven() << ')';
+  if (getLogDet())
+    printer << " log_det";
+  SmallVector<StringRef> elided{getKindAttrName()};
+  if (getBatchDim() == 0)
+    elided.push_back(getBatchDimAttrName());
+  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(), elided);
+  printer << ' ';
+  printer.printRegion(getBody());
+  printer << " : " << getCoupled().getType() << ", (" << getGiven().getTypes()
+          << ')';
+  if (getLogDet())
+    printer << " -> " << getLogDet().getType();
+}
+
+//===----------------------------------------------------------------------===//
+// Verification
+//===----------------------------------------------------------------------===//
+
+LogicalResult CouplingOp::verify() {
+  auto type = cast<RankedTensorType>(getCoupled().getType());
+  // coupling_c1
+  if (!isa<FloatType>(type.getElementType()))
+    return emitOpError("expects a coupled tensor of floats, but got ") << type;
+
+  // coupling_c6
+  int64_t batch = getBatchDim();
+  if (batch < 0 || batch >= std::max<int64_t>(type.getRank(), 1))
+    return emitOpError("expects 'batch_dim' to be a dimension of ")
+           << type << ", but got " << batch;
+  if (!getLogDet())
+    return success();
+  if (type.getRank() == 0)
+    return emitOpError("expects a coupled tensor with a batch dimension for "
+                       "'log_det', but got ")
+           << type;
+  auto expected = RankedTensorType::get({type.getDimSize(batch)},
+                                        type.getElementType());
+  if (getLogDet().getType() != expected)
+    return emitOpError("expects a log-determinant of type ")
+           << expected << ", but got " << getLogDet().getType();
+  return success();
+}
+
+LogicalResult CouplingOp::verifyRegions() {
+  Block &block = getBody().front();
+  // coupling_c2
+  if (block.getArgumentTypes() != getGiven().getTypes())
+    return emitOpError("expects region arguments of types (")
+           << getGiven().getTypes() << "), but got ("
+           << block.getArgumentTypes() << ")";
+
+  // coupling_c3
+  auto yield =
+      block.empty() ? YieldOp() : dyn_cast<YieldOp>(block.back());
+  if (!yield)
+    return emitOpError("expects a region that ends with 'rev.yield'");
+  unsigned count = getKind().getNumParameters();
+  if (yield.getNumOperands() != count)
+    return emitOpError("expects ")
+           << count << " yielded values, but got " << yield.getNumOperands();
+  for (Type type : yield.getOperandTypes())
+    if (type != getCoupled().getType()) {
+      InFlightDiagnostic diag = emitOpError("expects yielded values of type ")
+                                << getCoupled().getType() << ", but got "
+                                << type;
+      diag.attachNote(yield.getLoc()) << "yielded here";
+      return diag;
+    }
+
+  // coupling_c4
+  if (llvm::is_contained(getGiven(), getCoupled()))
+    return emitOpError("expects given values other than the coupled value");
+  Operation *reader = nullptr;
+  getBody().walk([&](Operation *op) {
+    if (!llvm::is_contained(op->getOperands(), getCoupled()))
+      return WalkResult::advance();
+    reader = op;
+    return WalkResult::interrupt();
+  });
+  if (reader) {
+    InFlightDiagnostic diag =
+        emitOpError("expects a region that does not read the coupled value");
+    diag.attachNote(reader->getLoc()) << "read here";
+    return diag;
+  }
+
+  // coupling_c5. What a called function does shows when it is inlined.
+  for (Operation &op : block.without_terminator())
+    if (!isa<CallOpInterface>(op) && !isMemoryEffectFree(&op)) {
+      InFlightDiagnostic diag =
+          emitOpError("expects a region without side effects");
+      diag.attachNote(op.getLoc()) << "first operation with side effects";
+      return diag;
+    }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Semantics
+//===----------------------------------------------------------------------===//
+
+OperandRange CouplingOp::getParameters() {
+  return getBody().front().getTerminator()->getOperands();
+}
+
+Value CouplingOp::applyBijection(OpBuilder &builder, Value value,
+                                 ValueRange parameters, bool inverse) {
+  auto type = cast<RankedTensorType>(value.getType());
+  SmallVector<AffineMap> maps(parameters.size() + 1,
+                              builder.getMultiDimIdentityMap(type.getRank()));
+  SmallVector<utils::IteratorType> iterators(type.getRank(),
+                                             utils::IteratorType::parallel);
+  auto body = [&](OpBuilder &b, Location loc, ValueRange args) {
+    BijectionAttrInterface kind = getKind();
+    Value x = args.back();
+    Value y = inverse ? kind.buildInverse(b, loc, x, args.drop_back())
+                      : kind.buildForward(b, loc, x, args.drop_back());
+    linalg::YieldOp::create(b, loc, y);
+  };
+  return linalg::GenericOp::create(builder, getLoc(), TypeRange{type},
+                                   parameters, ValueRange{value}, maps,
+                                   iterators, body)
+      .getResult(0);
+}
+
+Value CouplingOp::buildLogDet(OpBuilder &builder, Value coupled,
+                              ValueRange parameters) {
+  Location loc = getLoc();
+  auto type = cast<RankedTensorType>(coupled.getType());
+  auto resultType = cast<RankedTensorType>(getLogDet().getType());
+  int64_t batch = getBatchDim();
+
+  SmallVector<Value> dynamic;
+  if (resultType.isDynamicDim(0))
+    dynamic.push_back(tensor::DimOp::create(builder, loc, coupled, batch));
+  Value empty = tensor::EmptyOp::create(builder, loc, resultType, dynamic);
+  Value zero = arith::ConstantOp::create(
+      builder, loc, builder.getZeroAttr(type.getElementType()));
+  Value init = linalg::FillOp::create(builder, loc, zero, empty).getResult(0);
+
+  SmallVector<Value> inputs{coupled};
+  llvm::append_range(inputs, parameters);
+  unsigned rank = type.getRank();
+  SmallVector<AffineMap> maps(inputs.size(),
+                              builder.getMultiDimIdentityMap(rank));
+  maps.push_back(AffineMap::get(rank, 0, builder.getAffineDimExpr(batch)));
+  SmallVector<utils::IteratorType> iterators(rank,
+                                             utils::IteratorType::reduction);
+  iterators[batch] = utils::IteratorType::parallel;
+
+  bool constant = false;
+  auto generic = linalg::GenericOp::create(
+      builder, loc, TypeRange{resultType}, inputs, ValueRange{init}, maps,
+      iterators, [&](OpBuilder &b, Location l, ValueRange args) {
+        Value log = getKind().buildLogDerivative(
+            b, l, args.front(), args.drop_front().drop_back());
+        constant = !log;
+        Value sum =
+            log ? arith::AddFOp::create(b, l, args.back(), log).getResult()
+                : args.back();
+        linalg::YieldOp::create(b, l, sum);
+      });
+  if (!constant)
+    return generic.getResult(0);
+  generic.erase();
+  return init;
+}
+
+SmallVector<Value> CouplingOp::decompose(RewriterBase &rewriter) {
+  Block &block = getBody().front();
+  Operation *yield = block.getTerminator();
+  rewriter.inlineBlockBefore(&block, *this, getGiven());
+  SmallVector<Value> parameters(yield->getOperands());
+  rewriter.eraseOp(yield);
+  SmallVector<Value> results;
+  // The log-determinant is read off before the coupled value is overwritten.
+  Value logDet;
+  if (getLogDet())
+    logDet = buildLogDet(rewriter, getCoupled(), parameters);
+  results.push_back(
+      applyBijection(rewriter, getCoupled(), parameters, /*inverse=*/false));
+  if (logDet)
+    results.push_back(logDet);
+  return results;
+}

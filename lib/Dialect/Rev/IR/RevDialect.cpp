@@ -1,0 +1,192 @@
+//===- RevDialect.cpp - The rev dialect -----------------------------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "memrev/Dialect/Rev/IR/Rev.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::memrev;
+using namespace mlir::memrev::rev;
+
+#include "memrev/Dialect/Rev/IR/RevDialect.cpp.inc"
+#include "memrev/Dialect/Rev/IR/RevEnums.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "memrev/Dialect/Rev/IR/RevAttrs.cpp.inc"
+
+void RevDialect::initialize() {
+  addOperations<
+#define GET_OP_LIST
+#include "memrev/Dialect/Rev/IR/RevOps.cpp.inc"
+      >();
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "memrev/Dialect/Rev/IR/RevAttrs.cpp.inc"
+      >();
+}
+
+//===----------------------------------------------------------------------===//
+// Differentiable types
+//===----------------------------------------------------------------------===//
+
+bool rev::isDifferentiable(Type type) {
+  if (isa<FloatType>(type))
+    return true;
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor && isa<FloatType>(tensor.getElementType());
+}
+
+SmallVector<int64_t>
+rev::getDifferentiated(std::optional<ArrayRef<int64_t>> indices,
+                       TypeRange types) {
+  if (indices)
+    return SmallVector<int64_t>(*indices);
+  SmallVector<int64_t> result;
+  for (auto [i, type] : llvm::enumerate(types))
+    if (isDifferentiable(type))
+      result.push_back(i);
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// AdditiveAttr
+//===----------------------------------------------------------------------===//
+
+unsigned AdditiveAttr::getNumParameters() const { return 1; }
+
+Value AdditiveAttr::buildForward(OpBuilder &builder, Location loc, Value x,
+                                 ValueRange parameters) const {
+  return arith::AddFOp::create(builder, loc, x, parameters[0]);
+}
+
+Value AdditiveAttr::buildInverse(OpBuilder &builder, Location loc, Value y,
+                                 ValueRange parameters) const {
+  return arith::SubFOp::create(builder, loc, y, parameters[0]);
+}
+
+Value AdditiveAttr::buildLogDerivative(OpBuilder &, Location, Value,
+                                       ValueRange) const {
+  return {};
+}
+
+//===----------------------------------------------------------------------===//
+// AffineAttr
+//===----------------------------------------------------------------------===//
+
+LogicalResult AffineAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 Scale scale, FloatAttr alpha) {
+  bool soft = scale == Scale::SoftTanh || scale == Scale::SoftAtan;
+  if (soft && !alpha)
+    return emitError() << "expects 'alpha' for the scale '"
+                       << stringifyScale(scale) << "'";
+  if (!soft && alpha)
+    return emitError() << "expects no 'alpha' for the scale '"
+                       << stringifyScale(scale) << "'";
+  if (alpha && !(alpha.getValueAsDouble() > 0))
+    return emitError() << "expects a positive 'alpha', but got "
+                       << alpha.getValueAsDouble();
+  return success();
+}
+
+unsigned AffineAttr::getNumParameters() const { return 2; }
+
+static Value constant(OpBuilder &builder, Location loc, Type type,
+                      double value) {
+  return arith::ConstantOp::create(builder, loc,
+                                   builder.getFloatAttr(type, value));
+}
+
+/// Emits log s(a) for the scales that have one for every a.
+static Value buildLogScale(OpBuilder &b, Location loc, AffineAttr kind,
+                           Value a) {
+  Type type = a.getType();
+  double alpha = kind.getAlpha() ? kind.getAlpha().getValueAsDouble() : 1.0;
+  switch (kind.getScale()) {
+  case Scale::Exp:
+    return a;
+  case Scale::Sigmoid: {
+    Value shifted = arith::AddFOp::create(b, loc, a, constant(b, loc, type, 2));
+    Value negated = arith::NegFOp::create(b, loc, shifted);
+    // log s = -log1p(exp(-z)) = -(max(-z, 0) + log1p(exp(-|z|))): the second
+    // form does not overflow.
+    Value zero = constant(b, loc, type, 0);
+    Value large = arith::MaximumFOp::create(b, loc, negated, zero);
+    Value small = arith::MinimumFOp::create(b, loc, negated, shifted);
+    Value softplus = arith::AddFOp::create(
+        b, loc, large,
+        math::Log1pOp::create(b, loc, math::ExpOp::create(b, loc, small)));
+    return arith::NegFOp::create(b, loc, softplus);
+  }
+  case Scale::SoftTanh: {
+    Value scaled =
+        arith::MulFOp::create(b, loc, a, constant(b, loc, type, 1 / alpha));
+    Value squashed = math::TanhOp::create(b, loc, scaled);
+    return arith::MulFOp::create(b, loc, squashed,
+                                 constant(b, loc, type, alpha));
+  }
+  case Scale::SoftAtan: {
+    Value squashed = math::AtanOp::create(b, loc, a);
+    return arith::MulFOp::create(b, loc, squashed,
+                                 constant(b, loc, type, 0.636 * alpha));
+  }
+  case Scale::Identity: {
+    Value magnitude = math::AbsFOp::create(b, loc, a);
+    return math::LogOp::create(b, loc, magnitude);
+  }
+  }
+  llvm_unreachable("all scales are handled");
+}
+
+/// Emits s(a).
+static Value buildScale(OpBuilder &b, Location loc, AffineAttr kind, Value a) {
+  switch (kind.getScale()) {
+  case Scale::Identity:
+    return a;
+  case Scale::Sigmoid: {
+    Type type = a.getType();
+    Value shifted = arith::AddFOp::create(b, loc, a, constant(b, loc, type, 2));
+    Value one = constant(b, loc, type, 1);
+    Value e = math::ExpOp::create(b, loc,
+                                  arith::NegFOp::create(b, loc, shifted));
+    return arith::DivFOp::create(b, loc, one,
+                                 arith::AddFOp::create(b, loc, one, e));
+  }
+  case Scale::Exp:
+  case Scale::SoftTanh:
+  case Scale::SoftAtan:
+    return math::ExpOp::create(b, loc, buildLogScale(b, loc, kind, a));
+  }
+  llvm_unreachable("all scales are handled");
+}
+
+Value AffineAttr::buildForward(OpBuilder &b, Location loc, Value x,
+                               ValueRange parameters) const {
+  Value s = buildScale(b, loc, *this, parameters[0]);
+  Value scaled = arith::MulFOp::create(b, loc, x, s);
+  return arith::AddFOp::create(b, loc, scaled, parameters[1]);
+}
+
+Value AffineAttr::buildInverse(OpBuilder &b, Location loc, Value y,
+                               ValueRange parameters) const {
+  // Dividing by the very s that the forward form multiplied by loses at most
+  // the rounding of two operations; multiplying by exp(-a) would add that of
+  // another exponential.
+  Value s = buildScale(b, loc, *this, parameters[0]);
+  Value shifted = arith::SubFOp::create(b, loc, y, parameters[1]);
+  return arith::DivFOp::create(b, loc, shifted, s);
+}
+
+Value AffineAttr::buildLogDerivative(OpBuilder &b, Location loc, Value,
+                                     ValueRange parameters) const {
+  return buildLogScale(b, loc, *this, parameters[0]);
+}

@@ -1,0 +1,209 @@
+//===- LoadedCode.cpp - Machine code in this process
+//-----------------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "memrev/ExecutionEngine/LoadedCode.h"
+#include "memrev/ExecutionEngine/NativeCode.h"
+#include "memrev/Runtime/CPU/Arena.h"
+#include "memrev/Runtime/CPU/OpenMP.h"
+#include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include <cstring>
+#include <dlfcn.h>
+#include <mutex>
+
+using namespace mlir::memrev;
+
+namespace {
+/// Finds symbols in the libraries that compiled programs may use, loading each
+/// one only when something is missing without it.
+class LibrarySymbols : public llvm::orc::DefinitionGenerator {
+public:
+  explicit LibrarySymbols(char globalPrefix) : globalPrefix(globalPrefix) {}
+
+  llvm::Error
+  tryToGenerate(llvm::orc::LookupState &, llvm::orc::LookupKind,
+                llvm::orc::JITDylib &dylib, llvm::orc::JITDylibLookupFlags,
+                const llvm::orc::SymbolLookupSet &symbols) override {
+    llvm::orc::SymbolMap found;
+    for (const auto &[symbol, flags] : symbols) {
+      llvm::StringRef name = *symbol;
+      if (globalPrefix && !name.consume_front({&globalPrefix, 1}))
+        continue;
+      llvm::Expected<void *> address = lookup(name.str());
+      if (!address)
+        return address.takeError();
+      if (*address)
+        found[symbol] = {llvm::orc::ExecutorAddr::fromPtr(*address),
+                         llvm::JITSymbolFlags::Exported};
+    }
+    if (found.empty())
+      return llvm::Error::success();
+    return dylib.define(llvm::orc::absoluteSymbols(std::move(found)));
+  }
+
+private:
+  llvm::Expected<void *> lookup(const std::string &name) {
+    llvm::StringRef view = name;
+    // Another OpenMP library of the process may have the same names.
+    if (view.starts_with("__kmpc_") || view.starts_with("omp_")) {
+      std::string error;
+      const runtime::OpenMP *library = runtime::OpenMP::get(error);
+      if (!library)
+        return llvm::createStringError(error);
+      return library->lookup(name.c_str());
+    }
+    if (view.starts_with("_ZGV")) {
+      static void *const libmvec = dlopen("libmvec.so.1", RTLD_NOW);
+      if (!libmvec)
+        return llvm::createStringError(
+            "glibc's vector library libmvec.so.1 was not found");
+      return dlsym(libmvec, name.c_str());
+    }
+    if (void *address = dlsym(RTLD_DEFAULT, name.c_str()))
+      return address;
+    static void *const libm = dlopen("libm.so.6", RTLD_NOW);
+    return libm ? dlsym(libm, name.c_str()) : nullptr;
+  }
+
+  char globalPrefix;
+};
+} // namespace
+
+struct LoadedCode::Session {
+  using Packed = void (*)(void **);
+
+  std::unique_ptr<llvm::orc::LLJIT> jit;
+  llvm::StringMap<Packed> entries;
+  /// Arenas that no call uses at the moment, so that a call need not allocate.
+  mutable std::mutex mutex;
+  mutable std::vector<runtime::Arena> idleArenas;
+};
+
+LoadedCode::LoadedCode() = default;
+LoadedCode::~LoadedCode() = default;
+
+llvm::Expected<std::unique_ptr<LoadedCode>>
+LoadedCode::load(const llvm::MemoryBuffer &object,
+                 llvm::ArrayRef<FunctionSignature> functions) {
+  // Makes sure that the native target is there.
+  if (auto machine = createTargetMachine("native"); !machine)
+    return machine.takeError();
+  auto session = std::make_unique<Session>();
+  auto jit = llvm::orc::LLJITBuilder().create();
+  if (!jit)
+    return jit.takeError();
+  session->jit = std::move(*jit);
+  llvm::orc::LLJIT &engine = *session->jit;
+  engine.getMainJITDylib().addGenerator(std::make_unique<LibrarySymbols>(
+      engine.getDataLayout().getGlobalPrefix()));
+  if (llvm::Error error = engine.addObjectFile(llvm::MemoryBuffer::getMemBuffer(
+          object.getBuffer(), "memrev", /*RequiresNullTerminator=*/false)))
+    return std::move(error);
+  // Looking up all entries now reports what is missing before the first call.
+  for (const FunctionSignature &function : functions) {
+    auto address = engine.lookup((kPackedPrefix + function.name).str());
+    if (!address)
+      return address.takeError();
+    session->entries[function.name] = address->toPtr<Session::Packed>();
+  }
+  std::unique_ptr<LoadedCode> code(new LoadedCode());
+  code->session = std::move(session);
+  return code;
+}
+
+llvm::Error LoadedCode::callInArena(const FunctionSignature &function,
+                                    llvm::ArrayRef<void *> parameters,
+                                    void *arena, size_t arenaBytes,
+                                    int threads) const {
+  auto it = session->entries.find(function.name);
+  if (it == session->entries.end())
+    return llvm::createStringError("no function '" + function.name + "'");
+  if (int64_t(parameters.size()) != function.getNumArrayParameters())
+    return llvm::createStringError(
+        "'" + function.name + "' expects " +
+        std::to_string(function.getNumArrayParameters()) +
+        " arrays and scalars, but got " + std::to_string(parameters.size()));
+  if (arenaBytes < size_t(function.arenaBytes))
+    return llvm::createStringError(
+        "'" + function.name + "' expects an arena of " +
+        std::to_string(function.arenaBytes) + " bytes, but got " +
+        std::to_string(arenaBytes));
+  if (threads > 0) {
+    std::string error;
+    const runtime::OpenMP *library = runtime::OpenMP::get(error);
+    // Without OpenMP a program has one thread, which is what it may ask for.
+    if (!library && threads > 1)
+      return llvm::createStringError(error);
+    if (library)
+      library->setThreads(threads);
+  }
+  llvm::SmallVector<void *> packed(parameters);
+  packed.push_back(arena);
+  it->second(packed.data());
+  return llvm::Error::success();
+}
+
+llvm::Error LoadedCode::call(const FunctionSignature &function,
+                             llvm::ArrayRef<void *> parameters,
+                             int threads) const {
+  runtime::Arena arena;
+  {
+    std::lock_guard<std::mutex> lock(session->mutex);
+    if (!session->idleArenas.empty()) {
+      arena = std::move(session->idleArenas.back());
+      session->idleArenas.pop_back();
+    }
+  }
+  std::string message;
+  if (!arena.reserve(function.arenaBytes, message))
+    return llvm::createStringError("'" + function.name + "': " + message);
+  llvm::Error error = callInArena(function, parameters, arena.getData(),
+                                  arena.getSize(), threads);
+  std::lock_guard<std::mutex> lock(session->mutex);
+  session->idleArenas.push_back(std::move(arena));
+  return error;
+}
+
+llvm::Expected<std::vector<Array>>
+mlir::memrev::callWithArrays(const LoadedCode &code,
+                             const FunctionSignature &function,
+                             llvm::ArrayRef<Array> arguments, int threads) {
+  if (arguments.size() != function.arguments.size())
+    return llvm::createStringError("'" + function.name + "' expects " +
+                                   std::to_string(function.arguments.size()) +
+                                   " arguments, but got " +
+                                   std::to_string(arguments.size()));
+  llvm::SmallVector<void *> parameters;
+  for (auto [expected, argument] :
+       llvm::zip_equal(function.arguments, arguments)) {
+    if (llvm::Error error =
+            verifyArgument(function, expected, argument.getType()))
+      return std::move(error);
+    parameters.push_back(argument.getData());
+  }
+  parameters.resize(function.getNumArrayParameters());
+  std::vector<Array> results;
+  for (size_t i = 0; i < function.results.size(); ++i) {
+    llvm::Expected<Array> array = Array::create(function.results[i].type);
+    if (!array)
+      return array.takeError();
+    if (function.hasOwnParameter(i))
+      parameters[function.resultParameters[i]] = array->getData();
+    results.push_back(std::move(*array));
+  }
+  if (llvm::Error error = code.call(function, parameters, threads))
+    return std::move(error);
+  for (size_t i = 0; i < function.results.size(); ++i) {
+    if (!function.hasOwnParameter(i))
+      std::memcpy(results[i].getData(),
+                  parameters[function.resultParameters[i]],
+                  function.results[i].type.getByteSize());
+  }
+  return results;
+}

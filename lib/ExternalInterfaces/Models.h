@@ -1,0 +1,26 @@
+//===- Models.h - External models by dialect ------------------ -*- C++ -*-===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_LIB_EXTERNALINTERFACES_MODELS_H
+#define MEMREV_LIB_EXTERNALINTERFACES_MODELS_H
+
+namespace mlir {
+class DialectRegistry;
+} // namespace mlir
+
+namespace mlir::memrev {
+
+void registerArithModels(DialectRegistry &registry);
+void registerLinalgContractionModels(DialectRegistry &registry);
+void registerLinalgGenericModels(DialectRegistry &registry);
+void registerMathModels(DialectRegistry &registry);
+void registerSCFModels(DialectRegistry &registry);
+
+} // namespace mlir::memrev
+
+#endif // MEMREV_LIB_EXTERNALINTERFACES_MODELS_H

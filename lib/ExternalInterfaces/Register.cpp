@@ -1,0 +1,20 @@
+//===- Register.cpp - Derivative and inverse rules of upstream ops --------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "memrev/ExternalInterfaces/Register.h"
+#include "Models.h"
+
+using namespace mlir;
+
+void memrev::registerExternalInterfaces(DialectRegistry &registry) {
+  registerArithModels(registry);
+  registerLinalgContractionModels(registry);
+  registerLinalgGenericModels(registry);
+  registerMathModels(registry);
+  registerSCFModels(registry);
+}

@@ -1,0 +1,17 @@
+//===- Interfaces.cpp - Definitions of memrev's interfaces ----------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "memrev/Interfaces/BijectionAttrInterface.h"
+#include "memrev/Interfaces/DecomposableOpInterface.h"
+#include "memrev/Interfaces/DifferentiableOpInterface.h"
+#include "memrev/Interfaces/InvertibleOpInterface.h"
+
+#include "memrev/Interfaces/BijectionAttrInterface.cpp.inc"
+#include "memrev/Interfaces/DecomposableOpInterface.cpp.inc"
+#include "memrev/Interfaces/DifferentiableOpInterface.cpp.inc"
+#include "memrev/Interfaces/InvertibleOpInterface.cpp.inc"

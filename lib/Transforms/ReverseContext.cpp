@@ -1,0 +1,458 @@
+//===- ReverseContext.cpp - Reverse mode over a program -------------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ReverseContext.h"
+#include "memrev/Analysis/MemoryPlan.h"
+#include "memrev/Dialect/Rev/IR/Rev.h"
+#include "memrev/Interfaces/DecomposableOpInterface.h"
+#include "memrev/Interfaces/DifferentiableOpInterface.h"
+#include "memrev/Interfaces/InvertibleOpInterface.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Transforms/RegionUtils.h"
+
+using namespace mlir;
+using namespace mlir::memrev;
+
+//===----------------------------------------------------------------------===//
+// Names
+//===----------------------------------------------------------------------===//
+
+Value ReverseContext::canonical(Value value) const {
+  for (auto it = standsFor.find(value); it != standsFor.end();
+       it = standsFor.find(value))
+    value = it->second;
+  return value;
+}
+
+bool ReverseContext::isInScope(Value value) const {
+  Region *region = value.getParentRegion();
+  return !parent || scope.isAncestor(region) || emitted.isAncestor(region);
+}
+
+bool ReverseContext::isVisible(Value value) const {
+  return value.getParentRegion()->isAncestor(
+      builder.getInsertionBlock()->getParent());
+}
+
+//===----------------------------------------------------------------------===//
+// Primal values
+//===----------------------------------------------------------------------===//
+
+/// True if evaluating `op` again is cheaper than reading its result from memory.
+static bool isCheap(Operation *op) {
+  if (op->hasTrait<OpTrait::ConstantLike>())
+    return true;
+  if (auto rule = dyn_cast<DifferentiableOpInterface>(op))
+    if (rule.isCheapToRecompute())
+      return true;
+  // Index arithmetic.
+  return op->getNumRegions() == 0 && isPure(op) &&
+         llvm::none_of(op->getResultTypes(), [](Type type) {
+           return isa<ShapedType>(type) || rev::isDifferentiable(type);
+         });
+}
+
+/// True if `value` has no ties on a set of positive measure that rounding would
+/// break: it is the state of a coupling or of a loop. What other operations
+/// compute (a relu) can be exactly zero everywhere.
+static bool isFreeOfTies(Value value) {
+  Operation *op = value.getDefiningOp();
+  return !op || isa<rev::CouplingOp, LoopLikeOpInterface>(op);
+}
+
+Value ReverseContext::primal(Value value, Precision precision) {
+  value = canonical(value);
+  auto it = available.find(value);
+  bool exact = precision == Precision::Exact && !isFreeOfTies(value);
+  if (it != available.end() && !(exact && rounded.contains(value)))
+    return it->second;
+  if (!isInScope(value))
+    return parent->primal(value, precision);
+  if (isVisible(value))
+    return value;
+
+  if (it == available.end()) {
+    // Only in a rebuilt region: elsewhere the forward value itself is at hand,
+    // and keeping one value costs less than inverting a whole chain early.
+    auto inverter = state.inverters.find(value);
+    if (inverter != state.inverters.end()) {
+      Operation *op = inverter->second;
+      if (failed(cast<InvertibleOpInterface>(op).buildInverse(
+              *this, *getPlannedEdge(op))))
+        return {};
+      return available.lookup(value);
+    }
+  }
+
+  Operation *op = value.getDefiningOp();
+  bool again = op && (fallback == Fallback::Recompute || isCheap(op));
+  if (again) {
+    if (!clone(op))
+      return {};
+    return available.lookup(value);
+  }
+  if (fallback == Fallback::Tape)
+    return readTape(value);
+  emitError(value.getLoc(), "expects a value that inverse edges give back, but "
+                            "no edge reaches this region argument");
+  return {};
+}
+
+bool ReverseContext::isAvailable(Value value) {
+  value = canonical(value);
+  if (available.contains(value))
+    return true;
+  if (!isInScope(value))
+    return parent->isAvailable(value);
+  return isVisible(value) && !state.inverters.contains(value);
+}
+
+bool ReverseContext::isRounded(Value value) {
+  value = canonical(value);
+  if (!available.contains(value) && !isInScope(value))
+    return parent->isRounded(value);
+  return rounded.contains(value);
+}
+
+void ReverseContext::provide(Value value, Value now, Precision precision) {
+  value = canonical(value);
+  available[value] = now;
+  if (precision == Precision::Rounded) {
+    rounded.insert(value);
+    state.inverted.insert(value);
+  } else {
+    rounded.erase(value);
+  }
+  if (now == value)
+    return;
+  standsFor.try_emplace(now, value);
+  if (state.activity.isActive(value))
+    state.activity.addRoot(now);
+}
+
+Operation *ReverseContext::clone(Operation *op) {
+  llvm::SetVector<Value> used(op->operand_begin(), op->operand_end());
+  getUsedValuesDefinedAbove(op->getRegions(), used);
+  IRMapping mapping;
+  for (Value v : used) {
+    Value now = primal(v, Precision::Rounded);
+    if (!now)
+      return nullptr;
+    mapping.map(v, now);
+  }
+  Operation *copy = builder.clone(*op, mapping);
+  for (auto [result, now] : llvm::zip_equal(op->getResults(), copy->getResults()))
+    provide(result, now, Precision::Exact);
+  if (!isCheap(op))
+    state.recomputedValues.insert(op->result_begin(), op->result_end());
+  return copy;
+}
+
+LogicalResult ReverseContext::recompute(Block &block, ValueRange arguments,
+                                        SmallVectorImpl<Operation *> &clones,
+                                        SmallVectorImpl<Value> &yields) {
+  IRMapping mapping;
+  auto map = [&](Value from, Value outer) {
+    Value now = primal(outer, Precision::Rounded);
+    if (now)
+      mapping.map(from, now);
+    return success(static_cast<bool>(now));
+  };
+  for (auto [argument, outer] :
+       llvm::zip_equal(block.getArguments(), arguments))
+    if (failed(map(argument, outer)))
+      return failure();
+  llvm::SetVector<Value> captured;
+  getUsedValuesDefinedAbove(*block.getParent(), captured);
+  for (Value v : captured)
+    if (failed(map(v, v)))
+      return failure();
+
+  // Expanding the clones replaces values, so the yields are kept as operands.
+  Operation *last = nullptr;
+  Block *here = builder.getInsertionBlock();
+  if (builder.getInsertionPoint() != here->begin())
+    last = &*std::prev(builder.getInsertionPoint());
+  SmallVector<Operation *> copies;
+  for (Operation &op : block.without_terminator()) {
+    copies.push_back(builder.clone(op, mapping));
+    if (!isCheap(&op))
+      state.recomputedValues.insert(op.result_begin(), op.result_end());
+  }
+  SmallVector<Value> results;
+  for (Value v : block.getTerminator()->getOperands())
+    results.push_back(mapping.lookupOrDefault(v));
+  auto holder = UnrealizedConversionCastOp::create(
+      builder, block.getTerminator()->getLoc(), TypeRange(), results);
+  for (Operation *copy : copies)
+    expandForDifferentiation(copy);
+  yields.assign(holder->operand_begin(), holder->operand_end());
+
+  Block::iterator first = last ? std::next(last->getIterator()) : here->begin();
+  for (Operation &op : llvm::make_range(first, holder->getIterator())) {
+    clones.push_back(&op);
+    state.activity.propagate(&op);
+    op.walk([&](Operation *inner) { addInverters(inner); });
+  }
+  holder->erase();
+  ReverseState::Recomputed &remembered = state.recomputed[&block];
+  remembered.clones.assign(clones.begin(), clones.end());
+  remembered.yields.assign(yields.begin(), yields.end());
+  return success();
+}
+
+void ReverseContext::adopt(ArrayRef<Operation *> ops, ValueRange active) {
+  for (Value value : active)
+    state.activity.addRoot(value);
+  for (Operation *op : ops)
+    state.activity.propagate(op);
+}
+
+void ReverseContext::addInverters(Operation *op) {
+  std::optional<unsigned> edge = getPlannedEdge(op);
+  auto invertible = dyn_cast<InvertibleOpInterface>(op);
+  if (!edge || !invertible)
+    return;
+  for (Value solved : invertible.getInverseEdges()[*edge].solved)
+    state.inverters[solved] = op;
+}
+
+bool ReverseContext::getRecomputed(Block &block,
+                                   SmallVectorImpl<Operation *> &clones,
+                                   SmallVectorImpl<Value> &yields) {
+  auto it = state.recomputed.find(&block);
+  if (it == state.recomputed.end())
+    return false;
+  clones.assign(it->second.clones.begin(), it->second.clones.end());
+  yields.assign(it->second.yields.begin(), it->second.yields.end());
+  return true;
+}
+
+//===----------------------------------------------------------------------===//
+// Cotangents
+//===----------------------------------------------------------------------===//
+
+bool ReverseContext::isActive(Value value) {
+  return state.activity.isActive(value) ||
+         state.activity.isActive(canonical(value));
+}
+
+Value ReverseContext::cotangent(Value value) {
+  settle(value);
+  return cotangents.lookup(canonical(value));
+}
+
+void ReverseContext::settle(Value value) {
+  auto it = loans.find(canonical(value));
+  if (it == loans.end())
+    return;
+  Value borrower = it->second;
+  loans.erase(it);
+  borrowed.erase(borrower);
+  auto rule = cast<DifferentiableOpInterface>(borrower.getDefiningOp());
+  if (failed(rule.buildVJP(*this)))
+    failedRule = true;
+  // Further contributions start from what was written back.
+  cotangents.erase(borrower);
+}
+
+void ReverseContext::lend(Value owner, Value borrower) {
+  loans[canonical(owner)] = canonical(borrower);
+  borrowed[canonical(borrower)] = canonical(owner);
+}
+
+Value ReverseContext::seed(Value value) {
+  auto result = dyn_cast<OpResult>(value);
+  if (!result || !isInScope(value))
+    return {};
+  auto rule = dyn_cast<DifferentiableOpInterface>(result.getOwner());
+  return rule ? rule.seedCotangent(*this, result) : Value();
+}
+
+void ReverseContext::accumulate(Value value, Value contribution) {
+  value = canonical(value);
+  if (!isActive(value))
+    return;
+  settle(value);
+  Value sum = cotangents.lookup(value);
+  if (!sum)
+    sum = seed(value);
+  if (!sum) {
+    if (!isInScope(value)) {
+      emitError(value.getLoc(), "expects an accumulator for the cotangent of "
+                                "this value in a region that captures it");
+      failedRule = true;
+    }
+    cotangents[value] = contribution;
+    return;
+  }
+  Location loc = contribution.getLoc();
+  auto type = dyn_cast<RankedTensorType>(contribution.getType());
+  if (!type) {
+    cotangents[value] =
+        arith::AddFOp::create(builder, loc, sum, contribution);
+    return;
+  }
+  AffineMap identity = builder.getMultiDimIdentityMap(type.getRank());
+  SmallVector<utils::IteratorType> iterators(type.getRank(),
+                                             utils::IteratorType::parallel);
+  cotangents[value] =
+      linalg::GenericOp::create(
+          builder, loc, TypeRange{type}, ValueRange{contribution},
+          ValueRange{sum}, ArrayRef<AffineMap>{identity, identity}, iterators,
+          [](OpBuilder &b, Location loc, ValueRange args) {
+            Value total = arith::AddFOp::create(b, loc, args[1], args[0]);
+            linalg::YieldOp::create(b, loc, total);
+          })
+          .getResult(0);
+}
+
+Value ReverseContext::accumulator(Value value) {
+  value = canonical(value);
+  if (Value sum = cotangent(value))
+    return sum;
+  if (Value start = seed(value))
+    return start;
+  return zero(value.getType(), value, value.getLoc());
+}
+
+void ReverseContext::setCotangent(Value value, Value cotangent) {
+  value = canonical(value);
+  if (cotangent)
+    cotangents[value] = cotangent;
+  else
+    cotangents.erase(value);
+}
+
+Value ReverseContext::zero(Type type, Value like, Location loc) {
+  Type elementType = getElementTypeOrSelf(type);
+  Value zero = arith::ConstantOp::create(builder, loc,
+                                         builder.getZeroAttr(elementType));
+  auto tensorType = dyn_cast<RankedTensorType>(type);
+  if (!tensorType)
+    return zero;
+  SmallVector<Value> dynamic;
+  if (!tensorType.hasStaticShape()) {
+    Value now = primal(like, Precision::Rounded);
+    if (!now)
+      return {};
+    for (auto [i, size] : llvm::enumerate(tensorType.getShape()))
+      if (ShapedType::isDynamic(size))
+        dynamic.push_back(tensor::DimOp::create(builder, loc, now, i));
+  }
+  Value empty = tensor::EmptyOp::create(builder, loc, tensorType, dynamic);
+  return linalg::FillOp::create(builder, loc, zero, empty).getResult(0);
+}
+
+//===----------------------------------------------------------------------===//
+// Walk
+//===----------------------------------------------------------------------===//
+
+bool ReverseContext::isInverted(Operation *op) {
+  return getPlannedEdge(op).has_value();
+}
+
+LogicalResult ReverseContext::differentiate(ArrayRef<Operation *> ops) {
+  for (Operation *op : llvm::reverse(ops))
+    if (failed(differentiate(op)))
+      return failure();
+  return success(!failedRule);
+}
+
+LogicalResult ReverseContext::differentiate(Operation *op) {
+  bool needed = llvm::any_of(op->getResults(), [&](Value result) {
+    return static_cast<bool>(cotangent(result));
+  });
+  if (needed) {
+    llvm::SetVector<Value> used(op->operand_begin(), op->operand_end());
+    getUsedValuesDefinedAbove(op->getRegions(), used);
+    needed = llvm::any_of(used, [&](Value v) { return isActive(v); });
+  }
+
+  if (std::optional<unsigned> edge = getPlannedEdge(op)) {
+    auto invertible = cast<InvertibleOpInterface>(op);
+    return needed ? invertible.buildInverseAndVJP(*this, *edge)
+                  : invertible.buildInverse(*this, *edge);
+  }
+  if (!needed)
+    return success();
+
+  auto rule = dyn_cast<DifferentiableOpInterface>(op);
+  if (!rule)
+    return op->emitError("expects operations with a derivative rule where a "
+                         "gradient flows, but '")
+           << op->getName() << "' has none";
+  // A loop that stores writes its tapes in the forward part. In a rebuilt
+  // region that is a copy of the loop, run there.
+  if (isa<LoopLikeOpInterface>(op) && !op->getParentRegion()->isAncestor(
+                                          builder.getInsertionBlock()->getParent())) {
+    op = clone(op);
+    if (!op)
+      return failure();
+    state.activity.propagate(op);
+    op->walk([&](Operation *inner) { addInverters(inner); });
+    rule = cast<DifferentiableOpInterface>(op);
+  }
+  for (Value result : op->getResults()) {
+    auto it = borrowed.find(canonical(result));
+    if (it == borrowed.end())
+      continue;
+    loans.erase(it->second);
+    borrowed.erase(it);
+  }
+  return rule.buildVJP(*this);
+}
+
+std::unique_ptr<DerivativeContext>
+ReverseContext::nest(OpBuilder &nestedBuilder, Region &region,
+                     Fallback nestedFallback, Value index) {
+  auto nested = std::make_unique<ReverseContext>(nestedBuilder, region, state,
+                                                 nestedFallback);
+  nested->parent = this;
+  nested->tapeIndex = index;
+  return nested;
+}
+
+//===----------------------------------------------------------------------===//
+// Expansion
+//===----------------------------------------------------------------------===//
+
+void memrev::expandForDifferentiation(Operation *root) {
+  bool isCoupling = isa<rev::CouplingOp>(root);
+  if (isCoupling && getPlannedEdge(root))
+    return;
+  SmallVector<Operation *> contents;
+  auto decomposable = dyn_cast<DecomposableOpInterface>(root);
+  if (!decomposable || (isa<DifferentiableOpInterface>(root) && !isCoupling)) {
+    for (Region &region : root->getRegions())
+      for (Block &block : region)
+        for (Operation &op : block)
+          contents.push_back(&op);
+  } else {
+    Block *block = root->getBlock();
+    bool isFirst = root == &block->front();
+    Operation *previous = isFirst ? nullptr : root->getPrevNode();
+    IRRewriter rewriter(root->getContext());
+    rewriter.setInsertionPoint(root);
+    rewriter.replaceAllUsesWith(root->getResults(),
+                                decomposable.decompose(rewriter));
+    Block::iterator first =
+        previous ? std::next(previous->getIterator()) : block->begin();
+    for (Operation &op : llvm::make_range(first, root->getIterator()))
+      contents.push_back(&op);
+    rewriter.eraseOp(root);
+  }
+  for (Operation *op : contents)
+    expandForDifferentiation(op);
+}

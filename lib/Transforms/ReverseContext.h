@@ -1,0 +1,144 @@
+//===- ReverseContext.h - Reverse mode over a program --------- -*- C++ -*-===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The implementation of DerivativeContext. A function has one context, and a
+// region that the reverse part rebuilds (a loop's body, the scalar body of a
+// linalg operation) has one nested in it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_LIB_TRANSFORMS_REVERSECONTEXT_H
+#define MEMREV_LIB_TRANSFORMS_REVERSECONTEXT_H
+
+#include "memrev/Analysis/Activity.h"
+#include "memrev/Interfaces/DerivativeContext.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
+
+namespace mlir::memrev {
+
+/// A value that a loop stores in each iteration for the reverse part.
+struct TapeRequest {
+  /// The loop whose body defines `value`.
+  Operation *loop;
+  Value value;
+  /// Stands for the tape after the loop until the loop is rewritten.
+  Operation *placeholder;
+};
+
+/// What a function's context shares with those nested in it.
+struct ReverseState {
+  Activity activity;
+  /// The operation whose planned inverse gives a value back, by that value.
+  DenseMap<Value, Operation *> inverters;
+  /// What `recompute` emitted, by block.
+  struct Recomputed {
+    SmallVector<Operation *> clones;
+    SmallVector<Value> yields;
+  };
+  DenseMap<Block *, Recomputed> recomputed;
+  /// In the order of the requests.
+  llvm::MapVector<Value, TapeRequest> tapes;
+  /// For the report: values of the program that were had back by inverse
+  /// edges, and such that were evaluated again.
+  llvm::SetVector<Value> inverted, recomputedValues;
+};
+
+class ReverseContext final : public DerivativeContext {
+public:
+  /// A context for `scope` that emits with `builder`. Without a fallback the
+  /// values of `scope` themselves can be used where `builder` stands.
+  ReverseContext(OpBuilder &builder, Region &scope, ReverseState &state,
+                 std::optional<Fallback> fallback = std::nullopt)
+      : builder(builder), scope(scope), state(state),
+        emitted(*builder.getInsertionBlock()->getParent()),
+        fallback(fallback) {}
+
+  OpBuilder &getBuilder() override { return builder; }
+
+  Value primal(Value value, Precision precision) override;
+  using DerivativeContext::primal;
+  bool isAvailable(Value value) override;
+  bool isRounded(Value value) override;
+  void provide(Value value, Value now, Precision precision) override;
+  LogicalResult recompute(Block &block, ValueRange arguments,
+                          SmallVectorImpl<Operation *> &clones,
+                          SmallVectorImpl<Value> &yields) override;
+  void adopt(ArrayRef<Operation *> ops, ValueRange active) override;
+  bool getRecomputed(Block &block, SmallVectorImpl<Operation *> &clones,
+                     SmallVectorImpl<Value> &yields) override;
+
+  bool isActive(Value value) override;
+  Value cotangent(Value value) override;
+  void accumulate(Value value, Value contribution) override;
+  Value accumulator(Value value) override;
+  void setCotangent(Value value, Value cotangent) override;
+  void lend(Value owner, Value borrower) override;
+  Value zero(Type type, Value like, Location loc) override;
+
+  LogicalResult differentiate(ArrayRef<Operation *> ops) override;
+  std::unique_ptr<DerivativeContext> nest(OpBuilder &builder, Region &region,
+                                          Fallback fallback,
+                                          Value index) override;
+  bool isInverted(Operation *op) override;
+
+  /// Registers the values that the planned inverse of `op` gives back.
+  void addInverters(Operation *op);
+
+private:
+  /// The primal value that `value` stands for.
+  Value canonical(Value value) const;
+  /// True if `value` belongs to the program of this context, not its parent's.
+  bool isInScope(Value value) const;
+  /// True if `value` itself can be used where the builder stands.
+  bool isVisible(Value value) const;
+  /// Clones `op` here, with results that stand for those of `op`.
+  Operation *clone(Operation *op);
+  Value readTape(Value value);
+  /// Writes what was lent of the cotangent of `value` back.
+  void settle(Value value);
+  /// What the cotangent of `value` starts from, or null.
+  Value seed(Value value);
+  LogicalResult differentiate(Operation *op);
+
+  OpBuilder &builder;
+  Region &scope;
+  ReverseState &state;
+  /// The region that `builder` emits into.
+  Region &emitted;
+  ReverseContext *parent = nullptr;
+  std::optional<Fallback> fallback;
+  Value tapeIndex;
+
+  DenseMap<Value, Value> available;
+  llvm::DenseSet<Value> rounded;
+  DenseMap<Value, Value> standsFor;
+  DenseMap<Value, Value> cotangents;
+  /// The borrower of each lent cotangent, and the owner by borrower.
+  DenseMap<Value, Value> loans, borrowed;
+  /// Set when a rule that cannot fail by itself (a seed) reported an error.
+  bool failedRule = false;
+};
+
+/// Rewrites the loops that `state` has tape requests for, so that they store
+/// the requested values, and replaces the placeholders.
+void buildTapes(ReverseState &state);
+
+/// Replaces the operations in `root` that have no derivative of their own by
+/// what they are made of: couplings that no plan inverts, and layers that are
+/// mere compositions. Couplings inside the region of one that is inverted stay.
+void expandForDifferentiation(Operation *root);
+
+/// The number of iterations of a loop, or nothing if it is not constant.
+std::optional<int64_t> getConstantTripCount(Operation *loop);
+
+} // namespace mlir::memrev
+
+#endif // MEMREV_LIB_TRANSFORMS_REVERSECONTEXT_H

@@ -1,0 +1,182 @@
+//===- Split.cpp - Forward and backward as two functions ------------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "DerivedFunctions.h"
+#include "memrev/Interfaces/DifferentiableOpInterface.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Transforms/RegionUtils.h"
+
+using namespace mlir;
+using namespace mlir::memrev;
+
+namespace {
+
+/// Cuts a derivative into a forward and a backward function.
+class Splitter {
+public:
+  Splitter(func::FuncOp combined, unsigned numResults, Operation *marker)
+      : combined(combined), body(combined.getBody().front()), marker(marker),
+        results(body.getTerminator()->operand_begin(),
+                body.getTerminator()->operand_begin() + numResults) {}
+
+  /// Finds what the backward part reads of the forward part.
+  void findResiduals();
+  func::FuncOp buildForward(StringRef name, unsigned numArguments);
+  func::FuncOp buildBackward(StringRef name, unsigned numArguments);
+
+private:
+  bool isForward(Value value) const;
+  /// True if evaluating `op` in the backward function costs nothing but reading
+  /// residuals that it needs for others, or arguments.
+  static bool isRemade(Operation *op);
+  void addResidual(Value value);
+
+  func::FuncOp combined;
+  Block &body;
+  Operation *marker;
+  SmallVector<Value> results;
+  /// What crosses the cut, and forward operations that are evaluated again.
+  llvm::SetVector<Value> residuals;
+  llvm::SetVector<Operation *> remade;
+};
+
+} // namespace
+
+bool Splitter::isForward(Value value) const {
+  Operation *op = value.getDefiningOp();
+  return !op || (op->getBlock() == &body && op->isBeforeInBlock(marker));
+}
+
+bool Splitter::isRemade(Operation *op) {
+  if (op->hasTrait<OpTrait::ConstantLike>())
+    return true;
+  auto rule = dyn_cast<DifferentiableOpInterface>(op);
+  return isMemoryEffectFree(op) &&
+         ((rule && rule.isCheapToRecompute()) ||
+          llvm::none_of(op->getResultTypes(),
+                        [](Type type) { return isa<ShapedType>(type); }));
+}
+
+void Splitter::addResidual(Value value) {
+  Operation *op = value.getDefiningOp();
+  // A view of what has to be kept anyway is not worth keeping; one of a value
+  // that is not needed whole is.
+  bool ofArguments =
+      op && llvm::all_of(op->getOperands(), [&](Value operand) {
+        Operation *def = operand.getDefiningOp();
+        return !def || isRemade(def);
+      });
+  if (op && isRemade(op) && ofArguments) {
+    for (Value operand : op->getOperands())
+      addResidual(operand);
+    remade.insert(op);
+    return;
+  }
+  residuals.insert(value);
+}
+
+void Splitter::findResiduals() {
+  auto read = [&](Operation *op) {
+    llvm::SetVector<Value> used(op->operand_begin(), op->operand_end());
+    getUsedValuesDefinedAbove(op->getRegions(), used);
+    for (Value value : used)
+      if (isForward(value))
+        addResidual(value);
+  };
+  for (Operation *op = marker->getNextNode(); op != body.getTerminator();
+       op = op->getNextNode())
+    read(op);
+  for (Value gradient :
+       body.getTerminator()->getOperands().drop_front(results.size()))
+    if (isForward(gradient))
+      addResidual(gradient);
+}
+
+func::FuncOp Splitter::buildForward(StringRef name, unsigned numArguments) {
+  SmallVector<Value> outputs(results);
+  for (Value value : residuals)
+    if (value.getDefiningOp() && !llvm::is_contained(results, value))
+      outputs.push_back(value);
+  OpBuilder builder(combined.getContext());
+  auto function = func::FuncOp::create(
+      builder, combined.getLoc(), name,
+      builder.getFunctionType(
+          TypeRange(body.getArgumentTypes()).take_front(numArguments),
+          TypeRange(ValueRange(outputs))));
+  Block *entry = function.addEntryBlock();
+  builder.setInsertionPointToEnd(entry);
+  IRMapping mapping;
+  mapping.map(body.getArguments().take_front(numArguments),
+              entry->getArguments());
+  for (Operation &op : llvm::make_range(body.begin(), marker->getIterator()))
+    builder.clone(op, mapping);
+  SmallVector<Value> returned = llvm::map_to_vector(
+      outputs, [&](Value v) { return mapping.lookup(v); });
+  func::ReturnOp::create(builder, combined.getLoc(), returned);
+  return function;
+}
+
+func::FuncOp Splitter::buildBackward(StringRef name, unsigned numArguments) {
+  OpBuilder builder(combined.getContext());
+  SmallVector<Type> inputs(TypeRange(ValueRange(residuals.getArrayRef())));
+  llvm::append_range(inputs,
+                     TypeRange(body.getArgumentTypes()).drop_front(numArguments));
+  auto gradients = body.getTerminator()->getOperands().drop_front(results.size());
+  auto function = func::FuncOp::create(
+      builder, combined.getLoc(), name,
+      builder.getFunctionType(inputs, TypeRange(gradients)));
+  Block *entry = function.addEntryBlock();
+  builder.setInsertionPointToEnd(entry);
+  IRMapping mapping;
+  for (auto [i, value] : llvm::enumerate(residuals)) {
+    mapping.map(value, entry->getArgument(i));
+    std::string origin = "saved";
+    auto argument = dyn_cast<BlockArgument>(value);
+    auto result = llvm::find(results, value);
+    if (argument)
+      origin = "argument " + std::to_string(argument.getArgNumber());
+    else if (result != results.end())
+      origin = "result " + std::to_string(result - results.begin());
+    function.setArgAttr(i, "rev.residual", builder.getStringAttr(origin));
+  }
+  mapping.map(body.getArguments().drop_front(numArguments),
+              entry->getArguments().drop_front(residuals.size()));
+  for (Operation *op : remade)
+    builder.clone(*op, mapping);
+  for (Operation *op = marker->getNextNode(); op != body.getTerminator();
+       op = op->getNextNode())
+    builder.clone(*op, mapping);
+  SmallVector<Value> returned = llvm::map_to_vector(
+      gradients, [&](Value v) { return mapping.lookup(v); });
+  func::ReturnOp::create(builder, combined.getLoc(), returned);
+  return function;
+}
+
+LogicalResult DerivedFunctions::addSplit(const DerivativeRequest &request) {
+  func::FuncOp primal = request.function;
+  Operation *marker = nullptr;
+  FailureOr<func::FuncOp> combined =
+      build(request, (primal.getName() + "_combined").str(),
+            /*returnResults=*/true, marker);
+  if (failed(combined))
+    return failure();
+  unsigned numArguments = primal.getNumArguments();
+  Splitter splitter(*combined, primal.getNumResults(), marker);
+  splitter.findResiduals();
+  func::FuncOp forward =
+      splitter.buildForward((primal.getName() + "_fwd").str(), numArguments);
+  symbols.insert(forward, std::next((*combined)->getIterator()));
+  func::FuncOp backward =
+      splitter.buildBackward((primal.getName() + "_bwd").str(), numArguments);
+  symbols.insert(backward, std::next(forward->getIterator()));
+  eraseDeadOps(forward.getBody().front());
+  eraseDeadOps(backward.getBody().front());
+  symbols.erase(*combined);
+  return success();
+}

@@ -1,0 +1,100 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Declarations of libMemRevC.so (include/memrev-c/MemRev.h) for ctypes."""
+
+import ctypes
+import os
+from pathlib import Path
+
+
+class Diagnostic(ctypes.Structure):
+    _fields_ = [
+        ("severity", ctypes.c_char_p),
+        ("file", ctypes.c_char_p),
+        ("line", ctypes.c_uint),
+        ("column", ctypes.c_uint),
+        ("message", ctypes.c_char_p),
+    ]
+
+
+class Function(ctypes.Structure):
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("num_arguments", ctypes.c_size_t),
+        ("num_results", ctypes.c_size_t),
+        ("num_parameters", ctypes.c_size_t),
+        ("workspace_bytes", ctypes.c_int64),
+    ]
+
+
+class Parameter(ctypes.Structure):
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("dtype", ctypes.c_char_p),
+        ("rank", ctypes.c_size_t),
+        ("shape", ctypes.POINTER(ctypes.c_int64)),
+        ("parameter", ctypes.c_size_t),
+        ("is_scalar", ctypes.c_bool),
+        ("is_donated", ctypes.c_bool),
+    ]
+
+
+def _candidates():
+    """Where the library may be: told, installed, or built in the source tree."""
+    name = "libMemRevC.so"
+    if "MEMREV_BUILD_DIR" in os.environ:
+        yield Path(os.environ["MEMREV_BUILD_DIR"]) / "lib" / name
+    package = Path(__file__).resolve().parent
+    yield package / "_lib" / name
+    yield package.parents[1] / "build" / "lib" / name
+
+
+def _load():
+    tried = []
+    for path in _candidates():
+        tried.append(str(path))
+        if path.is_file():
+            return _declare(ctypes.CDLL(str(path)))
+    raise ImportError("libMemRevC.so was not found; tried " + ", ".join(tried))
+
+
+def _declare(lib):
+    compilation, size, flag = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_bool
+    strings = ctypes.POINTER(ctypes.c_char_p)
+    # Strings that the caller frees are declared as plain pointers: ctypes would
+    # turn a char pointer into bytes and lose it.
+    owned = ctypes.c_void_p
+    signatures = {
+        "memrevCompile": (compilation, [ctypes.c_char_p, size, strings, size]),
+        "memrevDestroy": (None, [compilation]),
+        "memrevSucceeded": (flag, [compilation]),
+        "memrevGetNumDiagnostics": (size, [compilation]),
+        "memrevGetDiagnostic": (flag, [compilation, size, ctypes.POINTER(Diagnostic)]),
+        "memrevGetNumFunctions": (size, [compilation]),
+        "memrevGetFunction": (flag, [compilation, size, ctypes.POINTER(Function)]),
+        "memrevGetArgument": (flag, [compilation, size, size, ctypes.POINTER(Parameter)]),
+        "memrevGetResult": (flag, [compilation, size, size, ctypes.POINTER(Parameter)]),
+        "memrevGetIR": (ctypes.c_char_p, [compilation]),
+        "memrevGetMemoryReport": (owned, [compilation, flag]),
+        "memrevCall": (
+            owned,
+            [compilation, size, ctypes.POINTER(ctypes.c_void_p), size, ctypes.c_int],
+        ),
+        "memrevFreeString": (None, [owned]),
+    }
+    for name, (result, arguments) in signatures.items():
+        function = getattr(lib, name)
+        function.restype = result
+        function.argtypes = arguments
+    return lib
+
+
+def take_string(pointer):
+    """Returns the text of a string that the caller owns, and frees it."""
+    text = ctypes.cast(pointer, ctypes.c_char_p).value.decode(errors="replace")
+    lib.memrevFreeString(pointer)
+    return text
+
+
+lib = _load()

@@ -1,0 +1,144 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Compiling text and calling functions with NumPy arrays."""
+
+import threading
+import unittest
+
+import memrev
+import numpy as np
+
+PROGRAM = """
+func.func @affine(%x: tensor<8x4xf32>, %w: tensor<4x4xf32>, %s: f32)
+    -> (tensor<8x4xf32>, f32) {
+  %zero = arith.constant dense<0.0> : tensor<8x4xf32>
+  %y = linalg.matmul ins(%x, %w : tensor<8x4xf32>, tensor<4x4xf32>)
+                     outs(%zero : tensor<8x4xf32>) -> tensor<8x4xf32>
+  %t = math.tanh %y : tensor<8x4xf32>
+  return %t, %s : tensor<8x4xf32>, f32
+}
+func.func @update(%w: tensor<16xf64> {rev.donated}, %g: tensor<16xf64>)
+    -> tensor<16xf64> {
+  %r = linalg.add ins(%w, %g : tensor<16xf64>, tensor<16xf64>)
+                  outs(%w : tensor<16xf64>) -> tensor<16xf64>
+  return %r : tensor<16xf64>
+}
+func.func @overwrite(%x: tensor<16xf64>) -> (tensor<16xf64>, tensor<16xf64>) {
+  %r = linalg.add ins(%x, %x : tensor<16xf64>, tensor<16xf64>)
+                  outs(%x : tensor<16xf64>) -> tensor<16xf64>
+  return %r, %r : tensor<16xf64>, tensor<16xf64>
+}
+func.func @count(%n: index, %x: tensor<3xi32>, %b: tensor<3xi1>)
+    -> (index, tensor<3xi32>, tensor<3xi1>) {
+  %0 = arith.addi %n, %n : index
+  return %0, %x, %b : index, tensor<3xi32>, tensor<3xi1>
+}
+"""
+
+
+class CompileTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.module = memrev.compile(PROGRAM)
+        rng = np.random.default_rng(0)
+        cls.x = rng.standard_normal((8, 4)).astype(np.float32)
+        cls.w = rng.standard_normal((4, 4)).astype(np.float32)
+
+    def test_numbers(self):
+        y, s = self.module["affine"](self.x, self.w, 2.5)
+        np.testing.assert_allclose(y, np.tanh(self.x @ self.w), rtol=1e-5, atol=1e-6)
+        self.assertEqual(s, np.float32(2.5))
+
+    def test_arguments_stay_and_results_are_apart(self):
+        x = np.arange(16.0)
+        a, b = self.module["overwrite"](x)
+        np.testing.assert_array_equal(x, np.arange(16.0))
+        np.testing.assert_array_equal(a, 2 * x)
+        np.testing.assert_array_equal(b, 2 * x)
+        self.assertFalse(np.shares_memory(a, b))
+        self.assertFalse(np.shares_memory(a, x))
+
+    def test_donated_argument_is_the_result(self):
+        w = np.ones(16)
+        r = self.module["update"](w, np.full(16, 2.0))
+        self.assertIs(r, w)
+        np.testing.assert_array_equal(w, np.full(16, 3.0))
+
+    def test_integers_and_booleans(self):
+        flags = np.array([True, False, True])
+        n, x, b = self.module["count"](21, np.arange(3, dtype=np.int32), flags)
+        self.assertEqual(n, 42)
+        np.testing.assert_array_equal(x, [0, 1, 2])
+        np.testing.assert_array_equal(b, flags)
+
+    def test_threads_call_at_once(self):
+        function = self.module["affine"]
+        expected = function(self.x, self.w, 1.0)[0]
+        wrong = []
+
+        def work():
+            for _ in range(200):
+                if not np.array_equal(function(self.x, self.w, 1.0)[0], expected):
+                    wrong.append(1)
+
+        threads = [threading.Thread(target=work) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertFalse(wrong)
+
+    def test_errors_name_the_argument(self):
+        f = self.module["affine"]
+        cases = [
+            (TypeError, "'arg0' .* dtype float32, but got float64",
+             (self.x.astype(np.float64), self.w, 1.0)),
+            (ValueError, r"'arg1' .* shape \[4, 4\], but got \[4\]",
+             (self.x, self.w[0], 1.0)),
+            (ValueError, "'arg1' .* contiguous", (self.x, self.w.T, 1.0)),
+            (TypeError, "'arg0' .* a NumPy array, but got list", ([1], self.w, 1.0)),
+            (TypeError, "expects 3 arguments, but got 1", (self.x,)),
+        ]
+        for kind, message, arguments in cases:
+            with self.subTest(message), self.assertRaisesRegex(kind, message):
+                f(*arguments)
+        with self.assertRaisesRegex(TypeError, "'arg0' .* int64, but got 1.5"):
+            self.module["count"](1.5, np.zeros(3, np.int32), np.zeros(3, bool))
+        frozen = np.ones(16)
+        frozen.flags.writeable = False
+        with self.assertRaisesRegex(ValueError, "'arg0' .* writable"):
+            self.module["update"](frozen, np.ones(16))
+        with self.assertRaisesRegex(KeyError, "no public function 'nothing'"):
+            self.module["nothing"]
+
+    def test_compile_error_carries_diagnostics(self):
+        with self.assertRaises(memrev.CompileError) as caught:
+            memrev.compile("func.func @f() { return 1 }", file="bad.mlir")
+        first = caught.exception.diagnostics[0]
+        self.assertEqual((first.severity, first.file, first.line), ("error", "bad.mlir", 1))
+        with self.assertRaisesRegex(memrev.CompileError, "expects target"):
+            memrev.compile(PROGRAM, target="toaster")
+        with self.assertRaisesRegex(memrev.CompileError, "'until' expects"):
+            memrev.compile(PROGRAM, until="dawn")
+
+    def test_memory_report(self):
+        report = {entry["function"]: entry for entry in self.module.memory_report()}
+        affine = report["affine"]
+        self.assertEqual(affine["argument_bytes"], 128 + 64 + 4)
+        self.assertEqual(affine["result_bytes"], 128 + 4)
+        self.assertEqual(
+            affine["peak_bytes"],
+            affine["argument_bytes"] + affine["result_bytes"] + affine["workspace_bytes"],
+        )
+        self.assertEqual(report["update"]["result_bytes"], 0)
+
+    def test_stages(self):
+        module = memrev.compile(PROGRAM, until="bufferize", ir=True)
+        self.assertIn("memref", module.ir)
+        with self.assertRaisesRegex(RuntimeError, "binary stage"):
+            module["overwrite"](np.ones(16))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,168 @@
+"""Gradients of the digits network against PyTorch, and the step that uses them."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+import memrev
+import model
+import numeric
+import torch_revnet
+
+ARCH = model.DIGITS
+BATCH = 16
+POPULATION = {"mean": 0.0, "variance": 1.0}
+
+
+def data(dtype):
+    digits = load_digits()
+    images = (digits.images[:BATCH] / 16).astype(dtype)[..., np.newaxis]
+    return images, digits.target[:BATCH].astype(np.int32)
+
+
+def parameters(dtype, arch=ARCH):
+    """Parameters of the loop form in which no scale is 1 and no offset 0."""
+    generator = np.random.default_rng(1)
+    return {name: (value + 0.1 * generator.standard_normal(value.shape)).astype(dtype)
+            for name, value in model.initialize(arch, 0, np.float64).items()}
+
+
+def in_form(arrays, unrolled, arch=ARCH):
+    return torch_revnet.unstack(arrays, arch) if unrolled else arrays
+
+
+def compile_gradients(element, unrolled, policy, arch=ARCH):
+    module = model.Module(arch, BATCH, element, unrolled, policy)
+    return module, memrev.compile(module.text("gradients"))
+
+
+def gradients(dtype, unrolled, policy, arch=ARCH):
+    """(loss, logits, gradients by name of the loop or unrolled form)."""
+    element = {np.float32: "f32", np.float64: "f64"}[dtype]
+    module, program = compile_gradients(element, unrolled, policy, arch)
+    arrays = in_form(parameters(dtype, arch), unrolled, arch)
+    names = [p.name for p in module.parameters]
+    loss, logits, *values = program["gradients"](
+        *data(dtype), *(np.ascontiguousarray(arrays[name]) for name in names))
+    return float(loss), logits, dict(zip(names, values))
+
+
+def expected(unrolled, arch=ARCH):
+    loss, logits, values = torch_revnet.loss_and_gradients(
+        arch, *data(np.float64), parameters(np.float64, arch))
+    return loss, logits, in_form(values, unrolled, arch)
+
+
+@pytest.mark.parametrize("unrolled", [False, True])
+def test_float64(unrolled):
+    loss, logits, inverted = gradients(np.float64, unrolled, "invert")
+    _, _, stored = gradients(np.float64, unrolled, "store")
+    expected_loss, expected_logits, reference = expected(unrolled)
+    assert loss == pytest.approx(expected_loss, rel=1e-12)
+    np.testing.assert_allclose(logits, expected_logits, rtol=1e-10, atol=1e-12)
+    assert numeric.error(inverted, stored) < 1e-12
+    assert numeric.error(inverted, reference) < 1e-10
+    assert numeric.worst(inverted, reference)[0] < 1e-10
+
+
+@pytest.mark.parametrize("policy", ["invert", "store"])
+@pytest.mark.parametrize("unrolled", [False, True])
+def test_float32(unrolled, policy):
+    """Batch norm over 16 images enlarges rounding errors; PyTorch's own f32
+    gradients differ from the f64 ones by about as much (see the next test)."""
+    _, _, found = gradients(np.float32, unrolled, policy)
+    assert numeric.error(found, expected(unrolled)[2]) < 1e-4
+
+
+def test_float32_of_the_oracle():
+    _, _, found = torch_revnet.loss_and_gradients(ARCH, *data(np.float32),
+                                                  parameters(np.float32))
+    assert numeric.error(found, expected(False)[2]) < 1e-4
+
+
+def test_differences():
+    module, program = compile_gradients("f64", False, "invert")
+    names = [p.name for p in module.parameters]
+    arrays = parameters(np.float64)
+    function = lambda values: float(program["gradients"](
+        *data(np.float64), *(values[name] for name in names))[0])
+    _, _, found = gradients(np.float64, False, "invert")
+    for seed in range(3):
+        along = numeric.direction(arrays, seed)
+        measured = numeric.central_difference(function, arrays, along, step=1e-6)
+        # ReLU's kinks cost the difference quotient digits.
+        assert numeric.slope(found, along) == pytest.approx(measured, rel=1e-5)
+
+
+def test_step():
+    """Two steps of the optimizer against torch.optim.SGD."""
+    optimizer = model.Optimizer(momentum=0.8, weight_decay=1e-2)
+    module = model.Module(ARCH, BATCH, "f64", optimizer=optimizer)
+    program = memrev.compile(module.text("step"))
+    images, labels = data(np.float64)
+    start = parameters(np.float64)
+    values = [start[p.name].copy() for p in module.parameters]
+    momenta = [np.zeros_like(v) for v in values]
+    rates = (0.1, 0.05)
+
+    tensors = torch_revnet.to_torch(start, requires_grad=True)
+    decays = lambda p: p.kind in ("filter", "linear")
+    sgd = torch.optim.SGD(
+        [{"params": [tensors[p.name] for p in module.parameters if decays(p) == d],
+          "weight_decay": optimizer.weight_decay if d else 0.0}
+         for d in (True, False)], lr=1.0, momentum=optimizer.momentum)
+    losses = []
+    for rate in rates:
+        loss, _, *news = program["step"](images, labels, np.float64(rate), *values,
+                                         *momenta)
+        values, momenta = news[:len(values)], news[len(values):]
+        for group in sgd.param_groups:
+            # torch folds the rate in after the momentum, as we do.
+            group["lr"] = rate
+        sgd.zero_grad()
+        expected_loss = torch.nn.functional.cross_entropy(
+            torch_revnet.RevNet(ARCH, tensors).forward(torch.tensor(images)),
+            torch.tensor(labels).long())
+        expected_loss.backward()
+        sgd.step()
+        losses.append((float(loss), expected_loss.item()))
+    for found, wanted in losses:
+        assert found == pytest.approx(wanted, rel=1e-10)
+    for p, value in zip(module.parameters, values):
+        np.testing.assert_allclose(value, tensors[p.name].detach().numpy(),
+                                   rtol=1e-9, atol=1e-11, err_msg=p.name)
+
+
+def test_observe_and_predict():
+    module = model.Module(ARCH, BATCH, "f64")
+    program = memrev.compile(module.text("observe", "predict"))
+    images, _ = data(np.float64)
+    arrays = parameters(np.float64)
+    values = [arrays[p.name] for p in module.parameters]
+    start = [np.full(s.shape, POPULATION[s.kind]) for s in module.statistics]
+    found = program["observe"](images, np.float64(0.25), *values,
+                               *(s.copy() for s in start))
+    net = torch_revnet.RevNet(ARCH, torch_revnet.to_torch(arrays))
+    net.forward(torch.tensor(images))
+    population = {}
+    for s, before, value in zip(module.statistics, start, found):
+        seen = torch.stack(net.seen[s.name]).numpy().reshape(s.shape)
+        np.testing.assert_allclose(value, before + 0.25 * (seen - before),
+                                   rtol=1e-10, atol=1e-12, err_msg=s.name)
+        population[s.name] = value
+    logits = program["predict"](images, *values, *found)
+    wanted = torch_revnet.RevNet(
+        ARCH, torch_revnet.to_torch(arrays),
+        torch_revnet.to_torch(population)).forward(torch.tensor(images))
+    np.testing.assert_allclose(logits, wanted.numpy(), rtol=1e-10, atol=1e-12)
+
+
+def test_another_architecture():
+    """Nothing depends on the example's sizes."""
+    arch = dataclasses.replace(ARCH, channels=(6, 10, 4), blocks=(1, 2, 3),
+                               convolutions=1)
+    _, _, found = gradients(np.float64, False, "invert", arch)
+    assert numeric.error(found, expected(False, arch)[2]) < 1e-10

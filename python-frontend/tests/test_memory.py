@@ -1,0 +1,87 @@
+"""The memory of a call: as the report says, and constant in the depth."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import conftest
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+@pytest.fixture(scope="module")
+def probe(tmp_path_factory):
+    """Measures the gradients of the digits network in a process of its own."""
+    counter = tmp_path_factory.mktemp("counter") / "malloc_counter.so"
+    subprocess.run(["clang-22", "-O1", "-shared", "-fPIC",
+                    HERE / "malloc_counter.c", "-o", counter], check=True)
+    known = {}
+
+    def run(blocks, unrolled, policy):
+        key = blocks, unrolled, policy
+        if key not in known:
+            paths = [HERE.parent, conftest.ROOT / "examples" / "digits"]
+            environment = dict(os.environ, LD_PRELOAD=str(counter),
+                               PYTHONPATH=os.pathsep.join(map(str, paths)))
+            result = subprocess.run(
+                [sys.executable, HERE / "memory_probe.py", *map(str, key)],
+                env=environment, stdout=subprocess.PIPE, text=True)
+            assert result.returncode == 0, f"exited with {result.returncode}"
+            known[key] = json.loads(result.stdout)
+        return known[key]
+
+    return run
+
+
+@pytest.mark.parametrize("unrolled", [False, True])
+@pytest.mark.parametrize("policy", ["invert", "store"])
+def test_report_is_right(probe, unrolled, policy):
+    found = probe(8, unrolled, policy)
+    assert found["argument_bytes"] == found["given_bytes"]
+    assert found["result_bytes"] == found["returned_bytes"]
+    assert found["peak_bytes"] == (found["argument_bytes"] + found["result_bytes"]
+                                   + found["workspace_bytes"])
+    # Beside results and workspace a call takes Python's objects.
+    extra = (found["measured_bytes"] - found["result_bytes"]
+             - found["workspace_bytes"])
+    assert 0 <= extra < 128 << 10
+
+
+@pytest.mark.parametrize("unrolled", [False, True])
+def test_depth_costs_parameters_only(probe, unrolled):
+    """Beyond parameters, their gradients and per-layer statistics, 128 blocks
+    take what 8 blocks take, by the report and by measurement."""
+
+    def beyond(found, total):
+        return total - 2 * found["parameter_bytes"]
+
+    shallow, deep = (probe(blocks, unrolled, "invert") for blocks in (8, 128))
+    growth = beyond(deep, deep["peak_bytes"]) - beyond(shallow, shallow["peak_bytes"])
+    statistics = deep["statistics_bytes"] - shallow["statistics_bytes"]
+    print(f"growth {growth} bytes, per-layer statistics {statistics} bytes")
+    assert 0 <= growth <= statistics
+
+    def measured(found):
+        arguments = found["argument_bytes"]
+        return beyond(found, arguments + found["measured_bytes"])
+
+    assert measured(deep) - measured(shallow) < statistics + (256 << 10)
+    # What storing everything takes shows that the network is deep enough for the
+    # comparison to mean something.
+    stored = [probe(blocks, unrolled, "store") for blocks in (8, 128)]
+    assert (beyond(stored[1], stored[1]["peak_bytes"])
+            > 8 * beyond(stored[0], stored[0]["peak_bytes"]) > 0)
+
+
+@pytest.mark.parametrize("policy", ["invert", "store"])
+def test_allocations(probe, policy):
+    """A first call allocates its results and one arena, a second call its results
+    only, whatever the trip count."""
+    for blocks in (8, 128):
+        found = probe(blocks, False, policy)
+        assert found["large_first"] <= found["large_results"] + 1
+        assert found["large_second"] == found["large_results"]

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Installs what memrev needs to be built, run and tested on Debian 12 from the
+# machine's own package sources. Does nothing when all of it is there.
+set -euo pipefail
+
+packages=(
+  # The compiler is built with LLVM's tools against LLVM's and MLIR's libraries.
+  libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools clang-22 lld-22
+  # Programs compiled by memrev use the OpenMP runtime for their threads.
+  libomp-22-dev
+  cmake ninja-build ccache git
+  # Tests and examples are run in a Python environment of their own.
+  python3 python3-venv python3-pip
+)
+
+missing=()
+for package in "${packages[@]}"; do
+  status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
+  [ "$status" = installed ] || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if [ "$(id -u)" -eq 0 ]; then
+  as_root=(env)
+elif command -v sudo >/dev/null; then
+  as_root=(sudo)
+else
+  echo "error: expects to be run as root or with sudo installed, to install: ${missing[*]}" >&2
+  exit 1
+fi
+
+echo "Installing: ${missing[*]}"
+"${as_root[@]}" apt-get update -q
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+  apt-get install -q --yes --no-install-recommends "${missing[@]}"

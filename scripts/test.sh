@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds memrev and runs its tests.
+#   scripts/test.sh        lit and pytest, under 15 minutes on 2 cores
+#   scripts/test.sh --all  also lit under the address and undefined-behaviour
+#                          sanitizers, and fuzzing of the tools, under 60 minutes
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+all=false
+for option in "$@"; do
+  case "$option" in
+    --all) all=true ;;
+    *) echo "error: expects no option or --all, but got '$option'" >&2; exit 2 ;;
+  esac
+done
+
+scripts/install-deps.sh
+scripts/setup-python.sh
+# Commands in documents and tests call the environment's python3.
+export PATH="$PWD/.venv/bin:$PATH" PYTHONPATH="$PWD/python-frontend"
+
+cmake --preset release
+cmake --build --preset release
+cmake --build --preset release --target check-memrev
+python3 -m pytest --quiet python-frontend/tests
+
+if $all; then
+  cmake --preset debug-asan
+  cmake --build --preset debug-asan
+  cmake --build --preset debug-asan --target check-memrev
+  python3 utils/fuzz.py --seconds 600 build-asan/bin
+fi

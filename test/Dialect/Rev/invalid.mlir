@@ -1,0 +1,495 @@
+// RUN: memrev-opt %s -split-input-file -verify-diagnostics -allow-unregistered-dialect
+
+// Each function is named after the constraint that it breaks.
+
+//===----------------------------------------------------------------------===//
+// Bijections
+//===----------------------------------------------------------------------===//
+
+func.func @bijection_keyword(%x: tensor<4xf32>) {
+  // expected-error @below {{expects a bijection, but got 'multiplicative'}}
+  %0 = rev.coupling multiplicative %x given() {
+    rev.yield %x : tensor<4xf32>
+  } : tensor<4xf32>, ()
+  return
+}
+
+// -----
+
+func.func @bijection_attribute(%x: tensor<4xf32>) {
+  // expected-error @below {{expects a bijection, but got 3 : i32}}
+  %0 = rev.coupling 3 : i32 %x given() {
+    rev.yield %x : tensor<4xf32>
+  } : tensor<4xf32>, ()
+  return
+}
+
+// -----
+
+func.func @affine_alpha_missing(%x: tensor<4xf32>, %a: tensor<4xf32>) {
+  // expected-error @below {{expects 'alpha' for the scale 'soft_tanh'}}
+  %0 = rev.coupling affine<soft_tanh> %x given() {
+    rev.yield %a, %a : tensor<4xf32>, tensor<4xf32>
+  } : tensor<4xf32>, ()
+  return
+}
+
+// -----
+
+func.func @affine_alpha_superfluous(%x: tensor<4xf32>, %a: tensor<4xf32>) {
+  // expected-error @below {{expects no 'alpha' for the scale 'exp'}}
+  %0 = rev.coupling affine<exp, alpha = 1.0> %x given() {
+    rev.yield %a, %a : tensor<4xf32>, tensor<4xf32>
+  } : tensor<4xf32>, ()
+  return
+}
+
+// -----
+
+func.func @affine_alpha_negative(%x: tensor<4xf32>, %a: tensor<4xf32>) {
+  // expected-error @below {{expects a positive 'alpha', but got -1.0}}
+  %0 = rev.coupling affine<soft_atan, alpha = -1.0> %x given() {
+    rev.yield %a, %a : tensor<4xf32>, tensor<4xf32>
+  } : tensor<4xf32>, ()
+  return
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// rev.coupling
+//===----------------------------------------------------------------------===//
+
+func.func @coupling_c1(%x: tensor<4xi32>, %t: tensor<4xi32>) {
+  // expected-error @below {{'rev.coupling' op expects a coupled tensor of floats, but got 'tensor<4xi32>'}}
+  %0 = rev.coupling additive %x given() {
+    rev.yield %t : tensor<4xi32>
+  } : tensor<4xi32>, ()
+  return
+}
+
+// -----
+
+func.func @coupling_c2(%x: tensor<4xf32>, %c: tensor<4xf32>) {
+  // expected-error @below {{'rev.coupling' op expects region arguments of types ('tensor<4xf32>'), but got ('tensor<8xf32>')}}
+  %0 = rev.coupling additive %x given(%c) {
+  ^bb0(%a: tensor<8xf32>):
+    rev.yield %c : tensor<4xf32>
+  } : tensor<4xf32>, (tensor<4xf32>)
+  return
+}
+
+// -----
+
+func.func @coupling_c3_terminator(%x: tensor<4xf32>) {
+  // expected-error @below {{'rev.coupling' op expects a region that ends with 'rev.yield'}}
+  %0 = rev.coupling additive %x given() {
+    "test.stop"() : () -> ()
+  } : tensor<4xf32>, ()
+  return
+}
+
+// -----
+
+func.func @coupling_c3_count(%x: tensor<4xf32>, %t: tensor<4xf32>) {
+  // expected-error @below {{'rev.coupling' op expects 2 yielded values, but got 1}}
+  %0 = rev.coupling affine<exp> %x given() {
+    rev.yield %t : tensor<4xf32>
+  } : tensor<4xf32>, ()
+  return
+}
+
+// -----
+
+func.func @coupling_c3_type(%x: tensor<4xf32>, %t: tensor<8xf32>) {
+  // expected-error @below {{'rev.coupling' op expects yielded values of type 'tensor<4xf32>', but got 'tensor<8xf32>'}}
+  %0 = rev.coupling additive %x given() {
+    // expected-note @below {{yielded here}}
+    rev.yield %t : tensor<8xf32>
+  } : tensor<4xf32>, ()
+  return
+}
+
+// -----
+
+func.func @coupling_c4_given(%x: tensor<4xf32>) {
+  // expected-error @below {{'rev.coupling' op expects given values other than the coupled value}}
+  %0 = rev.coupling additive %x given(%x) {
+  ^bb0(%a: tensor<4xf32>):
+    rev.yield %a : tensor<4xf32>
+  } : tensor<4xf32>, (tensor<4xf32>)
+  return
+}
+
+// -----
+
+// A read in a nested region counts too.
+func.func @coupling_c4_region(%x: tensor<4xf32>, %c: tensor<4xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  // expected-error @below {{'rev.coupling' op expects a region that does not read the coupled value}}
+  %0 = rev.coupling additive %x given(%c) {
+  ^bb0(%a: tensor<4xf32>):
+    %t = scf.for %i = %c0 to %n step %c1 iter_args(%s = %a) -> tensor<4xf32> {
+      // expected-note @below {{read here}}
+      %u = arith.addf %s, %x : tensor<4xf32>
+      scf.yield %u : tensor<4xf32>
+    }
+    rev.yield %t : tensor<4xf32>
+  } : tensor<4xf32>, (tensor<4xf32>)
+  return
+}
+
+// -----
+
+func.func @coupling_c5(%x: tensor<4xf32>, %c: tensor<4xf32>) {
+  // expected-error @below {{'rev.coupling' op expects a region without side effects}}
+  %0 = rev.coupling additive %x given(%c) {
+  ^bb0(%a: tensor<4xf32>):
+    // expected-note @below {{first operation with side effects}}
+    %m = memref.alloc() : memref<4xf32>
+    rev.yield %a : tensor<4xf32>
+  } : tensor<4xf32>, (tensor<4xf32>)
+  return
+}
+
+// -----
+
+func.func @coupling_c6_batch_dim(%x: tensor<4xf32>, %t: tensor<4xf32>) {
+  // expected-error @below {{'rev.coupling' op expects 'batch_dim' to be a dimension of 'tensor<4xf32>', but got 1}}
+  %0 = rev.coupling additive %x given() attributes {batch_dim = 1 : i64} {
+    rev.yield %t : tensor<4xf32>
+  } : tensor<4xf32>, ()
+  return
+}
+
+// -----
+
+func.func @coupling_c6_rank(%x: tensor<f32>, %t: tensor<f32>) {
+  // expected-error @below {{'rev.coupling' op expects a coupled tensor with a batch dimension for 'log_det', but got 'tensor<f32>'}}
+  %0, %ld = rev.coupling additive %x given() log_det {
+    rev.yield %t : tensor<f32>
+  } : tensor<f32>, () -> tensor<1xf32>
+  return
+}
+
+// -----
+
+func.func @coupling_c6_type(%x: tensor<2x4xf32>, %t: tensor<2x4xf32>) {
+  // expected-error @below {{'rev.coupling' op expects a log-determinant of type 'tensor<2xf32>', but got 'tensor<4xf32>'}}
+  %0, %ld = rev.coupling additive %x given() log_det {
+    rev.yield %t : tensor<2x4xf32>
+  } : tensor<2x4xf32>, () -> tensor<4xf32>
+  return
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Layers
+//===----------------------------------------------------------------------===//
+
+func.func @batch_norm_c1(%x: tensor<8x4xi32>, %c: tensor<4xi32>) {
+  // expected-error @below {{'rev.batch_norm' op expects an input tensor of floats, but got 'tensor<8x4xi32>'}}
+  %y, %m, %v = rev.batch_norm %x, %c, %c epsilon 1.0e-5
+      : (tensor<8x4xi32>, tensor<4xi32>, tensor<4xi32>) -> (tensor<8x4xi32>, tensor<4xi32>, tensor<4xi32>)
+  return
+}
+
+// -----
+
+func.func @batch_norm_c2(%x: tensor<8x4xf32>, %c: tensor<8xf32>) {
+  // expected-error @below {{'rev.batch_norm' op expects a scale of type 'tensor<4xf32>', but got 'tensor<8xf32>'}}
+  %y, %m, %v = rev.batch_norm %x, %c, %c epsilon 1.0e-5
+      : (tensor<8x4xf32>, tensor<8xf32>, tensor<8xf32>) -> (tensor<8x4xf32>, tensor<8xf32>, tensor<8xf32>)
+  return
+}
+
+// -----
+
+func.func @batch_norm_c3(%x: tensor<8x4xf32>, %c: tensor<4xf32>) {
+  // expected-error @below {{'rev.batch_norm' op expects 'channel_dim' to be a dimension of 'tensor<8x4xf32>', but got 2}}
+  %y, %m, %v = rev.batch_norm %x, %c, %c epsilon 1.0e-5 channel_dim 2
+      : (tensor<8x4xf32>, tensor<4xf32>, tensor<4xf32>) -> (tensor<8x4xf32>, tensor<4xf32>, tensor<4xf32>)
+  return
+}
+
+// -----
+
+func.func @batch_norm_c3_scalar(%x: tensor<f32>, %c: tensor<4xf32>) {
+  // expected-error @below {{'rev.batch_norm' op expects 'channel_dim' to be a dimension of 'tensor<f32>', but got -1}}
+  %y, %m, %v = rev.batch_norm %x, %c, %c epsilon 1.0e-5
+      : (tensor<f32>, tensor<4xf32>, tensor<4xf32>) -> (tensor<f32>, tensor<4xf32>, tensor<4xf32>)
+  return
+}
+
+// -----
+
+func.func @batch_norm_inference_c4(%x: tensor<8x4xf32>, %c: tensor<4xf32>) {
+  // expected-error @below {{'rev.batch_norm_inference' op expects an 'epsilon' that is not negative, but got -1.0}}
+  %y = rev.batch_norm_inference %x, %c, %c, %c, %c epsilon -1.0
+      : (tensor<8x4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<8x4xf32>
+  return
+}
+
+// -----
+
+func.func @softmax_cross_entropy_c1(%x: tensor<8x10x1xf32>, %l: tensor<8xi32>) {
+  // expected-error @below {{'rev.softmax_cross_entropy' op expects logits that are a tensor of floats of rank 2, but got 'tensor<8x10x1xf32>'}}
+  %loss, %lse = rev.softmax_cross_entropy %x, %l
+      : (tensor<8x10x1xf32>, tensor<8xi32>) -> (tensor<8xf32>, tensor<8xf32>)
+  return
+}
+
+// -----
+
+func.func @softmax_cross_entropy_c2(%x: tensor<8x10xf32>, %l: tensor<4xi32>) {
+  // expected-error @below {{'rev.softmax_cross_entropy' op expects labels that are a tensor of 8 integers, but got 'tensor<4xi32>'}}
+  %loss, %lse = rev.softmax_cross_entropy %x, %l
+      : (tensor<8x10xf32>, tensor<4xi32>) -> (tensor<8xf32>, tensor<8xf32>)
+  return
+}
+
+// -----
+
+func.func @softmax_cross_entropy_c3(%x: tensor<8x10xf32>, %l: tensor<8xi32>) {
+  // expected-error @below {{'rev.softmax_cross_entropy' op expects a loss of type 'tensor<8xf32>', but got 'tensor<8xf64>'}}
+  %loss, %lse = rev.softmax_cross_entropy %x, %l
+      : (tensor<8x10xf32>, tensor<8xi32>) -> (tensor<8xf64>, tensor<8xf64>)
+  return
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Function transforms
+//===----------------------------------------------------------------------===//
+
+func.func private @f(%x: tensor<4xf32>, %i: i32) -> tensor<4xf32> {
+  return %x : tensor<4xf32>
+}
+func.func @policy(%x: tensor<4xf32>, %i: i32) {
+  // expected-error @below {{expects a policy 'invert' or 'store', but got 'keep'}}
+  %0 = rev.vjp @f(%x, %i) cotangents(%x) policy(keep)
+      : (tensor<4xf32>, i32, tensor<4xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @vjp_c1_name(%x: tensor<4xf32>) {
+  // expected-error @below {{'rev.vjp' op expects the name of a function, but got '@absent'}}
+  %0 = rev.vjp @absent(%x) cotangents(%x) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+// expected-note @below {{function defined here}}
+func.func private @declared(tensor<4xf32>) -> tensor<4xf32>
+func.func @vjp_c1_body(%x: tensor<4xf32>) {
+  // expected-error @below {{'rev.vjp' op expects a function with a body of one block, but '@declared' has 0}}
+  %0 = rev.vjp @declared(%x) cotangents(%x) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func private @f(%x: tensor<4xf32>) -> tensor<4xf32> {
+  return %x : tensor<4xf32>
+}
+func.func @vjp_c2(%x: tensor<4xf32>, %y: tensor<8xf32>) {
+  // expected-error @below {{'rev.vjp' op expects arguments of types ('tensor<4xf32>'), but got ('tensor<8xf32>')}}
+  %0 = rev.vjp @f(%y) cotangents(%x) : (tensor<8xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func private @f(%x: tensor<4xf32>) -> tensor<4xf32> {
+  return %x : tensor<4xf32>
+}
+func.func @vjp_c3_range(%x: tensor<4xf32>) {
+  // expected-error @below {{'rev.vjp' op expects 'wrt' to hold numbers of arguments below 1, but got 1}}
+  %0 = rev.vjp @f(%x) cotangents(%x) wrt [1] : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func private @f(%x: tensor<4xf32>) -> tensor<4xf32> {
+  return %x : tensor<4xf32>
+}
+func.func @vjp_c3_distinct(%x: tensor<4xf32>) {
+  // expected-error @below {{'rev.vjp' op expects 'wrt' to hold distinct numbers, but got 0 twice}}
+  %0:2 = rev.vjp @f(%x) cotangents(%x) wrt [0, 0]
+      : (tensor<4xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
+  return
+}
+
+// -----
+
+func.func private @f(%x: tensor<4xf32>, %i: i32) -> tensor<4xf32> {
+  return %x : tensor<4xf32>
+}
+func.func @vjp_c3_type(%x: tensor<4xf32>, %i: i32) {
+  // expected-error @below {{'rev.vjp' op expects 'wrt' to hold arguments with a float element type, but argument 1 has type 'i32'}}
+  %0 = rev.vjp @f(%x, %i) cotangents(%x) wrt [1] : (tensor<4xf32>, i32, tensor<4xf32>) -> i32
+  return
+}
+
+// -----
+
+func.func private @f(%x: tensor<4xf32>, %i: i32) -> (tensor<4xf32>, i32) {
+  return %x, %i : tensor<4xf32>, i32
+}
+func.func @vjp_c4(%x: tensor<4xf32>, %i: i32) {
+  // expected-error @below {{'rev.vjp' op expects 'of' to hold results with a float element type, but result 1 has type 'i32'}}
+  %0 = rev.vjp @f(%x, %i) cotangents(%i) of [1] : (tensor<4xf32>, i32, i32) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func private @f(%x: tensor<4xf32>) -> tensor<4xf32> {
+  return %x : tensor<4xf32>
+}
+func.func @vjp_c5(%x: tensor<4xf32>, %y: tensor<8xf32>) {
+  // expected-error @below {{'rev.vjp' op expects cotangents of types ('tensor<4xf32>'), but got ('tensor<8xf32>')}}
+  %0 = rev.vjp @f(%x) cotangents(%y) : (tensor<4xf32>, tensor<8xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func private @f(%x: tensor<4xf32>) -> tensor<4xf32> {
+  return %x : tensor<4xf32>
+}
+func.func @vjp_c6(%x: tensor<4xf32>) {
+  // expected-error @below {{'rev.vjp' op expects results of types ('tensor<4xf32>'), but got ('tensor<8xf32>')}}
+  %0 = rev.vjp @f(%x) cotangents(%x) : (tensor<4xf32>, tensor<4xf32>) -> tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @value_and_grad_c1(%x: tensor<4xf32>) {
+  // expected-error @below {{'rev.value_and_grad' op expects the name of a function, but got '@absent'}}
+  %0 = rev.value_and_grad @absent(%x) : (tensor<4xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func private @loss(%x: f32) -> f32 {
+  return %x : f32
+}
+func.func @value_and_grad_c2(%x: f64) {
+  // expected-error @below {{'rev.value_and_grad' op expects arguments of types ('f32'), but got ('f64')}}
+  %0:2 = rev.value_and_grad @loss(%x) : (f64) -> (f32, f32)
+  return
+}
+
+// -----
+
+func.func private @loss(%x: f32) -> f32 {
+  return %x : f32
+}
+func.func @value_and_grad_c3(%x: f32) {
+  // expected-error @below {{'rev.value_and_grad' op expects 'wrt' to hold numbers of arguments below 1, but got -1}}
+  %0:2 = rev.value_and_grad @loss(%x) wrt [-1] : (f32) -> (f32, f32)
+  return
+}
+
+// -----
+
+func.func private @nothing(%x: f32) {
+  return
+}
+func.func @value_and_grad_c4_none(%x: f32) {
+  // expected-error @below {{'rev.value_and_grad' op expects a function with a result}}
+  %0 = rev.value_and_grad @nothing(%x) : (f32) -> f32
+  return
+}
+
+// -----
+
+func.func private @vector(%x: tensor<4xf32>) -> tensor<4xf32> {
+  return %x : tensor<4xf32>
+}
+func.func @value_and_grad_c4_type(%x: tensor<4xf32>) {
+  // expected-error @below {{'rev.value_and_grad' op expects a float as result 0 of the function, but got 'tensor<4xf32>'}}
+  %0:2 = rev.value_and_grad @vector(%x) : (tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
+  return
+}
+
+// -----
+
+func.func private @loss(%x: f32) -> f32 {
+  return %x : f32
+}
+func.func @value_and_grad_c5(%x: f32) {
+  // expected-error @below {{'rev.value_and_grad' op expects results of types ('f32', 'f32'), but got ('f32')}}
+  %0 = rev.value_and_grad @loss(%x) : (f32) -> f32
+  return
+}
+
+// -----
+
+// expected-note @below {{function defined here}}
+func.func private @f(%x: tensor<4xf32>) -> tensor<4xf32> {
+  cf.br ^bb1
+^bb1:
+  return %x : tensor<4xf32>
+}
+func.func @inverse_c1(%x: tensor<4xf32>) {
+  // expected-error @below {{'rev.inverse' op expects a function with a body of one block, but '@f' has 2}}
+  %0 = rev.inverse @f(%x) : (tensor<4xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func private @f(%x: tensor<4xf32>, %w: tensor<8xf32>) -> tensor<4xf32> {
+  return %x : tensor<4xf32>
+}
+func.func @inverse_c2(%z: tensor<4xf32>) {
+  // expected-error @below {{'rev.inverse' op expects inputs of types ('tensor<4xf32>', 'tensor<8xf32>'), but got ('tensor<4xf32>')}}
+  %0 = rev.inverse @f(%z) : (tensor<4xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func private @f(%x: tensor<4xf32>) -> tensor<4xf32> {
+  return %x : tensor<4xf32>
+}
+func.func @inverse_c3(%z: tensor<4xf32>) {
+  // expected-error @below {{'rev.inverse' op expects 'wrt' to hold distinct numbers, but got 0 twice}}
+  %0:2 = rev.inverse @f(%z) wrt [0, 0] : (tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
+  return
+}
+
+// -----
+
+// Without arguments there is nothing that the default could recover.
+func.func private @f() -> f32 {
+  %0 = arith.constant 0.0 : f32
+  return %0 : f32
+}
+func.func @inverse_c3_default(%z: f32) {
+  // expected-error @below {{'rev.inverse' op expects 'wrt' to hold numbers of arguments below 0, but got 0}}
+  %0 = rev.inverse @f(%z) : (f32) -> f32
+  return
+}
+
+// -----
+
+func.func private @f(%x: tensor<4xf32>) -> tensor<4xf32> {
+  return %x : tensor<4xf32>
+}
+func.func @inverse_c4(%z: tensor<4xf32>) {
+  // expected-error @below {{'rev.inverse' op expects results of types ('tensor<4xf32>'), but got ('tensor<8xf32>')}}
+  %0 = rev.inverse @f(%z) : (tensor<4xf32>) -> tensor<8xf32>
+  return
+}

@@ -1,0 +1,114 @@
+// RUN: memrev-opt %s -verify-roundtrip | FileCheck %s
+// RUN: memrev-opt %s -mlir-print-op-generic | memrev-opt | FileCheck %s
+
+// CHECK-LABEL: @additive
+func.func @additive(%x1: tensor<2x4xf32>, %x2: tensor<2x4xf32>) -> tensor<2x4xf32> {
+  // CHECK: rev.coupling additive %{{.*}} given(%{{.*}}) {
+  // CHECK: rev.yield
+  // CHECK: } : tensor<2x4xf32>, (tensor<2x4xf32>)
+  %y1 = rev.coupling additive %x1 given(%x2) {
+  ^bb0(%c: tensor<2x4xf32>):
+    %t = math.tanh %c : tensor<2x4xf32>
+    rev.yield %t : tensor<2x4xf32>
+  } : tensor<2x4xf32>, (tensor<2x4xf32>)
+  return %y1 : tensor<2x4xf32>
+}
+
+// A coupling can be conditioned on any number of values, none included.
+// CHECK-LABEL: @given
+func.func @given(%x: tensor<2x4xf32>, %a: tensor<2x4xf32>, %b: tensor<3xf64>) -> tensor<2x4xf32> {
+  // CHECK: rev.coupling additive %{{.*}} given() {
+  // CHECK: } : tensor<2x4xf32>, ()
+  %0 = rev.coupling additive %x given() {
+    rev.yield %a : tensor<2x4xf32>
+  } : tensor<2x4xf32>, ()
+  // CHECK: given(%{{.*}}, %{{.*}}) {
+  // CHECK: } : tensor<2x4xf32>, (tensor<2x4xf32>, tensor<3xf64>)
+  %1 = rev.coupling additive %0 given(%a, %b) {
+  ^bb0(%c: tensor<2x4xf32>, %d: tensor<3xf64>):
+    rev.yield %c : tensor<2x4xf32>
+  } : tensor<2x4xf32>, (tensor<2x4xf32>, tensor<3xf64>)
+  return %1 : tensor<2x4xf32>
+}
+
+// CHECK-LABEL: @affine
+func.func @affine(%x: tensor<2x4xf32>, %c: tensor<2x4xf32>) -> tensor<2x4xf32> {
+  // CHECK: rev.coupling affine<exp> %
+  %0, %ld = rev.coupling affine<exp> %x given(%c) log_det {
+  ^bb0(%a: tensor<2x4xf32>):
+    rev.yield %a, %a : tensor<2x4xf32>, tensor<2x4xf32>
+  // CHECK: } : tensor<2x4xf32>, (tensor<2x4xf32>) -> tensor<2xf32>
+  } : tensor<2x4xf32>, (tensor<2x4xf32>) -> tensor<2xf32>
+  // CHECK: rev.coupling affine<sigmoid> %{{.*}} given(%{{.*}}) log_det attributes {batch_dim = 1 : i64} {
+  %1, %ld1 = rev.coupling affine<sigmoid> %0 given(%c) log_det attributes {batch_dim = 1 : i64} {
+  ^bb0(%a: tensor<2x4xf32>):
+    rev.yield %a, %a : tensor<2x4xf32>, tensor<2x4xf32>
+  } : tensor<2x4xf32>, (tensor<2x4xf32>) -> tensor<4xf32>
+  // CHECK: rev.coupling affine<soft_tanh, alpha = 1.900000e+00 : f64>
+  %2 = rev.coupling affine<soft_tanh, alpha = 1.9> %1 given(%c) {
+  ^bb0(%a: tensor<2x4xf32>):
+    rev.yield %a, %a : tensor<2x4xf32>, tensor<2x4xf32>
+  } : tensor<2x4xf32>, (tensor<2x4xf32>)
+  // CHECK: rev.coupling affine<soft_atan, alpha = 2.000000e+00 : f64>
+  %3 = rev.coupling affine<soft_atan, alpha = 2.0> %2 given(%c) {
+  ^bb0(%a: tensor<2x4xf32>):
+    rev.yield %a, %a : tensor<2x4xf32>, tensor<2x4xf32>
+  } : tensor<2x4xf32>, (tensor<2x4xf32>)
+  // CHECK: rev.coupling affine<identity>
+  %4 = rev.coupling affine<identity> %3 given(%c) {
+  ^bb0(%a: tensor<2x4xf32>):
+    rev.yield %a, %a : tensor<2x4xf32>, tensor<2x4xf32>
+  } : tensor<2x4xf32>, (tensor<2x4xf32>)
+  return %4 : tensor<2x4xf32>
+}
+
+func.func @f(%x: tensor<4xf32>, %w: tensor<4xf32>, %i: i32) -> tensor<4xf32> {
+  %0 = arith.mulf %x, %w : tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+func.func @loss(%x: tensor<4xf32>, %w: tensor<4xf32>) -> (f32, tensor<4xf32>) {
+  %c0 = arith.constant 0 : index
+  %0 = tensor.extract %x[%c0] : tensor<4xf32>
+  return %0, %w : f32, tensor<4xf32>
+}
+
+// CHECK-LABEL: @vjp
+func.func @vjp(%x: tensor<4xf32>, %i: i32) -> tensor<4xf32> {
+  // CHECK: rev.vjp @f(%{{.*}}, %{{.*}}, %{{.*}}) cotangents(%{{.*}}) : (tensor<4xf32>, tensor<4xf32>, i32, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
+  %0:2 = rev.vjp @f(%x, %x, %i) cotangents(%x)
+      : (tensor<4xf32>, tensor<4xf32>, i32, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
+  // CHECK: rev.vjp @f({{.*}}) cotangents(%{{.*}}) wrt [1] of [0] policy(store) :
+  %1 = rev.vjp @f(%x, %x, %i) cotangents(%x) wrt [1] of [0] policy(store)
+      : (tensor<4xf32>, tensor<4xf32>, i32, tensor<4xf32>) -> tensor<4xf32>
+  return %1 : tensor<4xf32>
+}
+
+// CHECK-LABEL: @value_and_grad
+func.func @value_and_grad(%x: tensor<4xf32>) -> f32 {
+  // CHECK: rev.value_and_grad @loss(%{{.*}}, %{{.*}}) wrt [1] policy(store) :
+  %l, %w, %dw = rev.value_and_grad @loss(%x, %x) wrt [1] policy(store)
+      : (tensor<4xf32>, tensor<4xf32>) -> (f32, tensor<4xf32>, tensor<4xf32>)
+  return %l : f32
+}
+
+// CHECK-LABEL: @inverse
+func.func @inverse(%z: tensor<4xf32>, %w: tensor<4xf32>, %i: i32) -> tensor<4xf32> {
+  // CHECK: rev.inverse @f(%{{.*}}, %{{.*}}, %{{.*}}) wrt [0] :
+  %x = rev.inverse @f(%z, %w, %i) wrt [0] : (tensor<4xf32>, tensor<4xf32>, i32) -> tensor<4xf32>
+  return %x : tensor<4xf32>
+}
+
+// CHECK-LABEL: @layers
+func.func @layers(%x: tensor<2x8x8x4xf32>, %c: tensor<4xf32>, %logits: tensor<8x10xf32>, %labels: tensor<8xi32>) {
+  // CHECK: rev.batch_norm %{{.*}}, %{{.*}}, %{{.*}} epsilon 1.000000e-05 :
+  %y, %m, %v = rev.batch_norm %x, %c, %c epsilon 1.0e-5
+      : (tensor<2x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>) -> (tensor<2x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>)
+  // CHECK: rev.batch_norm_inference {{.*}} epsilon 1.000000e-05 channel_dim 3 :
+  %z = rev.batch_norm_inference %y, %c, %c, %m, %v epsilon 1.0e-5 channel_dim 3
+      : (tensor<2x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<2x8x8x4xf32>
+  // CHECK: rev.softmax_cross_entropy
+  %loss, %lse = rev.softmax_cross_entropy %logits, %labels
+      : (tensor<8x10xf32>, tensor<8xi32>) -> (tensor<8xf32>, tensor<8xf32>)
+  return
+}

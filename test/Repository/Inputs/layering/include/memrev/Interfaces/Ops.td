@@ -1,0 +1,2 @@
+include "mlir/IR/OpBase.td"
+include "memrev/Dialect/Rev/IR/RevOps.td"

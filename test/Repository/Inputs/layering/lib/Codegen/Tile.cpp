@@ -1,0 +1,3 @@
+#include "memrev/Codegen/Passes.h"
+#include "mlir/IR/Builders.h"
+#include "memrev/Interfaces/Differentiable.h"

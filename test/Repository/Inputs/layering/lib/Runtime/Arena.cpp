@@ -1,0 +1,2 @@
+#include "memrev/Runtime/Arena.h"
+#include "llvm/ADT/SmallVector.h"

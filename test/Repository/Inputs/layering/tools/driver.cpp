@@ -1,0 +1,2 @@
+#include "memrev/InitAll.h"
+#include "memrev/Transforms/Passes.h"

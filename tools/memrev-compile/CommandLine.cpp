@@ -1,0 +1,202 @@
+//===- CommandLine.cpp - The options of memrev-compile
+//---------------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "CommandLine.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir::memrev;
+using llvm::StringRef;
+
+namespace {
+/// An option: its name, what its value stands for (empty for a flag), a line of
+/// help, and what it sets. `set` returns false for a value it cannot use.
+struct OptionInfo {
+  StringRef name;
+  StringRef value;
+  StringRef help;
+  bool (*set)(CommandLine &line, StringRef value);
+};
+} // namespace
+
+static bool setNumber(unsigned &number, StringRef value) {
+  return !value.getAsInteger(10, number);
+}
+
+static bool setEmit(CommandLine &line, StringRef value) {
+  std::optional<Emit> emit = llvm::StringSwitch<std::optional<Emit>>(value)
+                                 .Case("mlir", Emit::MLIR)
+                                 .Case("llvm", Emit::LLVM)
+                                 .Case("obj", Emit::Object)
+                                 .Case("so", Emit::SharedLibrary)
+                                 .Case("header", Emit::Header)
+                                 .Default(std::nullopt);
+  line.emit = emit.value_or(Emit::Nothing);
+  return emit.has_value();
+}
+
+static bool setStage(CommandLine &line, StringRef value) {
+  std::optional<Stage> stage = parseStage(value);
+  line.compile.until = stage.value_or(Stage::Binary);
+  return stage.has_value();
+}
+
+static const OptionInfo options[] = {
+    {"o", "FILE", "where to write; '-', the default, is the standard output",
+     [](CommandLine &line, StringRef value) {
+       line.output = value.str();
+       return !value.empty();
+     }},
+    {"target", "cpu", "what to compile for",
+     [](CommandLine &line, StringRef value) {
+       line.compile.target = value.str();
+       return true;
+     }},
+    {"cpu", "NAME", "the processor; the default is the one of this machine",
+     [](CommandLine &line, StringRef value) {
+       line.compile.cpu = value.str();
+       return true;
+     }},
+    {"until", "differentiate|lower|schedule|bufferize|binary",
+     "the last stage to run", setStage},
+    {"emit", "mlir|llvm|obj|so|header", "what to write", setEmit},
+    {"run", "", "call a function",
+     [](CommandLine &line, StringRef) { return line.run = true; }},
+    {"entry", "NAME", "the function to call, if there are several",
+     [](CommandLine &line, StringRef value) {
+       line.entry = value.str();
+       return true;
+     }},
+    {"args", "FILE.npy,...", "the arguments of the call",
+     [](CommandLine &line, StringRef value) {
+       llvm::SmallVector<StringRef> files;
+       value.split(files, ',', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
+       for (StringRef file : files)
+         line.arguments.push_back(file.str());
+       return true;
+     }},
+    {"results", "FILE.npz", "where to write the results of the call",
+     [](CommandLine &line, StringRef value) {
+       line.results = value.str();
+       return !value.empty();
+     }},
+    {"bench", "N",
+     "call the function N times and print the median and the "
+     "fastest time",
+     [](CommandLine &line, StringRef value) {
+       return setNumber(line.bench, value) && line.bench > 0;
+     }},
+    {"threads", "N", "threads of a call; the default is all processors",
+     [](CommandLine &line, StringRef value) {
+       return setNumber(line.threads, value) && line.threads > 0 &&
+              line.threads <= 4096;
+     }},
+    {"report", "memory", "print the bytes that each function needs, and why",
+     [](CommandLine &line, StringRef value) {
+       line.reportMemory = true;
+       return value == "memory";
+     }},
+    {"report-format", "text|json", "how to print the report",
+     [](CommandLine &line, StringRef value) {
+       line.reportAsJSON = value == "json";
+       return value == "json" || value == "text";
+     }},
+    {"help", "", "print this text",
+     [](CommandLine &line, StringRef) { return line.help = true; }},
+};
+
+/// Checks that the options fit together and fills in what follows from them.
+static llvm::Error complete(CommandLine &line) {
+  StringRef stage = getName(line.compile.until);
+  bool wantsCall = line.run || line.bench != 0;
+  bool wantsCode = wantsCall || line.emit == Emit::LLVM ||
+                   line.emit == Emit::Object ||
+                   line.emit == Emit::SharedLibrary;
+  if (wantsCode && line.compile.until != Stage::Binary)
+    return llvm::createStringError(llvm::formatv(
+        "expects --until=binary to make machine code, but got '{0}'", stage));
+  bool wantsPlan = line.reportMemory || line.emit == Emit::Header;
+  if (wantsPlan && line.compile.until < Stage::Bufferize)
+    return llvm::createStringError(
+        llvm::formatv("expects --until=bufferize or binary for a report or a "
+                      "header, but got '{0}'",
+                      stage));
+  if (!wantsCall &&
+      (!line.arguments.empty() || !line.results.empty() || !line.entry.empty()))
+    return llvm::createStringError(
+        "expects --run or --bench with --entry, --args and --results");
+  if (!wantsCode && !wantsPlan && line.emit == Emit::Nothing)
+    line.emit = Emit::MLIR;
+  // Memory is planned before machine code is made.
+  if (wantsPlan && !wantsCode && line.emit != Emit::MLIR)
+    line.compile.until = Stage::Bufferize;
+  line.compile.keepIR = line.emit == Emit::MLIR;
+  line.compile.keepLLVM = line.emit == Emit::LLVM;
+  line.compile.parallel = line.threads != 1;
+  line.compile.maxThreads = line.threads;
+  line.compile.fileName = line.input == "-" ? "<stdin>" : line.input;
+  return llvm::Error::success();
+}
+
+llvm::Expected<CommandLine>
+mlir::memrev::parseCommandLine(llvm::ArrayRef<const char *> args) {
+  CommandLine line;
+  bool hasInput = false;
+  for (size_t i = 0; i < args.size(); ++i) {
+    StringRef text = args[i];
+    if (text == "-" || !text.starts_with("-")) {
+      if (hasInput)
+        return llvm::createStringError(
+            llvm::formatv("expects one input file, but got '{0}' and '{1}'",
+                          line.input, text));
+      line.input = text.str();
+      hasInput = true;
+      continue;
+    }
+    auto [name, value] =
+        text.drop_front(text.starts_with("--") ? 2 : 1).split('=');
+    const OptionInfo *option =
+        llvm::find_if(options, [name = name](const OptionInfo &info) {
+          return info.name == name;
+        });
+    if (option == std::end(options))
+      return llvm::createStringError(
+          llvm::formatv("unknown option '{0}'; --help lists all", text));
+    bool hasValue = text.contains('=');
+    if (option->value.empty() && hasValue)
+      return llvm::createStringError(
+          llvm::formatv("option '--{0}' takes no value", name));
+    if (!option->value.empty() && !hasValue) {
+      if (i + 1 == args.size())
+        return llvm::createStringError(
+            llvm::formatv("option '--{0}' expects a value", name));
+      value = args[++i];
+    }
+    if (!option->set(line, value))
+      return llvm::createStringError(
+          llvm::formatv("option '--{0}' expects {1}, but got '{2}'", name,
+                        option->value, value));
+  }
+  if (llvm::Error error = complete(line))
+    return std::move(error);
+  return line;
+}
+
+void mlir::memrev::printHelp(llvm::raw_ostream &os) {
+  os << "memrev-compile: compile, run and measure an MLIR program\n\n"
+        "usage: memrev-compile [options] <input.mlir>\n\n";
+  for (const OptionInfo &option : options) {
+    std::string head =
+        (option.name.size() == 1 ? "-" : "--") + option.name.str();
+    if (!option.value.empty())
+      head += (option.name.size() == 1 ? " " : "=") + option.value.str();
+    os << "  " << head << '\n' << "        " << option.help << '\n';
+  }
+}

@@ -1,0 +1,176 @@
+//===- memrev-compile.cpp - The memrev compiler driver --------------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// memrev-compile compiles an MLIR program up to a stage, writes what comes out,
+// runs a function on NumPy files, and reports its memory.
+//
+//===----------------------------------------------------------------------===//
+
+#include "CommandLine.h"
+#include "memrev/ExecutionEngine/NumPyFile.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/ToolOutputFile.h"
+#include "llvm/Support/WithColor.h"
+#include <chrono>
+
+using namespace mlir::memrev;
+using llvm::StringRef;
+
+/// Prints `message` and returns the exit status of a failure.
+static int fail(const llvm::Twine &message) {
+  llvm::WithColor::error(llvm::errs(), "memrev-compile") << message << '\n';
+  return 1;
+}
+static int fail(llvm::Error error) {
+  return fail(llvm::toString(std::move(error)));
+}
+
+/// Writes a file under a temporary name and renames it, so that none is ever
+/// left half written; "-" is the standard output.
+static llvm::Error
+writeFile(StringRef path,
+          llvm::function_ref<llvm::Error(llvm::raw_ostream &)> write) {
+  llvm::Error error = llvm::writeToOutput(path, write);
+  if (!error)
+    return error;
+  return llvm::createStringError("cannot write '" + path.str() +
+                                 "': " + llvm::toString(std::move(error)));
+}
+
+static llvm::Error writeText(StringRef path, StringRef text) {
+  return writeFile(path, [&](llvm::raw_ostream &os) {
+    os << text;
+    return llvm::Error::success();
+  });
+}
+
+/// Times calls of `function` and prints the median and the fastest.
+static llvm::Error runBenchmark(const CommandLine &line, const LoadedCode &code,
+                                const FunctionSignature &function,
+                                llvm::ArrayRef<Array> inputs) {
+  llvm::SmallVector<void *> parameters;
+  for (const Array &input : inputs)
+    parameters.push_back(input.getData());
+  parameters.resize(function.getNumArrayParameters());
+  std::vector<Array> outputs;
+  for (size_t i = 0; i < function.results.size(); ++i) {
+    if (!function.hasOwnParameter(i))
+      continue;
+    llvm::Expected<Array> output = Array::create(function.results[i].type);
+    if (!output)
+      return output.takeError();
+    parameters[function.resultParameters[i]] = output->getData();
+    outputs.push_back(std::move(*output));
+  }
+  std::vector<double> times;
+  for (unsigned i = 0; i < line.bench; ++i) {
+    auto start = std::chrono::steady_clock::now();
+    if (llvm::Error error = code.call(function, parameters, line.threads))
+      return error;
+    std::chrono::duration<double, std::milli> elapsed =
+        std::chrono::steady_clock::now() - start;
+    times.push_back(elapsed.count());
+  }
+  llvm::sort(times);
+  llvm::outs() << function.name << ": median "
+               << llvm::format("%.4f", times[times.size() / 2]) << " ms, min "
+               << llvm::format("%.4f", times.front()) << " ms, " << line.bench
+               << " calls\n";
+  return llvm::Error::success();
+}
+
+/// Calls the function that the command line names.
+static llvm::Error runFunction(const CommandLine &line,
+                               CompiledProgram &program) {
+  const FunctionSignature *function = nullptr;
+  if (line.entry.empty() && program.getFunctions().size() == 1) {
+    function = &program.getFunctions().front();
+  } else if (line.entry.empty()) {
+    return llvm::createStringError("--run expects --entry=NAME unless there is "
+                                   "exactly one public function");
+  } else {
+    auto found = program.findFunction(line.entry);
+    if (!found)
+      return found.takeError();
+    function = *found;
+  }
+  std::vector<Array> inputs;
+  for (const std::string &path : line.arguments) {
+    auto members = readNumPyFile(path);
+    if (!members)
+      return members.takeError();
+    for (NamedArray &member : *members)
+      inputs.push_back(std::move(member.array));
+  }
+  auto code = program.load();
+  if (!code)
+    return code.takeError();
+  auto outputs = callWithArrays(**code, *function, inputs, line.threads);
+  if (!outputs)
+    return outputs.takeError();
+  if (!line.results.empty()) {
+    std::vector<NamedArray> members;
+    for (auto [result, output] : llvm::zip_equal(function->results, *outputs))
+      members.push_back({result.name, std::move(output)});
+    if (llvm::Error error = writeFile(line.results, [&](llvm::raw_ostream &os) {
+          return writeNpz(os, members);
+        }))
+      return error;
+  }
+  if (line.bench != 0)
+    return runBenchmark(line, **code, *function, inputs);
+  return llvm::Error::success();
+}
+
+/// Does what `line` asks for.
+static int runDriver(const CommandLine &line) {
+  auto input = llvm::MemoryBuffer::getFileOrSTDIN(line.input, /*IsText=*/true);
+  if (!input)
+    return fail("cannot read '" + line.input +
+                "': " + input.getError().message());
+  CompileResult result = compile((*input)->getBuffer(), line.compile);
+  for (const CompileDiagnostic &diagnostic : result.diagnostics)
+    diagnostic.print(llvm::errs());
+  if (!result.program)
+    return 1;
+  CompiledProgram &program = *result.program;
+
+  llvm::Error error = llvm::Error::success();
+  if (line.emit == Emit::MLIR)
+    error = writeText(line.output, program.getIR());
+  else if (line.emit == Emit::LLVM)
+    error = writeText(line.output, program.getLLVM());
+  else if (line.emit == Emit::Object)
+    error = writeText(line.output, program.getObject()->getBuffer());
+  if (error)
+    return fail(std::move(error));
+  if (line.run || line.bench != 0) {
+    if (llvm::Error error = runFunction(line, program))
+      return fail(std::move(error));
+  }
+  if (line.reportMemory && line.reportAsJSON)
+    printMemoryJSON(llvm::outs(), program.getMemory());
+  else if (line.reportMemory)
+    printMemoryText(llvm::outs(), program.getMemory());
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  auto line = parseCommandLine(llvm::ArrayRef(argv + 1, argc - 1));
+  if (!line)
+    return fail(line.takeError());
+  if (line->help) {
+    printHelp(llvm::outs());
+    return 0;
+  }
+  return runDriver(*line);
+}
