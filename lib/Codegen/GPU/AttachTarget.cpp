@@ -83,6 +83,12 @@ private:
                             "got ")
              << optLevel.getValue();
 
+    if (!llvm::is_contained({"isa", "bin", "fatbin", "llvm"},
+                            StringRef(format)))
+      return emitError(loc, "expects the format isa, bin, fatbin or llvm, but "
+                            "got '")
+             << format << "'";
+
     LLVMInitializeNVPTXTargetInfo();
     LLVMInitializeNVPTXTarget();
     LLVMInitializeNVPTXTargetMC();
