@@ -98,8 +98,7 @@ private:
     const llvm::Target *target =
         llvm::TargetRegistry::lookupTarget(triple, error);
     if (!target)
-      return emitError(loc, "expects an LLVM with the NVPTX backend: ")
-             << error;
+      return emitError(loc, error);
     std::unique_ptr<llvm::MCSubtargetInfo> subtarget(
         target->createMCSubtargetInfo(triple, /*CPU=*/"", /*Features=*/""));
     if (!StringRef(chip).starts_with("sm_") ||
