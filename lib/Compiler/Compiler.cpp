@@ -244,6 +244,10 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
   case Stage::Differentiate:
   case Stage::Lower:
   case Stage::Schedule: {
+    if (stage == Stage::Differentiate)
+      buildDifferentiatePipeline(pm);
+    else if (stage == Stage::Lower)
+      buildLowerPipeline(pm);
     CodegenVerifyStageOptions verify;
     verify.stage = getName(stage).str();
     pm.addPass(createCodegenVerifyStage(verify));

@@ -13,6 +13,11 @@
 using namespace mlir;
 
 void memrev::registerPipelines() {
+  PassPipelineRegistration<>(
+      "memrev-differentiate", "Function transforms to derived functions",
+      buildDifferentiatePipeline);
+  PassPipelineRegistration<>("memrev-lower", "The rev dialect to linalg",
+                             buildLowerPipeline);
   PassPipelineRegistration<BufferizeOptions>(
       "memrev-bufferize", "Tensors to buffers, in place, in one arena",
       buildBufferizePipeline);
