@@ -13,11 +13,14 @@
 using namespace mlir;
 
 void memrev::registerPipelines() {
-  PassPipelineRegistration<>(
-      "memrev-differentiate", "Function transforms to derived functions",
-      buildDifferentiatePipeline);
+  PassPipelineRegistration<>("memrev-differentiate",
+                             "Function transforms to derived functions",
+                             buildDifferentiatePipeline);
   PassPipelineRegistration<>("memrev-lower", "The rev dialect to linalg",
                              buildLowerPipeline);
+  PassPipelineRegistration<CPUScheduleOptions>(
+      "memrev-schedule-cpu", "Kernels of parallel loops over vectors",
+      buildCPUSchedulePipeline);
   PassPipelineRegistration<BufferizeOptions>(
       "memrev-bufferize", "Tensors to buffers, in place, in one arena",
       buildBufferizePipeline);

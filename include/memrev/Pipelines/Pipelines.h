@@ -23,6 +23,14 @@ class OpPassManager;
 
 namespace mlir::memrev {
 
+/// Options of `buildCPUSchedulePipeline`.
+struct CPUScheduleOptions : PassPipelineOptions<CPUScheduleOptions> {
+  Option<int64_t> vectorBits{
+      *this, "vector-bits",
+      llvm::cl::desc("Widest vector register of the processor, in bits"),
+      llvm::cl::init(128)};
+};
+
 /// Options of `buildBufferizePipeline`.
 struct BufferizeOptions : PassPipelineOptions<BufferizeOptions> {
   Option<int64_t> maxStackBytes{
@@ -55,6 +63,11 @@ void buildDifferentiatePipeline(OpPassManager &pm);
 /// Lowers the rev dialect to linalg, tensor, arith, math and scf. No operation
 /// of it is left.
 void buildLowerPipeline(OpPassManager &pm);
+
+/// Moves every computation on tensors into a kernel and rewrites kernels to
+/// parallel loops over vectors. What no rule covers stays linalg.
+void buildCPUSchedulePipeline(OpPassManager &pm,
+                              const CPUScheduleOptions &options);
 
 /// Turns functions on tensors into functions on buffers: in place where the
 /// program allows, public functions as wrappers with out-parameters, every

@@ -20,16 +20,15 @@ namespace mlir::memrev {
 using namespace mlir;
 using namespace mlir::memrev;
 
-/// Follows `buffer` out of loops that carry it around unchanged, as they do once
-/// their calls update it in place.
+/// Follows `buffer` out of loops that carry it around unchanged, as they do
+/// once their calls update it in place.
 static Value resolve(Value buffer) {
   while (auto result = dyn_cast<OpResult>(buffer)) {
     auto loop = dyn_cast<scf::ForOp>(result.getOwner());
     if (!loop)
       break;
     unsigned index = result.getResultNumber();
-    if (resolve(loop.getYieldedValues()[index]) !=
-        loop.getRegionIterArg(index))
+    if (resolve(loop.getYieldedValues()[index]) != loop.getRegionIterArg(index))
       break;
     buffer = loop.getInitArgs()[index];
   }
@@ -132,6 +131,9 @@ void ResultRewriter::labelEntry(unsigned numArguments) {
   for (unsigned i = 0; i < func.getNumArguments(); ++i) {
     StringRef role = i < numArguments ? kArgumentRole : kResultRole;
     func.setArgAttr(i, kRoleAttr, builder.getStringAttr(role));
+    // Translation to LLVM IR warns about attributes of known dialects.
+    if (func.removeArgAttr(i, kDonatedAttr))
+      func.setArgAttr(i, kOverwrittenAttr, builder.getUnitAttr());
   }
   func->setAttr(kResultParametersAttr, builder.getDenseI64ArrayAttr(holders));
 }

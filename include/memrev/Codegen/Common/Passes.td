@@ -146,7 +146,7 @@ def CodegenResultsToDestinations
     A function marked `memrev.entry` gets one out-parameter for each result,
     scalars too, after its arguments: none aliases an argument or another one.
     A result that lives in an argument marked `rev.donated` gets no parameter:
-    the function's result attributes name the argument in `memrev.replaces`.
+    `memrev.result_parameters` gives for each result the parameter that holds it.
     Entry parameters carry `memrev.role` ("argument" or "result").
 
     Recursive functions and results of dynamic shape are located errors.
