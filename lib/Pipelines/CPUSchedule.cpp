@@ -20,6 +20,8 @@ void memrev::buildCPUSchedulePipeline(OpPassManager &pm,
                                       const CPUScheduleOptions &options) {
   pm.addNestedPass<func::FuncOp>(createCodegenGeneralizeNamedOps());
   pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
+  // Fusion also drops the operands that this leaves without a use.
+  pm.addNestedPass<func::FuncOp>(createCodegenUpdateSlicesInPlace());
   pm.addPass(createLinalgElementwiseOpFusionPass());
   pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
   pm.addNestedPass<func::FuncOp>(createCSEPass());

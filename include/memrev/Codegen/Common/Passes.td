@@ -267,4 +267,26 @@ def CodegenOutlineKernels : Pass<"codegen-outline-kernels", "ModuleOp"> {
   ];
 }
 
+def CodegenUpdateSlicesInPlace : Pass<"codegen-update-slices-in-place"> {
+  let summary = "Update a slice through the destination instead of a copy";
+  let description = [{
+    An elementwise `linalg.generic` that reads a slice of a tensor and whose
+    result is inserted into the same slice (a running average of stacked
+    statistics) reads the slice through its out operand afterwards. A kernel
+    would otherwise get the tensor twice, to read and to write, and bufferization
+    would copy it.
+
+    Example:
+
+    ```mlir
+    %s = tensor.extract_slice %t[%i, 0] [1, 8] [1, 1]
+    %r = linalg.generic ... ins(%s, %x) outs(%empty)
+    %u = tensor.insert_slice %r into %t[%i, 0] [1, 8] [1, 1]
+    ```
+
+    becomes `linalg.generic ... ins(%x) outs(%s)` between the same two slices.
+  }];
+  let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect"];
+}
+
 #endif // MEMREV_CODEGEN_COMMON_PASSES_TD
