@@ -19,6 +19,8 @@ config.substitutions.append(("%memrev_src_root", config.memrev_src_root))
 config.substitutions.append(("%memrev_obj_root", config.memrev_obj_root))
 config.substitutions.append(("%memrev_lib_dir", config.memrev_lib_dir))
 config.substitutions.append(("%mlir_lib_dir", config.mlir_lib_dir))
+config.substitutions.append(("%memrev_tools_dir", config.memrev_tools_dir))
+config.substitutions.append(("%host_cxx", config.host_cxx))
 config.substitutions.append(("%python", sys.executable))
 
 if config.memrev_sanitize:

@@ -244,10 +244,15 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
   case Stage::Differentiate:
   case Stage::Lower:
   case Stage::Schedule: {
-    if (stage == Stage::Differentiate)
+    if (stage == Stage::Differentiate) {
       buildDifferentiatePipeline(pm);
-    else if (stage == Stage::Lower)
+    } else if (stage == Stage::Lower) {
       buildLowerPipeline(pm);
+    } else {
+      CPUScheduleOptions schedule;
+      schedule.vectorBits = getVectorBits(*machine);
+      buildCPUSchedulePipeline(pm, schedule);
+    }
     CodegenVerifyStageOptions verify;
     verify.stage = getName(stage).str();
     pm.addPass(createCodegenVerifyStage(verify));

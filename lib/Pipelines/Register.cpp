@@ -18,6 +18,9 @@ void memrev::registerPipelines() {
       buildDifferentiatePipeline);
   PassPipelineRegistration<>("memrev-lower", "The rev dialect to linalg",
                              buildLowerPipeline);
+  PassPipelineRegistration<CPUScheduleOptions>(
+      "memrev-cpu-schedule", "Tensors to kernels of vector code for the CPU",
+      buildCPUSchedulePipeline);
   PassPipelineRegistration<BufferizeOptions>(
       "memrev-bufferize", "Tensors to buffers, in place, in one arena",
       buildBufferizePipeline);
