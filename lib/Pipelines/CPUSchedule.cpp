@@ -32,4 +32,8 @@ void memrev::buildCPUSchedulePipeline(OpPassManager &pm,
     strategy.accumulators = options.vectorBits >= 512 ? 24 : 12;
   pm.addNestedPass<func::FuncOp>(createCPUSelectStrategy(strategy));
   pm.addNestedPass<func::FuncOp>(createCPUScheduleKernels());
+
+  CodegenVerifyStageOptions verify;
+  verify.stage = "schedule";
+  pm.addPass(createCodegenVerifyStage(verify));
 }
