@@ -22,7 +22,7 @@ void memrev::buildCPUSchedulePipeline(OpPassManager &pm,
   pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
   // Fusion also drops the operands that this leaves without a use.
   pm.addNestedPass<func::FuncOp>(createCodegenUpdateSlicesInPlace());
-  pm.addPass(createLinalgElementwiseOpFusionPass());
+  pm.addNestedPass<func::FuncOp>(createCodegenFuseElementwise());
   pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
   pm.addNestedPass<func::FuncOp>(createCSEPass());
   pm.addPass(createCodegenOutlineKernels());

@@ -1,4 +1,4 @@
-// RUN: memrev-opt %s -codegen-update-slices-in-place -linalg-fuse-elementwise-ops | FileCheck %s
+// RUN: memrev-opt %s -codegen-update-slices-in-place -codegen-fuse-elementwise | FileCheck %s
 
 #id = affine_map<(d0) -> (d0)>
 

@@ -207,6 +207,22 @@ def CodegenVerifyStage : Pass<"codegen-verify-stage", "ModuleOp"> {
   ];
 }
 
+def CodegenFuseElementwise : Pass<"codegen-fuse-elementwise"> {
+  let summary = "Fuse elementwise linalg.generic ops into their one reader";
+  let description = [{
+    Upstream's elementwise fusion, but for an op that overwrites an operand it
+    reads (an accumulation, a coupling) and whose reader reduces: upstream keeps
+    the result of the former as a second result of the fused op, which would be
+    indexed by a reduction loop. No kernel can be made of that.
+
+    Example: y = x + t and its sum over all dimensions stay two ops if y takes
+    the place of x.
+  }];
+  let dependentDialects = [
+    "affine::AffineDialect", "linalg::LinalgDialect", "tensor::TensorDialect"
+  ];
+}
+
 def CodegenGeneralizeNamedOps : Pass<"codegen-generalize-named-ops"> {
   let summary = "Turn named elementwise and reduction ops into linalg.generic";
   let description = [{
