@@ -114,8 +114,8 @@ static bool onDevice(Operation *op) {
          op->getParentOfType<gpu::LaunchOp>();
 }
 
-/// Returns the parallel loop that runs one iteration and contains `op`, if any.
-static bool isInSingleIteration(scf::ParallelOp loop) {
+/// Returns true if `loop` runs one iteration.
+static bool hasSingleIteration(scf::ParallelOp loop) {
   for (auto [lower, upper] :
        llvm::zip_equal(loop.getLowerBound(), loop.getUpperBound()))
     if (getConstantIntValue(lower) != 0 || getConstantIntValue(upper) != 1)
@@ -125,14 +125,15 @@ static bool isInSingleIteration(scf::ParallelOp loop) {
 
 /// Returns true if `op` computes a scalar from scalars alone.
 static bool isScalarArithmetic(Operation *op) {
-  return op->getNumRegions() == 0 && isMemoryEffectFree(op) &&
+  return op->getNumRegions() == 0 && op->getNumResults() != 0 &&
+         isMemoryEffectFree(op) &&
          llvm::all_of(op->getResultTypes(), [](Type type) {
            return type.isIntOrIndexOrFloat();
          });
 }
 
 /// Returns true if the value that `load` reads can be read by the parallel
-/// loops that use it instead, in directly or through scalar arithmetic.
+/// loops that use it instead, directly or through scalar arithmetic.
 static bool canMoveToUses(memref::LoadOp load) {
   llvm::SetVector<Operation *> slice;
   slice.insert(load);
@@ -161,7 +162,7 @@ static bool canMoveToUses(memref::LoadOp load) {
       if (mayWrite(op, load.getMemRef()))
         return false;
     // Threads of the loop itself may overwrite what others still have to read.
-    bool reads = last == loop.getOperation() && isInSingleIteration(loop);
+    bool reads = last == loop.getOperation() && hasSingleIteration(loop);
     if (!reads && mayWrite(last, load.getMemRef()))
       return false;
   }

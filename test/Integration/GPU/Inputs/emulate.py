@@ -164,11 +164,11 @@ def read_signatures(path):
         yield name, parsed
 
 
-def make_random(rng, elements, type_):
+def make_random(rng, elements, type_, limits=(-1, 1)):
     code = TYPES[type_][0]
     count = 1 if elements is None else elements
     if type_ in ("f32", "f64"):
-        return array.array(code, (rng.uniform(-1, 1) for _ in range(count)))
+        return array.array(code, (rng.uniform(*limits) for _ in range(count)))
     if type_ == "i1":
         return array.array(code, (rng.randrange(2) for _ in range(count)))
     return array.array(code, (rng.randrange(0, 5) for _ in range(count)))
@@ -220,7 +220,7 @@ def compare(options):
     references = dict(read_signatures(options.reference or options.program))
     for name, parameters in read_signatures(options.program):
         rng = random.Random(name)
-        values = [make_random(rng, *parameter) for parameter in parameters]
+        values = [make_random(rng, *parameter, options.range) for parameter in parameters]
         actual = [value[:] for value in values]
         expected = [
             # The arena may have another size, and is not read before written.
@@ -256,6 +256,8 @@ def main():
     parser.add_argument("--cxx", required=True)
     parser.add_argument("--chip", default="sm_80")
     parser.add_argument("--fake-driver-dir", required=True)
+    parser.add_argument("--range", type=float, nargs=2, default=(-1, 1),
+                        help="of the random numbers in buffers and arguments")
     parser.add_argument("--compare", action="store_true")
     options = parser.parse_args()
     if options.compare:
