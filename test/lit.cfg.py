@@ -3,6 +3,7 @@
 import ctypes.util
 import os
 import shutil
+import subprocess
 import sys
 
 import lit.formats
@@ -39,6 +40,18 @@ if shutil.which("ptxas"):
     config.available_features.add("ptxas")
 if ctypes.util.find_library("cuda"):
     config.available_features.add("cuda")
+
+# Commands that use the Python package run in the environment of
+# scripts/setup-python.sh, if it is there.
+venv = os.path.join(config.memrev_src_root, ".venv", "bin")
+if os.path.isdir(venv):
+    llvm_config.with_environment("PATH", venv, append_path=True)
+if subprocess.run(["python3", "-c", "import numpy"], capture_output=True,
+                  env=dict(config.environment)).returncode == 0:
+    config.available_features.add("numpy")
+llvm_config.with_environment(
+    "PYTHONPATH", os.path.join(config.memrev_src_root, "python-frontend"))
+llvm_config.with_environment("MEMREV_BUILD_DIR", config.memrev_obj_root)
 
 llvm_config.use_default_substitutions()
 llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "memrev/Codegen/Common/Passes.h"
 #include "memrev/Conversion/Passes.h"
 #include "memrev/Pipelines/Pipelines.h"
 #include "memrev/Transforms/Passes.h"
@@ -17,6 +18,9 @@ using namespace mlir;
 void memrev::buildDifferentiatePipeline(OpPassManager &pm) {
   pm.addPass(createRevPlan());
   pm.addPass(createRevDifferentiate());
+  CodegenVerifyStageOptions verify;
+  verify.stage = "differentiate";
+  pm.addPass(createCodegenVerifyStage(verify));
 }
 
 void memrev::buildLowerPipeline(OpPassManager &pm) {
@@ -25,4 +29,7 @@ void memrev::buildLowerPipeline(OpPassManager &pm) {
   pm.addPass(createSymbolDCEPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  CodegenVerifyStageOptions verify;
+  verify.stage = "lower";
+  pm.addPass(createCodegenVerifyStage(verify));
 }
