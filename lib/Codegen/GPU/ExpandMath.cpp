@@ -74,18 +74,12 @@ public:
   Value select(Value condition, Value x, Value y) {
     return arith::SelectOp::create(b, condition, x, y);
   }
-  Value bits(Value x) {
-    return arith::BitcastOp::create(b, b.getI64Type(), x);
-  }
-  Value fromBits(Value x) {
-    return arith::BitcastOp::create(b, type, x);
-  }
+  Value bits(Value x) { return arith::BitcastOp::create(b, b.getI64Type(), x); }
+  Value fromBits(Value x) { return arith::BitcastOp::create(b, type, x); }
   Value toInteger(Value x) {
     return arith::FPToSIOp::create(b, b.getI64Type(), x);
   }
-  Value toFloat(Value x) {
-    return arith::SIToFPOp::create(b, type, x);
-  }
+  Value toFloat(Value x) { return arith::SIToFPOp::create(b, type, x); }
   Value round(Value x) { return math::RoundEvenOp::create(b, x); }
 
   /// Evaluates a polynomial of `x`, the constant coefficient first.
@@ -131,10 +125,10 @@ static Value expandExp(FloatBuilder &b, Value x) {
 static Value expandLog(FloatBuilder &b, Value x) {
   Value isTiny = b.is(Predicate::OLT, x, b.f(0x1p-1022));
   Value bits = b.bits(b.select(isTiny, b.mul(x, b.f(0x1p54)), x));
-  Value exponent = b.subi(
-      b.shr(bits, 52), b.select(isTiny, b.i(1023 + 54), b.i(1023)));
-  Value m = b.fromBits(b.ori(b.andi(bits, b.i(0x000fffffffffffff)),
-                             b.i(0x3ff0000000000000)));
+  Value exponent =
+      b.subi(b.shr(bits, 52), b.select(isTiny, b.i(1023 + 54), b.i(1023)));
+  Value m = b.fromBits(
+      b.ori(b.andi(bits, b.i(0x000fffffffffffff)), b.i(0x3ff0000000000000)));
   Value isLarge = b.is(Predicate::OGT, m, b.f(kSqrt2));
   m = b.select(isLarge, b.mul(m, b.f(0.5)), m);
   exponent = b.addi(exponent, b.select(isLarge, b.i(1), b.i(0)));
@@ -151,8 +145,7 @@ static Value expandLog(FloatBuilder &b, Value x) {
   Value series = b.mul(z, b.polynomial(z, coefficients));
   Value halfSquare = b.mul(b.f(0.5), b.mul(f, f));
   Value low = b.fma(e, b.f(kLn2Low), b.mul(s, b.add(halfSquare, series)));
-  Value result =
-      b.fma(e, b.f(kLn2High), b.sub(f, b.sub(halfSquare, low)));
+  Value result = b.fma(e, b.f(kLn2High), b.sub(f, b.sub(halfSquare, low)));
 
   result = b.select(b.is(Predicate::UEQ, x, b.f(kInfinity)), x, result);
   result = b.select(b.is(Predicate::OEQ, x, b.f(0)), b.f(-kInfinity), result);
@@ -237,8 +230,8 @@ struct FloatExpansion : OpRewritePattern<OpTy> {
 
 struct GPUExpandMath : memrev::impl::GPUExpandMathBase<GPUExpandMath> {
   void runOnOperation() override {
-    // Upstream's approximations are for f32, and good to a few units in the last
-    // place but for atan.
+    // Upstream's approximations are for f32, and good to a few units in the
+    // last place but for atan.
     RewritePatternSet patterns(&getContext());
     patterns.add<FloatExpansion<math::ExpOp, expandExp>,
                  FloatExpansion<math::Exp2Op, expandExp2>,
@@ -248,14 +241,14 @@ struct GPUExpandMath : memrev::impl::GPUExpandMathBase<GPUExpandMath> {
                  FloatExpansion<math::Log10Op, expandLog10>,
                  FloatExpansion<math::Log1pOp, expandLog1p>,
                  FloatExpansion<math::TanhOp, expandTanh>,
-                 FloatExpansion<math::AtanOp, expandAtan, true>>(
-        &getContext(), /*benefit=*/2);
+                 FloatExpansion<math::AtanOp, expandAtan, true>>(&getContext(),
+                                                                 /*benefit=*/2);
     auto all = [](StringRef) { return true; };
     populateMathF32ExpansionPatterns(patterns, all);
     populateMathPolynomialApproximationPatterns(patterns, all);
-    math::populateExpansionPatterns(
-        patterns, {"sinh", "cosh", "tan", "asinh", "acosh", "atanh", "exp2",
-                   "powf", "fpowi", "ipowi", "clampf"});
+    math::populateExpansionPatterns(patterns, {"sinh", "cosh", "tan", "asinh",
+                                               "acosh", "atanh", "exp2", "powf",
+                                               "fpowi", "ipowi", "clampf"});
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();
 

@@ -51,10 +51,10 @@ static Extent getExtent(Value buffer) {
       extent.inArena = true;
       extent.begin = known ? *shift : 0;
       extent.end =
-          known ? *shift + type.getNumElements() *
-                               llvm::divideCeil(
-                                   type.getElementTypeBitWidth(), 8)
-                : ShapedType::kDynamic;
+          known
+              ? *shift + type.getNumElements() *
+                             llvm::divideCeil(type.getElementTypeBitWidth(), 8)
+              : ShapedType::kDynamic;
     } else if (extent.inArena) {
       // The offset of a view of a view of the arena is relative to another one.
       extent.begin = 0;
@@ -127,9 +127,8 @@ static bool hasSingleIteration(scf::ParallelOp loop) {
 static bool isScalarArithmetic(Operation *op) {
   return op->getNumRegions() == 0 && op->getNumResults() != 0 &&
          isMemoryEffectFree(op) &&
-         llvm::all_of(op->getResultTypes(), [](Type type) {
-           return type.isIntOrIndexOrFloat();
-         });
+         llvm::all_of(op->getResultTypes(),
+                      [](Type type) { return type.isIntOrIndexOrFloat(); });
 }
 
 /// Returns true if the value that `load` reads can be read by the parallel
@@ -158,7 +157,8 @@ static bool canMoveToUses(memref::LoadOp load) {
     Operation *last = block->findAncestorOpInBlock(*loop);
     if (!last)
       return false;
-    for (Operation *op = load->getNextNode(); op != last; op = op->getNextNode())
+    for (Operation *op = load->getNextNode(); op != last;
+         op = op->getNextNode())
       if (mayWrite(op, load.getMemRef()))
         return false;
     // Threads of the loop itself may overwrite what others still have to read.
@@ -212,9 +212,9 @@ static void wrapStore(memref::StoreOp store) {
   Location loc = store.getLoc();
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   Value one = arith::ConstantIndexOp::create(builder, loc, 1);
-  auto loop = scf::ParallelOp::create(
-      builder, loc, ValueRange(zero), ValueRange(one), ValueRange(one),
-      [](OpBuilder &, Location, ValueRange) {});
+  auto loop = scf::ParallelOp::create(builder, loc, ValueRange(zero),
+                                      ValueRange(one), ValueRange(one),
+                                      [](OpBuilder &, Location, ValueRange) {});
   loop->setAttr("memrev.kernel_name", builder.getStringAttr("store"));
   store->moveBefore(loop.getBody()->getTerminator());
 }
