@@ -140,9 +140,8 @@ def GPUExpandMath : Pass<"gpu-expand-math", "gpu::GPUModuleOp"> {
   let description = [{
     Expands the functions of the math dialect in kernels into arithmetic, so
     that PTX can be generated without CUDA's device library. f16 and bf16 are
-    computed in f32. Polynomial approximations give f32 functions a relative
-    error of some units in the last place; f64 functions use rational
-    approximations to about one unit of 1e-15.
+    computed in f32. f32 functions are good to some units in the last place,
+    f64 functions to about 1e-15; sin, cos and erf are expanded in f32 only.
 
     A function for which there is no expansion is an error at its location.
   }];
