@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 
 import lit.formats
@@ -18,12 +19,26 @@ config.substitutions.append(("%memrev_src_root", config.memrev_src_root))
 config.substitutions.append(("%memrev_obj_root", config.memrev_obj_root))
 config.substitutions.append(("%memrev_lib_dir", config.memrev_lib_dir))
 config.substitutions.append(("%mlir_lib_dir", config.mlir_lib_dir))
+config.substitutions.append(("%memrev_tools_dir", config.memrev_tools_dir))
+config.substitutions.append(("%host_cxx", config.host_cxx))
 config.substitutions.append(("%python", sys.executable))
 
 if config.memrev_sanitize:
     config.available_features.add("sanitize")
 if shutil.which("ptxas"):
     config.available_features.add("ptxas")
+
+# Commands that use the Python package run in the environment of
+# scripts/setup-python.sh, if it is there.
+venv = os.path.join(config.memrev_src_root, ".venv", "bin")
+if os.path.isdir(venv):
+    llvm_config.with_environment("PATH", venv, append_path=True)
+if subprocess.run(["python3", "-c", "import numpy"], capture_output=True,
+                  env=dict(config.environment)).returncode == 0:
+    config.available_features.add("numpy")
+llvm_config.with_environment(
+    "PYTHONPATH", os.path.join(config.memrev_src_root, "python-frontend"))
+llvm_config.with_environment("MEMREV_BUILD_DIR", config.memrev_obj_root)
 
 llvm_config.use_default_substitutions()
 llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)

@@ -8,10 +8,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "memrev/Compiler/Compiler.h"
-#include "memrev/Codegen/Common/AttributeNames.h"
-#include "memrev/Codegen/Common/Passes.h"
 #include "memrev/ExecutionEngine/NativeCode.h"
 #include "memrev/InitAll.h"
+#include "memrev/Pipelines/Entries.h"
 #include "memrev/Pipelines/Pipelines.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
@@ -125,41 +124,33 @@ static FailureOr<ArrayType> getArrayType(func::FuncOp func, Type type) {
   return array;
 }
 
-static FailureOr<FunctionSignature> getSignature(func::FuncOp func) {
+/// Describes `source` for callers under the name `name`.
+static FailureOr<ParameterSignature>
+getParameter(func::FuncOp func, const EntryParameter &source, Twine name) {
+  FailureOr<ArrayType> type = getArrayType(func, source.type);
+  if (failed(type))
+    return failure();
+  return ParameterSignature{name.str(), *type, source.isScalar,
+                            source.isDonated};
+}
+
+static FailureOr<FunctionSignature> getSignature(const Entry &entry) {
   FunctionSignature signature;
+  func::FuncOp func = entry.func;
   signature.name = func.getSymName().str();
-  if (auto bytes = func->getAttrOfType<IntegerAttr>(kArenaBytesAttr))
-    signature.arenaBytes = bytes.getInt();
-  for (unsigned i = 0; i < func.getNumArguments(); ++i) {
-    auto role = func.getArgAttrOfType<StringAttr>(i, kRoleAttr);
-    if (!role || role.getValue() != kArgumentRole)
-      continue;
-    Type type = func.getArgumentTypes()[i];
-    FailureOr<ArrayType> array = getArrayType(func, type);
-    if (failed(array))
+  signature.arenaBytes = entry.arenaBytes;
+  signature.resultParameters = entry.resultParameters;
+  for (auto [index, source] : llvm::enumerate(entry.arguments)) {
+    auto argument = getParameter(func, source, "arg" + Twine(index));
+    if (failed(argument))
       return failure();
-    ParameterSignature argument;
-    argument.name = "arg" + std::to_string(i);
-    argument.type = std::move(*array);
-    argument.isScalar = !isa<MemRefType>(type);
-    argument.isDonated = static_cast<bool>(func.getArgAttr(i, kDonatedAttr));
-    signature.arguments.push_back(std::move(argument));
+    signature.arguments.push_back(std::move(*argument));
   }
-  auto parameters =
-      func->getAttrOfType<DenseI64ArrayAttr>(kResultParametersAttr);
-  for (auto [index, parameter] : llvm::enumerate(
-           parameters ? parameters.asArrayRef() : ArrayRef<int64_t>())) {
-    FailureOr<ArrayType> array =
-        getArrayType(func, func.getArgumentTypes()[parameter]);
-    if (failed(array))
+  for (auto [index, source] : llvm::enumerate(entry.results)) {
+    auto result = getParameter(func, source, "result" + Twine(index));
+    if (failed(result))
       return failure();
-    ParameterSignature result;
-    result.name = "result" + std::to_string(index);
-    result.type = std::move(*array);
-    result.isScalar =
-        static_cast<bool>(func.getArgAttr(parameter, kScalarAttr));
-    signature.results.push_back(std::move(result));
-    signature.resultParameters.push_back(parameter);
+    signature.results.push_back(std::move(*result));
   }
   return signature;
 }
@@ -242,11 +233,15 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
   PassManager pm(module.getContext());
   switch (stage) {
   case Stage::Differentiate:
+    buildDifferentiatePipeline(pm);
+    break;
   case Stage::Lower:
+    buildLowerPipeline(pm);
+    break;
   case Stage::Schedule: {
-    CodegenVerifyStageOptions verify;
-    verify.stage = getName(stage).str();
-    pm.addPass(createCodegenVerifyStage(verify));
+    CPUScheduleOptions schedule;
+    schedule.vectorBits = getVectorBits(*machine);
+    buildCPUSchedulePipeline(pm, schedule);
     break;
   }
   case Stage::Bufferize: {
@@ -283,11 +278,9 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
 }
 
 LogicalResult CompilerInstance::collectSignatures(ModuleOp module) {
-  std::vector<ValueMemory> plan = readPlan(module);
-  for (auto func : module.getOps<func::FuncOp>()) {
-    if (!func->hasAttr(kEntryAttr))
-      continue;
-    FailureOr<FunctionSignature> signature = getSignature(func);
+  std::vector<ValueMemory> plan = parsePlan(readPlan(module));
+  for (const Entry &entry : readEntries(module)) {
+    FailureOr<FunctionSignature> signature = getSignature(entry);
     if (failed(signature))
       return failure();
     program->memory.push_back(measureMemory(*signature, plan));
@@ -336,6 +329,8 @@ LogicalResult CompilerInstance::run(StringRef text) {
   DialectRegistry registry;
   memrev::registerAllDialects(registry);
   MLIRContext context(registry);
+  // The text of whole functions below each error helps nobody.
+  context.printOpOnDiagnostic(false);
   ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
     record(diagnostic, result.diagnostics);
     return success();

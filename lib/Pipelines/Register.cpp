@@ -13,6 +13,14 @@
 using namespace mlir;
 
 void memrev::registerPipelines() {
+  PassPipelineRegistration<>("memrev-differentiate",
+                             "Function transforms to derived functions",
+                             buildDifferentiatePipeline);
+  PassPipelineRegistration<>("memrev-lower", "The rev dialect to linalg",
+                             buildLowerPipeline);
+  PassPipelineRegistration<CPUScheduleOptions>(
+      "memrev-schedule-cpu", "Tensors to kernels of vector code for the CPU",
+      buildCPUSchedulePipeline);
   PassPipelineRegistration<BufferizeOptions>(
       "memrev-bufferize", "Tensors to buffers, in place, in one arena",
       buildBufferizePipeline);

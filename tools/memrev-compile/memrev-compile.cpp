@@ -12,7 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CommandLine.h"
-#include "memrev/ExecutionEngine/NumPyFile.h"
+#include "memrev/Compiler/NumPyFile.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"

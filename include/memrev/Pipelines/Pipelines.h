@@ -1,5 +1,4 @@
-//===- Pipelines.h - The stages of compilation ----------------- -*- C++
-//-*-===//
+//===- Pipelines.h - The stages of compilation ---------------- -*- C++ -*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -23,6 +22,19 @@ class OpPassManager;
 } // namespace mlir
 
 namespace mlir::memrev {
+
+/// Options of `buildCPUSchedulePipeline`.
+struct CPUScheduleOptions : PassPipelineOptions<CPUScheduleOptions> {
+  Option<int64_t> vectorBits{
+      *this, "vector-bits",
+      llvm::cl::desc("Width of the vectors to use, in bits: 128, 256 or 512"),
+      llvm::cl::init(512)};
+  Option<int64_t> accumulators{
+      *this, "accumulators",
+      llvm::cl::desc("Vector registers that hold sums: 14 to 24 of 32, 8 to 12 "
+                     "of 16; 0 chooses by the vector width"),
+      llvm::cl::init(0)};
+};
 
 /// Options of `buildBufferizePipeline`.
 struct BufferizeOptions : PassPipelineOptions<BufferizeOptions> {
@@ -48,6 +60,21 @@ struct CPUBinaryOptions : PassPipelineOptions<CPUBinaryOptions> {
       llvm::cl::desc("Widest vector register of the processor, in bits"),
       llvm::cl::init(128)};
 };
+
+/// Replaces function transforms by derived functions. No transform is left;
+/// every operation on the way of a gradient had a rule.
+void buildDifferentiatePipeline(OpPassManager &pm);
+
+/// Lowers the rev dialect to linalg, tensor, arith, math and scf. No operation
+/// of it is left.
+void buildLowerPipeline(OpPassManager &pm);
+
+/// Fuses elementwise ops, moves every computation into a private kernel
+/// function on tensors, and rewrites each kernel to one parallel loop over
+/// vector code. What no rule covers stays linalg and is named by a remark.
+/// Nothing may run CSE on the callers of kernels before bufferization.
+void buildCPUSchedulePipeline(OpPassManager &pm,
+                              const CPUScheduleOptions &options);
 
 /// Turns functions on tensors into functions on buffers: in place where the
 /// program allows, public functions as wrappers with out-parameters, every

@@ -101,9 +101,10 @@ def CodegenPrivatizeDestinations : Pass<"codegen-privatize-destinations"> {
   let description = [{
     CSE merges equal `tensor.empty` and `linalg.fill` ops, and a tensor that two
     ops overwrite bufferizes to a copy. Each operand that is tied to a result
-    (DPS inits, loop inits, operands of calls, sources of `tensor.insert_slice`)
-    and whose tensor is an empty tensor, a constant fill or an `alloc_tensor` with
-    more than one use gets a clone right before its user. Nothing may run CSE or
+    (DPS inits, loop inits, operands of calls) and whose tensor is an empty
+    tensor, a fill (outlined ones too), an `alloc_tensor` or a reshape of one, with
+    another use or made outside the loop around its user, gets a clone right
+    before its user. Nothing may run CSE or
     loop-invariant code motion between this pass and bufferization.
   }];
 }
@@ -145,7 +146,7 @@ def CodegenResultsToDestinations
     A function marked `memrev.entry` gets one out-parameter for each result,
     scalars too, after its arguments: none aliases an argument or another one.
     A result that lives in an argument marked `rev.donated` gets no parameter:
-    the function's result attributes name the argument in `memrev.replaces`.
+    `memrev.result_parameters` gives for each result the parameter that holds it.
     Entry parameters carry `memrev.role` ("argument" or "result").
 
     Recursive functions and results of dynamic shape are located errors.
