@@ -21,8 +21,9 @@ import sys
 
 LOWERING = (
     "builtin.module("
-    "rev-differentiate,convert-rev-to-linalg,func.func(convert-elementwise-to-linalg),"
-    "one-shot-bufferize{bufferize-function-boundaries},"
+    "rev-differentiate,symbol-dce,convert-rev-to-linalg,"
+    "func.func(convert-elementwise-to-linalg),"
+    "one-shot-bufferize{bufferize-function-boundaries allow-return-allocs-from-loops},"
     "convert-bufferization-to-memref,"
     "func.func(convert-linalg-to-loops),lower-affine,"
     "expand-strided-metadata,lower-affine,convert-scf-to-cf,"
