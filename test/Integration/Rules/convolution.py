@@ -58,11 +58,10 @@ def conv(layout, n, c, f, size, kernel, stride, dilation, pad=None, extra=None, 
                             (("i", size), ("k", kernel), ("s", stride),
                              ("d", dilation), ("e", extra))] +
                     ["p" + "_".join(f"{l}{h}" for l, h in pad), dynamic])
-    case = Case(name, [Arg(x, static=static["x"], linear=True, zero=zero),
+    return Case(name, [Arg(x, static=static["x"], linear=True, zero=zero),
                        Arg(w, linear=True, zero=zero),
-                       Arg(y, static=static["y"], linear=True)], y, "\n".join(lines))
-    case.static_results = [static["y"]]
-    return case
+                       Arg(y, static=static["y"], linear=True)], y, "\n".join(lines),
+                static_results=[static["y"]])
 
 
 NHWC_HWCF = ("conv_2d_nhwc_hwcf", "n**c", "**cf", "n**f")

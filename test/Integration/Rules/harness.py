@@ -21,14 +21,14 @@ import sys
 
 LOWERING = (
     "builtin.module("
-    "rev-differentiate,convert-rev-to-linalg,func.func(convert-elementwise-to-linalg),"
-    "one-shot-bufferize{bufferize-function-boundaries},"
+    "rev-differentiate,symbol-dce,convert-rev-to-linalg,"
+    "func.func(convert-elementwise-to-linalg),"
+    "one-shot-bufferize{bufferize-function-boundaries allow-return-allocs-from-loops},"
     "convert-bufferization-to-memref,"
     "func.func(convert-linalg-to-loops),lower-affine,"
-    "expand-strided-metadata,lower-affine,convert-scf-to-cf,convert-vector-to-llvm,"
-    "finalize-memref-to-llvm,convert-math-to-llvm,convert-math-to-libm,"
-    "convert-arith-to-llvm,convert-cf-to-llvm,convert-func-to-llvm,"
-    "convert-index-to-llvm,reconcile-unrealized-casts)"
+    "expand-strided-metadata,lower-affine,convert-scf-to-cf,"
+    "convert-math-to-libm,convert-vector-to-llvm,convert-to-llvm,"
+    "reconcile-unrealized-casts)"
 )
 
 # What rounding leaves of two equal sums, and what a step of 1e-5 does.
@@ -65,15 +65,18 @@ class Arg:
 class Case:
     """A function `body` of arguments %0, %1, ... that returns `result`.
 
-    `results` are the types of what the body returns. `reference` is the body of
-    a function with the same values to take differences of, where `body` itself
+    `results` are the types of what the body returns, `static_results` those at
+    run time where they have dynamic extents. `reference` is the body of a
+    function with the same values to take differences of, where `body` itself
     can be derived but not run.
     """
 
-    def __init__(self, name, args, results, body, reference=None, policy=None):
+    def __init__(self, name, args, results, body, *, static_results=None,
+                 reference=None, policy=None):
         self.name = re.sub(r"\W+", "_", name)
         self.args = args
         self.results = results if isinstance(results, list) else [results]
+        self.static_results = static_results or self.results
         self.body = body
         self.reference = reference
         self.policy = policy
@@ -174,14 +177,13 @@ class Writer:
                 continue
             values.append(self.random(arg.static, seed + 10 * i, *arg.range))
         cotangents = []
-        for i, type in enumerate(case.results):
-            static = self.static_result(case, type, i)
-            cotangents.append(self.random(static, seed + 500 + i, -1.0, 1.0))
+        for i, type in enumerate(case.static_results):
+            cotangents.append(self.random(type, seed + 500 + i, -1.0, 1.0))
         wrt = [i for i, arg in enumerate(case.args) if arg.active]
         operands = [self.cast(v, a.static, a.type) for v, a in zip(values, case.args)]
         arg_types = [a.type for a in case.args]
-        weights = [self.cast(w, self.static_result(case, t, i), t)
-                   for i, (w, t) in enumerate(zip(cotangents, case.results))]
+        result_types = list(zip(case.static_results, case.results))
+        weights = [self.cast(w, *types) for w, types in zip(cotangents, result_types)]
         policy = f" policy({case.policy})" if case.policy else ""
         gradients = self.fresh()
         self.text.append(
@@ -206,8 +208,7 @@ class Writer:
                     f"({', '.join(moved)}) : ({', '.join(arg_types)}) -> "
                     f"({', '.join(case.results)})")
                 total = None
-                for j, type in enumerate(case.results):
-                    static = self.static_result(case, type, j)
+                for j, (static, type) in enumerate(result_types):
                     value = self.cast(f"{results}#{j}", type, static)
                     term = self.dot(value, cotangents[j], static)
                     total = term if total is None else self.emit(
@@ -233,10 +234,6 @@ class Writer:
             labels.append((f"{case.name} argument {i}", tolerance))
         self.text += ["  return", "}"]
         return labels
-
-    @staticmethod
-    def static_result(case, type, i):
-        return getattr(case, "static_results", case.results)[i]
 
     def write(self, cases):
         labels = []
