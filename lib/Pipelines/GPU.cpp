@@ -79,6 +79,14 @@ void memrev::buildGPUBinaryPipeline(OpPassManager &pm,
   pm.addPass(createGpuModuleToBinaryPass(binary));
 }
 
+StringRef memrev::getGPUKernels(ModuleOp module) {
+  for (auto binary : module.getOps<gpu::BinaryOp>())
+    for (Attribute attribute : binary.getObjects())
+      if (auto object = dyn_cast<gpu::ObjectAttr>(attribute))
+        return object.getObject();
+  return {};
+}
+
 void memrev::registerGPUPipelines() {
   PassPipelineRegistration<>(
       "memrev-gpu-schedule",
