@@ -33,7 +33,7 @@ void memrev::buildGPUKernelsPipeline(OpPassManager &pm) {
   OpPassManager &functions = pm.nest<func::FuncOp>();
   functions.addPass(createGPULinalgToParallel());
   functions.addPass(createGPUScalarsToDevice());
-  functions.addPass(createGPUParallelToLaunch());
+  pm.addPass(createGPUParallelToLaunch());
   pm.addPass(createGpuKernelOutliningPass());
   OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
   kernels.addPass(createCanonicalizerPass());
