@@ -1,5 +1,4 @@
-//===- CPUSchedule.cpp - The schedule stage for the CPU
-//--------------------===//
+//===- CPUSchedule.cpp - The schedule stage for the CPU -------------------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -19,20 +18,20 @@ using namespace mlir;
 
 void memrev::buildCPUSchedulePipeline(OpPassManager &pm,
                                       const CPUScheduleOptions &options) {
-  pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
   pm.addNestedPass<func::FuncOp>(createCodegenGeneralizeNamedOps());
-  pm.addNestedPass<func::FuncOp>(createLinalgElementwiseOpFusionPass());
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
-  // Nothing may merge the destinations of kernel calls from here on.
+  pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
+  pm.addPass(createLinalgElementwiseOpFusionPass());
+  pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
+  pm.addNestedPass<func::FuncOp>(createCSEPass());
   pm.addPass(createCodegenOutlineKernels());
+
   CPUSelectStrategyOptions strategy;
   strategy.vectorBits = options.vectorBits;
-  // A machine with the widest registers has twice as many of them.
-  strategy.accumulators = options.vectorBits >= 512 ? 24 : 12;
+  strategy.accumulators = options.accumulators;
+  if (strategy.accumulators == 0)
+    strategy.accumulators = options.vectorBits >= 512 ? 24 : 12;
   pm.addNestedPass<func::FuncOp>(createCPUSelectStrategy(strategy));
   pm.addNestedPass<func::FuncOp>(createCPUScheduleKernels());
-  pm.addPass(createCanonicalizerPass());
   CodegenVerifyStageOptions verify;
   verify.stage = "schedule";
   pm.addPass(createCodegenVerifyStage(verify));

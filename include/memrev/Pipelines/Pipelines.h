@@ -27,8 +27,13 @@ namespace mlir::memrev {
 struct CPUScheduleOptions : PassPipelineOptions<CPUScheduleOptions> {
   Option<int64_t> vectorBits{
       *this, "vector-bits",
-      llvm::cl::desc("Widest vector register of the processor, in bits"),
-      llvm::cl::init(128)};
+      llvm::cl::desc("Width of the vectors to use, in bits: 128, 256 or 512"),
+      llvm::cl::init(512)};
+  Option<int64_t> accumulators{
+      *this, "accumulators",
+      llvm::cl::desc("Vector registers that hold sums: 14 to 24 of 32, 8 to 12 "
+                     "of 16; 0 chooses by the vector width"),
+      llvm::cl::init(0)};
 };
 
 /// Options of `buildBufferizePipeline`.
@@ -64,8 +69,10 @@ void buildDifferentiatePipeline(OpPassManager &pm);
 /// of it is left.
 void buildLowerPipeline(OpPassManager &pm);
 
-/// Moves every computation on tensors into a kernel and rewrites kernels to
-/// parallel loops over vectors. What no rule covers stays linalg.
+/// Fuses elementwise ops, moves every computation into a private kernel
+/// function on tensors, and rewrites each kernel to one parallel loop over
+/// vector code. What no rule covers stays linalg and is named by a remark.
+/// Nothing may run CSE on the callers of kernels before bufferization.
 void buildCPUSchedulePipeline(OpPassManager &pm,
                               const CPUScheduleOptions &options);
 

@@ -642,6 +642,8 @@ FailureOr<Problem> cpu::buildProblem(func::FuncOp kernel,
                                    output.dest.symbols.size());
     if (problem.isContraction && root == final) {
       output.init = problem.accumulatorInit;
+      output.fill = problem.accumulatorFill;
+      output.read = problem.accumulatorRead;
       if (output.init == InitKind::Read &&
           problem.accumulatorRead.source == buffer)
         output.init = problem.accumulatorInit = InitKind::InPlace;

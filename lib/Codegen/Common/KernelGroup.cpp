@@ -109,7 +109,7 @@ static bool absorbs(Operation *consumer, OpOperand &operand) {
   if (isDataMovement(producer)) {
     auto linalgOp = dyn_cast<linalg::LinalgOp>(consumer);
     if (!linalgOp)
-      return isDataMovement(consumer);
+      return isa<tensor::ExtractSliceOp>(consumer);
     if (isDataMovement(consumer))
       return true;
     // The filter of a convolution is repacked anyway; a transposed image
@@ -120,24 +120,32 @@ static bool absorbs(Operation *consumer, OpOperand &operand) {
   return false;
 }
 
+/// Whether every kernel that this use ends up in repeats the producer. Chains of
+/// views and movements are followed a few steps; longer ones become kernels.
+static bool vanishes(OpOperand &use, int depth) {
+  Operation *user = use.getOwner();
+  if (!absorbs(user, use))
+    return false;
+  if (isa<linalg::LinalgOp, tensor::PadOp>(user) && !isKernelRoot(user))
+    return false;
+  bool passesOn =
+      isDataMovement(user) ||
+      isa<tensor::ExtractSliceOp, tensor::CollapseShapeOp,
+          tensor::ExpandShapeOp, tensor::PadOp>(user);
+  if (!passesOn)
+    return isKernelRoot(user);
+  return depth < 4 && llvm::all_of(user->getUses(), [&](OpOperand &next) {
+           return vanishes(next, depth + 1);
+         });
+}
+
 bool memrev::isAlwaysAbsorbed(Operation *op) {
   if (!isa<linalg::FillOp, tensor::PadOp>(op) && !isDataMovement(op))
     return false;
   if (op->use_empty())
     return true;
-  return llvm::all_of(op->getUses(), [](OpOperand &use) {
-    Operation *user = use.getOwner();
-    // A use by a movement counts only where the movement itself vanishes; one
-    // level is looked at, deeper chains become kernels.
-    if (isDataMovement(user) &&
-        !llvm::all_of(user->getUses(), [](OpOperand &next) {
-          return isKernelRoot(next.getOwner()) &&
-                 !isDataMovement(next.getOwner()) &&
-                 absorbs(next.getOwner(), next);
-        }))
-      return false;
-    return isKernelRoot(user) && absorbs(user, use);
-  });
+  return llvm::all_of(op->getUses(),
+                      [](OpOperand &use) { return vanishes(use, 0); });
 }
 
 /// True if `value` is made for being written to and holds nothing yet.
@@ -175,6 +183,10 @@ static bool diesIn(Value value, Operation *op) {
 KernelGroup::KernelGroup(Operation *root) : root(root), last(root) {
   planEpilogue();
   planDestinations();
+  // What the kernel needs before its final op comes first.
+  for (GroupDestination &destination : destinations)
+    if (destination.fill)
+      includeOperand(destination.fill, *destination.fill.getDpsInputOperand(0));
   include(root);
   if (epilogue)
     include(epilogue);
@@ -182,11 +194,8 @@ KernelGroup::KernelGroup(Operation *root) : root(root), last(root) {
     key.push_back(~uintptr_t(0));
     key.push_back(destination.reusedInput ? *destination.reusedInput + 2
                                           : destination.readsBuffer);
-    if (destination.fill) {
-      OpOperand *value = destination.fill.getDpsInputOperand(0);
-      includeOperand(destination.fill, *value);
-      key.push_back(idOf(value->get()));
-    }
+    if (destination.fill)
+      key.push_back(idOf(destination.fill.getInputs()[0]));
     if (destination.insert) {
       includeSlice(destination.insert);
       keyOperation(destination.insert);
