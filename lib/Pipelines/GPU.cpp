@@ -51,6 +51,7 @@ void memrev::buildGPUBinaryPipeline(OpPassManager &pm,
   target.chip = options.chip;
   target.ptxVersion = options.ptxVersion;
   target.optLevel = options.optLevel;
+  target.format = options.format;
   pm.addPass(createGPUAttachTarget(target));
   GPUThreadStreamsOptions streams;
   streams.bareEntries = options.bareEntries;

@@ -19,7 +19,7 @@ void memrev::registerPipelines() {
   PassPipelineRegistration<>("memrev-lower", "The rev dialect to linalg",
                              buildLowerPipeline);
   PassPipelineRegistration<CPUScheduleOptions>(
-      "memrev-cpu-schedule", "Tensors to kernels of vector code for the CPU",
+      "memrev-schedule-cpu", "Tensors to kernels of vector code for the CPU",
       buildCPUSchedulePipeline);
   PassPipelineRegistration<BufferizeOptions>(
       "memrev-bufferize", "Tensors to buffers, in place, in one arena",

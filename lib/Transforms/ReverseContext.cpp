@@ -236,7 +236,8 @@ void ReverseContext::addInverters(Operation *op) {
   auto invertible = dyn_cast<InvertibleOpInterface>(op);
   if (!edge || !invertible)
     return;
-  for (Value solved : invertible.getInverseEdges()[*edge].solved)
+  SmallVector<InverseEdge> edges = invertible.getInverseEdges();
+  for (Value solved : edges[*edge].solved)
     state.inverters[solved] = op;
 }
 

@@ -190,8 +190,8 @@ static LogicalResult mapToLaunch(scf::ParallelOp loop, StringRef module) {
     return arith::ConstantIndexOp::create(builder, loc, value);
   };
   Value threads = constant(blockSize);
-  Value first = arith::MulIOp::create(builder, loc, launch.getBlockIds().x,
-                                      threads);
+  Value first =
+      arith::MulIOp::create(builder, loc, launch.getBlockIds().x, threads);
   first = arith::AddIOp::create(builder, loc, first, launch.getThreadIds().x);
   Value stride =
       arith::MulIOp::create(builder, loc, launch.getGridSize().x, threads);
