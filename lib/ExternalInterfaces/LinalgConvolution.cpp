@@ -487,8 +487,8 @@ static LogicalResult buildConvolutionVJP(Operation *op,
                                          DerivativeContext &ctx) {
   FailureOr<Convolution> conv = matchConvolution(cast<LinalgOp>(op));
   if (failed(conv))
-    return op->emitError("expects a convolution of tensors where a gradient "
-                         "flows");
+    return op->emitError("expects a convolution with positive strides and "
+                         "dilations where a gradient flows");
   Type elementType = getElementTypeOrSelf(conv->getResult().getType());
   for (Value input : {conv->getInput(), conv->getFilter()})
     if (getElementTypeOrSelf(input.getType()) != elementType)

@@ -125,7 +125,8 @@ static Value buildAddWon(OpBuilder &b, Location loc, Value cotangent,
 static LogicalResult buildPoolingVJP(LinalgOp op, DerivativeContext &ctx) {
   FailureOr<Convolution> conv = matchConvolution(op);
   if (failed(conv))
-    return op.emitError("expects a pooling of tensors where a gradient flows");
+    return op.emitError("expects a pooling with positive strides and dilations "
+                        "where a gradient flows");
   if (getElementTypeOrSelf(conv->getInput().getType()) !=
       getElementTypeOrSelf(conv->getResult().getType()))
     return op.emitError("expects an input of the element type of the result "
