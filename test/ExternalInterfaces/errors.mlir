@@ -87,3 +87,19 @@ func.func @f(%x: f32, %t: tensor<4xf32>) -> tensor<6xf32> {
   } : tensor<4xf32> to tensor<6xf32>
   return %y : tensor<6xf32>
 }
+
+// -----
+
+// Slices that leave a row out do not give the tensor back.
+// expected-note @below {{function defined here}}
+func.func private @f(%x: tensor<5x2xf32>) -> (tensor<2x2xf32>, tensor<2x2xf32>) {
+  %a = tensor.extract_slice %x[0, 0] [2, 2] [1, 1] : tensor<5x2xf32> to tensor<2x2xf32>
+  %b = tensor.extract_slice %x[3, 0] [2, 2] [1, 1] : tensor<5x2xf32> to tensor<2x2xf32>
+  return %a, %b : tensor<2x2xf32>, tensor<2x2xf32>
+}
+
+func.func @main(%a: tensor<2x2xf32>) -> tensor<5x2xf32> {
+  // expected-error @below {{expects a function whose inverse gives argument 0 back, but no inverse edge reaches it}}
+  %x = rev.inverse @f(%a, %a) : (tensor<2x2xf32>, tensor<2x2xf32>) -> tensor<5x2xf32>
+  return %x : tensor<5x2xf32>
+}

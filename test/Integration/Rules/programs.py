@@ -194,8 +194,8 @@ def networks():
         %l = linalg.matmul ins(%flat, %4 : tensor<2x4xf64>, tensor<4x3xf64>)
           outs(%li : tensor<2x3xf64>) -> tensor<2x3xf64>
         return %l : tensor<2x3xf64>""")
-    # The state is reshaped, permuted, split and joined between couplings: all of
-    # it runs backwards.
+    # The state is permuted, split into halves, joined and reshaped between
+    # couplings: all of it runs backwards.
     x, y, half = tensor(4, 6), tensor(6, 4), tensor(6, 2)
     yield from both("moved_state", [Arg(x), Arg(half)], y, f"""
         %c0 = arith.constant 0 : index
@@ -220,6 +220,33 @@ def networks():
         %e = tensor.empty() : {y}
         %t = linalg.transpose ins(%r : {x}) outs(%e : {y}) permutation = [1, 0]
         return %t : {y}""")
+    # The halves of one tensor, each updated in place.
+    yield from both("halves_in_place", [Arg(y), Arg(half)], y, f"""
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %c3 = arith.constant 3 : index
+        %r = scf.for %k = %c0 to %c3 step %c1 iter_args(%s = %0) -> {y} {{
+          %a = tensor.extract_slice %s[0, 0] [6, 2] [1, 1] : {y} to {half}
+          %b = tensor.extract_slice %s[0, 2] [6, 2] [1, 1] : {y} to {half}
+          %u = rev.coupling additive %a given(%b) {{
+          ^bb0(%c: {half}):
+            %m = arith.mulf %c, %1 : {half}
+            %n = math.tanh %m : {half}
+            rev.yield %n : {half}
+          }} : {half}, ({half})
+          %t = tensor.insert_slice %u into %s[0, 0] [6, 2] [1, 1] : {half} into {y}
+          %d = tensor.extract_slice %t[0, 0] [6, 2] [1, 1] : {y} to {half}
+          %e = tensor.extract_slice %t[0, 2] [6, 2] [1, 1] : {y} to {half}
+          %v = rev.coupling affine<exp> %e given(%d) {{
+          ^bb0(%c: {half}):
+            %m = arith.mulf %c, %1 : {half}
+            %n = math.sin %m : {half}
+            rev.yield %n, %m : {half}, {half}
+          }} : {half}, ({half})
+          %w = tensor.insert_slice %v into %t[0, 2] [6, 2] [1, 1] : {half} into {y}
+          scf.yield %w : {y}
+        }}
+        return %r : {y}""")
 
 
 def cases():
