@@ -81,6 +81,13 @@ static bool areDisjoint(OffsetSizeAndStrideOpInterface a,
   return false;
 }
 
+static bool hasSameBox(OffsetSizeAndStrideOpInterface a,
+                       OffsetSizeAndStrideOpInterface b) {
+  return isConstantBox(a) && isConstantBox(b) &&
+         a.getStaticOffsets() == b.getStaticOffsets() &&
+         a.getStaticSizes() == b.getStaticSizes();
+}
+
 /// The slices of `source` in `block` with constant bounds, in program order.
 /// None if there are many: what is cut into that many pieces is a stack of
 /// weights, not a state that somebody would put together again.
@@ -177,16 +184,31 @@ struct ExtractSliceInverse
     OpBuilder &b = ctx.getBuilder();
     Location loc = op->getLoc();
     RankedTensorType type = slice.getSourceType();
+    SmallVector<tensor::ExtractSliceOp> partition = getPartition(slice);
+    SmallVector<Value> pieces;
     Value source;
     bool isRounded = false;
-    for (tensor::ExtractSliceOp piece : getPartition(slice)) {
+    for (tensor::ExtractSliceOp piece : partition) {
       Value now = ctx.primal(piece.getResult());
       if (!now)
         return failure();
+      pieces.push_back(now);
       isRounded |= ctx.isRounded(piece.getResult());
-      if (!source)
-        source = tensor::EmptyOp::create(b, loc, type.getShape(),
-                                         type.getElementType());
+      // A piece that is where it belongs in another tensor stays there: an
+      // update of one half is undone in place.
+      auto read = now.getDefiningOp<tensor::ExtractSliceOp>();
+      if (!source && read && read.getSourceType() == type &&
+          hasSameBox(read, piece))
+        source = read.getSource();
+    }
+    if (!source)
+      source = tensor::EmptyOp::create(b, loc, type.getShape(),
+                                       type.getElementType());
+    Value base = source;
+    for (auto [piece, now] : llvm::zip_equal(partition, pieces)) {
+      auto read = now.getDefiningOp<tensor::ExtractSliceOp>();
+      if (read && read.getSource() == base && hasSameBox(read, piece))
+        continue;
       source = tensor::InsertSliceOp::create(
           b, loc, now, source, piece.getMixedOffsets(), piece.getMixedSizes(),
           piece.getMixedStrides());
