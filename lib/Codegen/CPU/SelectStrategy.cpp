@@ -9,6 +9,7 @@
 #include "Problem.h"
 #include "Strategy.h"
 #include "memrev/Codegen/CPU/Passes.h"
+#include "memrev/Codegen/Common/AttributeNames.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Pass/Pass.h"
@@ -44,17 +45,17 @@ struct CPUSelectStrategyPass
     if (vectorBits != 512 && vectorBits != 256 && vectorBits != 128)
       return emitError(UnknownLoc::get(context))
              << "expects vector-bits to be 128, 256 or 512, but got "
-             << vectorBits;
+             << vectorBits.getValue();
     if (accumulators < 1 || accumulators > 28)
       return emitError(UnknownLoc::get(context))
              << "expects accumulators to be between 1 and 28, but got "
-             << accumulators;
+             << accumulators.getValue();
     return success();
   }
 
   void runOnOperation() override {
     func::FuncOp kernel = getOperation();
-    if (kernel.isExternal() || !kernel->hasAttr("memrev.kernel") ||
+    if (kernel.isExternal() || !kernel->hasAttr(kKernelAttr) ||
         kernel->hasAttr(kStrategyAttr))
       return;
     Machine machine{vectorBits, accumulators};

@@ -8,6 +8,7 @@
 
 #include "KernelGroup.h"
 #include "memrev/Codegen/Common/Passes.h"
+#include "memrev/Codegen/Common/AttributeNames.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Pass/Pass.h"
@@ -76,7 +77,7 @@ struct CodegenOutlineKernelsPass
 
     SmallVector<func::FuncOp> funcs;
     for (auto func : getOperation().getOps<func::FuncOp>())
-      if (!func.isExternal() && !func->hasAttr("memrev.kernel"))
+      if (!func.isExternal() && !func->hasAttr(kKernelAttr))
         funcs.push_back(func);
 
     for (func::FuncOp func : funcs) {

@@ -140,7 +140,7 @@ def CPUScheduleKernels : Pass<"cpu-schedule-kernels", "func::FuncOp"> {
   }];
   let dependentDialects = [
     "LLVM::LLVMDialect", "affine::AffineDialect", "arith::ArithDialect",
-    "math::MathDialect", "scf::SCFDialect", "tensor::TensorDialect", "vector::VectorDialect"
+    "bufferization::BufferizationDialect", "math::MathDialect", "scf::SCFDialect", "tensor::TensorDialect", "vector::VectorDialect"
   ];
 }
 
