@@ -115,8 +115,8 @@ func.func private @statistics(%x: tensor<32x32x32x16xf32>, %s: tensor<16xf32>, %
 // CHECK-SAME: %[[D:[^ ]*]]: tensor<8x8x8x16xf32>)
 // CHECK-NOT: linalg
 // CHECK: scf.forall {{.*}} shared_outs(%[[O:.*]] = %[[D]])
-// CHECK: tensor.extract_slice %[[O]][{{.*}}] [1, {{[0-9]+}}, 4, 16] [1, 2, 2, 1]
-// CHECK: tensor.parallel_insert_slice %{{.*}} into %[[O]][{{.*}}] [1, {{[0-9]+}}, 4, 16] [1, 2, 2, 1]
+// CHECK: tensor.extract_slice %[[O]][{{.*}}] [2, 4, 4, 16] [1, 2, 2, 1]
+// CHECK: tensor.parallel_insert_slice %{{.*}} into %[[O]][{{.*}}] [2, 4, 4, 16] [1, 2, 2, 1]
 func.func private @phase(%y: tensor<8x4x4x16xf32>, %w: tensor<1x1x16x16xf32>, %d: tensor<8x8x8x16xf32>) -> tensor<8x8x8x16xf32> attributes {memrev.kernel} {
   %z = arith.constant 0.0 : f32
   %s = tensor.extract_slice %d[0, 1, 1, 0] [8, 4, 4, 16] [1, 2, 2, 1] : tensor<8x8x8x16xf32> to tensor<8x4x4x16xf32>
