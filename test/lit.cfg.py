@@ -1,7 +1,9 @@
 """How lit runs memrev's tests: which files are tests, and which tools they call."""
 
+import ctypes.util
 import os
 import shutil
+import subprocess
 import sys
 
 import lit.formats
@@ -18,12 +20,38 @@ config.substitutions.append(("%memrev_src_root", config.memrev_src_root))
 config.substitutions.append(("%memrev_obj_root", config.memrev_obj_root))
 config.substitutions.append(("%memrev_lib_dir", config.memrev_lib_dir))
 config.substitutions.append(("%mlir_lib_dir", config.mlir_lib_dir))
+config.substitutions.append(("%memrev_tools_dir", config.memrev_tools_dir))
+config.substitutions.append(("%host_cxx", config.host_cxx))
 config.substitutions.append(("%python", sys.executable))
+# Runs a program for a GPU on the host and compares it with plain loops.
+config.substitutions.append(
+    (
+        "%emulate",
+        f"{sys.executable} {config.test_source_root}/Integration/GPU/Inputs/emulate.py "
+        f"--lib-dir {config.memrev_lib_dir} --mlir-lib-dir {config.mlir_lib_dir} "
+        f"--cxx {config.host_cxx} "
+        f"--fake-driver-dir {config.memrev_obj_root}/test/fake-cuda",
+    )
+)
 
 if config.memrev_sanitize:
     config.available_features.add("sanitize")
 if shutil.which("ptxas"):
     config.available_features.add("ptxas")
+if ctypes.util.find_library("cuda"):
+    config.available_features.add("cuda")
+
+# Commands that use the Python package run in the environment of
+# scripts/setup-python.sh, if it is there.
+venv = os.path.join(config.memrev_src_root, ".venv", "bin")
+if os.path.isdir(venv):
+    llvm_config.with_environment("PATH", venv, append_path=True)
+if subprocess.run(["python3", "-c", "import numpy"], capture_output=True,
+                  env=dict(config.environment)).returncode == 0:
+    config.available_features.add("numpy")
+llvm_config.with_environment(
+    "PYTHONPATH", os.path.join(config.memrev_src_root, "python-frontend"))
+llvm_config.with_environment("MEMREV_BUILD_DIR", config.memrev_obj_root)
 
 llvm_config.use_default_substitutions()
 llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)

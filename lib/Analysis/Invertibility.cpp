@@ -43,8 +43,8 @@ const llvm::DenseMap<Operation *, unsigned> &Invertibility::solve() {
       auto invertible = dyn_cast<InvertibleOpInterface>(&op);
       if (!invertible || edges.contains(&op))
         continue;
-      for (auto [number, edge] :
-           llvm::enumerate(invertible.getInverseEdges())) {
+      SmallVector<InverseEdge> candidates = invertible.getInverseEdges();
+      for (auto [number, edge] : llvm::enumerate(candidates)) {
         if (llvm::all_of(edge.solved, [&](Value v) { return isKnown(v); }) ||
             !llvm::all_of(edge.from, [&](Value v) { return isKnown(v); }))
           continue;

@@ -8,8 +8,8 @@
 
 #include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/Analysis/Invertibility.h"
-#include "memrev/Interfaces/InvertibleOpInterface.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
 #include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
@@ -40,8 +40,9 @@ static void setReason(Operation *op, const Twine &reason) {
 }
 
 /// Reports an error if what `coupling`'s region reads is computed from the
-/// coupled value by something other than an invertible operation: then the
-/// inverse would need the value that it solves for.
+/// coupled value: then the inverse would need the value that it solves for. The
+/// states of couplings and loops count as independent, for they are had back by
+/// themselves.
 static LogicalResult verifyIndependence(rev::CouplingOp coupling) {
   SetVector<Value> reads(coupling.getGiven().begin(),
                          coupling.getGiven().end());
@@ -67,7 +68,8 @@ static LogicalResult verifyIndependence(rev::CouplingOp coupling) {
       return diag;
     }
     Operation *op = v.getDefiningOp();
-    if (!op || op->getParentRegion() != scope || isa<InvertibleOpInterface>(op))
+    if (!op || op->getParentRegion() != scope ||
+        isa<rev::CouplingOp, LoopLikeOpInterface>(op))
       continue;
     llvm::append_range(pending, op->getOperands());
   }

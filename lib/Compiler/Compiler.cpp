@@ -8,10 +8,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "memrev/Compiler/Compiler.h"
-#include "memrev/Codegen/Common/AttributeNames.h"
-#include "memrev/Codegen/Common/Passes.h"
 #include "memrev/ExecutionEngine/NativeCode.h"
 #include "memrev/InitAll.h"
+#include "memrev/Pipelines/Entries.h"
+#include "memrev/Pipelines/GPU.h"
 #include "memrev/Pipelines/Pipelines.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
@@ -125,41 +125,33 @@ static FailureOr<ArrayType> getArrayType(func::FuncOp func, Type type) {
   return array;
 }
 
-static FailureOr<FunctionSignature> getSignature(func::FuncOp func) {
+/// Describes `source` for callers under the name `name`.
+static FailureOr<ParameterSignature>
+getParameter(func::FuncOp func, const EntryParameter &source, Twine name) {
+  FailureOr<ArrayType> type = getArrayType(func, source.type);
+  if (failed(type))
+    return failure();
+  return ParameterSignature{name.str(), *type, source.isScalar,
+                            source.isDonated};
+}
+
+static FailureOr<FunctionSignature> getSignature(const Entry &entry) {
   FunctionSignature signature;
+  func::FuncOp func = entry.func;
   signature.name = func.getSymName().str();
-  if (auto bytes = func->getAttrOfType<IntegerAttr>(kArenaBytesAttr))
-    signature.arenaBytes = bytes.getInt();
-  for (unsigned i = 0; i < func.getNumArguments(); ++i) {
-    auto role = func.getArgAttrOfType<StringAttr>(i, kRoleAttr);
-    if (!role || role.getValue() != kArgumentRole)
-      continue;
-    Type type = func.getArgumentTypes()[i];
-    FailureOr<ArrayType> array = getArrayType(func, type);
-    if (failed(array))
+  signature.arenaBytes = entry.arenaBytes;
+  signature.resultParameters = entry.resultParameters;
+  for (auto [index, source] : llvm::enumerate(entry.arguments)) {
+    auto argument = getParameter(func, source, "arg" + Twine(index));
+    if (failed(argument))
       return failure();
-    ParameterSignature argument;
-    argument.name = "arg" + std::to_string(i);
-    argument.type = std::move(*array);
-    argument.isScalar = !isa<MemRefType>(type);
-    argument.isDonated = static_cast<bool>(func.getArgAttr(i, kDonatedAttr));
-    signature.arguments.push_back(std::move(argument));
+    signature.arguments.push_back(std::move(*argument));
   }
-  auto parameters =
-      func->getAttrOfType<DenseI64ArrayAttr>(kResultParametersAttr);
-  for (auto [index, parameter] : llvm::enumerate(
-           parameters ? parameters.asArrayRef() : ArrayRef<int64_t>())) {
-    FailureOr<ArrayType> array =
-        getArrayType(func, func.getArgumentTypes()[parameter]);
-    if (failed(array))
+  for (auto [index, source] : llvm::enumerate(entry.results)) {
+    auto result = getParameter(func, source, "result" + Twine(index));
+    if (failed(result))
       return failure();
-    ParameterSignature result;
-    result.name = "result" + std::to_string(index);
-    result.type = std::move(*array);
-    result.isScalar =
-        static_cast<bool>(func.getArgAttr(parameter, kScalarAttr));
-    signature.results.push_back(std::move(result));
-    signature.resultParameters.push_back(parameter);
+    signature.results.push_back(std::move(*result));
   }
   return signature;
 }
@@ -194,6 +186,9 @@ CompiledProgram::findFunction(StringRef name) const {
 llvm::Expected<const LoadedCode *> CompiledProgram::load() {
   std::lock_guard<std::mutex> lock(loadMutex);
   if (!code) {
+    if (!isForHost)
+      return llvm::createStringError("a program for cuda runs from a shared "
+                                     "library, not in the compiler");
     if (!object)
       return llvm::createStringError(
           "the program was not compiled up to the binary stage");
@@ -220,6 +215,8 @@ public:
 
 private:
   void report(const llvm::Twine &message);
+  LogicalResult checkTarget();
+  bool isForGPU() const { return options.target == "cuda"; }
   LogicalResult runStage(Stage stage, ModuleOp module);
   LogicalResult collectSignatures(ModuleOp module);
   LogicalResult emitNativeCode(ModuleOp module);
@@ -242,19 +239,19 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
   PassManager pm(module.getContext());
   switch (stage) {
   case Stage::Differentiate:
-  case Stage::Lower: {
-    CodegenVerifyStageOptions verify;
-    verify.stage = getName(stage).str();
-    pm.addPass(createCodegenVerifyStage(verify));
+    buildDifferentiatePipeline(pm);
     break;
-  }
+  case Stage::Lower:
+    buildLowerPipeline(pm);
+    break;
   case Stage::Schedule: {
+    if (isForGPU()) {
+      buildGPUSchedulePipeline(pm);
+      break;
+    }
     CPUScheduleOptions schedule;
     schedule.vectorBits = getVectorBits(*machine);
     buildCPUSchedulePipeline(pm, schedule);
-    CodegenVerifyStageOptions verify;
-    verify.stage = getName(stage).str();
-    pm.addPass(createCodegenVerifyStage(verify));
     break;
   }
   case Stage::Bufferize: {
@@ -269,6 +266,13 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
     break;
   }
   case Stage::Binary: {
+    if (isForGPU()) {
+      GPUBinaryOptions binary;
+      binary.chip = options.chip;
+      binary.format = options.kernelFormat;
+      buildGPUBinaryPipeline(pm, binary);
+      break;
+    }
     CPUBinaryOptions binary;
     binary.parallel = options.parallel;
     binary.vectorBits = getVectorBits(*machine);
@@ -291,11 +295,9 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
 }
 
 LogicalResult CompilerInstance::collectSignatures(ModuleOp module) {
-  std::vector<ValueMemory> plan = readPlan(module);
-  for (auto func : module.getOps<func::FuncOp>()) {
-    if (!func->hasAttr(kEntryAttr))
-      continue;
-    FailureOr<FunctionSignature> signature = getSignature(func);
+  std::vector<ValueMemory> plan = parsePlan(readPlan(module));
+  for (const Entry &entry : readEntries(module)) {
+    FailureOr<FunctionSignature> signature = getSignature(entry);
     if (failed(signature))
       return failure();
     program->memory.push_back(measureMemory(*signature, plan));
@@ -305,6 +307,10 @@ LogicalResult CompilerInstance::collectSignatures(ModuleOp module) {
 }
 
 LogicalResult CompilerInstance::emitNativeCode(ModuleOp module) {
+  if (isForGPU()) {
+    program->isForHost = false;
+    program->kernels = getGPUKernels(module).str();
+  }
   std::vector<std::string> entries;
   for (const FunctionSignature &function : program->functions)
     entries.push_back(function.name);
@@ -328,11 +334,26 @@ LogicalResult CompilerInstance::emitNativeCode(ModuleOp module) {
   return success();
 }
 
-LogicalResult CompilerInstance::run(StringRef text) {
-  if (options.target != "cpu") {
-    report("expects target cpu, but got '" + options.target + "'");
+LogicalResult CompilerInstance::checkTarget() {
+  if (options.target != "cpu" && !isForGPU()) {
+    report("expects target cpu or cuda, but got '" + options.target + "'");
     return failure();
   }
+  if (isForGPU() && options.until == Stage::Binary && options.chip.empty()) {
+    report("expects a chip for target cuda, sm_90 for example");
+    return failure();
+  }
+  if (!isForGPU() && !options.chip.empty()) {
+    report("expects a chip for target cuda only, but got '" + options.chip +
+           "' for target " + options.target);
+    return failure();
+  }
+  return success();
+}
+
+LogicalResult CompilerInstance::run(StringRef text) {
+  if (failed(checkTarget()))
+    return failure();
   llvm::Expected<std::unique_ptr<llvm::TargetMachine>> native =
       createTargetMachine(options.cpu);
   if (!native) {
@@ -344,6 +365,8 @@ LogicalResult CompilerInstance::run(StringRef text) {
   DialectRegistry registry;
   memrev::registerAllDialects(registry);
   MLIRContext context(registry);
+  // The text of whole functions below each error helps nobody.
+  context.printOpOnDiagnostic(false);
   ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
     record(diagnostic, result.diagnostics);
     return success();

@@ -8,18 +8,15 @@
 //===----------------------------------------------------------------------===//
 
 #include "memrev/Compiler/MemoryReport.h"
-#include "memrev/Codegen/Common/AttributeNames.h"
 #include "mlir/IR/BuiltinAttributes.h"
-#include "mlir/IR/BuiltinOps.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
 
 using namespace mlir;
 using namespace mlir::memrev;
 
-std::vector<ValueMemory> mlir::memrev::readPlan(ModuleOp module) {
+std::vector<ValueMemory> mlir::memrev::parsePlan(ArrayAttr entries) {
   std::vector<ValueMemory> plan;
-  auto entries = module->getAttrOfType<ArrayAttr>(kPlanAttr);
   if (!entries)
     return plan;
   for (auto entry : entries.getAsRange<DictionaryAttr>()) {

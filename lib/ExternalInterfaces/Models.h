@@ -17,9 +17,14 @@ namespace mlir::memrev {
 
 void registerArithModels(DialectRegistry &registry);
 void registerLinalgContractionModels(DialectRegistry &registry);
+void registerLinalgConvolutionModels(DialectRegistry &registry);
+void registerLinalgDataMovementModels(DialectRegistry &registry);
 void registerLinalgGenericModels(DialectRegistry &registry);
+void registerLinalgPoolingModels(DialectRegistry &registry);
 void registerMathModels(DialectRegistry &registry);
 void registerSCFModels(DialectRegistry &registry);
+void registerTensorModels(DialectRegistry &registry);
+void registerTensorSliceModels(DialectRegistry &registry);
 
 } // namespace mlir::memrev
 

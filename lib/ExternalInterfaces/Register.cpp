@@ -14,7 +14,12 @@ using namespace mlir;
 void memrev::registerExternalInterfaces(DialectRegistry &registry) {
   registerArithModels(registry);
   registerLinalgContractionModels(registry);
+  registerLinalgConvolutionModels(registry);
+  registerLinalgDataMovementModels(registry);
   registerLinalgGenericModels(registry);
+  registerLinalgPoolingModels(registry);
   registerMathModels(registry);
   registerSCFModels(registry);
+  registerTensorModels(registry);
+  registerTensorSliceModels(registry);
 }

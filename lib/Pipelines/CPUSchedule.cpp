@@ -20,7 +20,9 @@ void memrev::buildCPUSchedulePipeline(OpPassManager &pm,
                                       const CPUScheduleOptions &options) {
   pm.addNestedPass<func::FuncOp>(createCodegenGeneralizeNamedOps());
   pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
-  pm.addPass(createLinalgElementwiseOpFusionPass());
+  // Fusion also drops the operands that this leaves without a use.
+  pm.addNestedPass<func::FuncOp>(createCodegenUpdateSlicesInPlace());
+  pm.addNestedPass<func::FuncOp>(createCodegenFuseElementwise());
   pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
   pm.addNestedPass<func::FuncOp>(createCSEPass());
   pm.addPass(createCodegenOutlineKernels());
@@ -32,4 +34,8 @@ void memrev::buildCPUSchedulePipeline(OpPassManager &pm,
     strategy.accumulators = options.vectorBits >= 512 ? 24 : 12;
   pm.addNestedPass<func::FuncOp>(createCPUSelectStrategy(strategy));
   pm.addNestedPass<func::FuncOp>(createCPUScheduleKernels());
+
+  CodegenVerifyStageOptions verify;
+  verify.stage = "schedule";
+  pm.addPass(createCodegenVerifyStage(verify));
 }

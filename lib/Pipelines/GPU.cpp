@@ -33,7 +33,7 @@ void memrev::buildGPUKernelsPipeline(OpPassManager &pm) {
   OpPassManager &functions = pm.nest<func::FuncOp>();
   functions.addPass(createGPULinalgToParallel());
   functions.addPass(createGPUScalarsToDevice());
-  functions.addPass(createGPUParallelToLaunch());
+  pm.addPass(createGPUParallelToLaunch());
   pm.addPass(createGpuKernelOutliningPass());
   OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
   kernels.addPass(createCanonicalizerPass());
@@ -51,6 +51,7 @@ void memrev::buildGPUBinaryPipeline(OpPassManager &pm,
   target.chip = options.chip;
   target.ptxVersion = options.ptxVersion;
   target.optLevel = options.optLevel;
+  target.format = options.format;
   pm.addPass(createGPUAttachTarget(target));
   GPUThreadStreamsOptions streams;
   streams.bareEntries = options.bareEntries;
@@ -76,6 +77,14 @@ void memrev::buildGPUBinaryPipeline(OpPassManager &pm,
   GpuModuleToBinaryPassOptions binary;
   binary.compilationTarget = options.format;
   pm.addPass(createGpuModuleToBinaryPass(binary));
+}
+
+StringRef memrev::getGPUKernels(ModuleOp module) {
+  for (auto binary : module.getOps<gpu::BinaryOp>())
+    for (Attribute attribute : binary.getObjects())
+      if (auto object = dyn_cast<gpu::ObjectAttr>(attribute))
+        return object.getObject();
+  return {};
 }
 
 void memrev::registerGPUPipelines() {

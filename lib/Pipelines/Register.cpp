@@ -13,8 +13,13 @@
 using namespace mlir;
 
 void memrev::registerPipelines() {
+  PassPipelineRegistration<>("memrev-differentiate",
+                             "Function transforms to derived functions",
+                             buildDifferentiatePipeline);
+  PassPipelineRegistration<>("memrev-lower", "The rev dialect to linalg",
+                             buildLowerPipeline);
   PassPipelineRegistration<CPUScheduleOptions>(
-      "memrev-cpu-schedule", "Tensors to kernels of vector code for the CPU",
+      "memrev-schedule-cpu", "Tensors to kernels of vector code for the CPU",
       buildCPUSchedulePipeline);
   PassPipelineRegistration<BufferizeOptions>(
       "memrev-bufferize", "Tensors to buffers, in place, in one arena",

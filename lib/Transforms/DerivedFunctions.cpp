@@ -234,13 +234,11 @@ static std::string printLocation(Location loc) {
   return text;
 }
 
-static Attribute makeEntry(Builder &builder, StringRef function, Location loc,
-                           int64_t bytes, StringRef strategy,
-                           StringRef reason) {
+static Attribute makeEntry(Builder &builder, Location loc, int64_t bytes,
+                           StringRef strategy, StringRef reason) {
   auto string = [&](StringRef text) { return builder.getStringAttr(text); };
   return builder.getDictionaryAttr(
       {builder.getNamedAttr("bytes", builder.getI64IntegerAttr(bytes)),
-       builder.getNamedAttr("function", string(function)),
        builder.getNamedAttr("location", string(printLocation(loc))),
        builder.getNamedAttr("reason", string(reason)),
        builder.getNamedAttr("strategy", string(strategy))});
@@ -264,15 +262,19 @@ static SmallVector<Attribute> makeReport(func::FuncOp function,
   auto describe = [&](Value value, StringRef strategy,
                       StringRef reason) -> Attribute {
     int64_t bytes = getBytes(value.getType());
-    return bytes ? makeEntry(builder, function.getName(), value.getLoc(), bytes,
-                             strategy, reason)
+    return bytes ? makeEntry(builder, value.getLoc(), bytes, strategy, reason)
                  : Attribute();
   };
   SmallVector<std::pair<const void *, Attribute>> hadBack;
-  for (Value value : state.inverted)
+  for (Value value : state.inverted) {
+    // The caller holds the arguments anyway.
+    auto argument = dyn_cast<BlockArgument>(value);
+    if (argument && argument.getOwner() == &body)
+      continue;
     hadBack.push_back(
         {value.getAsOpaquePointer(),
          describe(value, "inverted", "given back by an inverse edge")});
+  }
   for (Value value : state.recomputedValues)
     hadBack.push_back({value.getAsOpaquePointer(),
                        describe(value, "recomputed",
@@ -305,12 +307,38 @@ static SmallVector<Attribute> makeReport(func::FuncOp function,
   return entries;
 }
 
-void DerivedFunctions::addReport(ArrayRef<Attribute> entries) {
+/// The public functions that call `function`, directly or not.
+static SmallVector<func::FuncOp> getEntries(func::FuncOp function,
+                                            ModuleOp module) {
+  llvm::SetVector<Operation *> reached;
+  reached.insert(function);
+  SmallVector<func::FuncOp> entries;
+  for (size_t i = 0; i < reached.size(); ++i) {
+    auto callee = cast<func::FuncOp>(reached[i]);
+    if (callee.isPublic())
+      entries.push_back(callee);
+    auto uses = SymbolTable::getSymbolUses(callee, module);
+    if (!uses)
+      continue;
+    for (const SymbolTable::SymbolUse &use : *uses)
+      if (auto caller = use.getUser()->getParentOfType<func::FuncOp>())
+        reached.insert(caller);
+  }
+  return entries;
+}
+
+void DerivedFunctions::addReport() {
+  Builder builder(module.getContext());
   SmallVector<Attribute> all;
-  if (auto plan = module->getAttrOfType<ArrayAttr>("memrev.plan"))
-    llvm::append_range(all, plan);
-  llvm::append_range(all, entries);
-  module->setAttr("memrev.plan", ArrayAttr::get(module.getContext(), all));
+  for (auto &[function, entries] : reports)
+    for (func::FuncOp entry : getEntries(function, module))
+      for (Attribute value : entries) {
+        NamedAttrList named(cast<DictionaryAttr>(value));
+        named.set("function", builder.getStringAttr(entry.getName()));
+        all.push_back(named.getDictionary(module.getContext()));
+      }
+  if (!all.empty())
+    module->setAttr("memrev.plan", builder.getArrayAttr(all));
 }
 
 //===----------------------------------------------------------------------===//
@@ -383,7 +411,7 @@ FailureOr<func::FuncOp> DerivedFunctions::build(const DerivativeRequest &request
   function.setFunctionType(builder.getFunctionType(
       body.getArgumentTypes(), TypeRange(ValueRange(outputs))));
   buildTapes(state);
-  addReport(makeReport(function, marker, state));
+  reports.push_back({function, makeReport(function, marker, state)});
   return function;
 }
 
@@ -427,7 +455,7 @@ FailureOr<func::FuncOp> DerivedFunctions::getInverse(func::FuncOp function,
   if (func::FuncOp known = derived.lookup(key))
     return known;
   std::string name = (function.getName() + "_inverse").str();
-  FailureOr<func::FuncOp> forward = clonePrepared(function, name, loc);
+  FailureOr<func::FuncOp> forward = clonePrepared(function, name + "_of", loc);
   if (failed(forward))
     return failure();
   if (std::optional<int64_t> missing = planInverse(*forward, wrt)) {

@@ -41,6 +41,10 @@ public:
   /// gradients, or arguments -> (results, gradients).
   FailureOr<func::FuncOp> getDerivative(const DerivativeRequest &request);
 
+  /// Lists in the module's attribute `memrev.plan` what the derived functions
+  /// store, invert and recompute, under the public functions that call them.
+  void addReport();
+
   /// The function (results, other arguments) -> arguments `wrt`.
   FailureOr<func::FuncOp> getInverse(func::FuncOp function,
                                      ArrayRef<int64_t> wrt, Location loc);
@@ -61,11 +65,12 @@ private:
   FailureOr<func::FuncOp> build(const DerivativeRequest &request,
                                 StringRef name, bool returnResults,
                                 Operation *&lastForward);
-  void addReport(ArrayRef<Attribute> entries);
 
   ModuleOp module;
   SymbolTable symbols;
   llvm::StringMap<func::FuncOp> derived;
+  /// What became of the values of each derived function.
+  SmallVector<std::pair<func::FuncOp, SmallVector<Attribute>>> reports;
   llvm::SetVector<Operation *> expanding;
   llvm::DenseSet<Operation *> expanded;
 };

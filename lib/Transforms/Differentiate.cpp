@@ -34,6 +34,7 @@ struct RevDifferentiate final
     if (failed(derived.expandAll()) ||
         (!function.empty() && failed(deriveNamed(derived))))
       return signalPassFailure();
+    derived.addReport();
     erasePlan(getOperation());
   }
 

@@ -35,14 +35,26 @@ Value ReverseContext::canonical(Value value) const {
   return value;
 }
 
+/// Region::isAncestor, but for regions without an operation too: the scalar code
+/// of a rule lives in one until it is cloned into an operation.
+static bool isAncestor(Region &ancestor, Region *region) {
+  while (region) {
+    if (region == &ancestor)
+      return true;
+    Operation *op = region->getParentOp();
+    region = op ? op->getParentRegion() : nullptr;
+  }
+  return false;
+}
+
 bool ReverseContext::isInScope(Value value) const {
   Region *region = value.getParentRegion();
-  return !parent || scope.isAncestor(region) || emitted.isAncestor(region);
+  return !parent || isAncestor(scope, region) || isAncestor(emitted, region);
 }
 
 bool ReverseContext::isVisible(Value value) const {
-  return value.getParentRegion()->isAncestor(
-      builder.getInsertionBlock()->getParent());
+  return isAncestor(*value.getParentRegion(),
+                    builder.getInsertionBlock()->getParent());
 }
 
 //===----------------------------------------------------------------------===//
@@ -224,7 +236,8 @@ void ReverseContext::addInverters(Operation *op) {
   auto invertible = dyn_cast<InvertibleOpInterface>(op);
   if (!edge || !invertible)
     return;
-  for (Value solved : invertible.getInverseEdges()[*edge].solved)
+  SmallVector<InverseEdge> edges = invertible.getInverseEdges();
+  for (Value solved : edges[*edge].solved)
     state.inverters[solved] = op;
 }
 
@@ -395,8 +408,9 @@ LogicalResult ReverseContext::differentiate(Operation *op) {
            << op->getName() << "' has none";
   // A loop that stores writes its tapes in the forward part. In a rebuilt
   // region that is a copy of the loop, run there.
-  if (isa<LoopLikeOpInterface>(op) && !op->getParentRegion()->isAncestor(
-                                          builder.getInsertionBlock()->getParent())) {
+  if (isa<LoopLikeOpInterface>(op) &&
+      !isAncestor(*op->getParentRegion(),
+                  builder.getInsertionBlock()->getParent())) {
     op = clone(op);
     if (!op)
       return failure();

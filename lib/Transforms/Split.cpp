@@ -177,6 +177,7 @@ LogicalResult DerivedFunctions::addSplit(const DerivativeRequest &request) {
   symbols.insert(backward, std::next(forward->getIterator()));
   eraseDeadOps(forward.getBody().front());
   eraseDeadOps(backward.getBody().front());
+  reports.back().first = backward;
   symbols.erase(*combined);
   return success();
 }

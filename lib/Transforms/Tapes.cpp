@@ -115,30 +115,21 @@ static scf::ForOp addTapes(IRRewriter &rewriter, scf::ForOp loop,
     inits.push_back(
         tensor::EmptyOp::create(rewriter, loc, type, dynamic));
   }
-  // The rewrite replaces the block's arguments.
-  SmallVector<int64_t> arguments;
-  for (Value value : values) {
-    auto argument = dyn_cast<BlockArgument>(value);
-    arguments.push_back(argument ? argument.getArgNumber() : -1);
-  }
   auto writeTapes = [&](OpBuilder &b, Location, ArrayRef<BlockArgument> tapes) {
-    Block *body = tapes.front().getOwner();
-    b.setInsertionPointToStart(body);
-    Value position = arith::SubIOp::create(b, loc, body->getArgument(0), lower);
+    // The tapes are arguments of the new loop; its body is still the old one's.
+    b.setInsertionPointToStart(loop.getBody());
+    Value position =
+        arith::SubIOp::create(b, loc, loop.getInductionVar(), lower);
     position = arith::DivSIOp::create(b, loc, position, step);
     if (!position.getType().isIndex())
       position =
           arith::IndexCastOp::create(b, loc, b.getIndexType(), position);
     SmallVector<Value> written;
-    for (auto [i, tape] : llvm::enumerate(tapes)) {
-      Value value =
-          arguments[i] < 0 ? values[i] : body->getArgument(arguments[i]);
+    for (auto [value, tape] : llvm::zip_equal(values, tapes)) {
       // Where the value is defined: at the end of the body its buffer may hold
       // something else.
-      if (arguments[i] < 0)
-        b.setInsertionPointAfterValue(value);
-      else
-        b.setInsertionPointAfterValue(position);
+      b.setInsertionPointAfterValue(isa<BlockArgument>(value) ? position
+                                                              : value);
       if (auto type = dyn_cast<RankedTensorType>(value.getType())) {
         SmallVector<OpFoldResult> offsets, sizes, strides;
         getSlice(b, position, type, offsets, sizes, strides);

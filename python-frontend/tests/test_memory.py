@@ -18,7 +18,8 @@ def probe(tmp_path_factory):
     """Measures the gradients of the digits network in a process of its own."""
     counter = tmp_path_factory.mktemp("counter") / "malloc_counter.so"
     subprocess.run(["clang-22", "-O1", "-shared", "-fPIC",
-                    HERE / "malloc_counter.c", "-o", counter], check=True)
+                    conftest.ROOT / "utils" / "malloc_counter.c", "-o", counter],
+                   check=True)
     known = {}
 
     def run(blocks, unrolled, policy):

@@ -13,7 +13,7 @@
 #include "memrev/ExecutionEngine/Array.h"
 
 namespace mlir {
-class ModuleOp;
+class ArrayAttr;
 } // namespace mlir
 
 namespace mlir::memrev {
@@ -42,9 +42,9 @@ struct FunctionMemory {
   }
 };
 
-/// Reads what differentiation decided from the attribute that it left on
-/// `module`.
-std::vector<ValueMemory> readPlan(ModuleOp module);
+/// Reads what differentiation decided from the dictionaries that it left. What
+/// is missing or has another type is left empty.
+std::vector<ValueMemory> parsePlan(ArrayAttr entries);
 
 /// Adds up the memory of `function`. Takes the values that belong to it.
 FunctionMemory measureMemory(const FunctionSignature &function,

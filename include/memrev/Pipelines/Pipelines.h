@@ -1,5 +1,4 @@
-//===- Pipelines.h - The stages of compilation ----------------- -*- C++
-//-*-===//
+//===- Pipelines.h - The stages of compilation ---------------- -*- C++ -*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -61,6 +60,14 @@ struct CPUBinaryOptions : PassPipelineOptions<CPUBinaryOptions> {
       llvm::cl::desc("Widest vector register of the processor, in bits"),
       llvm::cl::init(128)};
 };
+
+/// Replaces function transforms by derived functions. No transform is left;
+/// every operation on the way of a gradient had a rule.
+void buildDifferentiatePipeline(OpPassManager &pm);
+
+/// Lowers the rev dialect to linalg, tensor, arith, math and scf. No operation
+/// of it is left.
+void buildLowerPipeline(OpPassManager &pm);
 
 /// Fuses elementwise ops, moves every computation into a private kernel
 /// function on tensors, and rewrites each kernel to one parallel loop over

@@ -21,21 +21,30 @@ namespace mlir::memrev {
 using namespace mlir;
 using namespace mlir::memrev;
 
-/// Whether `op` makes a tensor whose contents are given by scalars alone, so
-/// that a clone of it costs no more than a copy.
-static bool isCheapToClone(Operation *op) {
+/// Whether a clone of `op` costs no more than a copy of its result: what makes a
+/// tensor from scalars alone, a call of a function that does, and reshapes.
+static bool isCheapToClone(Operation *op, TensorOrigin &origin) {
   if (auto alloc = dyn_cast<bufferization::AllocTensorOp>(op))
     return !alloc.getCopy();
-  return isa<tensor::EmptyOp, linalg::FillOp>(op);
+  if (isa<tensor::EmptyOp, linalg::FillOp, tensor::CastOp,
+          tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op))
+    return true;
+  // An outlined fill: its only tensor is its destination.
+  if (!isa<func::CallOp>(op) || op->getNumResults() != 1)
+    return false;
+  OpOperand *tied = origin.getTiedOperand(op->getOpResult(0));
+  return tied && llvm::all_of(op->getOpOperands(), [&](OpOperand &operand) {
+           return &operand == tied || !isa<TensorType>(operand.get().getType());
+         });
 }
 
 /// Gives `destination` a tensor that nothing else uses, if that is cheap. The
 /// destinations of cloned ops follow.
-static void privatize(OpOperand &destination) {
+static void privatize(OpOperand &destination, TensorOrigin &origin) {
   OpOperand *operand = &destination;
   while (operand) {
     Operation *op = operand->get().getDefiningOp();
-    if (!op || !isCheapToClone(op))
+    if (!op || !isCheapToClone(op, origin))
       return;
     Operation *user = operand->getOwner();
     // A tensor from outside a loop has one use but many users in time.
@@ -47,8 +56,7 @@ static void privatize(OpOperand &destination) {
       operand->set(clone->getResult(0));
       op = clone;
     }
-    auto fill = dyn_cast<linalg::FillOp>(op);
-    operand = fill ? &fill.getDpsInitsMutable()[0] : nullptr;
+    operand = origin.getTiedOperand(op->getOpResult(0));
   }
 }
 
@@ -63,8 +71,9 @@ public:
     SmallVector<OpOperand *> destinations;
     getOperation()->walk([&](Operation *op) {
       // The destination of an insertion is often also the source of the slice
-      // that is updated: the two must stay one tensor.
-      if (isa<tensor::InsertSliceOp>(op))
+      // that is updated: the two must stay one tensor. A reshape writes nothing.
+      if (isa<tensor::InsertSliceOp, tensor::CastOp, tensor::CollapseShapeOp,
+              tensor::ExpandShapeOp>(op))
         return;
       for (OpResult result : op->getResults()) {
         if (!isa<RankedTensorType>(result.getType()))
@@ -74,22 +83,22 @@ public:
       }
     });
     for (OpOperand *operand : destinations)
-      privatize(*operand);
-    // Only clones are left of tensors that were shared.
-    SmallVector<Operation *> dead;
-    getOperation()->walk<WalkOrder::PostOrder>([&](Operation *op) {
-      if (isCheapToClone(op) && op->use_empty())
-        dead.push_back(op);
+      privatize(*operand, origin);
+    eraseUnused(origin);
+  }
+
+private:
+  /// Erases tensors that were shared, of which only clones are left in use.
+  void eraseUnused(TensorOrigin &origin) {
+    SmallVector<Operation *> candidates;
+    getOperation()->walk([&](Operation *op) {
+      if (isCheapToClone(op, origin))
+        candidates.push_back(op);
     });
-    for (Operation *op : llvm::reverse(dead)) {
-      Value source;
-      if (auto fill = dyn_cast<linalg::FillOp>(op))
-        source = fill.getOutputs()[0];
-      op->erase();
-      Operation *producer = source ? source.getDefiningOp() : nullptr;
-      if (producer && isa<tensor::EmptyOp>(producer) && producer->use_empty() &&
-          !llvm::is_contained(dead, producer))
-        producer->erase();
+    // Users come after what they use.
+    for (Operation *op : llvm::reverse(candidates)) {
+      if (op->use_empty())
+        op->erase();
     }
   }
 };

@@ -10,6 +10,7 @@
 #include "memrev/Codegen/Common/CallOrder.h"
 #include "memrev/Codegen/Common/Passes.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 namespace mlir::memrev {
 #define GEN_PASS_DEF_CODEGENRESULTSTODESTINATIONS
@@ -18,6 +19,21 @@ namespace mlir::memrev {
 
 using namespace mlir;
 using namespace mlir::memrev;
+
+/// Follows `buffer` out of loops that carry it around unchanged, as they do
+/// once their calls update it in place.
+static Value resolve(Value buffer) {
+  while (auto result = dyn_cast<OpResult>(buffer)) {
+    auto loop = dyn_cast<scf::ForOp>(result.getOwner());
+    if (!loop)
+      break;
+    unsigned index = result.getResultNumber();
+    if (resolve(loop.getYieldedValues()[index]) != loop.getRegionIterArg(index))
+      break;
+    buffer = loop.getInitArgs()[index];
+  }
+  return buffer;
+}
 
 namespace {
 /// Rewrites one function, whose callees have been rewritten, and its callers.
@@ -115,6 +131,9 @@ void ResultRewriter::labelEntry(unsigned numArguments) {
   for (unsigned i = 0; i < func.getNumArguments(); ++i) {
     StringRef role = i < numArguments ? kArgumentRole : kResultRole;
     func.setArgAttr(i, kRoleAttr, builder.getStringAttr(role));
+    // Translation to LLVM IR warns about attributes of known dialects.
+    if (func.removeArgAttr(i, kDonatedAttr))
+      func.setArgAttr(i, kOverwrittenAttr, builder.getUnitAttr());
   }
   func->setAttr(kResultParametersAttr, builder.getDenseI64ArrayAttr(holders));
 }
@@ -124,7 +143,7 @@ LogicalResult ResultRewriter::run(ArrayRef<func::CallOp> callers) {
   for (unsigned i = 0; i < terminator->getNumOperands(); ++i) {
     // Reads the operand again: the buffer of an earlier result may have been
     // the same one.
-    FailureOr<int64_t> holder = place(terminator->getOperand(i), i);
+    FailureOr<int64_t> holder = place(resolve(terminator->getOperand(i)), i);
     if (failed(holder))
       return failure();
     holders.push_back(*holder);

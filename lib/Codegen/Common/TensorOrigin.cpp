@@ -19,6 +19,9 @@ OpOperand *TensorOrigin::getTiedOperand(OpResult result) {
   Operation *op = result.getOwner();
   if (auto insert = dyn_cast<tensor::InsertSliceOp>(op))
     return &insert.getDestMutable();
+  // Reshapes have the buffer of their source, whole.
+  if (isa<tensor::CastOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op))
+    return &op->getOpOperand(0);
   if (auto dps = dyn_cast<DestinationStyleOpInterface>(op))
     return dps.getTiedOpOperand(result);
   if (isa<scf::ForOp, scf::ForallOp>(op))

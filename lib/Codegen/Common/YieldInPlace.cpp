@@ -30,8 +30,7 @@ static bool isMadeInLoop(Value value, scf::ForOp loop, TensorOrigin &origin) {
     if (isa<tensor::EmptyOp, bufferization::AllocTensorOp, tensor::PadOp,
             tensor::FromElementsOp, tensor::GenerateOp, tensor::SplatOp>(op))
       return true;
-    if (!isa<tensor::CastOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp,
-             tensor::ExtractSliceOp>(op))
+    if (!isa<tensor::ExtractSliceOp>(op))
       return false;
     value = origin.trace(op->getOperand(0));
   }

@@ -81,7 +81,13 @@ private:
     if (optLevel > 3)
       return emitError(loc, "expects an optimization level from 0 to 3, but "
                             "got ")
-             << optLevel;
+             << optLevel.getValue();
+
+    if (!llvm::is_contained({"isa", "bin", "fatbin", "llvm"},
+                            StringRef(format)))
+      return emitError(loc, "expects the format isa, bin, fatbin or llvm, but "
+                            "got '")
+             << format << "'";
 
     LLVMInitializeNVPTXTargetInfo();
     LLVMInitializeNVPTXTarget();
@@ -92,8 +98,7 @@ private:
     const llvm::Target *target =
         llvm::TargetRegistry::lookupTarget(triple, error);
     if (!target)
-      return emitError(loc, "expects an LLVM with the NVPTX backend: ")
-             << error;
+      return emitError(loc, error);
     std::unique_ptr<llvm::MCSubtargetInfo> subtarget(
         target->createMCSubtargetInfo(triple, /*CPU=*/"", /*Features=*/""));
     if (!StringRef(chip).starts_with("sm_") ||
@@ -111,11 +116,12 @@ private:
     if (!known)
       return emitError(loc, "expects a PTX version that the backend knows, but "
                             "got ")
-             << ptxVersion;
+             << ptxVersion.getValue();
     unsigned oldest = getOldestPTXVersion(*target, triple, chip);
     if (ptxVersion < oldest)
       return emitError(loc, "expects a PTX version of at least ")
-             << oldest << " for " << chip << ", but got " << ptxVersion;
+             << oldest << " for " << chip << ", but got "
+             << ptxVersion.getValue();
     features = "+" + feature;
     return success();
   }

@@ -28,6 +28,8 @@ inline constexpr llvm::StringLiteral kSegmentAttr = "memrev.segment";
 inline constexpr llvm::StringLiteral kEntryAttr = "memrev.entry";
 /// Unit, on a function's argument: the callee may overwrite it.
 inline constexpr llvm::StringLiteral kDonatedAttr = "rev.donated";
+/// Unit, on an entry's argument: it was donated, and calls overwrite it.
+inline constexpr llvm::StringLiteral kOverwrittenAttr = "memrev.overwritten";
 /// String, on an entry's argument: one of the roles below.
 inline constexpr llvm::StringLiteral kRoleAttr = "memrev.role";
 inline constexpr llvm::StringLiteral kArgumentRole = "argument";

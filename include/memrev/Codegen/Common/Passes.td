@@ -101,9 +101,10 @@ def CodegenPrivatizeDestinations : Pass<"codegen-privatize-destinations"> {
   let description = [{
     CSE merges equal `tensor.empty` and `linalg.fill` ops, and a tensor that two
     ops overwrite bufferizes to a copy. Each operand that is tied to a result
-    (DPS inits, loop inits, operands of calls, sources of `tensor.insert_slice`)
-    and whose tensor is an empty tensor, a constant fill or an `alloc_tensor` with
-    more than one use gets a clone right before its user. Nothing may run CSE or
+    (DPS inits, loop inits, operands of calls) and whose tensor is an empty
+    tensor, a fill (outlined ones too), an `alloc_tensor` or a reshape of one, with
+    another use or made outside the loop around its user, gets a clone right
+    before its user. Nothing may run CSE or
     loop-invariant code motion between this pass and bufferization.
   }];
 }
@@ -145,7 +146,7 @@ def CodegenResultsToDestinations
     A function marked `memrev.entry` gets one out-parameter for each result,
     scalars too, after its arguments: none aliases an argument or another one.
     A result that lives in an argument marked `rev.donated` gets no parameter:
-    the function's result attributes name the argument in `memrev.replaces`.
+    `memrev.result_parameters` gives for each result the parameter that holds it.
     Entry parameters carry `memrev.role` ("argument" or "result").
 
     Recursive functions and results of dynamic shape are located errors.
@@ -203,6 +204,22 @@ def CodegenVerifyStage : Pass<"codegen-verify-stage", "ModuleOp"> {
   let options = [
     Option<"stage", "stage", "std::string", /*default=*/"\"\"",
            "The stage whose contract is checked">
+  ];
+}
+
+def CodegenFuseElementwise : Pass<"codegen-fuse-elementwise"> {
+  let summary = "Fuse elementwise linalg.generic ops into their one reader";
+  let description = [{
+    Upstream's elementwise fusion, but for an op that overwrites an operand it
+    reads (an accumulation, a coupling) and whose reader reduces: upstream keeps
+    the result of the former as a second result of the fused op, which would be
+    indexed by a reduction loop. No kernel can be made of that.
+
+    Example: y = x + t and its sum over all dimensions stay two ops if y takes
+    the place of x.
+  }];
+  let dependentDialects = [
+    "affine::AffineDialect", "linalg::LinalgDialect", "tensor::TensorDialect"
   ];
 }
 
@@ -264,6 +281,28 @@ def CodegenOutlineKernels : Pass<"codegen-outline-kernels", "ModuleOp"> {
     "arith::ArithDialect", "func::FuncDialect", "linalg::LinalgDialect",
     "tensor::TensorDialect"
   ];
+}
+
+def CodegenUpdateSlicesInPlace : Pass<"codegen-update-slices-in-place"> {
+  let summary = "Update a slice through the destination instead of a copy";
+  let description = [{
+    An elementwise `linalg.generic` that reads a slice of a tensor and whose
+    result is inserted into the same slice (a running average of stacked
+    statistics) reads the slice through its out operand afterwards. A kernel
+    would otherwise get the tensor twice, to read and to write, and bufferization
+    would copy it.
+
+    Example:
+
+    ```mlir
+    %s = tensor.extract_slice %t[%i, 0] [1, 8] [1, 1]
+    %r = linalg.generic ... ins(%s, %x) outs(%empty)
+    %u = tensor.insert_slice %r into %t[%i, 0] [1, 8] [1, 1]
+    ```
+
+    becomes `linalg.generic ... ins(%x) outs(%s)` between the same two slices.
+  }];
+  let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect"];
 }
 
 #endif // MEMREV_CODEGEN_COMMON_PASSES_TD

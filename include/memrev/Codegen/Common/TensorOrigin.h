@@ -17,7 +17,8 @@ namespace mlir::memrev {
 
 /// Follows results back to the operands that they are tied to: the inits of
 /// destination-style ops and loops, the destination of a `tensor.insert_slice`,
-/// and the argument that a called function updates and returns.
+/// the source of a reshape, and the argument that a called function updates and
+/// returns.
 ///
 /// Answers are cached for functions; make a new one after changing a callee.
 class TensorOrigin {

@@ -241,7 +241,8 @@ void CouplingOp::getResiduals(function_ref<bool(Value)>,
                               SmallVectorImpl<Residual> &residuals) {
   // The inverse reads them; what the region computes from them the derivative
   // finds in its clone.
-  for (Value value : getInverseEdges().front().from)
+  InverseEdge inverse = getInverseEdges().front();
+  for (Value value : inverse.from)
     residuals.push_back(value);
 }
 

@@ -7,8 +7,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef MEMREV_EXECUTIONENGINE_NUMPYFILE_H
-#define MEMREV_EXECUTIONENGINE_NUMPYFILE_H
+#ifndef MEMREV_COMPILER_NUMPYFILE_H
+#define MEMREV_COMPILER_NUMPYFILE_H
 
 #include "memrev/ExecutionEngine/Array.h"
 
@@ -39,4 +39,4 @@ llvm::Expected<std::vector<NamedArray>> readNumPyFile(llvm::StringRef path);
 
 } // namespace mlir::memrev
 
-#endif // MEMREV_EXECUTIONENGINE_NUMPYFILE_H
+#endif // MEMREV_COMPILER_NUMPYFILE_H

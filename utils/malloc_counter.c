@@ -1,5 +1,5 @@
-/* Preloaded by memory_probe.py: counts what the process takes from malloc, an
-   account of memory that no part of memrev keeps. */
+/* Preloaded into a process, counts what it takes from malloc: an account of
+   memory that neither memrev nor PyTorch keeps. */
 
 #include <errno.h>
 #include <malloc.h>

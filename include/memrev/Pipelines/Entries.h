@@ -1,0 +1,52 @@
+//===- Entries.h - What a bufferized module says of its callers -*- C++ -*-===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_PIPELINES_ENTRIES_H
+#define MEMREV_PIPELINES_ENTRIES_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace mlir {
+class ModuleOp;
+} // namespace mlir
+
+namespace mlir::memrev {
+
+/// An argument or a result of an entry.
+struct EntryParameter {
+  /// A buffer, or the scalar that is passed by value.
+  Type type;
+  /// The program has a scalar here.
+  bool isScalar = false;
+  /// The call overwrites this argument.
+  bool isDonated = false;
+};
+
+/// A public function after the bufferize stage: its parameters are the
+/// arguments, then those results that do not live in an argument, then the
+/// arena.
+struct Entry {
+  func::FuncOp func;
+  SmallVector<EntryParameter> arguments;
+  SmallVector<EntryParameter> results;
+  /// For each result the position of the parameter that holds it.
+  SmallVector<int64_t> resultParameters;
+  int64_t arenaBytes = 0;
+};
+
+/// Reads the entries of `module` from what the bufferize stage left on them.
+SmallVector<Entry> readEntries(ModuleOp module);
+
+/// Returns what differentiation decided for each value that a backward pass
+/// needs, dictionaries of function, location, bytes, strategy and reason; null
+/// if nothing was differentiated.
+ArrayAttr readPlan(ModuleOp module);
+
+} // namespace mlir::memrev
+
+#endif // MEMREV_PIPELINES_ENTRIES_H

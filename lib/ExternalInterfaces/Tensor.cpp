@@ -1,0 +1,305 @@
+//===- Tensor.cpp - Rules of tensor reshapes and element access -----------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Operations that give a tensor another type, and those that make a tensor of
+// scalars or read one.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "Models.h"
+#include "TensorExpressions.h"
+#include "memrev/Interfaces/DifferentiableOpInterface.h"
+#include "memrev/Interfaces/InvertibleOpInterface.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/IR/DialectRegistry.h"
+
+using namespace mlir;
+using namespace mlir::memrev;
+
+//===----------------------------------------------------------------------===//
+// Reshapes
+//===----------------------------------------------------------------------===//
+
+/// True if `op` is a view of its operand that has all of its elements.
+static bool isReshape(Operation *op) {
+  return isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp>(
+      op);
+}
+
+/// True if `value` is a slice with nothing but reshapes in between: then its
+/// cotangent is a part of another one, whether or not something was added yet.
+static bool isViewOfSlice(Value value) {
+  Operation *op = value.getDefiningOp();
+  while (op && isReshape(op))
+    op = op->getOperand(0).getDefiningOp();
+  return op && isa<tensor::ExtractSliceOp>(op);
+}
+
+/// Emits a reshape of `tensor` that does what the reshape `op` does.
+static FailureOr<Value> buildReshape(Operation *op, DerivativeContext &ctx,
+                                     Value tensor) {
+  OpBuilder &b = ctx.getBuilder();
+  Location loc = op->getLoc();
+  auto type = cast<RankedTensorType>(op->getResult(0).getType());
+  if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op)) {
+    SmallVector<OpFoldResult> sizes = expand.getMixedOutputShape();
+    if (failed(getPrimal(ctx, sizes)))
+      return failure();
+    return tensor::ExpandShapeOp::create(
+               b, loc, type, tensor, expand.getReassociationIndices(), sizes)
+        .getResult();
+  }
+  if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(op))
+    return tensor::CollapseShapeOp::create(b, loc, type, tensor,
+                                           collapse.getReassociationIndices())
+        .getResult();
+  return tensor::CastOp::create(b, loc, type, tensor).getResult();
+}
+
+/// Emits the inverse of the reshape `op` on `tensor`. `sizes` are those of the
+/// operand of `op`.
+static Value buildReshapeBack(Operation *op, OpBuilder &b, Value tensor,
+                              ArrayRef<OpFoldResult> sizes) {
+  Location loc = op->getLoc();
+  auto type = cast<RankedTensorType>(op->getOperand(0).getType());
+  if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op))
+    return tensor::CollapseShapeOp::create(b, loc, type, tensor,
+                                           expand.getReassociationIndices());
+  if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(op))
+    return tensor::ExpandShapeOp::create(
+        b, loc, type, tensor, collapse.getReassociationIndices(), sizes);
+  return tensor::CastOp::create(b, loc, type, tensor);
+}
+
+/// The sizes that `buildReshapeBack` reads.
+static FailureOr<SmallVector<OpFoldResult>>
+getOperandSizes(Operation *op, DerivativeContext &ctx) {
+  if (!isa<tensor::CollapseShapeOp>(op))
+    return SmallVector<OpFoldResult>();
+  return getPrimalSizes(ctx, op->getOperand(0), op->getLoc());
+}
+
+namespace {
+
+/// The cotangent of a reshaped slice is the reshaped part of the cotangent that
+/// the slice is taken from, so that a gradient of stacked weights is written in
+/// place through reshapes too.
+template <typename OpTy>
+struct ReshapeModel
+    : DifferentiableOpInterface::ExternalModel<ReshapeModel<OpTy>, OpTy> {
+  void getResiduals(Operation *op, function_ref<bool(Value)>,
+                    SmallVectorImpl<Residual> &residuals) const {
+    auto type = dyn_cast<RankedTensorType>(op->getOperand(0).getType());
+    if (isa<tensor::CollapseShapeOp>(op) && type && !type.hasStaticShape())
+      residuals.push_back(op->getOperand(0));
+  }
+
+  Value seedCotangent(Operation *op, DerivativeContext &ctx,
+                      OpResult result) const {
+    Value source = op->getOperand(0);
+    if (!isViewOfSlice(source))
+      return {};
+    Value sum = ctx.accumulator(source);
+    if (!sum)
+      return {};
+    ctx.setCotangent(source, sum);
+    FailureOr<Value> part = buildReshape(op, ctx, sum);
+    if (failed(part))
+      return {};
+    ctx.lend(source, result);
+    return *part;
+  }
+
+  LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
+    Value source = op->getOperand(0);
+    Value cotangent = ctx.cotangent(op->getResult(0));
+    // Null if the source was lent but nothing was added to the part.
+    if (!cotangent)
+      return success();
+    FailureOr<SmallVector<OpFoldResult>> sizes = getOperandSizes(op, ctx);
+    if (failed(sizes))
+      return failure();
+    Value back = buildReshapeBack(op, ctx.getBuilder(), cotangent, *sizes);
+    if (isViewOfSlice(source))
+      ctx.setCotangent(source, back);
+    else
+      ctx.accumulate(source, back);
+    return success();
+  }
+
+  bool isCheapToRecompute(Operation *) const { return true; }
+};
+
+template <typename OpTy>
+struct ReshapeInverse
+    : InvertibleOpInterface::ExternalModel<ReshapeInverse<OpTy>, OpTy> {
+  SmallVector<InverseEdge> getInverseEdges(Operation *op) const {
+    auto type = dyn_cast<RankedTensorType>(op->getOperand(0).getType());
+    // How dynamic extents were collapsed is known from the operand alone.
+    if (!type || (isa<tensor::CollapseShapeOp>(op) && !type.hasStaticShape()))
+      return {};
+    return {InverseEdge{{op->getOperand(0)}, {op->getResult(0)}}};
+  }
+
+  LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,
+                             unsigned) const {
+    Value result = ctx.primal(op->getResult(0));
+    FailureOr<SmallVector<OpFoldResult>> sizes = getOperandSizes(op, ctx);
+    if (!result || failed(sizes))
+      return failure();
+    Value source = buildReshapeBack(op, ctx.getBuilder(), result, *sizes);
+    provideMoved(ctx, op->getOperand(0), source, op->getResult(0));
+    return success();
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// Scalars in tensors
+//===----------------------------------------------------------------------===//
+
+/// An operation whose result never has a cotangent.
+template <typename OpTy>
+struct InactiveModel
+    : DifferentiableOpInterface::ExternalModel<InactiveModel<OpTy>, OpTy> {
+  LogicalResult buildVJP(Operation *, DerivativeContext &) const {
+    return success();
+  }
+
+  bool isCheapToRecompute(Operation *) const { return true; }
+};
+
+struct ExtractModel
+    : DifferentiableOpInterface::ExternalModel<ExtractModel,
+                                               tensor::ExtractOp> {
+  void getResiduals(Operation *op, function_ref<bool(Value)>,
+                    SmallVectorImpl<Residual> &residuals) const {
+    auto extract = cast<tensor::ExtractOp>(op);
+    for (Value index : extract.getIndices())
+      residuals.push_back(index);
+    if (!extract.getTensor().getType().hasStaticShape())
+      residuals.push_back(extract.getTensor());
+  }
+
+  LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
+    auto extract = cast<tensor::ExtractOp>(op);
+    // The derivative would write anywhere in the tensor from each iteration.
+    if (isa<linalg::LinalgOp>(op->getParentOp()))
+      return op->emitError("expects no tensor.extract in the body of a linalg "
+                           "operation where a gradient flows");
+    SmallVector<Value> indices;
+    for (Value index : extract.getIndices()) {
+      indices.push_back(ctx.primal(index));
+      if (!indices.back())
+        return failure();
+    }
+    Value sum = ctx.accumulator(extract.getTensor());
+    if (!sum)
+      return failure();
+    OpBuilder &b = ctx.getBuilder();
+    Location loc = op->getLoc();
+    Value old = tensor::ExtractOp::create(b, loc, sum, indices);
+    Value total =
+        arith::AddFOp::create(b, loc, old, ctx.cotangent(extract.getResult()));
+    ctx.setCotangent(extract.getTensor(),
+                     tensor::InsertOp::create(b, loc, total, sum, indices));
+    return success();
+  }
+};
+
+struct InsertModel
+    : DifferentiableOpInterface::ExternalModel<InsertModel, tensor::InsertOp> {
+  void getResiduals(Operation *op, function_ref<bool(Value)>,
+                    SmallVectorImpl<Residual> &residuals) const {
+    for (Value index : cast<tensor::InsertOp>(op).getIndices())
+      residuals.push_back(index);
+  }
+
+  LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
+    auto insert = cast<tensor::InsertOp>(op);
+    SmallVector<Value> indices;
+    for (Value index : insert.getIndices()) {
+      indices.push_back(ctx.primal(index));
+      if (!indices.back())
+        return failure();
+    }
+    OpBuilder &b = ctx.getBuilder();
+    Location loc = op->getLoc();
+    Value cotangent = ctx.cotangent(insert.getResult());
+    if (ctx.isActive(insert.getScalar()))
+      ctx.accumulate(insert.getScalar(),
+                     tensor::ExtractOp::create(b, loc, cotangent, indices));
+    if (ctx.isActive(insert.getDest())) {
+      Value zero = arith::ConstantOp::create(
+          b, loc, b.getZeroAttr(insert.getScalar().getType()));
+      ctx.accumulate(insert.getDest(), tensor::InsertOp::create(
+                                           b, loc, zero, cotangent, indices));
+    }
+    return success();
+  }
+};
+
+struct FromElementsModel
+    : DifferentiableOpInterface::ExternalModel<FromElementsModel,
+                                               tensor::FromElementsOp> {
+  LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
+    OpBuilder &b = ctx.getBuilder();
+    Location loc = op->getLoc();
+    Value cotangent = ctx.cotangent(op->getResult(0));
+    ArrayRef<int64_t> shape =
+        cast<RankedTensorType>(cotangent.getType()).getShape();
+    SmallVector<int64_t> strides = computeStrides(shape);
+    for (auto [i, element] : llvm::enumerate(op->getOperands())) {
+      if (!ctx.isActive(element))
+        continue;
+      SmallVector<Value> indices;
+      for (int64_t index : delinearize(i, strides))
+        indices.push_back(arith::ConstantIndexOp::create(b, loc, index));
+      ctx.accumulate(element,
+                     tensor::ExtractOp::create(b, loc, cotangent, indices));
+    }
+    return success();
+  }
+
+  bool isCheapToRecompute(Operation *) const { return true; }
+};
+
+struct SplatModel
+    : DifferentiableOpInterface::ExternalModel<SplatModel, tensor::SplatOp> {
+  LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
+    auto splat = cast<tensor::SplatOp>(op);
+    ctx.accumulate(splat.getInput(),
+                   buildSum(ctx.getBuilder(), op->getLoc(),
+                            ctx.cotangent(splat.getResult())));
+    return success();
+  }
+
+  bool isCheapToRecompute(Operation *) const { return true; }
+};
+
+} // namespace
+
+template <typename... OpTys>
+static void attachReshapes(MLIRContext *context) {
+  (OpTys::template attachInterface<ReshapeModel<OpTys>, ReshapeInverse<OpTys>>(
+       *context),
+   ...);
+}
+
+void memrev::registerTensorModels(DialectRegistry &registry) {
+  registry.addExtension(+[](MLIRContext *c, tensor::TensorDialect *) {
+    using namespace tensor;
+    attachReshapes<CastOp, CollapseShapeOp, ExpandShapeOp>(c);
+    EmptyOp::attachInterface<InactiveModel<EmptyOp>>(*c);
+    ExtractOp::attachInterface<ExtractModel>(*c);
+    FromElementsOp::attachInterface<FromElementsModel>(*c);
+    InsertOp::attachInterface<InsertModel>(*c);
+    SplatOp::attachInterface<SplatModel>(*c);
+  });
+}

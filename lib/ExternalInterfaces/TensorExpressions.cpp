@@ -1,0 +1,123 @@
+//===- TensorExpressions.cpp - Tensor expressions of the rules ------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "TensorExpressions.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+
+using namespace mlir;
+using namespace mlir::memrev;
+
+Slice memrev::getWhole(OpBuilder &builder, Location loc, Value tensor) {
+  Slice slice;
+  slice.sizes = tensor::getMixedSizes(builder, loc, tensor);
+  slice.offsets.assign(slice.sizes.size(), builder.getIndexAttr(0));
+  slice.strides.assign(slice.sizes.size(), builder.getIndexAttr(1));
+  return slice;
+}
+
+LogicalResult memrev::getPrimal(DerivativeContext &ctx,
+                                SmallVectorImpl<OpFoldResult> &values) {
+  for (OpFoldResult &entry : values) {
+    auto value = dyn_cast<Value>(entry);
+    if (!value)
+      continue;
+    Value now = ctx.primal(value);
+    if (!now)
+      return failure();
+    entry = now;
+  }
+  return success();
+}
+
+FailureOr<SmallVector<OpFoldResult>>
+memrev::getPrimalSizes(DerivativeContext &ctx, Value value, Location loc) {
+  OpBuilder &b = ctx.getBuilder();
+  auto type = cast<RankedTensorType>(value.getType());
+  if (type.hasStaticShape())
+    return SmallVector<OpFoldResult>(
+        getAsIndexOpFoldResult(b.getContext(), type.getShape()));
+  Value now = ctx.primal(value);
+  if (!now)
+    return failure();
+  return tensor::getMixedSizes(b, loc, now);
+}
+
+Value memrev::buildSum(OpBuilder &builder, Location loc, Value tensor) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  Value zero = arith::ConstantOp::create(
+      builder, loc, builder.getZeroAttr(type.getElementType()));
+  Value empty = tensor::EmptyOp::create(builder, loc, ArrayRef<int64_t>(),
+                                        type.getElementType());
+  Value start = linalg::FillOp::create(builder, loc, zero, empty).getResult(0);
+  int64_t rank = type.getRank();
+  AffineMap identity = builder.getMultiDimIdentityMap(rank);
+  AffineMap scalar = AffineMap::get(rank, 0, builder.getContext());
+  SmallVector<utils::IteratorType> iterators(rank,
+                                             utils::IteratorType::reduction);
+  Value sum =
+      linalg::GenericOp::create(
+          builder, loc, TypeRange{start.getType()}, ValueRange{tensor},
+          ValueRange{start}, ArrayRef<AffineMap>{identity, scalar}, iterators,
+          [](OpBuilder &b, Location l, ValueRange args) {
+            linalg::YieldOp::create(
+                b, l,
+                arith::AddFOp::create(b, l, args[1], args[0]).getResult());
+          })
+          .getResult(0);
+  return tensor::ExtractOp::create(builder, loc, sum, ValueRange());
+}
+
+Value memrev::buildAdd(OpBuilder &builder, Location loc, Value summand,
+                       Value destination) {
+  auto type = cast<RankedTensorType>(destination.getType());
+  AffineMap identity = builder.getMultiDimIdentityMap(type.getRank());
+  SmallVector<utils::IteratorType> iterators(type.getRank(),
+                                             utils::IteratorType::parallel);
+  return linalg::GenericOp::create(
+             builder, loc, TypeRange{type}, ValueRange{summand},
+             ValueRange{destination}, ArrayRef<AffineMap>{identity, identity},
+             iterators,
+             [](OpBuilder &b, Location l, ValueRange args) {
+               linalg::YieldOp::create(
+                   b, l,
+                   arith::AddFOp::create(b, l, args[1], args[0]).getResult());
+             })
+      .getResult(0);
+}
+
+Value memrev::buildAddToSlice(OpBuilder &builder, Location loc, Value summand,
+                              Value destination, const Slice &slice) {
+  Value part = tensor::ExtractSliceOp::create(
+      builder, loc, cast<RankedTensorType>(summand.getType()), destination,
+      slice.offsets, slice.sizes, slice.strides);
+  Value sum = buildAdd(builder, loc, summand, part);
+  return tensor::InsertSliceOp::create(builder, loc, sum, destination,
+                                       slice.offsets, slice.sizes,
+                                       slice.strides);
+}
+
+Value memrev::buildZeroSlice(OpBuilder &builder, Location loc,
+                             Value destination, const Slice &slice,
+                             RankedTensorType sliceType) {
+  Value part =
+      tensor::ExtractSliceOp::create(builder, loc, sliceType, destination,
+                                     slice.offsets, slice.sizes, slice.strides);
+  Value zero = arith::ConstantOp::create(
+      builder, loc, builder.getZeroAttr(sliceType.getElementType()));
+  Value zeros = linalg::FillOp::create(builder, loc, zero, part).getResult(0);
+  return tensor::InsertSliceOp::create(builder, loc, zeros, destination,
+                                       slice.offsets, slice.sizes,
+                                       slice.strides);
+}
+
+void memrev::provideMoved(DerivativeContext &ctx, Value value, Value now,
+                          Value from) {
+  ctx.provide(value, now,
+              ctx.isRounded(from) ? Precision::Rounded : Precision::Exact);
+}

@@ -1,0 +1,62 @@
+//===- TensorExpressions.h - Tensor expressions of the rules -- -*- C++ -*-===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Short expressions on tensors that the cotangents of several operations are
+// made of.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_LIB_EXTERNALINTERFACES_TENSOREXPRESSIONS_H
+#define MEMREV_LIB_EXTERNALINTERFACES_TENSOREXPRESSIONS_H
+
+#include "memrev/Interfaces/DerivativeContext.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+namespace mlir::memrev {
+
+/// The box of a tensor that a slice operation touches.
+struct Slice {
+  SmallVector<OpFoldResult> offsets, sizes, strides;
+};
+
+/// The box that covers all of `tensor`.
+Slice getWhole(OpBuilder &builder, Location loc, Value tensor);
+
+/// `values` with the primal values of the context in the place of its dynamic
+/// entries. Fails after an error was reported.
+LogicalResult getPrimal(DerivativeContext &ctx,
+                        SmallVectorImpl<OpFoldResult> &values);
+
+/// The sizes of the primal value `value`, which is asked for only if its type
+/// does not give them.
+FailureOr<SmallVector<OpFoldResult>> getPrimalSizes(DerivativeContext &ctx,
+                                                    Value value, Location loc);
+
+/// The sum of all elements of `tensor` as a scalar.
+Value buildSum(OpBuilder &builder, Location loc, Value tensor);
+
+/// `destination` with `summand` added to it, in place.
+Value buildAdd(OpBuilder &builder, Location loc, Value summand,
+               Value destination);
+
+/// `destination` with `summand` added to the elements in `slice`, in place.
+Value buildAddToSlice(OpBuilder &builder, Location loc, Value summand,
+                      Value destination, const Slice &slice);
+
+/// `destination` with zeros in `slice`, whose type with dimensions dropped is
+/// `sliceType`, in place.
+Value buildZeroSlice(OpBuilder &builder, Location loc, Value destination,
+                     const Slice &slice, RankedTensorType sliceType);
+
+/// Declares to the context that `now`, made of the value `from` without
+/// rounding, equals `value`.
+void provideMoved(DerivativeContext &ctx, Value value, Value now, Value from);
+
+} // namespace mlir::memrev
+
+#endif // MEMREV_LIB_EXTERNALINTERFACES_TENSOREXPRESSIONS_H

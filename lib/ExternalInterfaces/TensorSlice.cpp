@@ -1,0 +1,412 @@
+//===- TensorSlice.cpp - Rules of tensor operations on boxes --------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Operations that take a box out of a tensor or put one into it: extract_slice,
+// insert_slice, pad and concat.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Models.h"
+#include "TensorExpressions.h"
+#include "memrev/Interfaces/DifferentiableOpInterface.h"
+#include "memrev/Interfaces/InvertibleOpInterface.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/DialectRegistry.h"
+
+using namespace mlir;
+using namespace mlir::memrev;
+
+/// The box of a slice operation at this point of the reverse part.
+static FailureOr<Slice> getPrimalSlice(OffsetSizeAndStrideOpInterface op,
+                                       DerivativeContext &ctx) {
+  Slice slice{op.getMixedOffsets(), op.getMixedSizes(), op.getMixedStrides()};
+  if (failed(getPrimal(ctx, slice.offsets)) ||
+      failed(getPrimal(ctx, slice.sizes)) ||
+      failed(getPrimal(ctx, slice.strides)))
+    return failure();
+  return slice;
+}
+
+/// The dynamic entries of the box of a slice operation, which its rule reads.
+static void getSliceValues(OffsetSizeAndStrideOpInterface op,
+                           function_ref<void(Value)> add) {
+  for (ValueRange values : {op.getOffsets(), op.getSizes(), op.getStrides()})
+    llvm::for_each(values, add);
+}
+
+static Value addIndices(OpBuilder &b, Location loc, OpFoldResult lhs,
+                        OpFoldResult rhs) {
+  return arith::AddIOp::create(b, loc,
+                               getValueOrCreateConstantIndexOp(b, loc, lhs),
+                               getValueOrCreateConstantIndexOp(b, loc, rhs));
+}
+
+/// lhs + rhs, as a constant where both are.
+static OpFoldResult addSizes(OpBuilder &b, Location loc, OpFoldResult lhs,
+                             OpFoldResult rhs) {
+  std::optional<int64_t> x = getConstantIntValue(lhs);
+  std::optional<int64_t> y = getConstantIntValue(rhs);
+  if (x && y)
+    return b.getIndexAttr(*x + *y);
+  return addIndices(b, loc, lhs, rhs);
+}
+
+namespace {
+
+//===----------------------------------------------------------------------===//
+// extract_slice
+//===----------------------------------------------------------------------===//
+
+/// The cotangent of a slice is a part of its source's, so that a loop over
+/// slices of stacked weights writes each part of their gradient in place. The
+/// cotangent of a slice therefore holds all that was there before.
+struct ExtractSliceModel
+    : DifferentiableOpInterface::ExternalModel<ExtractSliceModel,
+                                               tensor::ExtractSliceOp> {
+  void getResiduals(Operation *op, function_ref<bool(Value)>,
+                    SmallVectorImpl<Residual> &residuals) const {
+    auto slice = cast<tensor::ExtractSliceOp>(op);
+    getSliceValues(slice, [&](Value v) { residuals.push_back(v); });
+    if (!slice.getSourceType().hasStaticShape())
+      residuals.push_back(slice.getSource());
+  }
+
+  Value seedCotangent(Operation *op, DerivativeContext &ctx,
+                      OpResult result) const {
+    auto slice = cast<tensor::ExtractSliceOp>(op);
+    FailureOr<Slice> box = getPrimalSlice(slice, ctx);
+    Value sum = ctx.accumulator(slice.getSource());
+    if (failed(box) || !sum)
+      return {};
+    ctx.setCotangent(slice.getSource(), sum);
+    Value part = tensor::ExtractSliceOp::create(
+        ctx.getBuilder(), op->getLoc(), slice.getResultType(), sum,
+        box->offsets, box->sizes, box->strides);
+    ctx.lend(slice.getSource(), result);
+    return part;
+  }
+
+  LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
+    auto slice = cast<tensor::ExtractSliceOp>(op);
+    // Null if the source was lent but nothing was added to the part.
+    Value part = ctx.cotangent(slice.getResult());
+    if (!part)
+      return success();
+    FailureOr<Slice> box = getPrimalSlice(slice, ctx);
+    Value sum = ctx.accumulator(slice.getSource());
+    if (failed(box) || !sum)
+      return failure();
+    ctx.setCotangent(
+        slice.getSource(),
+        tensor::InsertSliceOp::create(ctx.getBuilder(), op->getLoc(), part, sum,
+                                      box->offsets, box->sizes, box->strides));
+    return success();
+  }
+
+  bool isCheapToRecompute(Operation *) const { return true; }
+};
+
+//===----------------------------------------------------------------------===//
+// insert_slice
+//===----------------------------------------------------------------------===//
+
+struct InsertSliceModel
+    : DifferentiableOpInterface::ExternalModel<InsertSliceModel,
+                                               tensor::InsertSliceOp> {
+  void getResiduals(Operation *op, function_ref<bool(Value)>,
+                    SmallVectorImpl<Residual> &residuals) const {
+    getSliceValues(cast<tensor::InsertSliceOp>(op),
+                   [&](Value v) { residuals.push_back(v); });
+  }
+
+  LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
+    auto insert = cast<tensor::InsertSliceOp>(op);
+    FailureOr<Slice> box = getPrimalSlice(insert, ctx);
+    if (failed(box))
+      return failure();
+    OpBuilder &b = ctx.getBuilder();
+    Location loc = op->getLoc();
+    Value cotangent = ctx.cotangent(insert.getResult());
+    if (ctx.isActive(insert.getSource()))
+      ctx.accumulate(insert.getSource(),
+                     tensor::ExtractSliceOp::create(
+                         b, loc, insert.getSourceType(), cotangent,
+                         box->offsets, box->sizes, box->strides));
+    // What was overwritten has no influence on the result.
+    if (ctx.isActive(insert.getDest()))
+      ctx.accumulate(insert.getDest(), buildZeroSlice(b, loc, cotangent, *box,
+                                                      insert.getSourceType()));
+    return success();
+  }
+};
+
+struct InsertSliceInverse
+    : InvertibleOpInterface::ExternalModel<InsertSliceInverse,
+                                           tensor::InsertSliceOp> {
+  SmallVector<InverseEdge> getInverseEdges(Operation *op) const {
+    auto insert = cast<tensor::InsertSliceOp>(op);
+    InverseEdge edge{{insert.getSource()}, {insert.getResult()}};
+    getSliceValues(insert, [&](Value v) { edge.from.push_back(v); });
+    return {edge};
+  }
+
+  LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,
+                             unsigned) const {
+    auto insert = cast<tensor::InsertSliceOp>(op);
+    FailureOr<Slice> box = getPrimalSlice(insert, ctx);
+    Value result = ctx.primal(insert.getResult());
+    if (failed(box) || !result)
+      return failure();
+    Value source = tensor::ExtractSliceOp::create(
+        ctx.getBuilder(), op->getLoc(), insert.getSourceType(), result,
+        box->offsets, box->sizes, box->strides);
+    provideMoved(ctx, insert.getSource(), source, insert.getResult());
+    return success();
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// pad
+//===----------------------------------------------------------------------===//
+
+/// Where the elements that a pad keeps are in its source and in its result.
+struct KeptBox {
+  Slice inSource, inResult;
+  /// True if the pad keeps all of its source.
+  bool isWholeSource = true;
+  /// True if the pad is known to keep nothing.
+  bool isEmpty = false;
+};
+
+} // namespace
+
+static FailureOr<KeptBox> getKeptBox(tensor::PadOp op, DerivativeContext &ctx) {
+  OpBuilder &b = ctx.getBuilder();
+  Location loc = op.getLoc();
+  FailureOr<SmallVector<OpFoldResult>> sizes =
+      getPrimalSizes(ctx, op.getSource(), loc);
+  SmallVector<OpFoldResult> low = op.getMixedLowPad();
+  if (failed(sizes) || failed(getPrimal(ctx, low)))
+    return failure();
+  KeptBox box;
+  int64_t rank = op.getSourceType().getRank();
+  OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
+  box.inSource.strides.assign(rank, one);
+  box.inResult.strides.assign(rank, one);
+  for (int64_t i = 0; i < rank; ++i) {
+    // A negative amount cuts elements off. Only constants can be negative.
+    int64_t cutLow =
+        std::max<int64_t>(0, -getConstantIntValue(low[i]).value_or(0));
+    int64_t cutHigh = op.getStaticHigh()[i];
+    cutHigh =
+        ShapedType::isDynamic(cutHigh) ? 0 : std::max<int64_t>(0, -cutHigh);
+    OpFoldResult size = (*sizes)[i];
+    if (cutLow + cutHigh > 0) {
+      box.isWholeSource = false;
+      if (std::optional<int64_t> n = getConstantIntValue(size)) {
+        int64_t kept = std::max<int64_t>(0, *n - cutLow - cutHigh);
+        box.isEmpty |= kept == 0;
+        size = b.getIndexAttr(kept);
+      } else {
+        Value rest =
+            addIndices(b, loc, size, b.getIndexAttr(-cutLow - cutHigh));
+        Value none = arith::ConstantIndexOp::create(b, loc, 0);
+        size = arith::MaxSIOp::create(b, loc, rest, none).getResult();
+      }
+    }
+    box.inSource.offsets.push_back(b.getIndexAttr(cutLow));
+    box.inResult.offsets.push_back(cutLow > 0 ? zero : low[i]);
+    box.inSource.sizes.push_back(size);
+    box.inResult.sizes.push_back(size);
+  }
+  return box;
+}
+
+/// The type of `tensor`'s elements in `slice`.
+static RankedTensorType getSliceType(Type tensor, const Slice &slice) {
+  SmallVector<int64_t> shape;
+  for (OpFoldResult size : slice.sizes)
+    shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
+  return RankedTensorType::get(shape, getElementTypeOrSelf(tensor));
+}
+
+namespace {
+
+struct PadModel
+    : DifferentiableOpInterface::ExternalModel<PadModel, tensor::PadOp> {
+  void getResiduals(Operation *op, function_ref<bool(Value)>,
+                    SmallVectorImpl<Residual> &residuals) const {
+    auto pad = cast<tensor::PadOp>(op);
+    for (Value low : pad.getLow())
+      residuals.push_back(low);
+    if (!pad.getSourceType().hasStaticShape())
+      residuals.push_back(pad.getSource());
+  }
+
+  LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
+    auto pad = cast<tensor::PadOp>(op);
+    Value padding = pad.getBody()->getTerminator()->getOperand(0);
+    bool isPaddingActive = ctx.isActive(padding);
+    if (isPaddingActive &&
+        pad.getRegion().isAncestor(padding.getParentRegion()))
+      return op->emitError("expects a padding value that is computed outside "
+                           "of the region where a gradient flows");
+    FailureOr<KeptBox> box = getKeptBox(pad, ctx);
+    if (failed(box))
+      return failure();
+    OpBuilder &b = ctx.getBuilder();
+    Location loc = op->getLoc();
+    Value cotangent = ctx.cotangent(pad.getResult());
+    if (ctx.isActive(pad.getSource()) && !box->isEmpty) {
+      auto type = box->isWholeSource
+                      ? pad.getSourceType()
+                      : getSliceType(pad.getSourceType(), box->inSource);
+      Value kept = tensor::ExtractSliceOp::create(
+          b, loc, type, cotangent, box->inResult.offsets, box->inResult.sizes,
+          box->inResult.strides);
+      if (box->isWholeSource) {
+        ctx.accumulate(pad.getSource(), kept);
+      } else {
+        Value sum = ctx.accumulator(pad.getSource());
+        if (!sum)
+          return failure();
+        ctx.setCotangent(pad.getSource(),
+                         buildAddToSlice(b, loc, kept, sum, box->inSource));
+      }
+    }
+    if (isPaddingActive) {
+      Value margin = cotangent;
+      if (!box->isEmpty)
+        margin =
+            buildZeroSlice(b, loc, cotangent, box->inResult,
+                           getSliceType(pad.getResultType(), box->inResult));
+      ctx.accumulate(padding, buildSum(b, loc, margin));
+    }
+    return success();
+  }
+};
+
+/// A pad that cuts nothing off gives its source back.
+struct PadInverse
+    : InvertibleOpInterface::ExternalModel<PadInverse, tensor::PadOp> {
+  SmallVector<InverseEdge> getInverseEdges(Operation *op) const {
+    auto pad = cast<tensor::PadOp>(op);
+    auto isNegative = [](int64_t amount) {
+      return !ShapedType::isDynamic(amount) && amount < 0;
+    };
+    if (llvm::any_of(pad.getStaticLow(), isNegative) ||
+        llvm::any_of(pad.getStaticHigh(), isNegative) ||
+        !pad.getSourceType().hasStaticShape())
+      return {};
+    InverseEdge edge{{pad.getSource()}, {pad.getResult()}};
+    llvm::append_range(edge.from, pad.getLow());
+    return {edge};
+  }
+
+  LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,
+                             unsigned) const {
+    auto pad = cast<tensor::PadOp>(op);
+    OpBuilder &b = ctx.getBuilder();
+    SmallVector<OpFoldResult> low = pad.getMixedLowPad();
+    Value result = ctx.primal(pad.getResult());
+    if (!result || failed(getPrimal(ctx, low)))
+      return failure();
+    RankedTensorType type = pad.getSourceType();
+    SmallVector<OpFoldResult> strides(type.getRank(), b.getIndexAttr(1));
+    Value source = tensor::ExtractSliceOp::create(
+        b, op->getLoc(), type, result, low,
+        getAsIndexOpFoldResult(b.getContext(), type.getShape()), strides);
+    provideMoved(ctx, pad.getSource(), source, pad.getResult());
+    return success();
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// concat
+//===----------------------------------------------------------------------===//
+
+struct ConcatModel
+    : DifferentiableOpInterface::ExternalModel<ConcatModel, tensor::ConcatOp> {
+  void getResiduals(Operation *op, function_ref<bool(Value)>,
+                    SmallVectorImpl<Residual> &residuals) const {
+    for (Value input : op->getOperands())
+      if (!cast<RankedTensorType>(input.getType()).hasStaticShape())
+        residuals.push_back(input);
+  }
+
+  LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
+    auto concat = cast<tensor::ConcatOp>(op);
+    OpBuilder &b = ctx.getBuilder();
+    Location loc = op->getLoc();
+    Value cotangent = ctx.cotangent(concat.getResult());
+    Slice box = getWhole(b, loc, cotangent);
+    for (Value input : concat.getInputs()) {
+      FailureOr<SmallVector<OpFoldResult>> sizes =
+          getPrimalSizes(ctx, input, loc);
+      if (failed(sizes))
+        return failure();
+      if (ctx.isActive(input))
+        ctx.accumulate(input,
+                       tensor::ExtractSliceOp::create(
+                           b, loc, cast<RankedTensorType>(input.getType()),
+                           cotangent, box.offsets, *sizes, box.strides));
+      OpFoldResult &offset = box.offsets[concat.getDim()];
+      offset = addSizes(b, loc, offset, (*sizes)[concat.getDim()]);
+    }
+    return success();
+  }
+};
+
+struct ConcatInverse
+    : InvertibleOpInterface::ExternalModel<ConcatInverse, tensor::ConcatOp> {
+  SmallVector<InverseEdge> getInverseEdges(Operation *op) const {
+    auto concat = cast<tensor::ConcatOp>(op);
+    // Where a piece ends has to be known without the piece.
+    for (Value input : concat.getInputs())
+      if (!cast<RankedTensorType>(input.getType()).hasStaticShape())
+        return {};
+    return {InverseEdge{SmallVector<Value, 1>(concat.getInputs()),
+                        {concat.getResult()}}};
+  }
+
+  LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,
+                             unsigned) const {
+    auto concat = cast<tensor::ConcatOp>(op);
+    Value result = ctx.primal(concat.getResult());
+    if (!result)
+      return failure();
+    OpBuilder &b = ctx.getBuilder();
+    Location loc = op->getLoc();
+    Slice box = getWhole(b, loc, result);
+    int64_t offset = 0;
+    for (Value input : concat.getInputs()) {
+      auto type = cast<RankedTensorType>(input.getType());
+      box.offsets[concat.getDim()] = b.getIndexAttr(offset);
+      Value piece = tensor::ExtractSliceOp::create(
+          b, loc, type, result, box.offsets,
+          getAsIndexOpFoldResult(b.getContext(), type.getShape()), box.strides);
+      provideMoved(ctx, input, piece, concat.getResult());
+      offset += type.getDimSize(concat.getDim());
+    }
+    return success();
+  }
+};
+
+} // namespace
+
+void memrev::registerTensorSliceModels(DialectRegistry &registry) {
+  registry.addExtension(+[](MLIRContext *c, tensor::TensorDialect *) {
+    using namespace tensor;
+    ExtractSliceOp::attachInterface<ExtractSliceModel>(*c);
+    InsertSliceOp::attachInterface<InsertSliceModel, InsertSliceInverse>(*c);
+    PadOp::attachInterface<PadModel, PadInverse>(*c);
+    ConcatOp::attachInterface<ConcatModel, ConcatInverse>(*c);
+  });
+}

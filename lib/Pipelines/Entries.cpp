@@ -1,0 +1,60 @@
+//===- Entries.cpp - What a bufferized module says of its callers
+//----------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "memrev/Pipelines/Entries.h"
+#include "memrev/Codegen/Common/AttributeNames.h"
+#include "mlir/IR/BuiltinOps.h"
+
+using namespace mlir;
+using namespace mlir::memrev;
+
+/// Reads one entry. Attributes that another tool wrote may be missing or name
+/// parameters that are not there: such results are left out.
+static Entry readEntry(func::FuncOp func) {
+  Entry entry;
+  entry.func = func;
+  if (auto bytes = func->getAttrOfType<IntegerAttr>(kArenaBytesAttr))
+    entry.arenaBytes = bytes.getInt();
+  for (unsigned i = 0; i < func.getNumArguments(); ++i) {
+    auto role = func.getArgAttrOfType<StringAttr>(i, kRoleAttr);
+    if (!role || role.getValue() != kArgumentRole)
+      continue;
+    Type type = func.getArgumentTypes()[i];
+    entry.arguments.push_back(
+        {type, !isa<MemRefType>(type),
+         static_cast<bool>(func.getArgAttr(i, kOverwrittenAttr))});
+  }
+  auto parameters =
+      func->getAttrOfType<DenseI64ArrayAttr>(kResultParametersAttr);
+  if (!parameters)
+    return entry;
+  for (int64_t parameter : parameters.asArrayRef()) {
+    if (parameter < 0 || parameter >= int64_t(func.getNumArguments()))
+      continue;
+    entry.results.push_back(
+        {func.getArgumentTypes()[parameter],
+         static_cast<bool>(func.getArgAttr(parameter, kScalarAttr)),
+         /*isDonated=*/false});
+    entry.resultParameters.push_back(parameter);
+  }
+  return entry;
+}
+
+SmallVector<Entry> mlir::memrev::readEntries(ModuleOp module) {
+  SmallVector<Entry> entries;
+  for (auto func : module.getOps<func::FuncOp>()) {
+    if (func->hasAttr(kEntryAttr))
+      entries.push_back(readEntry(func));
+  }
+  return entries;
+}
+
+ArrayAttr mlir::memrev::readPlan(ModuleOp module) {
+  return module->getAttrOfType<ArrayAttr>(kPlanAttr);
+}

@@ -1,0 +1,76 @@
+// RUN: memrev-opt %s --gpu-thread-streams -split-input-file -verify-diagnostics
+
+func.func @store(%x: memref<f32>, %f: f32) {
+  // expected-error @below {{'memref.store' op expects device memory to be accessed in kernels only}}
+  memref.store %f, %x[] : memref<f32>
+  return
+}
+
+// -----
+
+func.func @alloc() {
+  // expected-error @below {{'memref.alloc' op expects all buffers to be in the arena}}
+  %0 = memref.alloc() : memref<4xf32>
+  return
+}
+
+// -----
+
+func.func private @external(%x: memref<f32>)
+func.func @call_external(%x: memref<f32>) {
+  // expected-error @below {{'func.call' op expects a callee with a body to pass device memory to, but got 'external'}}
+  func.call @external(%x) : (memref<f32>) -> ()
+  return
+}
+
+// -----
+
+memref.global "private" constant @table : memref<f32> = dense<1.0>
+func.func private @callee(%x: memref<f32>) {
+  return
+}
+func.func @pass_constant() {
+  %0 = memref.get_global @table : memref<f32>
+  // expected-error @below {{'func.call' op expects constant buffers to be read by the function that names them, but got one as operand of a call of 'callee'}}
+  func.call @callee(%0) : (memref<f32>) -> ()
+  return
+}
+
+// -----
+
+func.func @complex(%x: memref<complex<f32>>) {
+  // expected-error @below {{'memref.load' op expects a number to read back from the device, but got an element of type 'complex<f32>'}}
+  %0 = memref.load %x[] : memref<complex<f32>>
+  return
+}
+
+// -----
+
+module attributes {gpu.container_module} {
+gpu.module @k {
+  gpu.func @f() kernel {
+    gpu.return
+  }
+}
+func.func @token() {
+  %c1 = arith.constant 1 : index
+  %t = gpu.wait async
+  // expected-error @below {{'gpu.launch_func' op expects a launch without tokens, stream and clusters to give it the stream of its function}}
+  %u = gpu.launch_func async [%t] @k::@f blocks in (%c1, %c1, %c1) threads in (%c1, %c1, %c1)
+  return
+}
+}
+
+// -----
+
+// expected-error @below {{'func.func' op expects buffers of static shape and identity layout for arguments, but got 'memref<?xf32>'}}
+func.func @dynamic(%x: memref<?xf32>) -> f32 {
+  %c0 = arith.constant 0 : index
+  %0 = memref.load %x[%c0] : memref<?xf32>
+  return %0 : f32
+}
+
+// -----
+
+// expected-error @below {{'func.func' op expects names that start with 'mgpu' to be left to the runtime, but got 'mgpuMemcpy'}}
+func.func private @mgpuMemcpy(%x: memref<f32>)

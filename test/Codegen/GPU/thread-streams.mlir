@@ -1,0 +1,91 @@
+// RUN: memrev-opt %s --gpu-thread-streams | FileCheck %s
+// RUN: memrev-opt %s --gpu-thread-streams=bare-ptr-entries=false | FileCheck %s --check-prefix=DESCRIPTOR
+
+module attributes {gpu.container_module} {
+
+gpu.module @k {
+  gpu.func @scale(%x: memref<4xf32>, %f: f32) kernel {
+    gpu.return
+  }
+}
+
+// A public function is a wrapper: its body runs on a stream.
+
+// CHECK-LABEL: func @entry
+//  CHECK-SAME:   (%[[X:.*]]: memref<4xf32>, %[[F:.*]]: f32, %[[N:.*]]: index) attributes {llvm.bareptr}
+//       CHECK:   %[[S:.*]] = call @mgpuStreamCreate()
+//  CHECK-NEXT:   call @entry_on_stream(%[[X]], %[[F]], %[[N]], %[[S]])
+//  CHECK-NEXT:   call @mgpuStreamSynchronize(%[[S]])
+//  CHECK-NEXT:   call @mgpuStreamDestroy(%[[S]])
+//  CHECK-NEXT:   return
+
+// CHECK-LABEL: func private @entry_on_stream
+//  CHECK-SAME:   (%[[X:.*]]: memref<4xf32>, %[[F:.*]]: f32, %[[N:.*]]: index, %[[S:.*]]: !llvm.ptr)
+//  CHECK-SAME:   llvm.bareptr, llvm.linkage = #llvm.linkage<internal>
+//       CHECK:   scf.for
+//       CHECK:     call @launch_scale({{.*}}, %[[X]], %[[F]], %[[S]])
+//       CHECK:     call @helper(%[[X]], %[[S]])
+func.func @entry(%x: memref<4xf32>, %f: f32, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  scf.for %i = %c0 to %n step %c1 {
+    gpu.launch_func @k::@scale blocks in (%n, %c1, %c1) threads in (%c1, %c1, %c1) args(%x : memref<4xf32>, %f : f32)
+    func.call @helper(%x) : (memref<4xf32>) -> ()
+  }
+  return
+}
+
+// Inside the module a public function is called by its body, on the stream of
+// the caller.
+
+// CHECK-LABEL: func private @helper
+//  CHECK-SAME:   %[[S:[^:]*]]: !llvm.ptr
+//       CHECK:   call @other_on_stream(%{{.*}}, %[[S]])
+func.func private @helper(%x: memref<4xf32>) {
+  %0 = func.call @other(%x) : (memref<4xf32>) -> f32
+  return
+}
+
+// A loaded element comes back through the runtime.
+
+// CHECK-LABEL: func @other(
+// CHECK-LABEL: func private @other_on_stream
+//  CHECK-SAME:   (%[[X:.*]]: memref<4xf32>, %[[S:.*]]: !llvm.ptr)
+//       CHECK:   %[[SLOT:.*]] = llvm.alloca %{{.*}} x f32
+//       CHECK:   memref.extract_strided_metadata %[[X]]
+//       CHECK:   %[[BASE:.*]] = memref.extract_aligned_pointer_as_index %[[X]]
+//       CHECK:   %[[A:.*]] = llvm.inttoptr
+//       CHECK:   llvm.store %{{.*}}, %[[SLOT]]
+//       CHECK:   call @mgpuMemcpy(%[[SLOT]], %[[A]], %{{.*}}, %[[S]])
+//       CHECK:   call @mgpuStreamSynchronize(%[[S]])
+//       CHECK:   %[[E:.*]] = llvm.load %[[SLOT]]
+//       CHECK:   return %[[E]]
+func.func @other(%x: memref<4xf32>) -> f32 {
+  %c2 = arith.constant 2 : index
+  %0 = memref.load %x[%c2] : memref<4xf32>
+  return %0 : f32
+}
+
+// What does not use the device stays as it is.
+
+// CHECK-LABEL: func @host_only
+//  CHECK-SAME:   (%{{.*}}: f32) -> f32 {
+func.func @host_only(%f: f32) -> f32 {
+  %0 = arith.addf %f, %f : f32
+  return %0 : f32
+}
+
+// One function for each kernel: the stack space of a launch is gone when it
+// returns.
+
+// CHECK: func private @launch_scale
+// CHECK-SAME: %[[S:[^:]*]]: !llvm.ptr) attributes {{.*}}passthrough = ["noinline"]
+// CHECK:   %[[T:.*]] = builtin.unrealized_conversion_cast %[[S]] : !llvm.ptr to !gpu.async.token
+// CHECK:   gpu.launch_func async [%[[T]]] @k::@scale
+// CHECK-NOT: @launch_scale(
+
+// DESCRIPTOR-LABEL: func @entry
+// DESCRIPTOR-NOT: llvm.bareptr
+// DESCRIPTOR-LABEL: func private @entry_on_stream
+
+}

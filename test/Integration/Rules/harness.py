@@ -1,0 +1,384 @@
+"""Checks derivative rules by numbers, in double precision.
+
+A case is a function of one operation or a few. For each argument x that is
+differentiated and random x, direction v and cotangent w, the program that this
+module writes compares
+
+    <w, (f(x + h v) - f(x - h v)) / 2h>   with   <vjp_f(w), v>.
+
+v is dense, so that one wrong or missing element of the gradient shows. Where f
+is linear in x, h is 1 and both sides are equal up to rounding: this is the
+dot-product identity. Elsewhere h is small and they agree up to h^2.
+
+memrev-opt derives the functions and lowers them, mlir-runner runs them; the
+program prints the two sides' difference relative to their size.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+
+LOWERING = (
+    "builtin.module("
+    "rev-differentiate,symbol-dce,convert-rev-to-linalg,"
+    "func.func(convert-elementwise-to-linalg),"
+    "one-shot-bufferize{bufferize-function-boundaries allow-return-allocs-from-loops},"
+    "convert-bufferization-to-memref,"
+    "func.func(convert-linalg-to-loops),lower-affine,"
+    "expand-strided-metadata,lower-affine,convert-scf-to-cf,"
+    "convert-math-to-libm,convert-vector-to-llvm,convert-to-llvm,"
+    "reconcile-unrealized-casts)"
+)
+
+# What rounding leaves of two equal sums, and what a step of 1e-5 does.
+LINEAR_TOLERANCE = 1e-12
+SMOOTH_TOLERANCE = 1e-7
+STEP = 1e-5
+
+
+def tensor(*shape, element="f64"):
+    """The type of a tensor; a string as an extent is taken as it is."""
+    return "tensor<" + "".join(f"{n}x" for n in shape) + element + ">"
+
+
+class Arg:
+    """An argument of a case.
+
+    `static` is the type at run time where `type` has dynamic extents. `value`
+    makes it a constant that is not differentiated. `linear` says that the case
+    is linear in it, `zero` that nothing depends on it. Random values are in
+    `range`.
+    """
+
+    def __init__(self, type, *, static=None, value=None, linear=False, zero=False,
+                 active=True, range=(-1.0, 1.0)):
+        self.type = type
+        self.static = static or type
+        self.value = value
+        self.linear = linear
+        self.zero = zero
+        self.active = active and value is None
+        self.range = range
+
+
+class Case:
+    """A function `body` of arguments %0, %1, ... that returns `result`.
+
+    `results` are the types of what the body returns, `static_results` those at
+    run time where they have dynamic extents. `reference` is the body of a
+    function with the same values to take differences of, where `body` itself
+    can be derived but not run.
+    """
+
+    def __init__(self, name, args, results, body, *, static_results=None,
+                 reference=None, policy=None):
+        self.name = re.sub(r"\W+", "_", name)
+        self.args = args
+        self.results = results if isinstance(results, list) else [results]
+        self.static_results = static_results or self.results
+        self.body = body
+        self.reference = reference
+        self.policy = policy
+
+
+def is_tensor(type):
+    return type.startswith("tensor")
+
+
+def shape_of(type):
+    return [int(n) for n in re.findall(r"(\d+)x", type[len("tensor<"):])]
+
+
+class Writer:
+    """Writes the program that checks a list of cases."""
+
+    def __init__(self):
+        self.helpers = {}
+        self.text = []
+        self.count = 0
+
+    def fresh(self):
+        self.count += 1
+        return f"%v{self.count}"
+
+    def emit(self, op, type=None):
+        if type is None:
+            self.text.append(f"  {op}")
+            return None
+        name = self.fresh()
+        self.text.append(f"  {name} = {op}")
+        return name
+
+    def constant(self, value):
+        return self.emit(f"arith.constant {value:.17e} : f64", "f64")
+
+    def helper(self, kind, type):
+        """The name of a function of one type that does `kind`."""
+        name = f"{kind}_{re.sub('[^0-9a-z]', '_', type)}"
+        if name not in self.helpers:
+            self.helpers[name] = HELPERS[kind](name, type)
+        return name
+
+    def random(self, type, seed, low, high):
+        if not is_tensor(type):
+            one = self.random("tensor<1xf64>", seed, low, high)
+            zero = self.emit("arith.constant 0 : index", "index")
+            return self.emit(f"tensor.extract {one}[{zero}] : tensor<1xf64>", "f64")
+        seed = self.emit(f"arith.constant {seed} : i64", "i64")
+        low, high = self.constant(low), self.constant(high)
+        return self.emit(
+            f"func.call @{self.helper('random', type)}({seed}, {low}, {high}) "
+            f": (i64, f64, f64) -> {type}", type)
+
+    def step(self, x, v, h, type):
+        h = self.constant(h)
+        if not is_tensor(type):
+            hv = self.emit(f"arith.mulf {h}, {v} : f64", "f64")
+            return self.emit(f"arith.addf {x}, {hv} : f64", "f64")
+        return self.emit(f"func.call @{self.helper('step', type)}({x}, {v}, {h}) "
+                         f": ({type}, {type}, f64) -> {type}", type)
+
+    def dot(self, a, b, type, kind="dot"):
+        if not is_tensor(type):
+            product = self.emit(f"arith.mulf {a}, {b} : f64", "f64")
+            return product if kind == "dot" else self.emit(
+                f"math.absf {product} : f64", "f64")
+        return self.emit(f"func.call @{self.helper(kind, type)}({a}, {b}) "
+                         f": ({type}, {type}) -> f64", "f64")
+
+    def cast(self, x, source, target):
+        if source == target:
+            return x
+        return self.emit(f"tensor.cast {x} : {source} to {target}", target)
+
+    def function(self, case, name, body):
+        args = ", ".join(f"%{i}: {a.type}" for i, a in enumerate(case.args))
+        results = ", ".join(case.results)
+        self.text.append(f"func.func private @{name}({args}) -> ({results}) {{")
+        self.text += ["  " + line.strip() for line in body.strip().split("\n")]
+        self.text.append("}")
+
+    def write_case(self, case, seed):
+        """The functions of `case`, and what they have to agree in."""
+        self.function(case, case.name, case.body)
+        reference = case.name
+        if case.reference:
+            reference = case.name + "_reference"
+            self.function(case, reference, case.reference)
+
+        labels = []
+        self.text.append(f"func.func private @check_{case.name}() {{")
+        values, directions = [], []
+        for i, arg in enumerate(case.args):
+            if arg.value is not None:
+                values.append(self.emit(f"arith.constant {arg.value} : {arg.type}",
+                                        arg.type))
+                continue
+            values.append(self.random(arg.static, seed + 10 * i, *arg.range))
+        cotangents = []
+        for i, type in enumerate(case.static_results):
+            cotangents.append(self.random(type, seed + 500 + i, -1.0, 1.0))
+        wrt = [i for i, arg in enumerate(case.args) if arg.active]
+        operands = [self.cast(v, a.static, a.type) for v, a in zip(values, case.args)]
+        arg_types = [a.type for a in case.args]
+        result_types = list(zip(case.static_results, case.results))
+        weights = [self.cast(w, *types) for w, types in zip(cotangents, result_types)]
+        policy = f" policy({case.policy})" if case.policy else ""
+        gradients = self.fresh()
+        self.text.append(
+            f"  {gradients}:{len(wrt)} = rev.vjp @{case.name}({', '.join(operands)}) "
+            f"cotangents({', '.join(weights)}) wrt {wrt}{policy} : "
+            f"({', '.join(arg_types + case.results)}) -> "
+            f"({', '.join(arg_types[i] for i in wrt)})")
+        for k, i in enumerate(wrt):
+            arg = case.args[i]
+            gradient = f"{gradients}#{k}"
+            direction = self.random(arg.static, seed + 900 + i, -1.0, 1.0)
+            h = 1.0 if arg.linear else STEP
+            sides = []
+            for sign in (h, -h):
+                moved = list(operands)
+                moved[i] = self.cast(
+                    self.step(values[i], direction, sign, arg.static), arg.static,
+                    arg.type)
+                results = self.fresh()
+                self.text.append(
+                    f"  {results}:{len(case.results)} = func.call @{reference}"
+                    f"({', '.join(moved)}) : ({', '.join(arg_types)}) -> "
+                    f"({', '.join(case.results)})")
+                total = None
+                for j, (static, type) in enumerate(result_types):
+                    value = self.cast(f"{results}#{j}", type, static)
+                    term = self.dot(value, cotangents[j], static)
+                    total = term if total is None else self.emit(
+                        f"arith.addf {total}, {term} : f64", "f64")
+                sides.append(total)
+            difference = self.emit(f"arith.subf {sides[0]}, {sides[1]} : f64", "f64")
+            width = self.constant(2 * h)
+            numeric = self.emit(f"arith.divf {difference}, {width} : f64", "f64")
+            gradient = self.cast(gradient, arg.type, arg.static)
+            analytic = self.dot(gradient, direction, arg.static)
+            size = self.dot(gradient, direction, arg.static, "absdot")
+            magnitude = self.emit(f"math.absf {numeric} : f64", "f64")
+            scale = self.emit(f"arith.addf {size}, {magnitude} : f64", "f64")
+            error = self.emit(f"arith.subf {numeric}, {analytic} : f64", "f64")
+            relative = scale if arg.zero else self.emit(
+                f"arith.divf {error}, {scale} : f64", "f64")
+            self.emit(f"vector.print {relative} : f64")
+            tolerance = SMOOTH_TOLERANCE
+            if arg.linear:
+                tolerance = LINEAR_TOLERANCE
+            if arg.zero:
+                tolerance = 0.0
+            labels.append((f"{case.name} argument {i}", tolerance))
+        self.text += ["  return", "}"]
+        return labels
+
+    def write(self, cases):
+        labels = []
+        for n, case in enumerate(cases):
+            labels += self.write_case(case, 1000 * (n + 1))
+        self.text.append("func.func @main() {")
+        self.text += [f"  call @check_{case.name}() : () -> ()" for case in cases]
+        self.text += ["  return", "}"]
+        return "\n".join(list(self.helpers.values()) + self.text) + "\n", labels
+
+
+def maps(rank, *shapes):
+    dims = ", ".join(f"d{i}" for i in range(rank))
+    return "[" + ", ".join(
+        f"affine_map<({dims}) -> ({dims if full else ''})>" for full in shapes) + "]"
+
+
+def iterators(rank, kind):
+    return "[" + ", ".join([f'"{kind}"'] * rank) + "]"
+
+
+def random_helper(name, type):
+    """Random numbers: a hash of the element's number, so that no two are equal."""
+    shape = shape_of(type)
+    lines = ["%n0 = arith.constant 0 : i64"]
+    for i, extent in enumerate(shape):
+        lines += [
+            f"%i{i} = linalg.index {i} : index",
+            f"%c{i} = arith.index_cast %i{i} : index to i64",
+            f"%e{i} = arith.constant {extent} : i64",
+            f"%m{i} = arith.muli %n{i}, %e{i} : i64",
+            f"%n{i + 1} = arith.addi %m{i}, %c{i} : i64",
+        ]
+    body = "\n    ".join(lines)
+    return f"""func.func private @{name}(%seed: i64, %low: f64, %high: f64) -> {type} {{
+  %empty = tensor.empty() : {type}
+  %r = linalg.generic {{indexing_maps = {maps(len(shape), True)},
+      iterator_types = {iterators(len(shape), "parallel")}}} outs(%empty : {type}) {{
+  ^bb0(%out: f64):
+    {body}
+    %k = arith.constant 1000003 : i64
+    %s = arith.muli %seed, %k : i64
+    %x0 = arith.addi %n{len(shape)}, %s : i64
+    %a = arith.constant -7046029254386353131 : i64
+    %x1 = arith.muli %x0, %a : i64
+    %s29 = arith.constant 29 : i64
+    %h1 = arith.shrui %x1, %s29 : i64
+    %x2 = arith.xori %x1, %h1 : i64
+    %b = arith.constant -4658895280553007687 : i64
+    %x3 = arith.muli %x2, %b : i64
+    %s32 = arith.constant 32 : i64
+    %h3 = arith.shrui %x3, %s32 : i64
+    %x4 = arith.xori %x3, %h3 : i64
+    %s11 = arith.constant 11 : i64
+    %x5 = arith.shrui %x4, %s11 : i64
+    %f = arith.uitofp %x5 : i64 to f64
+    %scale = arith.constant 1.1102230246251565e-16 : f64
+    %u = arith.mulf %f, %scale : f64
+    %width = arith.subf %high, %low : f64
+    %uw = arith.mulf %u, %width : f64
+    %v = arith.addf %low, %uw : f64
+    linalg.yield %v : f64
+  }} -> {type}
+  return %r : {type}
+}}"""
+
+
+def step_helper(name, type):
+    rank = len(shape_of(type))
+    return f"""func.func private @{name}(%x: {type}, %v: {type}, %h: f64) -> {type} {{
+  %empty = tensor.empty() : {type}
+  %r = linalg.generic {{indexing_maps = {maps(rank, True, True, True)},
+      iterator_types = {iterators(rank, "parallel")}}}
+      ins(%x, %v : {type}, {type}) outs(%empty : {type}) {{
+  ^bb0(%a: f64, %b: f64, %out: f64):
+    %hb = arith.mulf %b, %h : f64
+    %s = arith.addf %a, %hb : f64
+    linalg.yield %s : f64
+  }} -> {type}
+  return %r : {type}
+}}"""
+
+
+def dot_helper(name, type):
+    rank = len(shape_of(type))
+    absolute = "\n    %q = math.absf %p : f64" if name.startswith("abs") else ""
+    term = "%q" if absolute else "%p"
+    return f"""func.func private @{name}(%x: {type}, %y: {type}) -> f64 {{
+  %zero = arith.constant dense<0.0> : tensor<f64>
+  %r = linalg.generic {{indexing_maps = {maps(rank, True, True, False)},
+      iterator_types = {iterators(rank, "reduction")}}}
+      ins(%x, %y : {type}, {type}) outs(%zero : tensor<f64>) {{
+  ^bb0(%a: f64, %b: f64, %out: f64):
+    %p = arith.mulf %a, %b : f64{absolute}
+    %s = arith.addf %out, {term} : f64
+    linalg.yield %s : f64
+  }} -> tensor<f64>
+  %v = tensor.extract %r[] : tensor<f64>
+  return %v : f64
+}}"""
+
+
+HELPERS = {"random": random_helper, "step": step_helper, "dot": dot_helper,
+           "absdot": dot_helper}
+
+
+def run(cases, memrev_opt, mlir_runner, libraries):
+    """Checks `cases`. Returns a list of (label, error, tolerance)."""
+    text, labels = Writer().write(cases)
+    lowered = subprocess.run([memrev_opt, f"--pass-pipeline={LOWERING}"], input=text,
+                             capture_output=True, text=True)
+    if lowered.returncode != 0:
+        sys.exit(lowered.stderr)
+    ran = subprocess.run(
+        [mlir_runner, "-O0", "-e", "main", "--entry-point-result=void",
+         f"--shared-libs={libraries}/libmlir_c_runner_utils.so",
+         f"--shared-libs={libraries}/libmlir_runner_utils.so"],
+        input=lowered.stdout, capture_output=True, text=True)
+    if ran.returncode != 0:
+        sys.exit(ran.stderr)
+    errors = [float(line) for line in ran.stdout.split()]
+    if len(errors) != len(labels):
+        sys.exit(f"expects {len(labels)} numbers, but got {len(errors)}")
+    return [(label, error, tolerance)
+            for (label, tolerance), error in zip(labels, errors)]
+
+
+def main(cases):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("memrev_opt")
+    parser.add_argument("mlir_runner")
+    parser.add_argument("libraries")
+    parser.add_argument("--only", default="", help="run the cases with this in the name")
+    parser.add_argument("--dump", action="store_true", help="print the program")
+    options = parser.parse_args()
+    cases = [case for case in cases if options.only in case.name]
+    if options.dump:
+        print(Writer().write(cases)[0])
+        return
+    failed = 0
+    checked = run(cases, options.memrev_opt, options.mlir_runner, options.libraries)
+    for label, error, tolerance in checked:
+        # A comparison with a NaN is false.
+        ok = abs(error) <= tolerance
+        failed += not ok
+        print(f"{'ok  ' if ok else 'FAIL'} {label}: {error:.1e}")
+    print(f"{len(checked) - failed} of {len(checked)} gradients agree")
+    sys.exit(1 if failed else 0)

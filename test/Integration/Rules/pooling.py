@@ -1,0 +1,61 @@
+"""Pooling: sum, max and min, overlapping windows, gaps, remainders and dilations."""
+
+from harness import Arg, Case, main, tensor
+
+
+def pooling(op, layout, size, window, stride, dilation, extra=None, dynamic=False,
+            init_range=(-1.0, 1.0)):
+    extra = extra or [0] * len(size)
+    out = [(n - e - (k - 1) * d - 1) // s + 1
+           for n, e, k, d, s in zip(size, extra, window, dilation, stride)]
+
+    def shape(image):
+        image = iter(image)
+        return [next(image) if letter == "*" else {"n": 2, "c": 3}[letter]
+                for letter in layout]
+
+    x, y = tensor(*shape(size)), tensor(*shape(out))
+    static = x, y
+    if dynamic:
+        x, y = (tensor(*["?"] * len(layout)) for _ in range(2))
+    k = tensor(*window)
+    rank = len(size)
+    name = "_".join([op] + ["x".join(map(str, numbers)) for numbers in
+                            (size, window, stride, dilation, extra)] +
+                    (["dynamic"] if dynamic else []))
+    linear = op.endswith("sum")
+    return Case(name, [Arg(x, static=static[0], linear=linear),
+                       Arg(y, static=static[1], linear=linear, range=init_range)], y,
+                f"""
+        %k = tensor.empty() : {k}
+        %y = linalg.{op} {{strides = dense<{stride}> : tensor<{rank}xi64>,
+          dilations = dense<{dilation}> : tensor<{rank}xi64>}}
+          ins(%0, %k : {x}, {k}) outs(%1 : {y}) -> {y}
+        return %y : {y}""", static_results=[static[1]])
+
+
+def cases():
+    for kind in ("sum", "max", "min"):
+        # The starting value wins some windows.
+        yield pooling(f"pooling_nhwc_{kind}", "n**c", [6, 8], [2, 2], [2, 2], [1, 1])
+        yield pooling(f"pooling_nhwc_{kind}", "n**c", [7, 9], [3, 3], [2, 2], [1, 1])
+        yield pooling(f"pooling_nhwc_{kind}", "n**c", [7, 6], [3, 2], [1, 1], [2, 3],
+                      extra=[1, 0])
+        yield pooling(f"pooling_nhwc_{kind}", "n**c", [8, 9], [2, 1], [3, 4], [1, 1])
+        yield pooling(f"pooling_nhwc_{kind}", "n**c", [5, 7], [3, 3], [2, 2], [1, 1],
+                      dynamic=True)
+        yield pooling(f"pooling_nwc_{kind}", "n*c", [9], [3], [2], [1])
+        yield pooling(f"pooling_ndhwc_{kind}", "n***c", [4, 5, 3], [2, 3, 1], [2, 1, 1],
+                      [1, 1, 1])
+    for kind in ("sum", "max"):
+        yield pooling(f"pooling_nchw_{kind}", "nc**", [7, 6], [3, 2], [2, 2], [1, 2])
+        yield pooling(f"pooling_ncw_{kind}", "nc*", [9], [3], [2], [2])
+    # Over a window of its own size, with a starting value that never wins.
+    never = pooling("pooling_nhwc_max", "n**c", [3, 4], [3, 4], [1, 1], [1, 1],
+                    init_range=(-3.0, -2.0))
+    never.args[1].zero = True
+    yield never
+
+
+if __name__ == "__main__":
+    main(list(cases()))

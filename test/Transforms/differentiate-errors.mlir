@@ -1,0 +1,136 @@
+// RUN: memrev-opt %s -rev-differentiate -split-input-file -verify-diagnostics
+
+func.func private @no_rule(%x: f32) -> f32 {
+  // expected-error @below {{expects operations with a derivative rule where a gradient flows, but 'math.floor' has none}}
+  %0 = math.floor %x : f32
+  return %0 : f32
+}
+
+func.func @main(%x: f32) -> f32 {
+  %0 = rev.vjp @no_rule(%x) cotangents(%x) : (f32, f32) -> f32
+  return %0 : f32
+}
+
+// -----
+
+// Off the path of a gradient an operation needs no rule.
+func.func private @no_rule_inactive(%x: f32, %y: f32) -> f32 {
+  %0 = math.floor %y : f32
+  %1 = arith.mulf %x, %0 : f32
+  return %1 : f32
+}
+
+func.func @main(%x: f32) -> f32 {
+  %0 = rev.vjp @no_rule_inactive(%x, %x) cotangents(%x) wrt [0] : (f32, f32, f32) -> f32
+  return %0 : f32
+}
+
+// -----
+
+// expected-note @below {{function defined here}}
+func.func private @recursive(%x: f32) -> f32 {
+  // expected-error @below {{expects calls without recursion to differentiate, but '@recursive' calls itself}}
+  %0 = call @recursive(%x) : (f32) -> f32
+  return %0 : f32
+}
+
+func.func @main(%x: f32) -> f32 {
+  %0 = rev.vjp @recursive(%x) cotangents(%x) : (f32, f32) -> f32
+  return %0 : f32
+}
+
+// -----
+
+// expected-error @below {{expects a function that does not transform itself, but '@self' does}}
+func.func @self(%x: f32) -> f32 {
+  %0 = rev.vjp @self(%x) cotangents(%x) : (f32, f32) -> f32
+  return %0 : f32
+}
+
+// -----
+
+func.func private @depends(%x: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-note @below {{the region reads a value computed here}}
+  %n = arith.negf %x : tensor<4xf32>
+  // expected-error @below {{expects a region that does not depend on the coupled value: its inverse would need it}}
+  %y = rev.coupling additive %x given(%n) {
+  ^bb0(%c: tensor<4xf32>):
+    rev.yield %c : tensor<4xf32>
+  } : tensor<4xf32>, (tensor<4xf32>)
+  return %y : tensor<4xf32>
+}
+
+func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = rev.vjp @depends(%x) cotangents(%x) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+// expected-note @below {{function defined here}}
+func.func private @lossy(%x: f32) -> f32 {
+  %0 = math.tanh %x : f32
+  return %0 : f32
+}
+
+func.func @main(%x: f32) -> f32 {
+  // expected-error @below {{expects a function whose inverse gives argument 0 back, but no inverse edge reaches it}}
+  %0 = rev.inverse @lossy(%x) : (f32) -> f32
+  return %0 : f32
+}
+
+// -----
+
+func.func private @max_reduction(%x: tensor<4xf32>) -> tensor<f32> {
+  %z = arith.constant dense<0.0> : tensor<f32>
+  // expected-error @below {{expects a reduction that adds to its out operand where a gradient flows, but result 0 does not}}
+  %0 = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> ()>], iterator_types = ["reduction"]}
+      ins(%x : tensor<4xf32>) outs(%z : tensor<f32>) {
+  ^bb0(%in: f32, %out: f32):
+    %m = arith.maximumf %in, %out : f32
+    linalg.yield %m : f32
+  } -> tensor<f32>
+  return %0 : tensor<f32>
+}
+
+func.func @main(%x: tensor<4xf32>, %d: tensor<f32>) -> tensor<4xf32> {
+  %0 = rev.vjp @max_reduction(%x) cotangents(%d) : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+func.func private @diagonal(%x: tensor<4x4xf32>) -> tensor<4xf32> {
+  %e = tensor.empty() : tensor<4xf32>
+  // expected-error @below {{expects indexing maps that are projected permutations where a gradient flows, but got affine_map<(d0) -> (d0, d0)>}}
+  %0 = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0, d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}
+      ins(%x : tensor<4x4xf32>) outs(%e : tensor<4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    linalg.yield %in : f32
+  } -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+func.func @main(%x: tensor<4x4xf32>, %d: tensor<4xf32>) -> tensor<4x4xf32> {
+  %0 = rev.vjp @diagonal(%x) cotangents(%d) : (tensor<4x4xf32>, tensor<4xf32>) -> tensor<4x4xf32>
+  return %0 : tensor<4x4xf32>
+}
+
+// -----
+
+// A loop that stores needs shapes to make tapes of.
+func.func private @dynamic_tape(%x: tensor<?xf32>, %n: index) -> tensor<?xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %r = scf.for %i = %c0 to %n step %c1 iter_args(%a = %x) -> tensor<?xf32> {
+    // expected-error @below {{expects a value of a type with a static shape to be stored by a loop, but got 'tensor<?xf32>'}}
+    %t = math.tanh %a : tensor<?xf32>
+    scf.yield %t : tensor<?xf32>
+  }
+  return %r : tensor<?xf32>
+}
+
+func.func @main(%x: tensor<?xf32>, %n: index) -> tensor<?xf32> {
+  %0 = rev.vjp @dynamic_tape(%x, %n) cotangents(%x) : (tensor<?xf32>, index, tensor<?xf32>) -> tensor<?xf32>
+  return %0 : tensor<?xf32>
+}
