@@ -624,6 +624,7 @@ SmallVector<Value> KernelEmitter::combineChunks(ValueRange partials,
       return tile;
     };
     // A slice of a bigger buffer is taken once, around all of it.
+    position.global = position.local = position.base;
     chunkIndex = OpFoldResult();
     TileSlice slice = getTileSlice(output);
     Value tile = slice.whole ? buffer

@@ -23,7 +23,9 @@ using namespace mlir;
 using namespace mlir::memrev;
 using namespace mlir::memrev::cpu;
 
-/// One line that names the op, its result and the reason.
+/// One line that names the op, its result and the reason: as a remark of the
+/// engine if the user has set one up, else as a diagnostic, so that nobody
+/// wonders at a slow kernel.
 static void reportMissed(func::FuncOp kernel, StringRef reason) {
   std::string line;
   llvm::raw_string_ostream stream(line);
@@ -31,6 +33,10 @@ static void reportMissed(func::FuncOp kernel, StringRef reason) {
   if (kernel.getNumResults() > 0)
     stream << " of " << kernel.getResultTypes().front();
   stream << " is lowered to scalar loops because " << reason;
+  if (!kernel.getContext()->getRemarkEngine()) {
+    kernel.emitRemark() << stream.str();
+    return;
+  }
   remark::missed(kernel.getLoc(),
                  remark::RemarkOpts::name("Schedule").category("cpu-schedule"))
       << stream.str();

@@ -240,12 +240,37 @@ static bool canComputeAt(Operation *op, Operation *place) {
   return true;
 }
 
+static bool usesDim(linalg::LinalgOp op, unsigned input, unsigned dim) {
+  return llvm::any_of(
+      op.getMatchingIndexingMap(op.getDpsInputOperand(input)).getResults(),
+      [&](AffineExpr expr) { return expr.isFunctionOfDim(dim); });
+}
+
 /// A contraction whose result only one elementwise op reads, at the same
 /// element that it writes, hands the result over in registers.
 void KernelGroup::planEpilogue() {
   auto linalgOp = dyn_cast<linalg::LinalgOp>(root);
   if (!linalgOp || !isMultiplyAccumulate(linalgOp) ||
       !root->getResult(0).hasOneUse())
+    return;
+  // Only a product of rows and columns is computed in register tiles, which
+  // the epilogue would be applied to; and only of floats.
+  AffineMap result =
+      linalgOp.getMatchingIndexingMap(linalgOp.getDpsInitOperand(0));
+  bool hasRows = false, hasColumns = false;
+  for (AffineExpr expr : result.getResults()) {
+    bool inLhs = false, inRhs = false;
+    for (unsigned dim = 0; dim < linalgOp.getNumLoops(); ++dim) {
+      if (!expr.isFunctionOfDim(dim))
+        continue;
+      inLhs |= usesDim(linalgOp, 0, dim);
+      inRhs |= usesDim(linalgOp, 1, dim);
+    }
+    hasRows |= inLhs && !inRhs;
+    hasColumns |= inRhs && !inLhs;
+  }
+  if (!hasRows || !hasColumns ||
+      !isa<FloatType>(getElementTypeOrSelf(root->getResult(0).getType())))
     return;
   // Long reductions, as those of filter gradients, are split into partial
   // sums, so there is no one place where the result is complete.
@@ -309,7 +334,14 @@ void KernelGroup::planDestinations() {
       if (!destination.readsBuffer || sameSlice) {
         destination.insert = insert;
         destination.buffer = insert.getDest();
-        if (last->isBeforeInBlock(insert))
+        // The call goes where the result is computed, if it can: later on, an
+        // operand may have been written over.
+        bool isAvailable = llvm::all_of(insert->getOperands(), [&](Value v) {
+          Operation *producer = v.getDefiningOp();
+          return !producer || producer->getBlock() != final->getBlock() ||
+                 producer == final || producer->isBeforeInBlock(final);
+        });
+        if (!isAvailable && last->isBeforeInBlock(insert))
           last = insert;
         destinations.push_back(destination);
         continue;
