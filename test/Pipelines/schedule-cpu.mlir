@@ -14,7 +14,7 @@
 // CHECK: scf.forall
 // CHECK: vector.fma
 // CHECK: arith.maximumf
-// CHECK-NOT: scf.forall
+// CHECK-NOT: = scf.forall
 // CHECK-NOT: linalg
 func.func @layers(%x: tensor<2x8x8x16xf32>, %ws: tensor<4x3x3x16x16xf32>, %b: tensor<16xf32>) -> tensor<2x8x8x16xf32> {
   %z = arith.constant 0.0 : f32
