@@ -274,8 +274,9 @@ def CodegenOutlineKernels : Pass<"codegen-outline-kernels", "ModuleOp"> {
     %r = call @matmul_0(%a, %b, %e) : (...) -> tensor<4x8xf32>
     ```
 
-    Ops with dynamic shapes stay where they are; a `missed` remark of category
-    `codegen-outline-kernels` names each.
+    Ops with dynamic shapes stay where they are; a remark names each: `missed` of
+    category `codegen-outline-kernels` where remarks are set up, else a
+    diagnostic.
   }];
   let dependentDialects = [
     "arith::ArithDialect", "func::FuncDialect", "linalg::LinalgDialect",
