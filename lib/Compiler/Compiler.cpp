@@ -1,5 +1,4 @@
-//===- Compiler.cpp - Text in, program and reports out
-//---------------------===//
+//===- Compiler.cpp - Text in, program and reports out --------------------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

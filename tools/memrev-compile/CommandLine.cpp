@@ -1,5 +1,4 @@
-//===- CommandLine.cpp - The options of memrev-compile
-//---------------------===//
+//===- CommandLine.cpp - The options of memrev-compile --------------------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- Compiler.h - Text in, program and reports out ------------ -*- C++
+//===- Compiler.h - Text in, program out ---------------------- -*- C++ -*-===//
 //-*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
