@@ -13,7 +13,7 @@ using namespace mlir;
 using namespace mlir::memrev;
 using linalg::LinalgOp;
 
-/// Matches `loop * factor`.
+/// Matches `loop * factor` with a positive factor.
 static bool matchTerm(AffineExpr expr, unsigned &loop, int64_t &factor) {
   factor = 1;
   if (auto product = dyn_cast<AffineBinaryOpExpr>(expr)) {
@@ -26,7 +26,7 @@ static bool matchTerm(AffineExpr expr, unsigned &loop, int64_t &factor) {
   auto dim = dyn_cast<AffineDimExpr>(expr);
   if (dim)
     loop = dim.getPosition();
-  return static_cast<bool>(dim);
+  return dim && factor > 0;
 }
 
 std::optional<unsigned> memrev::getLoopPosition(AffineMap map, unsigned loop) {

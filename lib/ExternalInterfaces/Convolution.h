@@ -43,7 +43,7 @@ struct Convolution {
 };
 
 /// Reads the parts of `op` off its indexing maps. Fails if it is no convolution
-/// of tensors.
+/// of tensors with positive strides and dilations.
 FailureOr<Convolution> matchConvolution(linalg::LinalgOp op);
 
 /// The position of `loop` in the results of `map`.

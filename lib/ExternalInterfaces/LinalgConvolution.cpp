@@ -27,7 +27,6 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StructuredOpsUtils.h"
 #include "mlir/IR/DialectRegistry.h"
-#include "mlir/IR/Matchers.h"
 #include <numeric>
 
 using namespace mlir;
@@ -155,16 +154,16 @@ static SmallVector<Phase> getPhases(const Window &window, int64_t size,
   return phases;
 }
 
-/// If the input is a tensor padded with zeros along the windows, that tensor.
-/// Its cotangent is then made directly: that of the padded tensor would be a
-/// buffer that nobody else needs.
-static tensor::PadOp getZeroPad(Convolution &conv) {
+/// If the input is a tensor padded along the windows, by a value without a
+/// derivative, the pad. The cotangent of what is padded is then made directly:
+/// that of the padded tensor would be a buffer that nobody else needs.
+static tensor::PadOp getInactivePad(Convolution &conv, DerivativeContext &ctx) {
   auto pad = conv.getInput().getDefiningOp<tensor::PadOp>();
   // What is captured by a region has its cotangent outside of it.
   if (!pad || pad->getBlock() != conv.op->getBlock())
     return {};
   Value padding = pad.getConstantPaddingValue();
-  if (!padding || !matchPattern(padding, m_AnyZeroFloat()))
+  if (!padding || ctx.isActive(padding))
     return {};
   llvm::SmallBitVector isWindow(pad.getSourceType().getRank());
   for (const Window &window : conv.windows)
@@ -295,7 +294,7 @@ static LogicalResult buildPhases(Convolution &conv, DerivativeContext &ctx,
   OpBuilder &b = ctx.getBuilder();
   Location loc = conv.op.getLoc();
   Value target = conv.getInput();
-  tensor::PadOp pad = getZeroPad(conv);
+  tensor::PadOp pad = getInactivePad(conv, ctx);
   if (pad)
     target = pad.getSource();
   auto targetType = cast<RankedTensorType>(target.getType());
@@ -487,8 +486,8 @@ static LogicalResult buildConvolutionVJP(Operation *op,
                                          DerivativeContext &ctx) {
   FailureOr<Convolution> conv = matchConvolution(cast<LinalgOp>(op));
   if (failed(conv))
-    return op->emitError("expects a convolution of tensors where a gradient "
-                         "flows");
+    return op->emitError("expects a convolution with positive strides and "
+                         "dilations where a gradient flows");
   Type elementType = getElementTypeOrSelf(conv->getResult().getType());
   for (Value input : {conv->getInput(), conv->getFilter()})
     if (getElementTypeOrSelf(input.getType()) != elementType)

@@ -25,9 +25,11 @@ using namespace mlir;
 using namespace mlir::memrev;
 using linalg::LinalgOp;
 
-/// The operation by which `op` combines the elements of a window.
-static Operation *getCombiner(LinalgOp op) {
-  return op.getBlock()->getTerminator()->getOperand(0).getDefiningOp();
+/// True if `op` combines the elements of a window by an `OpTy`.
+template <typename OpTy>
+static bool isPooled(LinalgOp op) {
+  Value yielded = op.getBlock()->getTerminator()->getOperand(0);
+  return static_cast<bool>(yielded.getDefiningOp<OpTy>());
 }
 
 /// The number of a tap, counted in the order of the loops.
@@ -125,7 +127,8 @@ static Value buildAddWon(OpBuilder &b, Location loc, Value cotangent,
 static LogicalResult buildPoolingVJP(LinalgOp op, DerivativeContext &ctx) {
   FailureOr<Convolution> conv = matchConvolution(op);
   if (failed(conv))
-    return op.emitError("expects a pooling of tensors where a gradient flows");
+    return op.emitError("expects a pooling with positive strides and dilations "
+                        "where a gradient flows");
   if (getElementTypeOrSelf(conv->getInput().getType()) !=
       getElementTypeOrSelf(conv->getResult().getType()))
     return op.emitError("expects an input of the element type of the result "
@@ -137,12 +140,8 @@ static LogicalResult buildPoolingVJP(LinalgOp op, DerivativeContext &ctx) {
            << conv->getFilter().getType();
   OpBuilder &b = ctx.getBuilder();
   Location loc = op.getLoc();
-  Operation *combiner = getCombiner(op);
-  bool isSum = isa_and_nonnull<arith::AddFOp>(combiner);
-  bool isMax = isa_and_nonnull<arith::MaximumFOp>(combiner);
-  if (!isSum && !isMax && !isa_and_nonnull<arith::MinimumFOp>(combiner))
-    return op.emitError("expects a pooling that adds or takes the largest or "
-                        "smallest element where a gradient flows");
+  bool isSum = isPooled<arith::AddFOp>(op);
+  bool isMax = isPooled<arith::MaximumFOp>(op);
 
   Value winners;
   if (!isSum) {
@@ -196,7 +195,7 @@ struct PoolingModel
     : DifferentiableOpInterface::ExternalModel<PoolingModel<OpTy>, OpTy> {
   void getResiduals(Operation *op, function_ref<bool(Value)>,
                     SmallVectorImpl<Residual> &residuals) const {
-    if (isa_and_nonnull<arith::AddFOp>(getCombiner(cast<LinalgOp>(op))))
+    if (isPooled<arith::AddFOp>(cast<LinalgOp>(op)))
       return;
     residuals.push_back(Residual(op->getOperand(0), Precision::Exact));
     residuals.push_back(Residual(op->getOperand(2), Precision::Exact));

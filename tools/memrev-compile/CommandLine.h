@@ -1,4 +1,4 @@
-//===- CommandLine.h - The options of memrev-compile ------------ -*- C++ -*-===//
+//===- CommandLine.h - Options of memrev-compile -------------- -*- C++ -*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -14,7 +14,7 @@
 namespace mlir::memrev {
 
 /// What to write.
-enum class Emit { Nothing, MLIR, LLVM, Object, SharedLibrary, Header };
+enum class Emit { Nothing, MLIR, LLVM, Object, SharedLibrary, Header, Kernels };
 
 /// A parsed command line.
 struct CommandLine {

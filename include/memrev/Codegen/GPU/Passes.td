@@ -89,7 +89,7 @@ def GPUScalarsToDevice : Pass<"gpu-scalars-to-device", "func::FuncOp"> {
   let dependentDialects = ["arith::ArithDialect", "scf::SCFDialect"];
 }
 
-def GPUParallelToLaunch : Pass<"gpu-parallel-to-launch", "func::FuncOp"> {
+def GPUParallelToLaunch : Pass<"gpu-parallel-to-launch", "ModuleOp"> {
   let summary = "Map parallel loops to kernel launches";
   let description = [{
     Turns each outermost `scf.parallel` into a `gpu.launch` of a 1-D grid of 1-D
@@ -108,7 +108,8 @@ def GPUParallelToLaunch : Pass<"gpu-parallel-to-launch", "func::FuncOp"> {
   let options = [
     Option<"kernelModule", "kernel-module", "std::string",
            /*default=*/"\"memrev_kernels\"",
-           "Name of the gpu.module that outlining puts the kernels into">
+           "Name of the gpu.module that outlining puts the kernels into, with a "
+           "number if something else has it">
   ];
 }
 
