@@ -6,8 +6,8 @@ set -euo pipefail
 packages=(
   # The compiler is built with LLVM's tools against LLVM's and MLIR's libraries.
   libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools clang-22 lld-22
-  # Programs compiled by memrev use the OpenMP runtime for their threads.
-  libomp-22-dev
+  # Compiled programs load the OpenMP runtime; Debian 12 has that of LLVM 19.
+  libomp5-19
   cmake ninja-build ccache git
   # Tests and examples are run in a Python environment of their own.
   python3 python3-venv python3-pip

@@ -1,5 +1,6 @@
 """How lit runs memrev's tests: which files are tests, and which tools they call."""
 
+import ctypes.util
 import os
 import shutil
 import subprocess
@@ -22,11 +23,23 @@ config.substitutions.append(("%mlir_lib_dir", config.mlir_lib_dir))
 config.substitutions.append(("%memrev_tools_dir", config.memrev_tools_dir))
 config.substitutions.append(("%host_cxx", config.host_cxx))
 config.substitutions.append(("%python", sys.executable))
+# Runs a program for a GPU on the host and compares it with plain loops.
+config.substitutions.append(
+    (
+        "%emulate",
+        f"{sys.executable} {config.test_source_root}/Integration/GPU/Inputs/emulate.py "
+        f"--lib-dir {config.memrev_lib_dir} --mlir-lib-dir {config.mlir_lib_dir} "
+        f"--cxx {config.host_cxx} "
+        f"--fake-driver-dir {config.memrev_obj_root}/test/fake-cuda",
+    )
+)
 
 if config.memrev_sanitize:
     config.available_features.add("sanitize")
 if shutil.which("ptxas"):
     config.available_features.add("ptxas")
+if ctypes.util.find_library("cuda"):
+    config.available_features.add("cuda")
 
 # Commands that use the Python package run in the environment of
 # scripts/setup-python.sh, if it is there.

@@ -20,7 +20,9 @@ void memrev::buildCPUSchedulePipeline(OpPassManager &pm,
                                       const CPUScheduleOptions &options) {
   pm.addNestedPass<func::FuncOp>(createCodegenGeneralizeNamedOps());
   pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
-  pm.addPass(createLinalgElementwiseOpFusionPass());
+  // Fusion also drops the operands that this leaves without a use.
+  pm.addNestedPass<func::FuncOp>(createCodegenUpdateSlicesInPlace());
+  pm.addNestedPass<func::FuncOp>(createCodegenFuseElementwise());
   pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
   pm.addNestedPass<func::FuncOp>(createCSEPass());
   pm.addPass(createCodegenOutlineKernels());

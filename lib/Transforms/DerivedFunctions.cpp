@@ -455,7 +455,7 @@ FailureOr<func::FuncOp> DerivedFunctions::getInverse(func::FuncOp function,
   if (func::FuncOp known = derived.lookup(key))
     return known;
   std::string name = (function.getName() + "_inverse").str();
-  FailureOr<func::FuncOp> forward = clonePrepared(function, name, loc);
+  FailureOr<func::FuncOp> forward = clonePrepared(function, name + "_of", loc);
   if (failed(forward))
     return failure();
   if (std::optional<int64_t> missing = planInverse(*forward, wrt)) {

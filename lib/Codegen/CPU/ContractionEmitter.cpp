@@ -67,7 +67,9 @@ private:
   SmallVector<Value> emitProducts(int64_t rows, int64_t panel,
                                   int64_t lastLanes, SmallVector<Value> sums);
   std::pair<OpFoldResult, OpFoldResult> getRange(unsigned dim);
+  int64_t getWindow(int64_t row, int64_t tap) const;
   Value loadVector(int64_t vector, int64_t lanes);
+  Value packTransposed(Value into, unsigned numOuter);
   Tiles initialise(Tiles tiles);
   int64_t lanesOf(int64_t vector, int64_t panel, int64_t lastLanes) const {
     return vector == panel - 1 ? lastLanes : strategy.lanes;
@@ -177,6 +179,10 @@ void ContractionEmitter::emitPrologue() {
   packed =
       tensor::EmptyOp::create(builder, loc, shape, rhs.elementType).getResult();
 
+  if (Value transposed = packTransposed(packed, numOuter)) {
+    packed = transposed;
+    return;
+  }
   Position saved = position;
   auto copy = [&](OpFoldResult vector, int64_t lanes, Value into) {
     setLocal(vectorDim,
@@ -223,6 +229,134 @@ void ContractionEmitter::emitPrologue() {
   };
   packed = nest(0, packed);
   position = saved;
+}
+
+/// Interleaves `rows` until they are the columns.
+static SmallVector<Value> transpose(OpBuilder &builder, Location loc,
+                                    SmallVector<Value> rows) {
+  int64_t lanes = rows.size();
+  for (int64_t step = 1; step < lanes; step *= 2) {
+    SmallVector<Value> next;
+    for (int64_t row = 0; row < lanes / 2; ++row)
+      for (int64_t half = 0; half < 2; ++half) {
+        SmallVector<int64_t> mask;
+        for (int64_t lane = 0; lane < lanes / 2; ++lane) {
+          mask.push_back(half * lanes / 2 + lane);
+          mask.push_back(half * lanes / 2 + lane + lanes);
+        }
+        next.push_back(vector::ShuffleOp::create(
+            builder, loc, rows[row], rows[row + lanes / 2], mask));
+      }
+    rows = std::move(next);
+  }
+  return rows;
+}
+
+/// Packs a rhs that is contiguous along a reduction instead of along the
+/// vectors, a square of lanes at a time. Returns null where it is not, or
+/// where nothing fills a square.
+Value ContractionEmitter::packTransposed(Value into, unsigned numOuter) {
+  unsigned vectorDim = strategy.vectorDim;
+  int64_t lanes = strategy.lanes;
+  std::optional<unsigned> along;
+  for (unsigned dim : ArrayRef(packedDims).drop_front(numOuter))
+    if (rhs.getLastStride(dim) == 1 && problem.extents[dim] >= lanes)
+      along = dim;
+  if (!along || rhs.getLastStride(vectorDim) ||
+      problem.extents[vectorDim] < lanes)
+    return Value();
+
+  Position saved = position;
+  AffineMap map = AffineMap::getMinorIdentityMap(rhs.indices.size(), 1,
+                                                 builder.getContext());
+  int64_t extent = problem.extents[vectorDim];
+  // Reads `height` rows of `width` elements; the rest of the square is zero.
+  auto copySquare = [&](OpFoldResult vector, int64_t height, int64_t width,
+                        Value packedSoFar) {
+    setLocal(vectorDim,
+             affine::makeComposedFoldedAffineApply(
+                 builder, loc, builder.getAffineDimExpr(0) * lanes, {vector}));
+    Value zero = constantLike(builder.getZeroAttr(rhs.elementType));
+    VectorType type = getVectorType(rhs.elementType);
+    SmallVector<Value> rows;
+    for (int64_t row = 0; row < lanes; ++row) {
+      if (row >= height) {
+        rows.push_back(broadcast(zero));
+        continue;
+      }
+      position.offset[vectorDim] = row;
+      SmallVector<Value> indices;
+      for (AffineExpr expr : rhs.indices)
+        indices.push_back(asValue(evaluate(expr, rhs.symbols)));
+      rows.push_back(vector::TransferReadOp::create(
+          builder, loc, type, getSource(rhs), indices, AffineMapAttr::get(map),
+          zero, width < lanes ? getMask(width) : Value(),
+          builder.getBoolArrayAttr({true})));
+    }
+    position.offset[vectorDim] = 0;
+    SmallVector<Value> columns = transpose(builder, loc, rows);
+    for (int64_t column = 0; column < width; ++column) {
+      position.offset[*along] = column;
+      SmallVector<Value> indices;
+      for (auto [number, dim] : llvm::enumerate(packedDims)) {
+        if (number == numOuter)
+          indices.push_back(asValue(vector));
+        indices.push_back(
+            asValue(evaluate(builder.getAffineDimExpr(dim), {})));
+      }
+      indices.push_back(constantIndex(0));
+      packedSoFar = vector::TransferWriteOp::create(
+                        builder, loc, columns[column], packedSoFar, indices,
+                        ArrayRef<bool>{true})
+                        .getResult();
+    }
+    position.offset[*along] = 0;
+    return packedSoFar;
+  };
+  auto forSquares = [&](int64_t size, Value value,
+                        function_ref<Value(OpFoldResult, int64_t, Value)>
+                            visit) {
+    int64_t whole = size / lanes * lanes;
+    value = emitLoop(builder.getIndexAttr(0), builder.getIndexAttr(whole),
+                     lanes, value,
+                     [&](OpFoldResult iv, ValueRange carried) {
+                       return SmallVector<Value>{
+                           visit(iv, lanes, carried[0])};
+                     })
+                .front();
+    if (whole < size)
+      value = visit(builder.getIndexAttr(whole), size - whole, value);
+    return value;
+  };
+  std::function<Value(unsigned, Value)> nest = [&](unsigned level,
+                                                   Value value) -> Value {
+    if (level < packedDims.size() && packedDims[level] == *along)
+      return nest(level + 1, value);
+    if (level < packedDims.size())
+      return emitLoop(builder.getIndexAttr(0),
+                      builder.getIndexAttr(problem.extents[packedDims[level]]),
+                      1, value,
+                      [&](OpFoldResult iv, ValueRange carried) {
+                        setLocal(packedDims[level], iv);
+                        return SmallVector<Value>{nest(level + 1, carried[0])};
+                      })
+          .front();
+    return forSquares(
+        extent, value,
+        [&](OpFoldResult start, int64_t height, Value outer) {
+          OpFoldResult vector = affine::makeComposedFoldedAffineApply(
+              builder, loc, builder.getAffineDimExpr(0).floorDiv(lanes),
+              {start});
+          return forSquares(problem.extents[*along], outer,
+                            [&](OpFoldResult iv, int64_t width, Value inner) {
+                              setLocal(*along, iv);
+                              return copySquare(vector, height, width, inner);
+                            });
+        });
+  };
+  Value result = nest(0, into);
+  position = saved;
+  return result;
 }
 
 Value ContractionEmitter::loadVector(int64_t vector, int64_t lanes) {
@@ -620,40 +754,59 @@ SmallVector<Value> ContractionEmitter::emitProducts(int64_t rows,
                                                     SmallVector<Value> sums) {
   int64_t unrolled =
       strategy.unrollDim < 0 ? 1 : problem.extents[strategy.unrollDim];
-  for (int64_t tap = 0; tap < unrolled; ++tap) {
+  auto moveTo = [&](int64_t row, int64_t tap) {
+    if (strategy.rowDim >= 0)
+      position.offset[strategy.rowDim] = row;
     if (strategy.unrollDim >= 0)
       position.offset[strategy.unrollDim] = tap;
-    SmallVector<Value> vectors;
-    for (int64_t row = 0; row < rows; ++row) {
-      if (strategy.rowDim >= 0)
-        position.offset[strategy.rowDim] = row;
-      bool isZero = llvm::any_of(lhs.bounds, [&](const Bound &bound) {
-        std::optional<int64_t> value = getConstant(bound.expr);
-        return value && (*value < 0 || *value >= bound.size);
-      });
-      if (isZero)
-        continue;
-      if (vectors.empty()) {
-        if (strategy.rowDim >= 0)
-          position.offset[strategy.rowDim] = 0;
-        for (int64_t vector = 0; vector < panel; ++vector)
-          vectors.push_back(
-              loadVector(vector, lanesOf(vector, panel, lastLanes)));
-        if (strategy.rowDim >= 0)
-          position.offset[strategy.rowDim] = row;
-      }
-      Value scalar = broadcast(loadScalar(lhs, checkBounds));
-      for (int64_t vector = 0; vector < panel; ++vector) {
-        Value &sum = sums[row * panel + vector];
-        sum = vector::FMAOp::create(builder, loc, scalar, vectors[vector], sum);
-      }
+  };
+  SmallVector<std::pair<int64_t, int64_t>> order;
+  for (int64_t tap = 0; tap < unrolled; ++tap)
+    for (int64_t row = 0; row < rows; ++row)
+      order.push_back({row, tap});
+  if (takesWindows(rows, panel, unrolled))
+    // Each row still meets its taps in order.
+    llvm::sort(order, [&](auto left, auto right) {
+      return std::pair(getWindow(left.first, left.second), left.second) <
+             std::pair(getWindow(right.first, right.second), right.second);
+    });
+
+  SmallVector<SmallVector<Value>> vectors(unrolled);
+  for (auto [row, tap] : order) {
+    moveTo(row, tap);
+    bool isZero = llvm::any_of(lhs.bounds, [&](const Bound &bound) {
+      std::optional<int64_t> value = getConstant(bound.expr);
+      return value && (*value < 0 || *value >= bound.size);
+    });
+    if (isZero)
+      continue;
+    if (vectors[tap].empty()) {
+      moveTo(0, tap);
+      for (int64_t vector = 0; vector < panel; ++vector)
+        vectors[tap].push_back(
+            loadVector(vector, lanesOf(vector, panel, lastLanes)));
+      moveTo(row, tap);
+    }
+    Value scalar = broadcast(loadScalar(lhs, checkBounds));
+    for (int64_t vector = 0; vector < panel; ++vector) {
+      Value &sum = sums[row * panel + vector];
+      sum = vector::FMAOp::create(builder, loc, scalar, vectors[tap][vector],
+                                  sum);
     }
   }
-  if (strategy.rowDim >= 0)
-    position.offset[strategy.rowDim] = 0;
-  if (strategy.unrollDim >= 0)
-    position.offset[strategy.unrollDim] = 0;
+  moveTo(0, 0);
   return sums;
+}
+
+/// Where `row` and `tap` read lhs, relative to other rows and taps.
+int64_t ContractionEmitter::getWindow(int64_t row, int64_t tap) const {
+  for (AffineExpr expr : lhs.indices) {
+    int64_t perRow = getCoefficient(expr, strategy.rowDim);
+    int64_t perTap = getCoefficient(expr, strategy.unrollDim);
+    if (perRow != 0 && perTap != 0)
+      return perRow * row + perTap * tap;
+  }
+  return tap;
 }
 
 std::unique_ptr<KernelEmitter>

@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -26,6 +27,19 @@ KernelEmitter::KernelEmitter(OpBuilder &builder, Problem &problem,
   position.global = position.local = position.base;
   position.offset.assign(problem.getNumDims(), 0);
   tileExtents.assign(problem.extents.begin(), problem.extents.end());
+  // What is worth unrolling is unrolled here. LLVM would unroll and peel the
+  // short loops around register tiles until their scalars spill.
+  MLIRContext *context = builder.getContext();
+  BoolAttr yes = builder.getBoolAttr(true);
+  auto unroll = LLVM::LoopUnrollAttr::get(context, /*disable=*/yes, {}, {}, {},
+                                          {}, {}, {});
+  auto vectorize =
+      LLVM::LoopVectorizeAttr::get(context, /*disable=*/yes, {}, {}, {}, {},
+                                   {}, {});
+  auto peeled = LLVM::LoopPeeledAttr::get(context, builder.getI32IntegerAttr(0));
+  loopAnnotation = LLVM::LoopAnnotationAttr::get(
+      context, {}, vectorize, {}, unroll, {}, {}, {}, {}, peeled, {}, {}, {},
+      {}, {}, {});
 }
 
 //===----------------------------------------------------------------------===//
@@ -95,6 +109,9 @@ SmallVector<Value> KernelEmitter::emitLoop(OpFoldResult low, OpFoldResult high,
   }
   auto loop = scf::ForOp::create(builder, loc, asValue(low), asValue(high),
                                  constantIndex(step), inits);
+  // The lowering hands an attribute of the LLVM dialect on to the branch under
+  // the name that it has here, and the branch knows it without a prefix.
+  loop->setAttr("loop_annotation", loopAnnotation);
   OpBuilder::InsertionGuard guard(builder);
   // The builder adds the terminator itself where nothing is carried.
   if (!loop.getBody()->empty())

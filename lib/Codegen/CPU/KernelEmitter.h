@@ -112,6 +112,8 @@ private:
                                    ArrayRef<Value> buffers);
 
   SmallVector<int64_t> tileExtents;
+  /// Set on every loop.
+  Attribute loopAnnotation;
   DenseMap<std::pair<Value, int64_t>, Value> sources;
 };
 

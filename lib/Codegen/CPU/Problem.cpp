@@ -69,10 +69,12 @@ static bool isLinear(AffineExpr expr) {
 }
 
 std::optional<int64_t> Access::getLastStride(unsigned dim) const {
+  if (indices.empty())
+    return 0;
   for (AffineExpr expr : ArrayRef(indices).drop_back())
     if (expr.isFunctionOfDim(dim))
       return std::nullopt;
-  return indices.empty() ? 0 : getCoefficient(indices.back(), dim);
+  return getCoefficient(indices.back(), dim);
 }
 
 int64_t Problem::getIterations() const {

@@ -19,8 +19,6 @@ static constexpr int64_t kParallelWork = 20000;
 /// Tiles of the parallel loop that there should be, so that sixteen threads
 /// share them evenly.
 static constexpr int64_t kParallelTiles = 64;
-/// Sums of more terms than this are kept in memory between blocks.
-static constexpr int64_t kLongReduction = 8192;
 /// Threads that a kernel should keep busy even where that costs partial sums.
 static constexpr int64_t kMinTiles = 16;
 
@@ -209,12 +207,26 @@ static double getTileCost(int64_t extent, int64_t vectors, int64_t rows,
   return cost;
 }
 
+int64_t cpu::getOperandRegisters(int64_t rows, int64_t panel, int64_t taps) {
+  int64_t byTap = panel + (taps > 1 ? rows : 1);
+  return takesWindows(rows, panel, taps) ? panel * taps + 1 : byTap;
+}
+
+bool cpu::takesWindows(int64_t rows, int64_t panel, int64_t taps) {
+  return taps > 1 && panel * taps + 1 <= panel + rows;
+}
+
+/// `taps` is the length of the unrolled reduction dimension.
 static void chooseTile(Strategy &strategy, int64_t extent, int64_t vectors,
-                       int64_t terms, const Machine &machine) {
+                       int64_t terms, int64_t taps, const Machine &machine) {
   double best = std::numeric_limits<double>::max();
   for (int64_t panel = 1; panel <= std::min<int64_t>(vectors, 6); ++panel)
     for (int64_t rows = 1; rows * panel <= machine.accumulators; ++rows) {
       if (rows > extent)
+        break;
+      // A spilled sum costs more than a smaller tile.
+      if (rows > 1 && rows * panel + getOperandRegisters(rows, panel, taps) >
+                          machine.getNumRegisters())
         break;
       double cost = getTileCost(extent, vectors, rows, panel, terms);
       if (cost < best * 0.999) {
@@ -227,7 +239,8 @@ static void chooseTile(Strategy &strategy, int64_t extent, int64_t vectors,
 
 /// Reduction loops outside of the register tile for a long sum, and the
 /// parallel loop over parts of the result and of the sum.
-static void chooseBlocks(Strategy &strategy, const Problem &problem) {
+static void chooseBlocks(Strategy &strategy, const Problem &problem,
+                         const Machine &machine) {
   // Enough terms for each visit of a register tile, few enough for the
   // operands to stay in the first-level cache.
   constexpr int64_t kBlockTerms = 192;
@@ -253,22 +266,25 @@ static void chooseBlocks(Strategy &strategy, const Problem &problem) {
   }
 
   int64_t tiles = 1;
+  // Parts of about 32 a side read each operand few times and leave enough
+  // tiles; smaller ones do not fill a register tile.
   auto split = [&](int64_t dim, int64_t granule) {
     int64_t extent = dim < 0 ? 1 : problem.extents[dim];
     if (extent % granule != 0 || extent <= 32)
-      return;
-    // 32 elements a side read each operand few times and leave enough tiles.
-    int64_t tile =
-        getDivisor(extent / granule, std::max<int64_t>(1, 32 / granule)) *
-        granule;
-    if (tile == extent || tile < 8)
-      return;
+      return extent;
+    int64_t limit = std::max<int64_t>(32, 2 * granule);
+    int64_t tile = getDivisor(extent / granule, limit / granule) * granule;
+    if (tile == extent || tile < limit / 2 || tile < 2 * granule)
+      return extent;
     strategy.parallelDims.push_back(dim);
     strategy.parallelTiles.push_back(tile);
     tiles *= extent / tile;
+    return tile;
   };
-  split(strategy.rowDim, 1);
-  split(strategy.vectorDim, strategy.lanes);
+  int64_t rows = split(strategy.rowDim, 1);
+  int64_t columns = split(strategy.vectorDim, strategy.lanes);
+  chooseTile(strategy, rows, llvm::divideCeil(columns, strategy.lanes),
+             kBlockTerms, 1, machine);
   if (tiles < kMinTiles) {
     unsigned dim = strategy.blockDims.front();
     int64_t extent = problem.extents[dim], block = strategy.blockTiles.front();
@@ -280,6 +296,19 @@ static void chooseBlocks(Strategy &strategy, const Problem &problem) {
       strategy.chunks = llvm::divideCeil(extent, size);
     }
   }
+}
+
+/// Whether the operands of a register tile outgrow the second-level cache
+/// before its sums are complete, with nothing else to share them out by: the
+/// case of filter gradients, and of products with more terms than results.
+static bool isLongSum(int64_t terms, int64_t outer, int64_t rows,
+                      int64_t columns) {
+  if (outer > 64)
+    return false;
+  if (outer > 1)
+    return terms > 1024;
+  return terms > 8192 ||
+         (terms > 1024 && terms > 8 * std::max(rows, columns));
 }
 
 FailureOr<Strategy> cpu::chooseContraction(const Problem &problem,
@@ -336,8 +365,13 @@ FailureOr<Strategy> cpu::chooseContraction(const Problem &problem,
       strategy.rowDim < 0 ? 1 : problem.extents[strategy.rowDim];
   strategy.lanes = getLanes(problem, machine, extent);
   int64_t vectors = llvm::divideCeil(extent, strategy.lanes);
-  bool isLong = terms > kLongReduction && !problem.body;
+  int64_t outer = 1;
+  for (unsigned dim : order)
+    if (dim != vectorDim && static_cast<int64_t>(dim) != strategy.rowDim)
+      outer *= problem.extents[dim];
+  bool isLong = !problem.body && isLongSum(terms, outer, rowExtent, extent);
   chooseTile(strategy, rowExtent, vectors, std::min<int64_t>(terms, 256),
+             strategy.unrollDim < 0 ? 1 : problem.extents[strategy.unrollDim],
              machine);
 
   bool contiguous = rhs.getLastStride(vectorDim) == 1;
@@ -356,7 +390,7 @@ FailureOr<Strategy> cpu::chooseContraction(const Problem &problem,
 
   int64_t work = 2 * problem.getIterations();
   if (isLong) {
-    chooseBlocks(strategy, problem);
+    chooseBlocks(strategy, problem, machine);
     return strategy;
   }
   if (work < kParallelWork)

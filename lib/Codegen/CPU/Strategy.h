@@ -23,6 +23,8 @@ struct Machine {
   int64_t vectorBits = 512;
   /// Vector registers that accumulators may take.
   int64_t accumulators = 24;
+
+  int64_t getNumRegisters() const { return vectorBits >= 512 ? 32 : 16; }
 };
 
 enum class Engine { Contraction, Generic };
@@ -64,6 +66,14 @@ struct Strategy {
 
 /// The name of the attribute on a kernel.
 constexpr llvm::StringLiteral kStrategyAttr = "memrev.strategy";
+
+/// Neighbouring taps of a convolution read the same scalars. A register tile
+/// takes its products either tap by tap, and then keeps a scalar for each row,
+/// or window by window, and then keeps the vectors of all taps: whichever needs
+/// fewer registers.
+bool takesWindows(int64_t rows, int64_t panel, int64_t taps);
+/// Registers that the operands of such a tile take.
+int64_t getOperandRegisters(int64_t rows, int64_t panel, int64_t taps);
 
 /// Fails for a contraction that the contraction engine has no tile for.
 FailureOr<Strategy> chooseContraction(const Problem &problem,

@@ -215,6 +215,12 @@ void BlockCutter::outline(ArrayRef<Operation *> ops) {
         continue;
       }
       Operation *source = next.getDefiningOp();
+      // A floating operation can read what the segment itself computes.
+      if (source && source->getBlock() == body) {
+        mapping.map(next, next);
+        pending.pop_back();
+        continue;
+      }
       bool remake = source && isFloating(source) &&
                     (source->getBlock() == &block ||
                      source->hasTrait<OpTrait::ConstantLike>()) &&

@@ -37,13 +37,14 @@ static constexpr double kInfinity = std::numeric_limits<double>::infinity();
 static constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 namespace {
-/// Emits f64 arithmetic in short notation.
-class F64Builder {
+/// Emits arithmetic on floats of one type in short notation.
+class FloatBuilder {
 public:
-  F64Builder(Location loc, OpBuilder &builder) : b(loc, builder) {}
+  FloatBuilder(Location loc, OpBuilder &builder, Type type)
+      : b(loc, builder), type(type) {}
 
   Value f(double value) {
-    return arith::ConstantOp::create(b, b.getF64FloatAttr(value));
+    return arith::ConstantOp::create(b, b.getFloatAttr(type, value));
   }
   Value i(int64_t value) {
     return arith::ConstantOp::create(b, b.getI64IntegerAttr(value));
@@ -73,18 +74,12 @@ public:
   Value select(Value condition, Value x, Value y) {
     return arith::SelectOp::create(b, condition, x, y);
   }
-  Value bits(Value x) {
-    return arith::BitcastOp::create(b, b.getI64Type(), x);
-  }
-  Value fromBits(Value x) {
-    return arith::BitcastOp::create(b, b.getF64Type(), x);
-  }
+  Value bits(Value x) { return arith::BitcastOp::create(b, b.getI64Type(), x); }
+  Value fromBits(Value x) { return arith::BitcastOp::create(b, type, x); }
   Value toInteger(Value x) {
     return arith::FPToSIOp::create(b, b.getI64Type(), x);
   }
-  Value toFloat(Value x) {
-    return arith::SIToFPOp::create(b, b.getF64Type(), x);
-  }
+  Value toFloat(Value x) { return arith::SIToFPOp::create(b, type, x); }
   Value round(Value x) { return math::RoundEvenOp::create(b, x); }
 
   /// Evaluates a polynomial of `x`, the constant coefficient first.
@@ -97,11 +92,12 @@ public:
 
 private:
   ImplicitLocOpBuilder b;
+  Type type;
 };
 } // namespace
 
 /// exp(x) = 2^k exp(r) with k the integer next to x / ln 2.
-static Value expandExp(F64Builder &b, Value x) {
+static Value expandExp(FloatBuilder &b, Value x) {
   // Beyond these bounds the result is 0 or infinite all the same.
   Value y = b.select(b.is(Predicate::OGT, x, b.f(720)), b.f(720), x);
   y = b.select(b.is(Predicate::OLT, x, b.f(-760)), b.f(-760), y);
@@ -126,13 +122,13 @@ static Value expandExp(F64Builder &b, Value x) {
 }
 
 /// log(x) = e ln 2 + log(1 + f) with 1 + f between sqrt(1/2) and sqrt(2).
-static Value expandLog(F64Builder &b, Value x) {
+static Value expandLog(FloatBuilder &b, Value x) {
   Value isTiny = b.is(Predicate::OLT, x, b.f(0x1p-1022));
   Value bits = b.bits(b.select(isTiny, b.mul(x, b.f(0x1p54)), x));
-  Value exponent = b.subi(
-      b.shr(bits, 52), b.select(isTiny, b.i(1023 + 54), b.i(1023)));
-  Value m = b.fromBits(b.ori(b.andi(bits, b.i(0x000fffffffffffff)),
-                             b.i(0x3ff0000000000000)));
+  Value exponent =
+      b.subi(b.shr(bits, 52), b.select(isTiny, b.i(1023 + 54), b.i(1023)));
+  Value m = b.fromBits(
+      b.ori(b.andi(bits, b.i(0x000fffffffffffff)), b.i(0x3ff0000000000000)));
   Value isLarge = b.is(Predicate::OGT, m, b.f(kSqrt2));
   m = b.select(isLarge, b.mul(m, b.f(0.5)), m);
   exponent = b.addi(exponent, b.select(isLarge, b.i(1), b.i(0)));
@@ -149,8 +145,7 @@ static Value expandLog(F64Builder &b, Value x) {
   Value series = b.mul(z, b.polynomial(z, coefficients));
   Value halfSquare = b.mul(b.f(0.5), b.mul(f, f));
   Value low = b.fma(e, b.f(kLn2Low), b.mul(s, b.add(halfSquare, series)));
-  Value result =
-      b.fma(e, b.f(kLn2High), b.sub(f, b.sub(halfSquare, low)));
+  Value result = b.fma(e, b.f(kLn2High), b.sub(f, b.sub(halfSquare, low)));
 
   result = b.select(b.is(Predicate::UEQ, x, b.f(kInfinity)), x, result);
   result = b.select(b.is(Predicate::OEQ, x, b.f(0)), b.f(-kInfinity), result);
@@ -159,7 +154,7 @@ static Value expandLog(F64Builder &b, Value x) {
 
 /// log(1 + x) from the logarithm of u, which is 1 + x rounded: what rounding
 /// took away is put back by the factor x / (u - 1).
-static Value expandLog1p(F64Builder &b, Value x) {
+static Value expandLog1p(FloatBuilder &b, Value x) {
   Value u = b.add(x, b.f(1));
   Value result = b.mul(expandLog(b, u), b.div(x, b.sub(u, b.f(1))));
   result = b.select(b.is(Predicate::OEQ, u, b.f(1)), x, result);
@@ -167,7 +162,7 @@ static Value expandLog1p(F64Builder &b, Value x) {
 }
 
 /// exp(x) - 1 from u, which is exp(x) rounded, in the same way.
-static Value expandExpM1(F64Builder &b, Value x) {
+static Value expandExpM1(FloatBuilder &b, Value x) {
   Value u = expandExp(b, x);
   Value difference = b.sub(u, b.f(1));
   Value result = b.mul(difference, b.div(x, expandLog(b, u)));
@@ -178,7 +173,7 @@ static Value expandExpM1(F64Builder &b, Value x) {
 }
 
 /// tanh(x) = t / (t + 2) with t = exp(2 |x|) - 1, and 1 beyond 20.
-static Value expandTanh(F64Builder &b, Value x) {
+static Value expandTanh(FloatBuilder &b, Value x) {
   Value magnitude = b.abs(x);
   Value large = b.is(Predicate::OGT, magnitude, b.f(20));
   magnitude = b.select(large, b.f(20), magnitude);
@@ -187,7 +182,7 @@ static Value expandTanh(F64Builder &b, Value x) {
 }
 
 /// atan(x) by halving the angle twice, then by its series.
-static Value expandAtan(F64Builder &b, Value x) {
+static Value expandAtan(FloatBuilder &b, Value x) {
   Value magnitude = b.abs(x);
   Value large = b.is(Predicate::OGT, magnitude, b.f(1));
   Value y = b.select(large, b.div(b.f(1), magnitude), magnitude);
@@ -202,30 +197,32 @@ static Value expandAtan(F64Builder &b, Value x) {
   return b.copySign(result, x);
 }
 
-static Value expandLog2(F64Builder &b, Value x) {
+static Value expandLog2(FloatBuilder &b, Value x) {
   return b.mul(expandLog(b, x), b.f(kLog2E));
 }
 
-static Value expandLog10(F64Builder &b, Value x) {
+static Value expandLog10(FloatBuilder &b, Value x) {
   constexpr double log10E = 0x1.bcb7b1526e50ep-2;
   return b.mul(expandLog(b, x), b.f(log10E));
 }
 
-static Value expandExp2(F64Builder &b, Value x) {
+static Value expandExp2(FloatBuilder &b, Value x) {
   return expandExp(b, b.mul(x, b.f(kLn2)));
 }
 
 namespace {
-/// Expands an f64 function of one operand with `Expand`.
-template <typename OpTy, Value (*Expand)(F64Builder &, Value)>
-struct F64Expansion : OpRewritePattern<OpTy> {
+/// Expands a function of one operand of type f64 with `Expand`, and one of type
+/// f32 too if `WithF32`.
+template <typename OpTy, Value (*Expand)(FloatBuilder &, Value),
+          bool WithF32 = false>
+struct FloatExpansion : OpRewritePattern<OpTy> {
   using OpRewritePattern<OpTy>::OpRewritePattern;
 
   LogicalResult matchAndRewrite(OpTy op,
                                 PatternRewriter &rewriter) const override {
-    if (!op.getType().isF64())
-      return rewriter.notifyMatchFailure(op, "not of type f64");
-    F64Builder builder(op.getLoc(), rewriter);
+    if (!op.getType().isF64() && !(WithF32 && op.getType().isF32()))
+      return rewriter.notifyMatchFailure(op, "of a type expanded elsewhere");
+    FloatBuilder builder(op.getLoc(), rewriter, op.getType());
     rewriter.replaceOp(op, Expand(builder, op.getOperand()));
     return success();
   }
@@ -233,23 +230,25 @@ struct F64Expansion : OpRewritePattern<OpTy> {
 
 struct GPUExpandMath : memrev::impl::GPUExpandMathBase<GPUExpandMath> {
   void runOnOperation() override {
+    // Upstream's approximations are for f32, and good to a few units in the
+    // last place but for atan.
     RewritePatternSet patterns(&getContext());
-    patterns.add<F64Expansion<math::ExpOp, expandExp>,
-                 F64Expansion<math::Exp2Op, expandExp2>,
-                 F64Expansion<math::ExpM1Op, expandExpM1>,
-                 F64Expansion<math::LogOp, expandLog>,
-                 F64Expansion<math::Log2Op, expandLog2>,
-                 F64Expansion<math::Log10Op, expandLog10>,
-                 F64Expansion<math::Log1pOp, expandLog1p>,
-                 F64Expansion<math::TanhOp, expandTanh>,
-                 F64Expansion<math::AtanOp, expandAtan>>(&getContext(),
-                                                         /*benefit=*/2);
+    patterns.add<FloatExpansion<math::ExpOp, expandExp>,
+                 FloatExpansion<math::Exp2Op, expandExp2>,
+                 FloatExpansion<math::ExpM1Op, expandExpM1>,
+                 FloatExpansion<math::LogOp, expandLog>,
+                 FloatExpansion<math::Log2Op, expandLog2>,
+                 FloatExpansion<math::Log10Op, expandLog10>,
+                 FloatExpansion<math::Log1pOp, expandLog1p>,
+                 FloatExpansion<math::TanhOp, expandTanh>,
+                 FloatExpansion<math::AtanOp, expandAtan, true>>(&getContext(),
+                                                                 /*benefit=*/2);
     auto all = [](StringRef) { return true; };
     populateMathF32ExpansionPatterns(patterns, all);
     populateMathPolynomialApproximationPatterns(patterns, all);
-    math::populateExpansionPatterns(
-        patterns, {"sinh", "cosh", "tan", "asinh", "acosh", "atanh", "exp2",
-                   "powf", "fpowi", "ipowi", "clampf"});
+    math::populateExpansionPatterns(patterns, {"sinh", "cosh", "tan", "asinh",
+                                               "acosh", "atanh", "exp2", "powf",
+                                               "fpowi", "ipowi", "clampf"});
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();
 

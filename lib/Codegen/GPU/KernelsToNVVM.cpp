@@ -29,8 +29,7 @@ namespace mlir::memrev {
 using namespace mlir;
 
 namespace {
-struct GPUKernelsToNVVM
-    : memrev::impl::GPUKernelsToNVVMBase<GPUKernelsToNVVM> {
+struct GPUKernelsToNVVM : memrev::impl::GPUKernelsToNVVMBase<GPUKernelsToNVVM> {
   void runOnOperation() override {
     LowerToLLVMOptions options(&getContext());
     options.overrideIndexBitwidth(64);

@@ -73,8 +73,7 @@ static LogicalResult lowerToLoops(gpu::LaunchOp launch) {
 }
 
 namespace {
-struct GPULaunchToLoops
-    : memrev::impl::GPULaunchToLoopsBase<GPULaunchToLoops> {
+struct GPULaunchToLoops : memrev::impl::GPULaunchToLoopsBase<GPULaunchToLoops> {
   void runOnOperation() override {
     SmallVector<gpu::LaunchOp> launches;
     getOperation().walk(

@@ -38,11 +38,11 @@ createParallel(OpBuilder &builder, Operation *op, ArrayRef<OpFoldResult> sizes,
   if (single)
     upper.push_back(one);
   SmallVector<Value> lower(upper.size(), zero), step(upper.size(), one);
-  auto loop = scf::ParallelOp::create(
-      builder, loc, lower, upper, step,
-      [&](OpBuilder &b, Location, ValueRange ivs) {
-        createBody(b, single ? ValueRange() : ivs);
-      });
+  auto loop =
+      scf::ParallelOp::create(builder, loc, lower, upper, step,
+                              [&](OpBuilder &b, Location, ValueRange ivs) {
+                                createBody(b, single ? ValueRange() : ivs);
+                              });
   // Profilers show the names of kernels.
   loop->setAttr("memrev.kernel_name",
                 builder.getStringAttr(op->getName().stripDialect()));
@@ -73,8 +73,7 @@ static SmallVector<unsigned> getThreadDims(linalg::LinalgOp op) {
 }
 
 /// Returns the indices of `operand`'s element at the iteration `ivs`.
-static SmallVector<Value> createIndices(OpBuilder &builder,
-                                        linalg::LinalgOp op,
+static SmallVector<Value> createIndices(OpBuilder &builder, linalg::LinalgOp op,
                                         OpOperand &operand, ValueRange ivs) {
   SmallVector<OpFoldResult> dims = getAsOpFoldResult(ivs);
   SmallVector<OpFoldResult> indices =
@@ -100,8 +99,9 @@ static SmallVector<Value> cloneBody(OpBuilder &builder, linalg::LinalgOp op,
       clone->erase();
     }
   }
-  return llvm::map_to_vector(body->getTerminator()->getOperands(),
-                             [&](Value v) { return mapping.lookupOrDefault(v); });
+  return llvm::map_to_vector(
+      body->getTerminator()->getOperands(),
+      [&](Value v) { return mapping.lookupOrDefault(v); });
 }
 
 /// Emits what one iteration of the parallel loop does for the elements that
@@ -124,9 +124,8 @@ static void createThreadBody(OpBuilder &builder, linalg::LinalgOp op,
     if (serialDims.empty() || varies)
       continue;
     carried.push_back(&init);
-    carriedInits.push_back(
-        memref::LoadOp::create(builder, loc, init.get(),
-                               createIndices(builder, op, init, ivs)));
+    carriedInits.push_back(memref::LoadOp::create(
+        builder, loc, init.get(), createIndices(builder, op, init, ivs)));
   }
 
   auto createPoint = [&](OpBuilder &b, Location, ValueRange serialIvs,
@@ -145,9 +144,8 @@ static void createThreadBody(OpBuilder &builder, linalg::LinalgOp op,
         // Only the shape of such an operand counts, as of a pooling window.
         arguments.push_back(argument);
       } else {
-        arguments.push_back(
-            memref::LoadOp::create(b, loc, operand->get(),
-                                   createIndices(b, op, *operand, ivs)));
+        arguments.push_back(memref::LoadOp::create(
+            b, loc, operand->get(), createIndices(b, op, *operand, ivs)));
       }
     }
     SmallVector<Value> results = cloneBody(b, op, arguments, ivs);
@@ -170,8 +168,8 @@ static void createThreadBody(OpBuilder &builder, linalg::LinalgOp op,
   SmallVector<Value> lower, upper, step;
   for (unsigned dim : serialDims) {
     lower.push_back(arith::ConstantIndexOp::create(builder, loc, 0));
-    upper.push_back(getValueOrCreateConstantIndexOp(builder, loc,
-                                                    ranges[dim].size));
+    upper.push_back(
+        getValueOrCreateConstantIndexOp(builder, loc, ranges[dim].size));
     step.push_back(arith::ConstantIndexOp::create(builder, loc, 1));
   }
   scf::LoopNest nest = scf::buildLoopNest(builder, loc, lower, upper, step,
@@ -194,13 +192,12 @@ static LogicalResult lowerLinalg(linalg::LinalgOp op) {
 
   SmallVector<OpFoldResult> sizes = llvm::map_to_vector(
       threadDims, [&](unsigned dim) { return ranges[dim].size; });
-  createParallel(builder, op, sizes,
-                 [&](OpBuilder &b, ValueRange threadIvs) {
-                   SmallVector<Value> ivs(op.getNumLoops());
-                   for (auto [dim, iv] : llvm::zip_equal(threadDims, threadIvs))
-                     ivs[dim] = iv;
-                   createThreadBody(b, op, ranges, serialDims, std::move(ivs));
-                 });
+  createParallel(builder, op, sizes, [&](OpBuilder &b, ValueRange threadIvs) {
+    SmallVector<Value> ivs(op.getNumLoops());
+    for (auto [dim, iv] : llvm::zip_equal(threadDims, threadIvs))
+      ivs[dim] = iv;
+    createThreadBody(b, op, ranges, serialDims, std::move(ivs));
+  });
   op->erase();
   return success();
 }

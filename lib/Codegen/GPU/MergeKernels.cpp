@@ -31,14 +31,14 @@ static DictionaryAttr getUnnamedAttributes(gpu::GPUFuncOp kernel) {
 /// Hashes what equal kernels have in common: the operations in their order,
 /// without the values that they use.
 static size_t hashKernel(gpu::GPUFuncOp kernel) {
-  llvm::hash_code hash = llvm::hash_value(
-      getUnnamedAttributes(kernel).getAsOpaquePointer());
+  llvm::hash_code hash =
+      llvm::hash_value(getUnnamedAttributes(kernel).getAsOpaquePointer());
   kernel.getBody().walk([&](Operation *op) {
-    hash = llvm::hash_combine(
-        hash, OperationEquivalence::computeHash(
-                  op, OperationEquivalence::ignoreHashValue,
-                  OperationEquivalence::ignoreHashValue,
-                  OperationEquivalence::IgnoreLocations));
+    hash =
+        llvm::hash_combine(hash, OperationEquivalence::computeHash(
+                                     op, OperationEquivalence::ignoreHashValue,
+                                     OperationEquivalence::ignoreHashValue,
+                                     OperationEquivalence::IgnoreLocations));
   });
   return hash;
 }

@@ -9,13 +9,14 @@
 #include "memrev/Codegen/GPU/Passes.h"
 #include "memrev/Codegen/GPU/Strategy.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 #include "mlir/Transforms/RegionUtils.h"
@@ -190,8 +191,8 @@ static LogicalResult mapToLaunch(scf::ParallelOp loop, StringRef module) {
     return arith::ConstantIndexOp::create(builder, loc, value);
   };
   Value threads = constant(blockSize);
-  Value first = arith::MulIOp::create(builder, loc, launch.getBlockIds().x,
-                                      threads);
+  Value first =
+      arith::MulIOp::create(builder, loc, launch.getBlockIds().x, threads);
   first = arith::AddIOp::create(builder, loc, first, launch.getThreadIds().x);
   Value stride =
       arith::MulIOp::create(builder, loc, launch.getGridSize().x, threads);
@@ -242,9 +243,22 @@ struct GPUParallelToLaunch
       }
       return WalkResult::advance();
     });
+    std::string name = chooseModuleName();
     for (scf::ParallelOp loop : outermost)
-      if (failed(mapToLaunch(loop, kernelModule)))
+      if (failed(mapToLaunch(loop, name)))
         return signalPassFailure();
+  }
+
+private:
+  std::string chooseModuleName() {
+    std::string name = kernelModule;
+    SymbolTable symbols(getOperation());
+    for (unsigned number = 0;; ++number) {
+      Operation *existing = symbols.lookup(name);
+      if (!existing || isa<gpu::GPUModuleOp>(existing))
+        return name;
+      name = kernelModule + "_" + std::to_string(number);
+    }
   }
 };
 } // namespace

@@ -51,10 +51,10 @@ static Extent getExtent(Value buffer) {
       extent.inArena = true;
       extent.begin = known ? *shift : 0;
       extent.end =
-          known ? *shift + type.getNumElements() *
-                               llvm::divideCeil(
-                                   type.getElementTypeBitWidth(), 8)
-                : ShapedType::kDynamic;
+          known
+              ? *shift + type.getNumElements() *
+                             llvm::divideCeil(type.getElementTypeBitWidth(), 8)
+              : ShapedType::kDynamic;
     } else if (extent.inArena) {
       // The offset of a view of a view of the arena is relative to another one.
       extent.begin = 0;
@@ -114,8 +114,8 @@ static bool onDevice(Operation *op) {
          op->getParentOfType<gpu::LaunchOp>();
 }
 
-/// Returns the parallel loop that runs one iteration and contains `op`, if any.
-static bool isInSingleIteration(scf::ParallelOp loop) {
+/// Returns true if `loop` runs one iteration.
+static bool hasSingleIteration(scf::ParallelOp loop) {
   for (auto [lower, upper] :
        llvm::zip_equal(loop.getLowerBound(), loop.getUpperBound()))
     if (getConstantIntValue(lower) != 0 || getConstantIntValue(upper) != 1)
@@ -125,14 +125,14 @@ static bool isInSingleIteration(scf::ParallelOp loop) {
 
 /// Returns true if `op` computes a scalar from scalars alone.
 static bool isScalarArithmetic(Operation *op) {
-  return op->getNumRegions() == 0 && isMemoryEffectFree(op) &&
-         llvm::all_of(op->getResultTypes(), [](Type type) {
-           return type.isIntOrIndexOrFloat();
-         });
+  return op->getNumRegions() == 0 && op->getNumResults() != 0 &&
+         isMemoryEffectFree(op) &&
+         llvm::all_of(op->getResultTypes(),
+                      [](Type type) { return type.isIntOrIndexOrFloat(); });
 }
 
 /// Returns true if the value that `load` reads can be read by the parallel
-/// loops that use it instead, in directly or through scalar arithmetic.
+/// loops that use it instead, directly or through scalar arithmetic.
 static bool canMoveToUses(memref::LoadOp load) {
   llvm::SetVector<Operation *> slice;
   slice.insert(load);
@@ -157,11 +157,12 @@ static bool canMoveToUses(memref::LoadOp load) {
     Operation *last = block->findAncestorOpInBlock(*loop);
     if (!last)
       return false;
-    for (Operation *op = load->getNextNode(); op != last; op = op->getNextNode())
+    for (Operation *op = load->getNextNode(); op != last;
+         op = op->getNextNode())
       if (mayWrite(op, load.getMemRef()))
         return false;
     // Threads of the loop itself may overwrite what others still have to read.
-    bool reads = last == loop.getOperation() && isInSingleIteration(loop);
+    bool reads = last == loop.getOperation() && hasSingleIteration(loop);
     if (!reads && mayWrite(last, load.getMemRef()))
       return false;
   }
@@ -211,9 +212,9 @@ static void wrapStore(memref::StoreOp store) {
   Location loc = store.getLoc();
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   Value one = arith::ConstantIndexOp::create(builder, loc, 1);
-  auto loop = scf::ParallelOp::create(
-      builder, loc, ValueRange(zero), ValueRange(one), ValueRange(one),
-      [](OpBuilder &, Location, ValueRange) {});
+  auto loop = scf::ParallelOp::create(builder, loc, ValueRange(zero),
+                                      ValueRange(one), ValueRange(one),
+                                      [](OpBuilder &, Location, ValueRange) {});
   loop->setAttr("memrev.kernel_name", builder.getStringAttr("store"));
   store->moveBefore(loop.getBody()->getTerminator());
 }

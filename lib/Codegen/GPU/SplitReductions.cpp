@@ -128,8 +128,8 @@ Value Splitter::divide(OpOperand &operand) {
     shape.push_back(b.getIndexAttr(plan.chunks));
   }
   SmallVector<int64_t> staticShape = decomposeMixedValues(shape).first;
-  auto type = RankedTensorType::get(
-      staticShape, getElementTypeOrSelf(source.getType()));
+  auto type = RankedTensorType::get(staticShape,
+                                    getElementTypeOrSelf(source.getType()));
   return tensor::ExpandShapeOp::create(b, loc, type, source, groups, shape);
 }
 
@@ -183,9 +183,8 @@ linalg::GenericOp Splitter::createPartial() {
     outputs.push_back(
         linalg::FillOp::create(b, loc, value, empty).getResult(0));
   }
-  auto partial =
-      linalg::GenericOp::create(b, loc, ValueRange(outputs).getTypes(), inputs,
-                                outputs, maps, types);
+  auto partial = linalg::GenericOp::create(
+      b, loc, ValueRange(outputs).getTypes(), inputs, outputs, maps, types);
   b.cloneRegionBefore(op->getRegion(0), partial.getRegion(),
                       partial.getRegion().begin());
   return partial;
@@ -227,9 +226,8 @@ linalg::GenericOp Splitter::createCombine(linalg::GenericOp partial) {
           BlockArgument original = op.getRegionOutputArgs()[i];
           IRMapping mapping;
           for (Value operand : combiner->getOperands())
-            mapping.map(operand, operand == original
-                                     ? arguments[numResults + i]
-                                     : arguments[i]);
+            mapping.map(operand, operand == original ? arguments[numResults + i]
+                                                     : arguments[i]);
           results.push_back(nested.clone(*combiner, mapping)->getResult(0));
         }
         linalg::YieldOp::create(nested, bodyLoc, results);
@@ -240,9 +238,9 @@ linalg::GenericOp Splitter::createTail(linalg::GenericOp combined) {
   SmallVector<Value> inputs;
   for (OpOperand *input : op.getDpsInputOperands())
     inputs.push_back(slice(*input, covered, left));
-  auto tail = linalg::GenericOp::create(
-      b, loc, op->getResultTypes(), inputs, combined.getResults(),
-      op.getIndexingMapsArray(), iterators);
+  auto tail = linalg::GenericOp::create(b, loc, op->getResultTypes(), inputs,
+                                        combined.getResults(),
+                                        op.getIndexingMapsArray(), iterators);
   b.cloneRegionBefore(op->getRegion(0), tail.getRegion(),
                       tail.getRegion().begin());
   return tail;
@@ -296,9 +294,8 @@ static bool haveOutputsAllParallelDims(linalg::LinalgOp op) {
 /// operation with a neutral element.
 static LogicalResult matchCombiners(linalg::LinalgOp op, SplitPlan &plan) {
   Block *body = op.getBlock();
-  for (auto [argument, yielded] :
-       llvm::zip_equal(op.getRegionOutputArgs(),
-                       body->getTerminator()->getOperands())) {
+  for (auto [argument, yielded] : llvm::zip_equal(
+           op.getRegionOutputArgs(), body->getTerminator()->getOperands())) {
     Operation *combiner = yielded.getDefiningOp();
     if (!combiner || combiner->getBlock() != body ||
         combiner->getNumOperands() != 2 || combiner->getNumResults() != 1 ||

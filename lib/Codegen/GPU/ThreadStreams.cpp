@@ -37,9 +37,8 @@ static StringRef getHostObjection(Operation *op) {
   bool touchesBuffers = llvm::any_of(op->getOperandTypes(), [](Type type) {
     return isa<BaseMemRefType>(type);
   });
-  return touchesBuffers
-             ? "expects device memory to be accessed in kernels only"
-             : "";
+  return touchesBuffers ? "expects device memory to be accessed in kernels only"
+                        : "";
 }
 
 /// Returns true if a plain pointer tells all about a buffer of `type`.
@@ -126,9 +125,9 @@ LogicalResult StreamThreader::checkHostCode(func::FuncOp function) {
       return WalkResult::interrupt();
     }
     if (auto launch = dyn_cast<gpu::LaunchFuncOp>(op);
-        launch && (launch.getAsyncToken() || launch.getAsyncObject() ||
-                   !launch.getAsyncDependencies().empty() ||
-                   launch.hasClusterSize())) {
+        launch &&
+        (launch.getAsyncToken() || launch.getAsyncObject() ||
+         !launch.getAsyncDependencies().empty() || launch.hasClusterSize())) {
       launch.emitOpError("expects a launch without tokens, stream and clusters "
                          "to give it the stream of its function");
       return WalkResult::interrupt();
@@ -164,9 +163,9 @@ func::FuncOp StreamThreader::getRuntimeFunction(StringRef name,
   if (auto function = symbols.lookup<func::FuncOp>(name))
     return function;
   OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
-  auto function = func::FuncOp::create(
-      builder, module.getLoc(), name,
-      builder.getFunctionType(arguments, results));
+  auto function =
+      func::FuncOp::create(builder, module.getLoc(), name,
+                           builder.getFunctionType(arguments, results));
   function.setPrivate();
   symbols.insert(function);
   return function;
@@ -205,8 +204,8 @@ LogicalResult StreamThreader::makeEntry(func::FuncOp function) {
   auto call = func::CallOp::create(builder, loc, body.getName(),
                                    function.getResultTypes(), operands);
   func::CallOp::create(
-      builder, loc,
-      getRuntimeFunction("mgpuStreamSynchronize", streamType, {}), stream);
+      builder, loc, getRuntimeFunction("mgpuStreamSynchronize", streamType, {}),
+      stream);
   func::CallOp::create(builder, loc,
                        getRuntimeFunction("mgpuStreamDestroy", streamType, {}),
                        stream);
@@ -216,8 +215,8 @@ LogicalResult StreamThreader::makeEntry(func::FuncOp function) {
 
 void StreamThreader::finishPrivate(func::FuncOp function) {
   MLIRContext *context = module.getContext();
-  function->setAttr("llvm.linkage", LLVM::LinkageAttr::get(
-                                        context, LLVM::Linkage::Internal));
+  function->setAttr("llvm.linkage",
+                    LLVM::LinkageAttr::get(context, LLVM::Linkage::Internal));
   auto isPlain = [](Type type) {
     return !isa<BaseMemRefType>(type) || isPlainBuffer(type);
   };
@@ -246,14 +245,12 @@ void StreamThreader::rewriteLaunch(gpu::LaunchFuncOp launch, Value stream) {
     // The launch takes its stream as a token, which is lowered to a stream.
     Type tokenType = gpu::AsyncTokenType::get(module.getContext());
     Value token = UnrealizedConversionCastOp::create(
-                      builder, loc, tokenType,
-                      entry.getArguments().back())
+                      builder, loc, tokenType, entry.getArguments().back())
                       .getResult(0);
     auto inner = gpu::LaunchFuncOp::create(
-        builder, loc, launch.getKernelAttr(),
-        launch.getGridSizeOperandValues(), launch.getBlockSizeOperandValues(),
-        launch.getDynamicSharedMemorySize(), launch.getKernelOperands(),
-        tokenType, ValueRange(token));
+        builder, loc, launch.getKernelAttr(), launch.getGridSizeOperandValues(),
+        launch.getBlockSizeOperandValues(), launch.getDynamicSharedMemorySize(),
+        launch.getKernelOperands(), tokenType, ValueRange(token));
     unsigned original = 0;
     for (OpOperand &operand : inner->getOpOperands())
       if (operand.get() != token)
@@ -275,8 +272,8 @@ void StreamThreader::rewriteLoad(memref::LoadOp load, Value stream) {
 
   // The element's address, from the strides that the buffer has at run time.
   OpBuilder builder(load);
-  auto metadata = memref::ExtractStridedMetadataOp::create(builder, loc,
-                                                           load.getMemRef());
+  auto metadata =
+      memref::ExtractStridedMetadataOp::create(builder, loc, load.getMemRef());
   Value offset = metadata.getOffset();
   for (auto [i, stride] :
        llvm::zip_equal(load.getIndices(), metadata.getStrides())) {
@@ -284,15 +281,14 @@ void StreamThreader::rewriteLoad(memref::LoadOp load, Value stream) {
     offset = arith::AddIOp::create(builder, loc, offset, distance);
   }
   int64_t bits = type.isIndex() ? 64 : type.getIntOrFloatBitWidth();
-  Value bytes = arith::ConstantIndexOp::create(builder, loc,
-                                               llvm::divideCeil(bits, 8));
+  Value bytes =
+      arith::ConstantIndexOp::create(builder, loc, llvm::divideCeil(bits, 8));
   offset = arith::MulIOp::create(builder, loc, offset, bytes);
-  Value base = memref::ExtractAlignedPointerAsIndexOp::create(
-      builder, loc, load.getMemRef());
+  Value base = memref::ExtractAlignedPointerAsIndexOp::create(builder, loc,
+                                                              load.getMemRef());
   Value address = arith::AddIOp::create(builder, loc, base, offset);
   address = arith::IndexCastOp::create(builder, loc, i64, address);
-  Value source =
-      LLVM::IntToPtrOp::create(builder, loc, streamType, address);
+  Value source = LLVM::IntToPtrOp::create(builder, loc, streamType, address);
   Value count = arith::IndexCastOp::create(builder, loc, i64, bytes);
   // One slot for each load, in the entry block for the sake of loops. A failed
   // copy leaves the zero in it.
@@ -300,10 +296,9 @@ void StreamThreader::rewriteLoad(memref::LoadOp load, Value stream) {
   Block &entry = load->getParentOfType<func::FuncOp>().getBody().front();
   OpBuilder atEntry = OpBuilder::atBlockBegin(&entry);
   Value one = LLVM::ConstantOp::create(atEntry, loc, i64, 1);
-  Value slot =
-      LLVM::AllocaOp::create(atEntry, loc, streamType, slotType, one);
-  Value zero = arith::ConstantOp::create(builder, loc,
-                                         builder.getZeroAttr(slotType));
+  Value slot = LLVM::AllocaOp::create(atEntry, loc, streamType, slotType, one);
+  Value zero =
+      arith::ConstantOp::create(builder, loc, builder.getZeroAttr(slotType));
   LLVM::StoreOp::create(builder, loc, zero, slot);
   func::CallOp::create(
       builder, loc,
@@ -311,8 +306,8 @@ void StreamThreader::rewriteLoad(memref::LoadOp load, Value stream) {
                          {streamType, streamType, i64, streamType}, {}),
       ValueRange{slot, source, count, stream});
   func::CallOp::create(
-      builder, loc,
-      getRuntimeFunction("mgpuStreamSynchronize", streamType, {}), stream);
+      builder, loc, getRuntimeFunction("mgpuStreamSynchronize", streamType, {}),
+      stream);
   Value value = LLVM::LoadOp::create(builder, loc, slotType, slot);
   if (type.isIndex())
     value = arith::IndexCastOp::create(builder, loc, index, value);
@@ -323,15 +318,15 @@ void StreamThreader::rewriteLoad(memref::LoadOp load, Value stream) {
 void StreamThreader::addStream(func::FuncOp function) {
   SmallVector<Type> types(function.getArgumentTypes());
   types.push_back(streamType);
-  function.setFunctionType(FunctionType::get(
-      module.getContext(), types, function.getResultTypes()));
+  function.setFunctionType(
+      FunctionType::get(module.getContext(), types, function.getResultTypes()));
   if (ArrayAttr attributes = function.getAllArgAttrs()) {
     SmallVector<Attribute> extended(attributes.getValue());
     extended.push_back(DictionaryAttr::get(module.getContext()));
     function.setAllArgAttrs(extended);
   }
-  Value stream = function.getBody().front().addArgument(streamType,
-                                                        function.getLoc());
+  Value stream =
+      function.getBody().front().addArgument(streamType, function.getLoc());
 
   SmallVector<Operation *> operations;
   function.walk([&](Operation *op) { operations.push_back(op); });
@@ -357,6 +352,12 @@ void StreamThreader::addStream(func::FuncOp function) {
 }
 
 LogicalResult StreamThreader::run() {
+  for (Operation &op : module.getOps())
+    if (auto symbol = dyn_cast<SymbolOpInterface>(op);
+        symbol && symbol.getName().starts_with("mgpu"))
+      return op.emitOpError("expects names that start with 'mgpu' to be left to "
+                            "the runtime, but got '")
+             << symbol.getName() << "'";
   for (auto function : module.getOps<func::FuncOp>())
     if (failed(checkHostCode(function)))
       return failure();
@@ -379,8 +380,7 @@ LogicalResult StreamThreader::run() {
 }
 
 namespace {
-struct GPUThreadStreams
-    : memrev::impl::GPUThreadStreamsBase<GPUThreadStreams> {
+struct GPUThreadStreams : memrev::impl::GPUThreadStreamsBase<GPUThreadStreams> {
   using Base::Base;
 
   void runOnOperation() override {

@@ -123,8 +123,8 @@ static const Driver *enter(Context &context) {
   if (context)
     return driver;
   context = getPrimaryContext(*driver, state.device);
-  if (!context || !check(*driver, driver->ctxSetCurrent(context),
-                         "make a context current"))
+  if (!context ||
+      !check(*driver, driver->ctxSetCurrent(context), "make a context current"))
     return nullptr;
   return driver;
 }
@@ -252,9 +252,9 @@ static bool allocate(const Driver &driver, size_t bytes, bool managed,
   if (bytes == 0)
     return true;
   DevicePtr allocated = 0;
-  Result result =
-      managed ? driver.memAllocManaged(&allocated, bytes, kAttachGlobal)
-              : driver.memAlloc(&allocated, bytes);
+  Result result = managed
+                      ? driver.memAllocManaged(&allocated, bytes, kAttachGlobal)
+                      : driver.memAlloc(&allocated, bytes);
   if (result == kOutOfMemory) {
     size_t available = 0, total = 0;
     driver.memGetInfo(&available, &total);
@@ -299,8 +299,8 @@ int memrevCudaSetDevice(int32_t device) {
   if (!driver)
     return fail(error), 1;
   Context context = getPrimaryContext(*driver, device);
-  if (!context || !check(*driver, driver->ctxSetCurrent(context),
-                         "make a context current"))
+  if (!context ||
+      !check(*driver, driver->ctxSetCurrent(context), "make a context current"))
     return 1;
   state.device = device;
   return 0;

@@ -18,8 +18,8 @@ static bool find(void *library, const char *name, FunctionType &function,
   function = reinterpret_cast<FunctionType>(dlsym(library, name));
   if (function)
     return true;
-  error = std::string("expects a newer CUDA driver: libcuda.so.1 lacks ") +
-          name;
+  error =
+      std::string("expects a newer CUDA driver: libcuda.so.1 lacks ") + name;
   return false;
 }
 
@@ -75,8 +75,8 @@ static bool load(Driver &driver, std::string &error) {
     return false;
   }
   if (result != kSuccess) {
-    error = "the CUDA driver cannot be initialized: " +
-            describe(driver, result);
+    error =
+        "the CUDA driver cannot be initialized: " + describe(driver, result);
     return false;
   }
   return true;

@@ -1,4 +1,4 @@
-// RUN: memrev-opt %s --pass-pipeline="builtin.module(func.func(gpu-parallel-to-launch))" | FileCheck %s
+// RUN: memrev-opt %s --gpu-parallel-to-launch | FileCheck %s
 
 // CHECK-LABEL: func @static
 //  CHECK-SAME:   (%[[X:.*]]: memref<10x30xf32>, %[[F:.*]]: f32)

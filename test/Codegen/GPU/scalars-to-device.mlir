@@ -124,3 +124,15 @@ func.func @loop_carried(%x: memref<f32>, %y: memref<f32>, %n: index) {
   }
   return
 }
+
+// A returned value is the host's.
+
+// CHECK-LABEL: func @returned
+func.func @returned(%x: memref<f32>) -> f32 {
+  // CHECK: %[[E:.*]] = memref.load
+  // CHECK: %[[S:.*]] = arith.addf %[[E]], %[[E]]
+  // CHECK: return %[[S]]
+  %e = memref.load %x[] : memref<f32>
+  %s = arith.addf %e, %e : f32
+  return %s : f32
+}

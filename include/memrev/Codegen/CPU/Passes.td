@@ -139,8 +139,8 @@ def CPUScheduleKernels : Pass<"cpu-schedule-kernels", "func::FuncOp"> {
     ```
   }];
   let dependentDialects = [
-    "affine::AffineDialect", "arith::ArithDialect", "math::MathDialect",
-    "scf::SCFDialect", "tensor::TensorDialect", "vector::VectorDialect"
+    "LLVM::LLVMDialect", "affine::AffineDialect", "arith::ArithDialect",
+    "math::MathDialect", "scf::SCFDialect", "tensor::TensorDialect", "vector::VectorDialect"
   ];
 }
 

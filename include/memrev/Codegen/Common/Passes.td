@@ -207,6 +207,22 @@ def CodegenVerifyStage : Pass<"codegen-verify-stage", "ModuleOp"> {
   ];
 }
 
+def CodegenFuseElementwise : Pass<"codegen-fuse-elementwise"> {
+  let summary = "Fuse elementwise linalg.generic ops into their one reader";
+  let description = [{
+    Upstream's elementwise fusion, but for an op that overwrites an operand it
+    reads (an accumulation, a coupling) and whose reader reduces: upstream keeps
+    the result of the former as a second result of the fused op, which would be
+    indexed by a reduction loop. No kernel can be made of that.
+
+    Example: y = x + t and its sum over all dimensions stay two ops if y takes
+    the place of x.
+  }];
+  let dependentDialects = [
+    "affine::AffineDialect", "linalg::LinalgDialect", "tensor::TensorDialect"
+  ];
+}
+
 def CodegenGeneralizeNamedOps : Pass<"codegen-generalize-named-ops"> {
   let summary = "Turn named elementwise and reduction ops into linalg.generic";
   let description = [{
@@ -265,6 +281,28 @@ def CodegenOutlineKernels : Pass<"codegen-outline-kernels", "ModuleOp"> {
     "arith::ArithDialect", "func::FuncDialect", "linalg::LinalgDialect",
     "tensor::TensorDialect"
   ];
+}
+
+def CodegenUpdateSlicesInPlace : Pass<"codegen-update-slices-in-place"> {
+  let summary = "Update a slice through the destination instead of a copy";
+  let description = [{
+    An elementwise `linalg.generic` that reads a slice of a tensor and whose
+    result is inserted into the same slice (a running average of stacked
+    statistics) reads the slice through its out operand afterwards. A kernel
+    would otherwise get the tensor twice, to read and to write, and bufferization
+    would copy it.
+
+    Example:
+
+    ```mlir
+    %s = tensor.extract_slice %t[%i, 0] [1, 8] [1, 1]
+    %r = linalg.generic ... ins(%s, %x) outs(%empty)
+    %u = tensor.insert_slice %r into %t[%i, 0] [1, 8] [1, 1]
+    ```
+
+    becomes `linalg.generic ... ins(%x) outs(%s)` between the same two slices.
+  }];
+  let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect"];
 }
 
 #endif // MEMREV_CODEGEN_COMMON_PASSES_TD

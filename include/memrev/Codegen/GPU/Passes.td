@@ -89,7 +89,7 @@ def GPUScalarsToDevice : Pass<"gpu-scalars-to-device", "func::FuncOp"> {
   let dependentDialects = ["arith::ArithDialect", "scf::SCFDialect"];
 }
 
-def GPUParallelToLaunch : Pass<"gpu-parallel-to-launch", "func::FuncOp"> {
+def GPUParallelToLaunch : Pass<"gpu-parallel-to-launch", "ModuleOp"> {
   let summary = "Map parallel loops to kernel launches";
   let description = [{
     Turns each outermost `scf.parallel` into a `gpu.launch` of a 1-D grid of 1-D
@@ -108,7 +108,8 @@ def GPUParallelToLaunch : Pass<"gpu-parallel-to-launch", "func::FuncOp"> {
   let options = [
     Option<"kernelModule", "kernel-module", "std::string",
            /*default=*/"\"memrev_kernels\"",
-           "Name of the gpu.module that outlining puts the kernels into">
+           "Name of the gpu.module that outlining puts the kernels into, with a "
+           "number if something else has it">
   ];
 }
 
@@ -140,9 +141,8 @@ def GPUExpandMath : Pass<"gpu-expand-math", "gpu::GPUModuleOp"> {
   let description = [{
     Expands the functions of the math dialect in kernels into arithmetic, so
     that PTX can be generated without CUDA's device library. f16 and bf16 are
-    computed in f32. Polynomial approximations give f32 functions a relative
-    error of some units in the last place; f64 functions use rational
-    approximations to about one unit of 1e-15.
+    computed in f32. f32 functions are good to some units in the last place,
+    f64 functions to about 1e-15; sin, cos and erf are expanded in f32 only.
 
     A function for which there is no expansion is an error at its location.
   }];

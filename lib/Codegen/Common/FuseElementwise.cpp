@@ -1,0 +1,59 @@
+//===- FuseElementwise.cpp - Fuse elementwise ops into their readers ------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "memrev/Codegen/Common/Passes.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Pass/Pass.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace mlir::memrev {
+#define GEN_PASS_DEF_CODEGENFUSEELEMENTWISE
+#include "memrev/Codegen/Common/Passes.h.inc"
+} // namespace mlir::memrev
+
+using namespace mlir;
+
+/// Whether what computes `operand` may be fused into its reader.
+static bool mayFuse(OpOperand *operand) {
+  auto result = dyn_cast<OpResult>(operand->get());
+  if (!result || !result.getOwner()->hasOneUse())
+    return false;
+  auto producer = dyn_cast<linalg::LinalgOp>(result.getOwner());
+  auto consumer = dyn_cast<linalg::LinalgOp>(operand->getOwner());
+  if (!producer || !consumer)
+    return true;
+  OpOperand *init = producer.getDpsInitOperand(result.getResultNumber());
+  return consumer.getNumReductionLoops() == 0 ||
+         !producer.payloadUsesValueFromOperand(init);
+}
+
+namespace {
+struct CodegenFuseElementwisePass
+    : memrev::impl::CodegenFuseElementwiseBase<CodegenFuseElementwisePass> {
+  void runOnOperation() override {
+    MLIRContext *context = &getContext();
+    RewritePatternSet patterns(context);
+    linalg::populateElementwiseOpsFusionPatterns(patterns, mayFuse);
+    linalg::populateFoldReshapeOpsByExpansionPatterns(patterns, mayFuse);
+    affine::AffineApplyOp::getCanonicalizationPatterns(patterns, context);
+    linalg::GenericOp::getCanonicalizationPatterns(patterns, context);
+    tensor::ExpandShapeOp::getCanonicalizationPatterns(patterns, context);
+    tensor::CollapseShapeOp::getCanonicalizationPatterns(patterns, context);
+    context->getLoadedDialect<linalg::LinalgDialect>()
+        ->getCanonicalizationPatterns(patterns);
+    linalg::populateConstantFoldLinalgOperations(patterns, mayFuse);
+    linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
+    // Reaching the limit of iterations leaves a valid program, less fused.
+    (void)applyPatternsGreedily(getOperation(), std::move(patterns),
+                                GreedyRewriteConfig().setUseTopDownTraversal());
+  }
+};
+} // namespace
