@@ -116,9 +116,7 @@ Value ReverseContext::primal(Value value, Precision precision) {
   }
   if (fallback == Fallback::Tape)
     return readTape(value);
-  emitError(value.getLoc(), "expects a value that inverse edges give back, but "
-                            "no edge reaches this region argument");
-  return {};
+  llvm_unreachable("plans invert a region only if edges reach its arguments");
 }
 
 bool ReverseContext::isAvailable(Value value) {
@@ -302,11 +300,7 @@ void ReverseContext::accumulate(Value value, Value contribution) {
   if (!sum)
     sum = seed(value);
   if (!sum) {
-    if (!isInScope(value)) {
-      emitError(value.getLoc(), "expects an accumulator for the cotangent of "
-                                "this value in a region that captures it");
-      failedRule = true;
-    }
+    assert(isInScope(value) && "captured values start with an accumulator");
     replaceCotangent(value, contribution);
     return;
   }
