@@ -466,8 +466,8 @@ static FailureOr<Access> resolveDest(linalg::LinalgOp op, unsigned number,
   return access;
 }
 
-FailureOr<Problem> cpu::buildProblem(func::FuncOp kernel, bool findContractions,
-                                     std::string &reason) {
+static FailureOr<Problem>
+readProblem(func::FuncOp kernel, bool findContractions, std::string &reason) {
   MLIRContext *context = kernel.getContext();
   if (!kernel.getBody().hasOneBlock()) {
     reason = "it has control flow";
@@ -664,5 +664,25 @@ FailureOr<Problem> cpu::buildProblem(func::FuncOp kernel, bool findContractions,
   }
   reason.clear();
   simplify(problem, context);
+  return problem;
+}
+
+FailureOr<Problem> cpu::buildProblem(func::FuncOp kernel, bool findContractions,
+                                     std::string &reason) {
+  FailureOr<Problem> problem = readProblem(kernel, findContractions, reason);
+  if (failed(problem))
+    return failure();
+  if (llvm::is_contained(problem->extents, 0)) {
+    reason = "it has no iterations";
+    return failure();
+  }
+  bool areNumbers = true;
+  problem->forEachAccess([&](Access &access) {
+    areNumbers &= access.elementType.isIntOrIndexOrFloat();
+  });
+  if (!areNumbers) {
+    reason = "its elements are no integers or floats";
+    return failure();
+  }
   return problem;
 }
