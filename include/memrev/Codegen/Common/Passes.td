@@ -117,6 +117,44 @@ def CodegenPrivatizeDestinations : Pass<"codegen-privatize-destinations"> {
   }];
 }
 
+def CodegenCutChains : Pass<"codegen-cut-chains", "ModuleOp"> {
+  let summary = "Cut long chains of in-place updates";
+  let description = [{
+    The time of one-shot bufferization grows with about the third power of the
+    number of values that share a buffer, which for the state of an inverted
+    network is the number of its layers. In functions that are no kernels, this
+    pass takes a tensor that has been updated in place `max-links` times through
+    `bufferization.to_buffer` and `bufferization.to_tensor restrict writable`:
+    from there on it is a new tensor for the analysis, while its buffer stays.
+
+    Likewise, analysis relates each result of a function to each argument. Public
+    functions that nothing calls return the buffers of their results instead.
+
+    Runs after codegen-privatize-destinations. Tensors in a part of another
+    tensor, and those in loops, are not cut.
+  }];
+  let options = [
+    Option<"maxLinks", "max-links", "int64_t", /*default=*/"8",
+           "Updates after which a chain is cut">
+  ];
+  let dependentDialects = ["bufferization::BufferizationDialect"];
+}
+
+def CodegenInlineCalls : Pass<"codegen-inline-calls", "ModuleOp"> {
+  let summary = "Inline private functions that are called seldom";
+  let description = [{
+    A private function that is no kernel, has one block and at most `max-calls`
+    calls is inlined into its callers and erased. A derivative has hundreds of
+    arguments and results, and one-shot bufferization relates each argument to
+    each result at every call; inlined, it also shares the caller's plan of
+    memory. Functions that call each other in a cycle are located errors.
+  }];
+  let options = [
+    Option<"maxCalls", "max-calls", "int64_t", /*default=*/"4",
+           "Calls of a function up to which it is inlined">
+  ];
+}
+
 def CodegenOutlineSegments : Pass<"codegen-outline-segments", "ModuleOp"> {
   let summary = "Split long blocks into functions, hierarchically";
   let description = [{
