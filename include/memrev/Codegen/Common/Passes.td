@@ -155,32 +155,6 @@ def CodegenInlineCalls : Pass<"codegen-inline-calls", "ModuleOp"> {
   ];
 }
 
-def CodegenOutlineSegments : Pass<"codegen-outline-segments", "ModuleOp"> {
-  let summary = "Split long blocks into functions, hierarchically";
-  let description = [{
-    The time of one-shot bufferization grows with about the third power of the
-    operations in a function. A block of a function that is no kernel, with more
-    than `max-ops` operations, is cut into segments of at most `max-ops`, each of
-    which becomes a private function marked `memrev.segment` and a call; then the
-    calls are, until no block is longer. Cuts are made where the fewest tensors
-    cross.
-
-    In-place updates survive: a segment gets the tensors that it updates as
-    arguments, and an empty tensor whose updated value leaves a segment is made by
-    the caller. Constants, empty tensors, scalar index arithmetic and views
-    (`tensor.extract_slice`, reshapes) are not counted and do not cross: each
-    segment makes its own.
-
-    Runs after codegen-privatize-destinations. Each segment has exactly one call,
-    and codegen-plan-arena plans across it as if it were inlined.
-  }];
-  let options = [
-    Option<"maxOps", "max-ops", "int64_t", /*default=*/"32",
-           "Operations in a block above which it is cut, and in a segment">
-  ];
-  let dependentDialects = ["func::FuncDialect"];
-}
-
 def CodegenResultsToDestinations
     : Pass<"codegen-results-to-destinations", "ModuleOp"> {
   let summary = "Turn buffer results of functions into arguments";
@@ -211,8 +185,6 @@ def CodegenPlanArena : Pass<"codegen-plan-arena", "ModuleOp"> {
     A live range spans all uses of a buffer and its aliasing views, lifted to the
     block that holds the allocation: a buffer that is allocated outside a loop and
     used in it lives for the whole loop. Offsets are multiples of 64 bytes.
-    Segments (`memrev.segment`) are planned with the function that calls them, as
-    if they were inlined, so that cutting a function costs no memory.
 
     Allocations inside a parallel loop (the outermost `scf.forall` or
     `scf.parallel`) go to the stack when all of that loop together are at most
