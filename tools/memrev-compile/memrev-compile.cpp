@@ -150,6 +150,13 @@ static int runDriver(const CommandLine &line) {
     error = writeText(line.output, program.getLLVM());
   else if (line.emit == Emit::Object)
     error = writeText(line.output, program.getObject()->getBuffer());
+  else if (line.emit == Emit::SharedLibrary)
+    error = program.writeSharedLibrary(line.output);
+  else if (line.emit == Emit::Header)
+    error = writeFile(line.output, [&](llvm::raw_ostream &os) {
+      program.printHeader(os);
+      return llvm::Error::success();
+    });
   if (error)
     return fail(std::move(error));
   if (line.run || line.bench != 0) {
