@@ -18,6 +18,7 @@ using namespace mlir;
 
 void memrev::buildBufferizePipeline(OpPassManager &pm,
                                     const BufferizeOptions &options) {
+  pm.addPass(createCodegenInlineCalls());
   pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
   pm.addNestedPass<func::FuncOp>(createCodegenConstantsToFills());
   pm.addPass(createCanonicalizerPass());
@@ -26,8 +27,11 @@ void memrev::buildBufferizePipeline(OpPassManager &pm,
 
   // From here to bufferization nothing may merge or hoist equal tensors.
   pm.addPass(createCodegenPrivatizeDestinations());
-  pm.addPass(createCodegenOutlineSegments());
-  pm.addPass(bufferization::createEmptyTensorEliminationPass());
+  pm.addPass(createCodegenCutChains());
+  // In each function by itself: across calls it would cost as much as
+  // bufferization, and kernels get their destinations from their callers.
+  pm.addNestedPass<func::FuncOp>(
+      bufferization::createEmptyTensorEliminationPass());
   bufferization::OneShotBufferizePassOptions oneShot;
   oneShot.bufferizeFunctionBoundaries = true;
   oneShot.functionBoundaryTypeConversion =

@@ -177,6 +177,13 @@ static int runDriver(const CommandLine &line, StringRef executable) {
     error = writeKernels(line, program);
   else if (line.emit == Emit::SharedLibrary && line.compile.target == "cuda")
     error = writeGPULibrary(line, program, executable);
+  else if (line.emit == Emit::SharedLibrary)
+    error = program.writeSharedLibrary(line.output);
+  else if (line.emit == Emit::Header)
+    error = writeFile(line.output, [&](llvm::raw_ostream &os) {
+      program.printHeader(os);
+      return llvm::Error::success();
+    });
   if (error)
     return fail(std::move(error));
   if (line.run || line.bench != 0) {

@@ -7,7 +7,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "memrev/Codegen/CPU/Passes.h"
-#include "memrev/Codegen/Common/AttributeNames.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
@@ -17,7 +16,6 @@ namespace mlir::memrev {
 } // namespace mlir::memrev
 
 using namespace mlir;
-using namespace mlir::memrev;
 
 namespace {
 class CodegenFinalizeFunctionsPass
@@ -35,9 +33,6 @@ public:
       func->setAttr("llvm.linkage", internal);
       // The conversion to LLVM drops func.func's own flag.
       func->setAttr("passthrough", noInline);
-      // A segment reuses bytes of a buffer that it no longer needs.
-      if (func->hasAttr(kSegmentAttr))
-        continue;
       for (auto [index, type] : llvm::enumerate(func.getArgumentTypes())) {
         if (isa<MemRefType>(type))
           func.setArgAttr(index, LLVM::LLVMDialect::getNoAliasAttrName(),

@@ -32,147 +32,65 @@ struct Allocation {
   PackedBuffer buffer;
 };
 
-/// A function together with its segments, whose buffers are planned as if the
-/// segments were inlined: the time of each operation, and the views of buffers.
+/// The time of each operation of a function, those in regions during the one
+/// that holds the region.
 class Timeline {
 public:
-  /// `segmentCalls` holds the one call of each segment, by segment.
-  Timeline(func::FuncOp func,
-           const DenseMap<Operation *, func::CallOp> &segmentCalls)
-      : segmentCalls(segmentCalls) {
-    for (auto [segment, call] : segmentCalls)
-      callees[call] = cast<func::FuncOp>(segment);
-    number(func);
+  explicit Timeline(func::FuncOp func) : views(func) {
+    func.walk([&](Operation *op, const WalkStage &stage) {
+      if (stage.isBeforeAllRegions())
+        spans[op].first = ++time;
+      if (stage.isAfterAllRegions())
+        spans[op].second = ++time;
+    });
   }
 
   /// Sets the live range of `allocation` to span the uses of all its views.
-  void setLiveRange(Allocation &allocation);
+  void setLiveRange(Allocation &allocation) const;
 
 private:
-  void number(func::FuncOp func);
-  SmallVector<Operation *> collectUsers(Value buffer);
-  Operation *lift(Operation *user, Region *region) const;
-  Region *getRegionAround(Region *region) const;
-
-  const DenseMap<Operation *, func::CallOp> &segmentCalls;
-  DenseMap<Operation *, func::FuncOp> callees;
-  DenseMap<Operation *, std::unique_ptr<BufferViewFlowAnalysis>> views;
+  BufferViewFlowAnalysis views;
   DenseMap<Operation *, std::pair<int64_t, int64_t>> spans;
   int64_t time = 0;
 };
 
-/// Plans one function and its segments; all other callees have been planned.
+/// Plans one function, whose callees have been planned.
 class FramePlanner {
 public:
-  FramePlanner(func::FuncOp func,
-               const DenseMap<Operation *, func::CallOp> &segmentCalls,
-               int64_t maxStackBytes, int64_t maxThreads)
-      : func(func), segmentCalls(segmentCalls),
-        layout(DataLayout::closest(func)), maxStackBytes(maxStackBytes),
-        maxThreads(maxThreads) {
-    parts.push_back(func);
-    for (size_t i = 0; i < parts.size(); ++i) {
-      parts[i].walk([&](func::CallOp call) {
-        auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
-            call, call.getCalleeAttr());
-        if (callee && segmentCalls.contains(callee))
-          parts.push_back(callee);
-      });
-    }
-  }
+  FramePlanner(func::FuncOp func, int64_t maxStackBytes, int64_t maxThreads)
+      : func(func), layout(DataLayout::closest(func)),
+        maxStackBytes(maxStackBytes), maxThreads(maxThreads) {}
 
   /// Replaces every allocation and returns the bytes of the function's frame.
   FailureOr<int64_t> run();
 
 private:
   FailureOr<Allocation> measure(memref::AllocOp alloc);
-  LogicalResult planParallelLoops(func::FuncOp part);
+  LogicalResult planParallelLoops();
   LogicalResult planParallelLoop(Operation *loop,
                                  MutableArrayRef<Allocation> allocations);
-  void addFrameArguments(int64_t bytes);
+  Value addFrameArgument(int64_t bytes);
   void replaceByView(Allocation &allocation, Value frame, Value base);
 
   func::FuncOp func;
-  const DenseMap<Operation *, func::CallOp> &segmentCalls;
-  /// The function and its segments, callers first.
-  SmallVector<func::FuncOp> parts;
   DataLayout layout;
   int64_t maxStackBytes;
   int64_t maxThreads;
 };
 } // namespace
 
-/// Gives a time to each operation of `func`, those of segments during the call.
-void Timeline::number(func::FuncOp func) {
-  func.walk([&](Operation *op, const WalkStage &stage) {
-    if (stage.isBeforeAllRegions()) {
-      spans[op].first = ++time;
-      if (func::FuncOp callee = callees.lookup(op))
-        number(callee);
-    }
-    if (stage.isAfterAllRegions())
-      spans[op].second = ++time;
-  });
-}
-
-/// Returns the operations that use `buffer` or a view of it, in segments too.
-SmallVector<Operation *> Timeline::collectUsers(Value buffer) {
+void Timeline::setLiveRange(Allocation &allocation) const {
   SmallVector<Operation *> users;
-  SmallVector<Value> pending{buffer};
-  while (!pending.empty()) {
-    Value root = pending.pop_back_val();
-    Operation *part = root.getParentRegion()->getParentOp();
-    if (!isa<func::FuncOp>(part))
-      part = part->getParentOfType<func::FuncOp>();
-    std::unique_ptr<BufferViewFlowAnalysis> &analysis = views[part];
-    if (!analysis)
-      analysis = std::make_unique<BufferViewFlowAnalysis>(part);
-    for (Value view : analysis->resolve(root)) {
-      for (OpOperand &use : view.getUses()) {
-        if (func::FuncOp callee = callees.lookup(use.getOwner()))
-          pending.push_back(callee.getArgument(use.getOperandNumber()));
-        else
-          users.push_back(use.getOwner());
-      }
-    }
-  }
-  return users;
-}
-
-/// Returns the region around `region`, which for a segment is where it is
-/// called, or null.
-Region *Timeline::getRegionAround(Region *region) const {
-  Operation *parent = region->getParentOp();
-  auto it = segmentCalls.find(parent);
-  if (it != segmentCalls.end())
-    return it->second->getParentRegion();
-  return parent->getParentRegion();
-}
-
-/// Returns `user` or the outermost operation around it that is in `region` or
-/// in a segment called from there; null if there is none.
-Operation *Timeline::lift(Operation *user, Region *region) const {
-  Operation *lifted = user;
-  for (Region *around = user->getParentRegion(); around;
-       around = getRegionAround(around)) {
-    if (around == region)
-      return lifted;
-    if (!segmentCalls.contains(around->getParentOp()))
-      lifted = around->getParentOp();
-  }
-  return nullptr;
-}
-
-void Timeline::setLiveRange(Allocation &allocation) {
-  SmallVector<Operation *> users = collectUsers(allocation.op.getResult());
+  for (Value view : views.resolve(allocation.op.getResult()))
+    llvm::append_range(users, view.getUsers());
   Region *region = allocation.op->getParentRegion();
   // A view that leaves the allocation's block through a yield lives in the
   // blocks around it, from their beginning.
   bool escapes = false;
   while (llvm::any_of(users, [&](Operation *user) {
-    return !lift(user, region);
+    return !region->findAncestorOpInRegion(*user);
   })) {
-    region = getRegionAround(region);
+    region = region->getParentRegion();
     escapes = true;
   }
   if (escapes)
@@ -181,7 +99,7 @@ void Timeline::setLiveRange(Allocation &allocation) {
   buffer.begin = std::numeric_limits<int64_t>::max();
   buffer.end = std::numeric_limits<int64_t>::min();
   for (Operation *user : users) {
-    auto [begin, end] = spans.lookup(lift(user, region));
+    auto [begin, end] = spans.lookup(region->findAncestorOpInRegion(*user));
     buffer.begin = std::min(buffer.begin, begin);
     buffer.end = std::max(buffer.end, end);
   }
@@ -258,8 +176,7 @@ FramePlanner::planParallelLoop(Operation *loop,
   }
 
   // One slice of the arena for each thread.
-  DenseMap<Operation *, func::CallOp> noSegments;
-  Timeline timeline(loop->getParentOfType<func::FuncOp>(), noSegments);
+  Timeline timeline(func);
   SmallVector<PackedBuffer> buffers;
   for (Allocation &allocation : allocations) {
     timeline.setLiveRange(allocation);
@@ -300,9 +217,9 @@ FramePlanner::planParallelLoop(Operation *loop,
   return success();
 }
 
-LogicalResult FramePlanner::planParallelLoops(func::FuncOp part) {
+LogicalResult FramePlanner::planParallelLoops() {
   llvm::MapVector<Operation *, SmallVector<Allocation>> loops;
-  WalkResult result = part.walk([&](memref::AllocOp alloc) {
+  WalkResult result = func.walk([&](memref::AllocOp alloc) {
     Operation *loop = getOutermostParallelLoop(alloc);
     if (!loop)
       return WalkResult::advance();
@@ -321,45 +238,38 @@ LogicalResult FramePlanner::planParallelLoops(func::FuncOp part) {
   return success();
 }
 
-/// Gives the function and its segments the frame as their last argument.
-void FramePlanner::addFrameArguments(int64_t bytes) {
+/// Gives the function the frame as its last argument.
+Value FramePlanner::addFrameArgument(int64_t bytes) {
   Builder builder(func.getContext());
+  unsigned index = func.getNumArguments();
   auto type = MemRefType::get({bytes}, builder.getI8Type());
-  for (func::FuncOp part : parts) {
-    (void)part.insertArgument(part.getNumArguments(), type, /*argAttrs=*/{},
-                              part.getLoc());
-    if (func::CallOp call = segmentCalls.lookup(part)) {
-      auto caller = call->getParentOfType<func::FuncOp>();
-      call.getOperandsMutable().append(caller.getArguments().back());
-    }
-  }
+  (void)func.insertArgument(index, type, /*argAttrs=*/{}, func.getLoc());
+  return func.getArgument(index);
 }
 
 FailureOr<int64_t> FramePlanner::run() {
+  func.walk([](memref::DeallocOp dealloc) { dealloc.erase(); });
+  // The slices of parallel loops become allocations of the function.
+  if (failed(planParallelLoops()))
+    return failure();
   SmallVector<Allocation> allocations;
-  for (func::FuncOp part : parts) {
-    part.walk([](memref::DeallocOp dealloc) { dealloc.erase(); });
-    // The slices of parallel loops become allocations of the function.
-    if (failed(planParallelLoops(part)))
-      return failure();
-    WalkResult result = part.walk([&](memref::AllocOp alloc) {
-      if (alloc->use_empty()) {
-        alloc.erase();
-        return WalkResult::advance();
-      }
-      FailureOr<Allocation> allocation = measure(alloc);
-      if (failed(allocation))
-        return WalkResult::interrupt();
-      allocations.push_back(*allocation);
+  WalkResult result = func.walk([&](memref::AllocOp alloc) {
+    if (alloc->use_empty()) {
+      alloc.erase();
       return WalkResult::advance();
-    });
-    if (result.wasInterrupted())
-      return failure();
-  }
+    }
+    FailureOr<Allocation> allocation = measure(alloc);
+    if (failed(allocation))
+      return WalkResult::interrupt();
+    allocations.push_back(*allocation);
+    return WalkResult::advance();
+  });
+  if (result.wasInterrupted())
+    return failure();
 
   SmallVector<PackedBuffer> buffers;
   if (!allocations.empty()) {
-    Timeline timeline(func, segmentCalls);
+    Timeline timeline(func);
     for (Allocation &allocation : allocations) {
       timeline.setLiveRange(allocation);
       buffers.push_back(allocation.buffer);
@@ -369,11 +279,10 @@ FailureOr<int64_t> FramePlanner::run() {
   bool isEntry = func->hasAttr(kEntryAttr);
   if (bytes == 0 && !isEntry)
     return 0;
-  addFrameArguments(bytes);
+  Value frame = addFrameArgument(bytes);
   for (auto [allocation, buffer] : llvm::zip_equal(allocations, buffers)) {
     allocation.buffer = buffer;
-    auto part = allocation.op->getParentOfType<func::FuncOp>();
-    replaceByView(allocation, part.getArguments().back(), /*base=*/Value());
+    replaceByView(allocation, frame, /*base=*/Value());
   }
   if (isEntry) {
     Builder builder(func.getContext());
@@ -404,18 +313,10 @@ public:
     FailureOr<CallOrder> order = CallOrder::compute(getOperation());
     if (failed(order))
       return signalPassFailure();
-    DenseMap<Operation *, func::CallOp> segmentCalls;
     for (func::FuncOp func : order->functions) {
-      ArrayRef<func::CallOp> callers = order->callers[func];
-      // A segment in a parallel loop has a frame for each thread.
-      if (func->hasAttr(kSegmentAttr) && !func.isExternal() &&
-          callers.size() == 1 && !getOutermostParallelLoop(callers.front()))
-        segmentCalls[func] = callers.front();
-    }
-    for (func::FuncOp func : order->functions) {
-      if (func.isExternal() || segmentCalls.contains(func))
+      if (func.isExternal())
         continue;
-      FramePlanner planner(func, segmentCalls, maxStackBytes,
+      FramePlanner planner(func, maxStackBytes,
                            std::max<int64_t>(maxThreads, 1));
       FailureOr<int64_t> bytes = planner.run();
       if (failed(bytes))

@@ -18,12 +18,11 @@ include "mlir/Pass/PassBase.td"
 def CodegenFinalizeFunctions : Pass<"codegen-finalize-functions", "ModuleOp"> {
   let summary = "Set linkage, inlining and aliasing of functions";
   let description = [{
-    Private functions become internal to their object file. Those that are called
-    are not inlined: kernels and segments of a long function were outlined to keep
-    the time of LLVM's optimiser linear. Their buffer arguments do not alias,
-    which bufferization guarantees: it copies an operand that another operand
-    of the same call overwrites. Only segments (`memrev.segment`) are planned into
-    the memory of their arguments once these are no longer needed.
+    Private functions become internal to their object file. They are not inlined:
+    kernels are called many times, and were outlined to keep the time of LLVM's
+    optimiser linear. Their buffer arguments do not alias, which bufferization
+    guarantees: it copies an operand that another operand of the same call
+    overwrites.
   }];
   let dependentDialects = ["LLVM::LLVMDialect", "func::FuncDialect"];
 }

@@ -22,8 +22,6 @@ namespace mlir::memrev {
 
 /// Unit, on a function: computes; has at most one outermost parallel loop.
 inline constexpr llvm::StringLiteral kKernelAttr = "memrev.kernel";
-/// Unit, on a private function: a piece of the one function that calls it once.
-inline constexpr llvm::StringLiteral kSegmentAttr = "memrev.segment";
 /// Unit, on a public function: the wrapper that callers outside see.
 inline constexpr llvm::StringLiteral kEntryAttr = "memrev.entry";
 /// Unit, on a function's argument: the callee may overwrite it.

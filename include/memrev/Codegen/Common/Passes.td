@@ -131,30 +131,42 @@ def CodegenPrivatizeDestinations : Pass<"codegen-privatize-destinations"> {
   }];
 }
 
-def CodegenOutlineSegments : Pass<"codegen-outline-segments", "ModuleOp"> {
-  let summary = "Split long blocks into functions, hierarchically";
+def CodegenCutChains : Pass<"codegen-cut-chains", "ModuleOp"> {
+  let summary = "Cut long chains of in-place updates";
   let description = [{
     The time of one-shot bufferization grows with about the third power of the
-    operations in a function. A block of a function that is no kernel, with more
-    than `max-ops` operations, is cut into segments of at most `max-ops`, each of
-    which becomes a private function marked `memrev.segment` and a call; then the
-    calls are, until no block is longer. Cuts are made where the fewest tensors
-    cross.
+    number of values that share a buffer, which for the state of an inverted
+    network is the number of its layers. In functions that are no kernels, this
+    pass takes a tensor that has been updated in place `max-links` times through
+    `bufferization.to_buffer` and `bufferization.to_tensor restrict writable`:
+    from there on it is a new tensor for the analysis, while its buffer stays.
 
-    In-place updates survive: a segment gets the tensors that it updates as
-    arguments, and an empty tensor whose updated value leaves a segment is made by
-    the caller. Constants, empty tensors, scalar index arithmetic and views
-    (`tensor.extract_slice`, reshapes) are not counted and do not cross: each
-    segment makes its own.
+    Likewise, analysis relates each result of a function to each argument. Public
+    functions that nothing calls return the buffers of their results instead.
 
-    Runs after codegen-privatize-destinations. Each segment has exactly one call,
-    and codegen-plan-arena plans across it as if it were inlined.
+    Runs after codegen-privatize-destinations. Tensors in a part of another
+    tensor, and those in loops, are not cut.
   }];
   let options = [
-    Option<"maxOps", "max-ops", "int64_t", /*default=*/"32",
-           "Operations in a block above which it is cut, and in a segment">
+    Option<"maxLinks", "max-links", "int64_t", /*default=*/"8",
+           "Updates after which a chain is cut">
   ];
-  let dependentDialects = ["func::FuncDialect"];
+  let dependentDialects = ["bufferization::BufferizationDialect"];
+}
+
+def CodegenInlineCalls : Pass<"codegen-inline-calls", "ModuleOp"> {
+  let summary = "Inline private functions that are called seldom";
+  let description = [{
+    A private function that is no kernel, has one block and at most `max-calls`
+    calls is inlined into its callers and erased. A derivative has hundreds of
+    arguments and results, and one-shot bufferization relates each argument to
+    each result at every call; inlined, it also shares the caller's plan of
+    memory. Functions that call each other in a cycle are located errors.
+  }];
+  let options = [
+    Option<"maxCalls", "max-calls", "int64_t", /*default=*/"4",
+           "Calls of a function up to which it is inlined">
+  ];
 }
 
 def CodegenResultsToDestinations
@@ -187,8 +199,6 @@ def CodegenPlanArena : Pass<"codegen-plan-arena", "ModuleOp"> {
     A live range spans all uses of a buffer and its aliasing views, lifted to the
     block that holds the allocation: a buffer that is allocated outside a loop and
     used in it lives for the whole loop. Offsets are multiples of 64 bytes.
-    Segments (`memrev.segment`) are planned with the function that calls them, as
-    if they were inlined, so that cutting a function costs no memory.
 
     Allocations inside a parallel loop (the outermost `scf.forall` or
     `scf.parallel`) go to the stack when all of that loop together are at most
