@@ -125,23 +125,21 @@ static SmallVector<Phase> getPhases(const Window &window, int64_t size,
                                     int64_t outputSize) {
   SmallVector<Phase> phases;
   int64_t common = std::gcd(window.stride, window.dilation);
-  for (int64_t start = 0; start < std::min(window.stride, size); ++start) {
+  int64_t tapStep = window.stride / common;
+  for (int64_t first = 0; first < std::min(numTaps, tapStep); ++first) {
+    // The tap reaches the padded elements that are its distance from a multiple
+    // of the stride.
+    int64_t start = (first * window.dilation - low) % window.stride;
+    if (start < 0)
+      start += window.stride;
+    if (start >= size)
+      continue;
     Phase phase;
     phase.start = start;
-    phase.size = (size - start + window.stride - 1) / window.stride;
-    // Taps that reach the padded element start + low from a multiple of the
-    // stride.
-    int64_t first = 0;
-    auto reaches = [&](int64_t tap) {
-      return (start + low - tap * window.dilation) % window.stride == 0;
-    };
-    while (first < numTaps && !reaches(first))
-      ++first;
-    if (first == numTaps)
-      continue;
+    phase.size = (size - start - 1) / window.stride + 1;
     phase.firstTap = first;
-    phase.tapStep = window.stride / common;
-    phase.numTaps = (numTaps - first - 1) / phase.tapStep + 1;
+    phase.tapStep = tapStep;
+    phase.numTaps = (numTaps - first - 1) / tapStep + 1;
     phase.dilation = window.dilation / common;
     int64_t position =
         (start + low - phase.getLastTap() * window.dilation) / window.stride;
@@ -151,6 +149,8 @@ static SmallVector<Phase> getPhases(const Window &window, int64_t size,
       continue;
     phases.push_back(phase);
   }
+  llvm::sort(phases,
+             [](const Phase &a, const Phase &b) { return a.start < b.start; });
   return phases;
 }
 
@@ -475,6 +475,10 @@ static LogicalResult buildInputGradient(Convolution &conv,
     isStatic &= !isDynamic(conv.getInput(), window.inputPosition) &&
                 !isDynamic(conv.getResult(), window.outputPosition);
   }
+  if (!isStatic && getNumTaps(conv) > kMaxTaps)
+    return conv.op.emitError("expects a filter with a window of at most ")
+           << kMaxTaps << " elements where a gradient of an input of dynamic "
+           << "shape is needed, but got " << getNumTaps(conv);
   Value filter = ctx.primal(conv.getFilter());
   if (!filter)
     return failure();

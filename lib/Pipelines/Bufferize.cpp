@@ -18,7 +18,6 @@ using namespace mlir;
 
 void memrev::buildBufferizePipeline(OpPassManager &pm,
                                     const BufferizeOptions &options) {
-  pm.addPass(createCodegenWrapEntries());
   pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
   pm.addNestedPass<func::FuncOp>(createCodegenConstantsToFills());
   pm.addPass(createCanonicalizerPass());
@@ -42,6 +41,7 @@ void memrev::buildBufferizePipeline(OpPassManager &pm,
   pm.addPass(createCanonicalizerPass());
 
   pm.addPass(createCodegenResultsToDestinations());
+  pm.addPass(createCodegenWrapEntries());
   pm.addPass(createCanonicalizerPass());
   CodegenPlanArenaOptions arena;
   arena.maxStackBytes = options.maxStackBytes;

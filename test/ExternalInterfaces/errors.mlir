@@ -36,6 +36,25 @@ func.func @f(%x: tensor<1x8x8x3xf32>, %k: tensor<?x3xf32>, %i: tensor<1x6x6x3xf3
 
 // -----
 
+func.func @f(%x: tensor<1x128x128x3xf32>, %i: tensor<1x65x65x3xf32>) -> tensor<1x65x65x3xf32> {
+  %k = tensor.empty() : tensor<64x64xf32>
+  // expected-error @below {{expects a window of at most 1024 elements where a gradient flows to windows that do not lie side by side, but got 4096}}
+  %y = linalg.pooling_nhwc_sum
+      ins(%x, %k : tensor<1x128x128x3xf32>, tensor<64x64xf32>) outs(%i : tensor<1x65x65x3xf32>) -> tensor<1x65x65x3xf32>
+  return %y : tensor<1x65x65x3xf32>
+}
+
+// -----
+
+func.func @f(%x: tensor<1x?x3xf32>, %w: tensor<1025x3x4xf32>, %i: tensor<1x?x4xf32>) -> tensor<1x?x4xf32> {
+  // expected-error @below {{expects a filter with a window of at most 1024 elements where a gradient of an input of dynamic shape is needed, but got 1025}}
+  %y = linalg.conv_1d_nwc_wcf
+      ins(%x, %w : tensor<1x?x3xf32>, tensor<1025x3x4xf32>) outs(%i : tensor<1x?x4xf32>) -> tensor<1x?x4xf32>
+  return %y : tensor<1x?x4xf32>
+}
+
+// -----
+
 func.func @f(%x: tensor<1x3x3x2xf32>, %k: tensor<3x1xf32>, %i: tensor<1x3x3x2xf32>) -> tensor<1x3x3x2xf32> {
   // expected-error @below {{expects a pooling with positive strides and dilations where a gradient flows}}
   %y = linalg.pooling_nhwc_max {strides = dense<[-1, 1]> : tensor<2xi64>}

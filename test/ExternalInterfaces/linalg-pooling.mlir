@@ -1,6 +1,7 @@
 // RUN: memrev-opt %s -rev-differentiate="function=sum" | FileCheck %s --check-prefix=SUM
 // RUN: memrev-opt %s -rev-differentiate="function=max" | FileCheck %s --check-prefix=MAX
 // RUN: memrev-opt %s -rev-differentiate="function=max wrt=0" | FileCheck %s --check-prefix=INPUT
+// RUN: memrev-opt %s -rev-differentiate="function=tiles wrt=0" | FileCheck %s --check-prefix=TILES
 
 // Each tap of the window adds the cotangent to a strided slice: overlapping
 // windows add up, and nothing of the forward part is read.
@@ -52,4 +53,25 @@ func.func @max(%x: tensor<1x7x5x4xf32>, %i: tensor<1x3x2x4xf32>) -> tensor<1x3x2
   %y = linalg.pooling_nhwc_max {strides = dense<2> : tensor<2xi64>}
       ins(%x, %k : tensor<1x7x5x4xf32>, tensor<3x2xf32>) outs(%i : tensor<1x3x2x4xf32>) -> tensor<1x3x2x4xf32>
   return %y : tensor<1x3x2x4xf32>
+}
+
+// Windows side by side take one pass, over what they cover.
+// TILES-DAG:   #[[$READ:.*]] = affine_map<(d0, d1, d2, d3, d4, d5) -> (d0, d1, d3, d5)>
+// TILES-LABEL: func.func @tiles_vjp(
+// TILES:         %[[W:.*]]:2 = linalg.generic
+// TILES:         %[[ZEROS:.*]] = linalg.fill {{.*}} -> tensor<?x7x5x4xf32>
+// TILES:         %[[PART:.*]] = tensor.extract_slice %[[ZEROS]][0, 0, 0, 0] [%{{.*}}, 6, 5, 4] [1, 1, 1, 1]
+// TILES:         %[[SPLIT:.*]] = tensor.expand_shape %[[PART]] {{\[\[}}0], [1, 2], [3, 4], [5]] output_shape [%{{.*}}, 3, 2, 1, 5, 4]
+// TILES:         %[[ADDED:.*]] = linalg.generic {indexing_maps = [#[[$READ]], #[[$READ]], {{.*}} ins({{.*}}, %[[W]]#1 : {{.*}}) outs(%[[SPLIT]] :
+// TILES:           linalg.index 2
+// TILES:           linalg.index 4
+// TILES:         %[[JOINED:.*]] = tensor.collapse_shape %[[ADDED]]
+// TILES:         tensor.insert_slice %[[JOINED]] into %[[ZEROS]][0, 0, 0, 0]
+// TILES-NOT:     tensor.insert_slice
+// TILES:         return
+func.func @tiles(%x: tensor<?x7x5x4xf32>, %i: tensor<?x3x1x4xf32>) -> tensor<?x3x1x4xf32> {
+  %k = tensor.empty() : tensor<2x5xf32>
+  %y = linalg.pooling_nhwc_max {strides = dense<2> : tensor<2xi64>}
+      ins(%x, %k : tensor<?x7x5x4xf32>, tensor<2x5xf32>) outs(%i : tensor<?x3x1x4xf32>) -> tensor<?x3x1x4xf32>
+  return %y : tensor<?x3x1x4xf32>
 }
