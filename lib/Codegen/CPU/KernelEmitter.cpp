@@ -22,8 +22,7 @@ using namespace mlir::memrev::cpu;
 
 KernelEmitter::KernelEmitter(OpBuilder &builder, Problem &problem,
                              const Strategy &strategy)
-    : builder(builder), loc(problem.loc), problem(problem),
-      strategy(strategy) {
+    : builder(builder), loc(problem.loc), problem(problem), strategy(strategy) {
   position.base.assign(problem.getNumDims(), builder.getIndexAttr(0));
   position.global = position.local = position.base;
   position.offset.assign(problem.getNumDims(), 0);
@@ -34,13 +33,13 @@ KernelEmitter::KernelEmitter(OpBuilder &builder, Problem &problem,
   BoolAttr yes = builder.getBoolAttr(true);
   auto unroll = LLVM::LoopUnrollAttr::get(context, /*disable=*/yes, {}, {}, {},
                                           {}, {}, {});
-  auto vectorize =
-      LLVM::LoopVectorizeAttr::get(context, /*disable=*/yes, {}, {}, {}, {},
-                                   {}, {});
-  auto peeled = LLVM::LoopPeeledAttr::get(context, builder.getI32IntegerAttr(0));
-  loopAnnotation = LLVM::LoopAnnotationAttr::get(
-      context, {}, vectorize, {}, unroll, {}, {}, {}, {}, peeled, {}, {}, {},
-      {}, {}, {});
+  auto vectorize = LLVM::LoopVectorizeAttr::get(context, /*disable=*/yes, {},
+                                                {}, {}, {}, {}, {});
+  auto peeled =
+      LLVM::LoopPeeledAttr::get(context, builder.getI32IntegerAttr(0));
+  loopAnnotation =
+      LLVM::LoopAnnotationAttr::get(context, {}, vectorize, {}, unroll, {}, {},
+                                    {}, {}, peeled, {}, {}, {}, {}, {}, {});
 }
 
 //===----------------------------------------------------------------------===//
@@ -55,8 +54,7 @@ Value KernelEmitter::constantIndex(int64_t value) {
   return arith::ConstantIndexOp::create(builder, loc, value);
 }
 
-OpFoldResult KernelEmitter::evaluate(AffineExpr expr,
-                                     ArrayRef<Value> symbols) {
+OpFoldResult KernelEmitter::evaluate(AffineExpr expr, ArrayRef<Value> symbols) {
   MLIRContext *context = builder.getContext();
   SmallVector<AffineExpr> shifted;
   for (auto [dim, offset] : llvm::enumerate(position.offset))
@@ -87,8 +85,7 @@ std::optional<int64_t> KernelEmitter::getConstant(AffineExpr expr) {
 void KernelEmitter::setLocal(unsigned dim, OpFoldResult local) {
   position.local[dim] = local;
   MLIRContext *context = builder.getContext();
-  AffineExpr sum =
-      getAffineDimExpr(0, context) + getAffineDimExpr(1, context);
+  AffineExpr sum = getAffineDimExpr(0, context) + getAffineDimExpr(1, context);
   position.global[dim] = affine::makeComposedFoldedAffineApply(
       builder, loc, AffineMap::get(2, 0, sum), {position.base[dim], local});
 }
@@ -149,8 +146,8 @@ Value KernelEmitter::getSource(Access &access) {
     else
       builder.setInsertionPointToStart(
           cast<BlockArgument>(access.source).getOwner());
-    collapsed = tensor::CollapseShapeOp::create(builder, loc, access.source,
-                                                groups);
+    collapsed =
+        tensor::CollapseShapeOp::create(builder, loc, access.source, groups);
   }
   return collapsed;
 }
@@ -268,9 +265,8 @@ Value KernelEmitter::load(Access &access, int64_t count, bool checkBounds,
       count < strategy.lanes ? getMask(count) : Value(),
       builder.getBoolArrayAttr({true}));
   if (inside)
-    value = arith::SelectOp::create(
-        builder, loc, inside, value,
-        broadcast(constantLike(access.padding)));
+    value = arith::SelectOp::create(builder, loc, inside, value,
+                                    broadcast(constantLike(access.padding)));
   return value;
 }
 
@@ -284,8 +280,7 @@ SmallVector<Value> KernelEmitter::getTileIndices(unsigned output) {
         index = affine::makeComposedFoldedAffineApply(
             builder, loc,
             AffineMap::get(1, 0,
-                           getAffineDimExpr(0, context) +
-                               position.offset[dim]),
+                           getAffineDimExpr(0, context) + position.offset[dim]),
             {position.local[dim]});
     indices.push_back(asValue(index));
   }
@@ -415,9 +410,8 @@ KernelEmitter::TileSlice KernelEmitter::getTileSlice(unsigned output) {
         size = tileExtents[dim];
         stride = coefficient;
       }
-    OpFoldResult offset = chunkIndex && p == 0
-                              ? chunkIndex
-                              : evaluate(expr, access.symbols);
+    OpFoldResult offset =
+        chunkIndex && p == 0 ? chunkIndex : evaluate(expr, access.symbols);
     slice.whole &= getConstantIntValue(offset) == 0 &&
                    size == access.shape[p] && stride == 1;
     slice.offsets.push_back(offset);
@@ -444,9 +438,9 @@ Tiles KernelEmitter::emitOnSlices(Tiles buffers) {
   for (auto [output, buffer] : llvm::enumerate(buffers)) {
     TileSlice &slice = slices[output];
     if (!slice.whole)
-      tiles[output] = tensor::InsertSliceOp::create(
-          builder, loc, tiles[output], buffer, slice.offsets, slice.sizes,
-          slice.strides);
+      tiles[output] = tensor::InsertSliceOp::create(builder, loc, tiles[output],
+                                                    buffer, slice.offsets,
+                                                    slice.sizes, slice.strides);
   }
   return tiles;
 }
@@ -500,16 +494,15 @@ SmallVector<Value> KernelEmitter::emitParallel(SmallVector<Value> buffers) {
                     {chunkIndex});
       ivs.erase(ivs.begin());
     }
-    for (auto [dim, tile, iv] : llvm::zip(strategy.parallelDims,
-                                          strategy.parallelTiles, ivs)) {
+    for (auto [dim, tile, iv] :
+         llvm::zip(strategy.parallelDims, strategy.parallelTiles, ivs)) {
       position.base[dim] = iv;
       tileExtents[dim] = tile;
     }
     position.global = position.local = position.base;
     Tiles tiles;
     std::vector<TileSlice> slices;
-    for (auto [output, buffer] :
-         llvm::enumerate(forall.getRegionIterArgs())) {
+    for (auto [output, buffer] : llvm::enumerate(forall.getRegionIterArgs())) {
       slices.push_back(getTileSlice(output));
       TileSlice &slice = slices.back();
       tiles.push_back(tensor::ExtractSliceOp::create(
@@ -518,8 +511,7 @@ SmallVector<Value> KernelEmitter::emitParallel(SmallVector<Value> buffers) {
     position.local.assign(problem.getNumDims(), builder.getIndexAttr(0));
     tiles = emitTile(tiles);
     builder.setInsertionPointToEnd(forall.getTerminator().getBody());
-    for (auto [output, buffer] :
-         llvm::enumerate(forall.getRegionIterArgs())) {
+    for (auto [output, buffer] : llvm::enumerate(forall.getRegionIterArgs())) {
       TileSlice &slice = slices[output];
       tensor::ParallelInsertSliceOp::create(builder, loc, tiles[output], buffer,
                                             slice.offsets, slice.sizes,
@@ -564,8 +556,8 @@ SmallVector<Value> KernelEmitter::combineChunks(ValueRange partials,
     for (unsigned dim = 0; dim < problem.getNumDims(); ++dim)
       if (!problem.isReduction[dim] && dim != strategy.vectorDim)
         dims.push_back(dim);
-    bool inVectors = strategy.vectorDim >= 0 &&
-                     !problem.isReduction[strategy.vectorDim];
+    bool inVectors =
+        strategy.vectorDim >= 0 && !problem.isReduction[strategy.vectorDim];
     auto combineAt = [&](Value tile, int64_t count) -> Value {
       Value total;
       if (info.init == InitKind::Fill)
@@ -593,14 +585,13 @@ SmallVector<Value> KernelEmitter::combineChunks(ValueRange partials,
     std::function<Value(unsigned, Value)> nest = [&](unsigned level,
                                                      Value tile) -> Value {
       if (level < dims.size())
-        return emitLoop(builder.getIndexAttr(0),
-                        builder.getIndexAttr(problem.extents[dims[level]]), 1,
-                        tile,
-                        [&](OpFoldResult iv, ValueRange carried) {
-                          setLocal(dims[level], iv);
-                          return SmallVector<Value>{
-                              nest(level + 1, carried[0])};
-                        })
+        return emitLoop(
+                   builder.getIndexAttr(0),
+                   builder.getIndexAttr(problem.extents[dims[level]]), 1, tile,
+                   [&](OpFoldResult iv, ValueRange carried) {
+                     setLocal(dims[level], iv);
+                     return SmallVector<Value>{nest(level + 1, carried[0])};
+                   })
             .front();
       if (!inVectors)
         return storeTile(output, tile, combineAt(tile, 1), 1);
@@ -610,10 +601,10 @@ SmallVector<Value> KernelEmitter::combineChunks(ValueRange partials,
                       strategy.lanes, tile,
                       [&](OpFoldResult iv, ValueRange carried) {
                         setLocal(dim, iv);
-                        return SmallVector<Value>{storeTile(
-                            output, carried[0],
-                            combineAt(carried[0], strategy.lanes),
-                            strategy.lanes)};
+                        return SmallVector<Value>{
+                            storeTile(output, carried[0],
+                                      combineAt(carried[0], strategy.lanes),
+                                      strategy.lanes)};
                       })
                  .front();
       if (whole < extent) {
@@ -632,11 +623,11 @@ SmallVector<Value> KernelEmitter::combineChunks(ValueRange partials,
                                    builder, loc, buffer, slice.offsets,
                                    slice.sizes, slice.strides);
     tile = nest(0, tile);
-    results.push_back(slice.whole
-                          ? tile
-                          : tensor::InsertSliceOp::create(
-                                builder, loc, tile, buffer, slice.offsets,
-                                slice.sizes, slice.strides));
+    results.push_back(
+        slice.whole ? tile
+                    : tensor::InsertSliceOp::create(builder, loc, tile, buffer,
+                                                    slice.offsets, slice.sizes,
+                                                    slice.strides));
   }
   return results;
 }

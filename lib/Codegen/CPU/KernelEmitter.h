@@ -25,8 +25,7 @@ using Tiles = SmallVector<Value>;
 
 class KernelEmitter {
 public:
-  KernelEmitter(OpBuilder &builder, Problem &problem,
-                const Strategy &strategy);
+  KernelEmitter(OpBuilder &builder, Problem &problem, const Strategy &strategy);
   virtual ~KernelEmitter() = default;
 
   /// Emits the kernel and returns its results.
@@ -119,8 +118,9 @@ private:
   DenseMap<std::pair<Value, int64_t>, Value> sources;
 };
 
-std::unique_ptr<KernelEmitter> createContractionEmitter(
-    OpBuilder &builder, Problem &problem, const Strategy &strategy);
+std::unique_ptr<KernelEmitter>
+createContractionEmitter(OpBuilder &builder, Problem &problem,
+                         const Strategy &strategy);
 std::unique_ptr<KernelEmitter> createGenericEmitter(OpBuilder &builder,
                                                     Problem &problem,
                                                     const Strategy &strategy);

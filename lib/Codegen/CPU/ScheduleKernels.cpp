@@ -51,8 +51,7 @@ struct CPUScheduleKernelsPass
       return llvm::is_contained(
           {math::ExpOp::getOperationName(), math::TanhOp::getOperationName(),
            math::LogOp::getOperationName(), math::Log1pOp::getOperationName(),
-           math::ExpM1Op::getOperationName(),
-           math::ErfOp::getOperationName()},
+           math::ExpM1Op::getOperationName(), math::ErfOp::getOperationName()},
           name);
     });
     approximation = FrozenRewritePatternSet(std::move(mathSet));
@@ -73,8 +72,7 @@ struct CPUScheduleKernelsPass
                          << reason;
       return signalPassFailure();
     }
-    FailureOr<Strategy> strategy =
-        Strategy::fromAttribute(attribute, *problem);
+    FailureOr<Strategy> strategy = Strategy::fromAttribute(attribute, *problem);
     if (failed(strategy)) {
       kernel.emitError() << "expects '" << kStrategyAttr
                          << "' to be a strategy for " << problem->getNumDims()
@@ -93,8 +91,8 @@ struct CPUScheduleKernelsPass
     kernel->removeAttr(kStrategyAttr);
     for (Operation &op :
          llvm::make_early_inc_range(llvm::reverse(kernel.getBody().front())))
-      if (isOpTriviallyDead(&op) || (isa<linalg::LinalgOp>(op) &&
-                                     op.use_empty()))
+      if (isOpTriviallyDead(&op) ||
+          (isa<linalg::LinalgOp>(op) && op.use_empty()))
         op.erase();
 
     GreedyRewriteConfig config;

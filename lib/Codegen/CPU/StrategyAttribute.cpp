@@ -39,9 +39,9 @@ DictionaryAttr Strategy::toAttribute(MLIRContext *context) const {
   Builder builder(context);
   SmallVector<NamedAttribute> fields;
   fields.push_back(builder.getNamedAttr(
-      "engine", builder.getStringAttr(engine == Engine::Contraction
-                                          ? "contraction"
-                                          : "generic")));
+      "engine",
+      builder.getStringAttr(engine == Engine::Contraction ? "contraction"
+                                                          : "generic")));
   visitFields(*this, [&](StringRef name, const auto &field) {
     using Field = std::decay_t<decltype(field)>;
     if constexpr (std::is_same_v<Field, bool>)
@@ -121,16 +121,15 @@ bool Strategy::fits(const Problem &problem) const {
   if ((vectorDim < 0 && lanes > 1) || (rowDim < 0 && rows > 1))
     return false;
   // One dimension may leave a rest behind the parallel loop.
-  int rests = llvm::count_if(
-      llvm::zip(parallelDims, parallelTiles), [&](auto pair) {
+  int rests =
+      llvm::count_if(llvm::zip(parallelDims, parallelTiles), [&](auto pair) {
         return problem.extents[std::get<0>(pair)] % std::get<1>(pair) != 0;
       });
   if (rests > 1)
     return false;
-  if (chunks != 1 &&
-      (chunks < 1 || !isReduction(chunkDim) || chunkSize < 1 ||
-       chunks != static_cast<int64_t>(llvm::divideCeil(
-                     problem.extents[chunkDim], chunkSize))))
+  if (chunks != 1 && (chunks < 1 || !isReduction(chunkDim) || chunkSize < 1 ||
+                      chunks != static_cast<int64_t>(llvm::divideCeil(
+                                    problem.extents[chunkDim], chunkSize))))
     return false;
 
   bool hasCombiners = llvm::all_of(problem.outputs, [](const Output &output) {
@@ -142,8 +141,8 @@ bool Strategy::fits(const Problem &problem) const {
     bool lanesReduce = isReduction(vectorDim);
     int64_t others = 0;
     for (unsigned dim = 0; dim < problem.getNumDims(); ++dim)
-      others += problem.isReduction[dim] &&
-                static_cast<int64_t>(dim) != vectorDim;
+      others +=
+          problem.isReduction[dim] && static_cast<int64_t>(dim) != vectorDim;
     if ((chunks > 1 || lanesReduce || unroll > 1) && !hasCombiners)
       return false;
     if (unroll > 1 && !lanesReduce && others != 1)
@@ -180,6 +179,6 @@ bool Strategy::fits(const Problem &problem) const {
   // Sums in memory have no place for an epilogue.
   if (!blockDims.empty() && problem.body)
     return false;
-  return chunks == 1 || (!problem.body && llvm::is_contained(blockDims,
-                                                             chunkDim));
+  return chunks == 1 ||
+         (!problem.body && llvm::is_contained(blockDims, chunkDim));
 }

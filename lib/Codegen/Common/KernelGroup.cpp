@@ -18,137 +18,6 @@
 using namespace mlir;
 using namespace mlir::memrev;
 
-//===----------------------------------------------------------------------===//
-// What is worth absorbing
-//===----------------------------------------------------------------------===//
-
-static bool hasStaticTensors(Operation *op) {
-  auto isStatic = [](Type type) {
-    auto shaped = dyn_cast<ShapedType>(type);
-    return !shaped || (isa<RankedTensorType>(type) && shaped.hasStaticShape());
-  };
-  return llvm::all_of(op->getOperandTypes(), isStatic) &&
-         llvm::all_of(op->getResultTypes(), isStatic);
-}
-
-bool memrev::isKernelRoot(Operation *op) {
-  if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
-    return linalgOp.hasPureTensorSemantics() && hasStaticTensors(op);
-  return isa<tensor::PadOp>(op) && hasStaticTensors(op);
-}
-
-bool memrev::isMultiplyAccumulate(linalg::LinalgOp op) {
-  if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 ||
-      op.getNumReductionLoops() == 0 || op.hasIndexSemantics())
-    return false;
-  Block *body = op.getBlock();
-  if (body->getOperations().size() != 3)
-    return false;
-  Operation *mul = &body->front();
-  Operation *add = mul->getNextNode();
-  return isa<arith::MulFOp, arith::MulIOp>(mul) &&
-         isa<arith::AddFOp, arith::AddIOp>(add) &&
-         llvm::is_contained(add->getOperands(), mul->getResult(0)) &&
-         llvm::is_contained(add->getOperands(), body->getArgument(2)) &&
-         body->getTerminator()->getOperand(0) == add->getResult(0) &&
-         mul->getOperand(0) != mul->getOperand(1);
-}
-
-/// Moves elements without computing: a transpose, a flip, a broadcast copy.
-static bool isDataMovement(Operation *op) {
-  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
-  if (!linalgOp || isa<linalg::FillOp>(op) || !hasStaticTensors(op) ||
-      linalgOp.getNumDpsInputs() != 1 || linalgOp.getNumDpsInits() != 1 ||
-      linalgOp.getNumReductionLoops() != 0 ||
-      !linalgOp.getMatchingIndexingMap(linalgOp.getDpsInitOperand(0))
-           .isPermutation())
-    return false;
-  Block *body = linalgOp.getBlock();
-  return body->getOperations().size() == 1 &&
-         body->getTerminator()->getOperand(0) == body->getArgument(0);
-}
-
-static bool isConstantPad(tensor::PadOp pad) {
-  Value value = pad.getConstantPaddingValue();
-  Attribute constant;
-  return value && matchPattern(value, m_Constant(&constant)) &&
-         hasStaticTensors(pad) &&
-         llvm::none_of(pad.getStaticLow(), ShapedType::isDynamic) &&
-         llvm::none_of(pad.getStaticHigh(), ShapedType::isDynamic);
-}
-
-/// Whether the kernel of `consumer` repeats the producer of `operand`.
-static bool absorbs(Operation *consumer, OpOperand &operand) {
-  Operation *producer = operand.get().getDefiningOp();
-  if (!producer || isa<tensor::InsertSliceOp>(consumer))
-    return false;
-  // Scalars and splats cost nothing, and let equal kernels differ in no
-  // argument.
-  if (auto constant = dyn_cast<arith::ConstantOp>(producer))
-    return !isa<ShapedType>(constant.getType()) ||
-           isa<SplatElementsAttr>(constant.getValue());
-  if (auto linalgOp = dyn_cast<linalg::LinalgOp>(consumer))
-    if (linalgOp.isDpsInit(&operand))
-      return isa<linalg::FillOp>(producer) && hasStaticTensors(producer);
-  if (!hasStaticTensors(producer))
-    return false;
-  if (auto slice = dyn_cast<tensor::ExtractSliceOp>(producer))
-    return llvm::none_of(slice.getStaticStrides(), ShapedType::isDynamic);
-  if (auto pad = dyn_cast<tensor::PadOp>(producer))
-    return isa<linalg::LinalgOp>(consumer) && isConstantPad(pad);
-  // Views stay outside unless they would be views of a slice: a slice that
-  // crosses a function boundary is copied.
-  if (isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(producer)) {
-    Value source = producer->getOperand(0);
-    while (auto *view = source.getDefiningOp()) {
-      if (!isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(view))
-        break;
-      source = view->getOperand(0);
-    }
-    return isa_and_present<tensor::ExtractSliceOp>(source.getDefiningOp());
-  }
-  if (isDataMovement(producer)) {
-    auto linalgOp = dyn_cast<linalg::LinalgOp>(consumer);
-    if (!linalgOp)
-      return isa<tensor::ExtractSliceOp>(consumer);
-    if (isDataMovement(consumer))
-      return true;
-    // The filter of a convolution is repacked anyway; a transposed image
-    // would be walked against its layout once for every tap.
-    return linalg::isaContractionOpInterface(linalgOp) ||
-           (isMultiplyAccumulate(linalgOp) && operand.getOperandNumber() == 1);
-  }
-  return false;
-}
-
-/// Whether every kernel that this use ends up in repeats the producer. Chains of
-/// views and movements are followed a few steps; longer ones become kernels.
-static bool vanishes(OpOperand &use, int depth) {
-  Operation *user = use.getOwner();
-  if (!absorbs(user, use))
-    return false;
-  if (isa<linalg::LinalgOp, tensor::PadOp>(user) && !isKernelRoot(user))
-    return false;
-  bool passesOn =
-      isDataMovement(user) ||
-      isa<tensor::ExtractSliceOp, tensor::CollapseShapeOp,
-          tensor::ExpandShapeOp, tensor::PadOp>(user);
-  if (!passesOn)
-    return isKernelRoot(user);
-  return depth < 4 && llvm::all_of(user->getUses(), [&](OpOperand &next) {
-           return vanishes(next, depth + 1);
-         });
-}
-
-bool memrev::isAlwaysAbsorbed(Operation *op) {
-  if (!isa<linalg::FillOp, tensor::PadOp>(op) && !isDataMovement(op))
-    return false;
-  if (op->use_empty())
-    return true;
-  return llvm::all_of(op->getUses(),
-                      [](OpOperand &use) { return vanishes(use, 0); });
-}
-
 /// True if `value` is made for being written to and holds nothing yet.
 static bool isFreshDestination(Value value) {
   if (value.getDefiningOp<tensor::EmptyOp>())
@@ -307,8 +176,7 @@ void KernelGroup::planDestinations() {
     GroupDestination destination;
     Value init;
     if (auto linalgOp = dyn_cast<linalg::LinalgOp>(final)) {
-      OpOperand *operand =
-          linalgOp.getDpsInitOperand(result.getResultNumber());
+      OpOperand *operand = linalgOp.getDpsInitOperand(result.getResultNumber());
       init = operand->get();
       destination.readsBuffer = linalgOp.payloadUsesValueFromOperand(operand);
       if (auto fill = init.getDefiningOp<linalg::FillOp>();
@@ -494,11 +362,11 @@ void KernelGroup::include(Operation *op) {
     includeSlice(op);
   } else if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
     for (OpOperand *input : linalgOp.getDpsInputOperands()) {
-      bool reused = op == getFinal() &&
-                    llvm::any_of(destinations, [&](const auto &destination) {
-                      return destination.reusedInput ==
-                             input->getOperandNumber();
-                    });
+      bool reused =
+          op == getFinal() &&
+          llvm::any_of(destinations, [&](const auto &destination) {
+            return destination.reusedInput == input->getOperandNumber();
+          });
       if (!reused)
         includeOperand(op, *input);
     }
@@ -641,8 +509,7 @@ Operation *KernelGroup::cloneFinal(OpBuilder &builder, IRMapping &map,
   return clone;
 }
 
-func::FuncOp KernelGroup::createKernel(OpBuilder &builder,
-                                       StringRef name) {
+func::FuncOp KernelGroup::createKernel(OpBuilder &builder, StringRef name) {
   Operation *final = getFinal();
   SmallVector<Type> types;
   SmallVector<Location> locations;
@@ -652,16 +519,15 @@ func::FuncOp KernelGroup::createKernel(OpBuilder &builder,
   }
   SmallVector<Type> resultTypes;
   for (OpResult result : final->getResults()) {
-    GroupDestination &destination =
-        destinations[result.getResultNumber()];
+    GroupDestination &destination = destinations[result.getResultNumber()];
     resultTypes.push_back(destination.insert ? destination.insert.getType()
                                              : result.getType());
   }
   llvm::append_range(types, resultTypes);
 
   Location loc = root->getLoc();
-  auto func = func::FuncOp::create(
-      builder, loc, name, builder.getFunctionType(types, resultTypes));
+  auto func = func::FuncOp::create(builder, loc, name,
+                                   builder.getFunctionType(types, resultTypes));
   func.setPrivate();
   func->setAttr(kKernelAttr, builder.getUnitAttr());
   OpBuilder::InsertionGuard guard(builder);
@@ -729,10 +595,10 @@ func::FuncOp KernelGroup::createKernel(OpBuilder &builder,
             destination.insert.getMixedSizes(),
             destination.insert.getMixedStrides());
       if (destination.fill)
-        init = linalg::FillOp::create(
-                   builder, loc, map.lookup(destination.fill.getInputs()[0]),
-                   init)
-                   .getResult(0);
+        init =
+            linalg::FillOp::create(
+                builder, loc, map.lookup(destination.fill.getInputs()[0]), init)
+                .getResult(0);
       inits.push_back(init);
     }
     Operation *clone = cloneFinal(builder, map, inits);

@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelGroup.h"
-#include "memrev/Codegen/Common/Passes.h"
 #include "memrev/Codegen/Common/AttributeNames.h"
+#include "memrev/Codegen/Common/Passes.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Pass/Pass.h"

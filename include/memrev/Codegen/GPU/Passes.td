@@ -98,7 +98,8 @@ def GPUParallelToLaunch : Pass<"gpu-parallel-to-launch", "ModuleOp"> {
     that any number of iterations is right on any grid. Nested parallel loops
     become sequential ones. Constants and views (`memref.view`,
     `memref.subview`, constant buffers and their kin) are computed in the
-    kernel: it gets whole buffers and scalars.
+    kernel: it gets whole buffers and scalars. The offset of a view of the arena
+    is one of the scalars, so that layers with equal shapes have equal kernels.
 
     A loop that statically has no iteration is removed. A loop with results is
     an error: reductions across threads are split into two loops before.
