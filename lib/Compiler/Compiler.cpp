@@ -309,6 +309,8 @@ LogicalResult CompilerInstance::emitNativeCode(ModuleOp module) {
   if (isForGPU()) {
     program->isForHost = false;
     program->kernels = getGPUKernels(module).str();
+    if (!options.hostCode)
+      return success();
   }
   std::vector<std::string> entries;
   for (const FunctionSignature &function : program->functions)

@@ -36,6 +36,8 @@ struct CompileOptions {
   /// What becomes of the kernels of a program for "cuda": "isa" (PTX), "bin"
   /// (a cubin) or "fatbin". The last two need ptxas.
   std::string kernelFormat = "isa";
+  /// Whether a program for "cuda" gets its host code, besides the kernels.
+  bool hostCode = true;
   /// The processor, as LLVM names it, or "native".
   std::string cpu = "native";
   /// The last stage to run.

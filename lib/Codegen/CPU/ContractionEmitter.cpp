@@ -176,8 +176,7 @@ void ContractionEmitter::emitPrologue() {
   if (numOuter == packedDims.size())
     shape.push_back(vectors);
   shape.push_back(strategy.lanes);
-  packed =
-      tensor::EmptyOp::create(builder, loc, shape, rhs.elementType).getResult();
+  packed = allocate(shape, rhs.elementType);
 
   if (Value transposed = packTransposed(packed, numOuter)) {
     packed = transposed;

@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -623,6 +624,7 @@ SmallVector<Value> KernelEmitter::combineChunks(ValueRange partials,
       return tile;
     };
     // A slice of a bigger buffer is taken once, around all of it.
+    position.global = position.local = position.base;
     chunkIndex = OpFoldResult();
     TileSlice slice = getTileSlice(output);
     Value tile = slice.whole ? buffer
@@ -637,6 +639,12 @@ SmallVector<Value> KernelEmitter::combineChunks(ValueRange partials,
                                 slice.sizes, slice.strides));
   }
   return results;
+}
+
+/// Unlike tensor.empty, two of these are never merged, which would cost a copy.
+Value KernelEmitter::allocate(ArrayRef<int64_t> shape, Type elementType) {
+  return bufferization::AllocTensorOp::create(
+      builder, loc, RankedTensorType::get(shape, elementType), ValueRange());
 }
 
 SmallVector<Value> KernelEmitter::emit() {
@@ -660,8 +668,7 @@ SmallVector<Value> KernelEmitter::emit() {
             shape.push_back(problem.extents[dim]);
             indices.push_back(builder.getAffineDimExpr(dim));
           }
-      partials.push_back(tensor::EmptyOp::create(builder, loc, shape,
-                                                 access.elementType));
+      partials.push_back(allocate(shape, access.elementType));
       access = Access{};
       access.source = partials.back();
       access.elementType = info.dest.elementType;

@@ -88,6 +88,8 @@ protected:
   /// Evaluates the body on vectors or scalars, one per argument.
   SmallVector<Value> emitBody(ArrayRef<Value> arguments);
   Value constantLike(TypedAttr attribute);
+  /// A buffer at the top of the kernel.
+  Value allocate(ArrayRef<int64_t> shape, Type elementType);
 
   OpBuilder &builder;
   Location loc;

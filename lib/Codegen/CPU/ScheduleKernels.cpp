@@ -10,6 +10,7 @@
 #include "memrev/Codegen/CPU/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
@@ -73,9 +74,8 @@ struct CPUScheduleKernelsPass
       return signalPassFailure();
     }
     FailureOr<Strategy> strategy =
-        Strategy::fromAttribute(attribute, problem->getNumDims());
-    if (failed(strategy) || (strategy->engine == Engine::Contraction &&
-                             !problem->isContraction)) {
+        Strategy::fromAttribute(attribute, *problem);
+    if (failed(strategy)) {
       kernel.emitError() << "expects '" << kStrategyAttr
                          << "' to be a strategy for " << problem->getNumDims()
                          << " loop dimensions, but got " << attribute;

@@ -23,99 +23,6 @@ static constexpr int64_t kParallelTiles = 64;
 static constexpr int64_t kMinTiles = 16;
 
 //===----------------------------------------------------------------------===//
-// The attribute
-//===----------------------------------------------------------------------===//
-
-/// Calls `visit(name, field)` for every field.
-template <typename StrategyT, typename Visitor>
-static void visitFields(StrategyT &strategy, Visitor &&visit) {
-  visit("lanes", strategy.lanes);
-  visit("vector_dim", strategy.vectorDim);
-  visit("panel", strategy.panel);
-  visit("row_dim", strategy.rowDim);
-  visit("rows", strategy.rows);
-  visit("unroll_dim", strategy.unrollDim);
-  visit("unroll", strategy.unroll);
-  visit("pack", strategy.pack);
-  visit("swap", strategy.swap);
-  visit("parallel_dims", strategy.parallelDims);
-  visit("parallel_tiles", strategy.parallelTiles);
-  visit("block_dims", strategy.blockDims);
-  visit("block_tiles", strategy.blockTiles);
-  visit("chunk_dim", strategy.chunkDim);
-  visit("chunks", strategy.chunks);
-  visit("chunk_size", strategy.chunkSize);
-}
-
-DictionaryAttr Strategy::toAttribute(MLIRContext *context) const {
-  Builder builder(context);
-  SmallVector<NamedAttribute> fields;
-  fields.push_back(builder.getNamedAttr(
-      "engine", builder.getStringAttr(engine == Engine::Contraction
-                                          ? "contraction"
-                                          : "generic")));
-  visitFields(*this, [&](StringRef name, const auto &field) {
-    using Field = std::decay_t<decltype(field)>;
-    if constexpr (std::is_same_v<Field, bool>)
-      fields.push_back(builder.getNamedAttr(name, builder.getBoolAttr(field)));
-    else if constexpr (std::is_same_v<Field, int64_t>)
-      fields.push_back(
-          builder.getNamedAttr(name, builder.getI64IntegerAttr(field)));
-    else
-      fields.push_back(
-          builder.getNamedAttr(name, builder.getDenseI64ArrayAttr(field)));
-  });
-  return builder.getDictionaryAttr(fields);
-}
-
-FailureOr<Strategy> Strategy::fromAttribute(DictionaryAttr attribute,
-                                            unsigned numDims) {
-  Strategy strategy;
-  auto engine = attribute.getAs<StringAttr>("engine");
-  if (!engine || (engine != "contraction" && engine != "generic"))
-    return failure();
-  strategy.engine =
-      engine == "contraction" ? Engine::Contraction : Engine::Generic;
-  bool ok = true;
-  visitFields(strategy, [&](StringRef name, auto &field) {
-    using Field = std::decay_t<decltype(field)>;
-    if constexpr (std::is_same_v<Field, bool>) {
-      auto value = attribute.getAs<BoolAttr>(name);
-      ok &= value != nullptr;
-      field = value && value.getValue();
-    } else if constexpr (std::is_same_v<Field, int64_t>) {
-      auto value = attribute.getAs<IntegerAttr>(name);
-      ok &= value != nullptr;
-      field = value ? value.getInt() : 0;
-    } else {
-      auto value = attribute.getAs<DenseI64ArrayAttr>(name);
-      ok &= value != nullptr;
-      if (value)
-        field.assign(value.asArrayRef().begin(), value.asArrayRef().end());
-    }
-  });
-  auto isDim = [&](int64_t dim) {
-    return dim >= -1 && dim < static_cast<int64_t>(numDims);
-  };
-  auto areTiles = [&](ArrayRef<int64_t> dims, ArrayRef<int64_t> tiles) {
-    return dims.size() == tiles.size() &&
-           llvm::all_of(dims, [&](int64_t d) { return d >= 0 && isDim(d); }) &&
-           llvm::all_of(tiles, [](int64_t tile) { return tile > 0; });
-  };
-  ok = ok && strategy.lanes > 0 && strategy.panel > 0 && strategy.rows > 0 &&
-       strategy.unroll > 0 && strategy.chunks > 0 &&
-       (strategy.chunks == 1 || strategy.chunkSize > 0) &&
-       isDim(strategy.vectorDim) && isDim(strategy.rowDim) &&
-       isDim(strategy.unrollDim) && isDim(strategy.chunkDim) &&
-       areTiles(strategy.parallelDims, strategy.parallelTiles) &&
-       areTiles(strategy.blockDims, strategy.blockTiles) &&
-       (strategy.engine == Engine::Generic || strategy.vectorDim >= 0);
-  if (!ok)
-    return failure();
-  return strategy;
-}
-
-//===----------------------------------------------------------------------===//
 // Common choices
 //===----------------------------------------------------------------------===//
 
@@ -289,8 +196,11 @@ static void chooseBlocks(Strategy &strategy, const Problem &problem,
     unsigned dim = strategy.blockDims.front();
     int64_t extent = problem.extents[dim], block = strategy.blockTiles.front();
     int64_t chunks = llvm::divideCeil(kMinTiles, tiles);
-    int64_t size = llvm::alignTo(llvm::divideCeil(extent, chunks), block);
+    int64_t size = llvm::divideCeil(extent, chunks);
     if (size < extent) {
+      // Blocks of nearly the same size in each chunk.
+      strategy.blockTiles.front() =
+          llvm::divideCeil(size, llvm::divideCeil(size, block));
       strategy.chunkDim = dim;
       strategy.chunkSize = size;
       strategy.chunks = llvm::divideCeil(extent, size);

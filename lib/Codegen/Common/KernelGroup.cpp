@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelGroup.h"
+#include "memrev/Codegen/Common/AttributeNames.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
@@ -207,12 +208,69 @@ KernelGroup::KernelGroup(Operation *root) : root(root), last(root) {
           reinterpret_cast<uintptr_t>(value.getType().getAsOpaquePointer()));
 }
 
+/// Computing `op` later, at `place`, must not move a read behind an op that may
+/// write over what is read: bufferization would then copy it.
+static bool canComputeAt(Operation *op, Operation *place) {
+  // An epilogue that is far away would keep the operands alive as well.
+  constexpr int kMaxDistance = 64;
+  int distance = 0;
+  for (Operation *between = op->getNextNode(); between != place;
+       between = between->getNextNode()) {
+    if (++distance > kMaxDistance)
+      return false;
+    auto linalgOp = dyn_cast<linalg::LinalgOp>(between);
+    bool onlyReads =
+        isa<tensor::PadOp, tensor::ExtractSliceOp, tensor::CollapseShapeOp,
+            tensor::ExpandShapeOp>(between) ||
+        (linalgOp && isMultiplyAccumulate(linalgOp));
+    for (OpOperand &operand : between->getOpOperands())
+      if (isa<TensorType>(operand.get().getType()) &&
+          llvm::is_contained(op->getOperands(), operand.get()) &&
+          (!onlyReads || (linalgOp && linalgOp.isDpsInit(&operand))))
+        return false;
+    if (between->getNumRegions() != 0 && !linalgOp &&
+        !isa<tensor::PadOp>(between)) {
+      llvm::SetVector<Value> captured;
+      getUsedValuesDefinedAbove(between->getRegions(), captured);
+      for (Value operand : op->getOperands())
+        if (captured.contains(operand))
+          return false;
+    }
+  }
+  return true;
+}
+
+static bool usesDim(linalg::LinalgOp op, unsigned input, unsigned dim) {
+  return llvm::any_of(
+      op.getMatchingIndexingMap(op.getDpsInputOperand(input)).getResults(),
+      [&](AffineExpr expr) { return expr.isFunctionOfDim(dim); });
+}
+
 /// A contraction whose result only one elementwise op reads, at the same
 /// element that it writes, hands the result over in registers.
 void KernelGroup::planEpilogue() {
   auto linalgOp = dyn_cast<linalg::LinalgOp>(root);
   if (!linalgOp || !isMultiplyAccumulate(linalgOp) ||
       !root->getResult(0).hasOneUse())
+    return;
+  // Only a product of rows and columns is computed in register tiles, which
+  // the epilogue would be applied to; and only of floats.
+  AffineMap result =
+      linalgOp.getMatchingIndexingMap(linalgOp.getDpsInitOperand(0));
+  bool hasRows = false, hasColumns = false;
+  for (AffineExpr expr : result.getResults()) {
+    bool inLhs = false, inRhs = false;
+    for (unsigned dim = 0; dim < linalgOp.getNumLoops(); ++dim) {
+      if (!expr.isFunctionOfDim(dim))
+        continue;
+      inLhs |= usesDim(linalgOp, 0, dim);
+      inRhs |= usesDim(linalgOp, 1, dim);
+    }
+    hasRows |= inLhs && !inRhs;
+    hasColumns |= inRhs && !inLhs;
+  }
+  if (!hasRows || !hasColumns ||
+      !isa<FloatType>(getElementTypeOrSelf(root->getResult(0).getType())))
     return;
   // Long reductions, as those of filter gradients, are split into partial
   // sums, so there is no one place where the result is complete.
@@ -237,20 +295,8 @@ void KernelGroup::planEpilogue() {
   for (OpOperand &init : consumer.getDpsInitsMutable())
     if (consumer.getMatchingIndexingMap(&init) != map)
       return;
-  // Computing later must not move a read behind an op that writes over what
-  // is read: bufferization would then copy it.
-  for (Value operand : root->getOperands()) {
-    if (!isa<TensorType>(operand.getType()))
-      continue;
-    for (Operation *user : operand.getUsers()) {
-      Operation *ancestor = root->getBlock()->findAncestorOpInBlock(*user);
-      if (!ancestor || ancestor == root || ancestor == consumer)
-        continue;
-      if (root->isBeforeInBlock(ancestor) &&
-          ancestor->isBeforeInBlock(consumer))
-        return;
-    }
-  }
+  if (!canComputeAt(root, consumer))
+    return;
   epilogue = consumer;
   last = consumer;
 }
@@ -288,7 +334,14 @@ void KernelGroup::planDestinations() {
       if (!destination.readsBuffer || sameSlice) {
         destination.insert = insert;
         destination.buffer = insert.getDest();
-        if (last->isBeforeInBlock(insert))
+        // The call goes where the result is computed, if it can: later on, an
+        // operand may have been written over.
+        bool isAvailable = llvm::all_of(insert->getOperands(), [&](Value v) {
+          Operation *producer = v.getDefiningOp();
+          return !producer || producer->getBlock() != final->getBlock() ||
+                 producer == final || producer->isBeforeInBlock(final);
+        });
+        if (!isAvailable && last->isBeforeInBlock(insert))
           last = insert;
         destinations.push_back(destination);
         continue;
@@ -610,7 +663,7 @@ func::FuncOp KernelGroup::createKernel(OpBuilder &builder,
   auto func = func::FuncOp::create(
       builder, loc, name, builder.getFunctionType(types, resultTypes));
   func.setPrivate();
-  func->setAttr("memrev.kernel", builder.getUnitAttr());
+  func->setAttr(kKernelAttr, builder.getUnitAttr());
   OpBuilder::InsertionGuard guard(builder);
   Block *entry = func.addEntryBlock();
   builder.setInsertionPointToStart(entry);
