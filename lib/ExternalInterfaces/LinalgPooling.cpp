@@ -280,7 +280,9 @@ static LogicalResult buildPoolingVJP(LinalgOp op, DerivativeContext &ctx) {
       return failure();
   }
   Value cotangent = ctx.cotangent(conv->getResult());
-  if (ctx.isActive(conv->getInput())) {
+  // Without windows there is nothing to slice, and a slice would be no valid one.
+  bool isEmpty = llvm::is_contained(conv->getOutputShape(), 0);
+  if (ctx.isActive(conv->getInput()) && !isEmpty) {
     Value sum = ctx.accumulator(conv->getInput());
     if (!sum)
       return failure();

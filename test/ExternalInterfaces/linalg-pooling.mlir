@@ -2,6 +2,7 @@
 // RUN: memrev-opt %s -rev-differentiate="function=max" | FileCheck %s --check-prefix=MAX
 // RUN: memrev-opt %s -rev-differentiate="function=max wrt=0" | FileCheck %s --check-prefix=INPUT
 // RUN: memrev-opt %s -rev-differentiate="function=tiles wrt=0" | FileCheck %s --check-prefix=TILES
+// RUN: memrev-opt %s -rev-differentiate="function=empty wrt=0" | FileCheck %s --check-prefix=EMPTY
 
 // Each tap of the window adds the cotangent to a strided slice: overlapping
 // windows add up, and nothing of the forward part is read.
@@ -74,4 +75,16 @@ func.func @tiles(%x: tensor<?x7x5x4xf32>, %i: tensor<?x3x1x4xf32>) -> tensor<?x3
   %y = linalg.pooling_nhwc_max {strides = dense<2> : tensor<2xi64>}
       ins(%x, %k : tensor<?x7x5x4xf32>, tensor<2x5xf32>) outs(%i : tensor<?x3x1x4xf32>) -> tensor<?x3x1x4xf32>
   return %y : tensor<?x3x1x4xf32>
+}
+
+// Without windows the gradient is zero.
+// EMPTY-LABEL: func.func @empty_vjp(
+// EMPTY-NOT:     tensor.insert_slice
+// EMPTY:         %[[ZEROS:.*]] = linalg.fill {{.*}} -> tensor<1x2x4x1xf32>
+// EMPTY:         return %[[ZEROS]]
+func.func @empty(%x: tensor<1x2x4x1xf32>, %i: tensor<1x0x3x1xf32>) -> tensor<1x0x3x1xf32> {
+  %k = tensor.empty() : tensor<3x2xf32>
+  %y = linalg.pooling_nhwc_sum
+      ins(%x, %k : tensor<1x2x4x1xf32>, tensor<3x2xf32>) outs(%i : tensor<1x0x3x1xf32>) -> tensor<1x0x3x1xf32>
+  return %y : tensor<1x0x3x1xf32>
 }

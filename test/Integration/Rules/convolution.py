@@ -157,6 +157,20 @@ def cases():
     yield Case("pad_by_a_constant", args, y, padded_by("%z") + f" : {y}")
     yield Case("pad_by_an_argument", args + [Arg("f64", linear=True)], y,
                padded_by("%2") + f" : {y}")
+    # A filter and an activation that are used twice: their gradients add up.
+    yield Case("shared_filter", [Arg(x), Arg(w), Arg(y, linear=True)], [y, y], f"""
+        %z = arith.constant 0.0 : f64
+        %p = tensor.pad %0 low[0, 1, 1, 0] high[0, 1, 1, 0] {{
+        ^bb0(%a: index, %b: index, %c: index, %d: index):
+          tensor.yield %z : f64
+        }} : {x} to {p}
+        %y = linalg.conv_2d_nhwc_hwcf ins(%p, %1 : {p}, {w}) outs(%2 : {y}) -> {y}
+        %q = tensor.pad %y low[0, 1, 1, 0] high[0, 1, 1, 0] {{
+        ^bb0(%a: index, %b: index, %c: index, %d: index):
+          tensor.yield %z : f64
+        }} : {y} to {p}
+        %r = linalg.conv_2d_nhwc_hwcf ins(%q, %1 : {p}, {w}) outs(%2 : {y}) -> {y}
+        return %y, %r : {y}, {y}""")
     # One tensor is both the input and the filter, and starts the sum too.
     x, y = tensor(3, 3, 3, 3), tensor(3, 1, 1, 3)
     yield Case("input_is_filter", [Arg(x)], y, f"""
