@@ -1,5 +1,4 @@
-//===- Compiler.cpp - Text in, program and reports out
-//---------------------===//
+//===- Compiler.cpp - Text in, program and reports out --------------------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -310,6 +309,8 @@ LogicalResult CompilerInstance::emitNativeCode(ModuleOp module) {
   if (isForGPU()) {
     program->isForHost = false;
     program->kernels = getGPUKernels(module).str();
+    if (!options.hostCode)
+      return success();
   }
   std::vector<std::string> entries;
   for (const FunctionSignature &function : program->functions)

@@ -1,5 +1,4 @@
-//===- MemoryReport.cpp - What a program's memory is for
-//-------------------===//
+//===- MemoryReport.cpp - What a program's memory is for ------------------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- NumPyFile.cpp - Reading and writing .npy and .npz files
-//-------------===//
+//===- NumPyFile.cpp - Reading and writing .npy and .npz files ------------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- Array.cpp - Arrays that cross the border of a program
-//---------------===//
+//===- Array.cpp - Arrays that cross the border of a program --------------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- LoadedCode.cpp - Machine code in this process
-//-----------------------===//
+//===- LoadedCode.cpp - Machine code in this process ----------------------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- NativeCode.cpp - From the LLVM dialect to machine code
-//--------------===//
+//===- NativeCode.cpp - From the LLVM dialect to machine code -------------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -18,11 +18,11 @@ using namespace mlir;
 
 void memrev::buildBufferizePipeline(OpPassManager &pm,
                                     const BufferizeOptions &options) {
-  pm.addPass(createCodegenWrapEntries());
   pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
   pm.addNestedPass<func::FuncOp>(createCodegenConstantsToFills());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCodegenYieldInPlace());
+  pm.addPass(createCodegenSinkOverwrites());
 
   // From here to bufferization nothing may merge or hoist equal tensors.
   pm.addPass(createCodegenPrivatizeDestinations());
@@ -41,6 +41,7 @@ void memrev::buildBufferizePipeline(OpPassManager &pm,
   pm.addPass(createCanonicalizerPass());
 
   pm.addPass(createCodegenResultsToDestinations());
+  pm.addPass(createCodegenWrapEntries());
   pm.addPass(createCanonicalizerPass());
   CodegenPlanArenaOptions arena;
   arena.maxStackBytes = options.maxStackBytes;

@@ -1,5 +1,4 @@
-//===- Entries.cpp - What a bufferized module says of its callers
-//----------===//
+//===- Entries.cpp - What a bufferized module says of its callers ---------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- CommandLine.cpp - The options of memrev-compile
-//---------------------===//
+//===- CommandLine.cpp - The options of memrev-compile --------------------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -156,6 +155,7 @@ static llvm::Error complete(CommandLine &line) {
   // Memory is planned before machine code is made.
   if (wantsPlan && !wantsCode && line.emit != Emit::MLIR)
     line.compile.until = Stage::Bufferize;
+  line.compile.hostCode = line.emit != Emit::Kernels;
   line.compile.keepIR = line.emit == Emit::MLIR;
   line.compile.keepLLVM = line.emit == Emit::LLVM;
   line.compile.parallel = line.threads != 1;

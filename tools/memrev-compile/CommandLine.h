@@ -1,5 +1,4 @@
-//===- CommandLine.h - The options of memrev-compile ------------ -*- C++
-//-*-===//
+//===- CommandLine.h - Options of memrev-compile -------------- -*- C++ -*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- Compiler.h - Text in, program and reports out ------------ -*- C++
+//===- Compiler.h - Text in, program out ---------------------- -*- C++ -*-===//
 //-*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
@@ -36,6 +36,8 @@ struct CompileOptions {
   /// What becomes of the kernels of a program for "cuda": "isa" (PTX), "bin"
   /// (a cubin) or "fatbin". The last two need ptxas.
   std::string kernelFormat = "isa";
+  /// Whether a program for "cuda" gets its host code, besides the kernels.
+  bool hostCode = true;
   /// The processor, as LLVM names it, or "native".
   std::string cpu = "native";
   /// The last stage to run.

@@ -1,4 +1,4 @@
-//===- MemoryReport.h - What a program's memory is for --------- -*- C++
+//===- MemoryReport.h - What memory is for -------------------- -*- C++ -*-===//
 //-*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.

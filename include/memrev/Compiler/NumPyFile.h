@@ -1,4 +1,4 @@
-//===- NumPyFile.h - Reading and writing .npy and .npz files ---- -*- C++
+//===- NumPyFile.h - .npy and .npz files ---------------------- -*- C++ -*-===//
 //-*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.

@@ -1,4 +1,4 @@
-//===- Array.h - Arrays that cross the border of a program --- -*- C++ -*-===//
+//===- Array.h - Arrays of callers ---------------------------- -*- C++ -*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

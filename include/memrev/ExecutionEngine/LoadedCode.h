@@ -1,4 +1,4 @@
-//===- LoadedCode.h - Machine code in this process -------------- -*- C++
+//===- LoadedCode.h - Code in this process -------------------- -*- C++ -*-===//
 //-*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.

@@ -1,4 +1,4 @@
-//===- NativeCode.h - From the LLVM dialect to machine code ---- -*- C++
+//===- NativeCode.h - LLVM dialect to code -------------------- -*- C++ -*-===//
 //-*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.

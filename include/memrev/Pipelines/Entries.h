@@ -1,4 +1,4 @@
-//===- Entries.h - What a bufferized module says of its callers -*- C++ -*-===//
+//===- Entries.h - Entries of a bufferized module ------------- -*- C++ -*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

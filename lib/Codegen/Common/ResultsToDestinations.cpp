@@ -40,69 +40,45 @@ namespace {
 class ResultRewriter {
 public:
   explicit ResultRewriter(func::FuncOp func)
-      : func(func), isEntry(func->hasAttr(kEntryAttr)),
-        terminator(func.front().getTerminator()) {}
+      : func(func), terminator(func.front().getTerminator()) {}
 
   LogicalResult run(ArrayRef<func::CallOp> callers);
 
 private:
   FailureOr<int64_t> place(Value returned, unsigned index);
-  int64_t addArgument(MemRefType type, bool isScalar);
   void rewriteCaller(func::CallOp call);
-  void labelEntry(unsigned numArguments);
 
   func::FuncOp func;
-  bool isEntry;
   Operation *terminator;
   /// For each result the argument that holds it, or -1 if it stays a result.
   SmallVector<int64_t> holders;
-  /// Donated arguments that hold a result already.
-  llvm::SmallDenseSet<int64_t> taken;
 };
 } // namespace
 
-int64_t ResultRewriter::addArgument(MemRefType type, bool isScalar) {
-  unsigned index = func.getNumArguments();
-  (void)func.insertArgument(index, type, /*argAttrs=*/{}, terminator->getLoc());
-  if (isScalar)
-    func.setArgAttr(index, kScalarAttr, UnitAttr::get(func.getContext()));
-  return index;
-}
-
 /// Decides which argument holds the `index`th result, and makes it hold it.
 FailureOr<int64_t> ResultRewriter::place(Value returned, unsigned index) {
-  OpBuilder builder(terminator);
-  Location loc = terminator->getLoc();
   auto type = dyn_cast<MemRefType>(returned.getType());
-  if (!type) {
-    if (!isEntry)
-      return -1;
-    auto slot = MemRefType::get({}, returned.getType());
-    int64_t argument = addArgument(slot, /*isScalar=*/true);
-    memref::StoreOp::create(builder, loc, returned, func.getArgument(argument));
-    return argument;
-  }
+  if (!type)
+    return -1;
   auto argument = dyn_cast<BlockArgument>(returned);
-  if (argument && argument.getOwner() == &func.front()) {
-    unsigned number = argument.getArgNumber();
-    if (!isEntry)
-      return number;
-    if (func.getArgAttr(number, kDonatedAttr) && taken.insert(number).second)
-      return number;
-  }
+  if (argument && argument.getOwner() == &func.front())
+    return argument.getArgNumber();
   if (!type.hasStaticShape())
     return func.emitError() << "expects results of static shape, but result "
                             << index << " has type " << type;
   auto bufferType = MemRefType::get(type.getShape(), type.getElementType());
+  unsigned holder = func.getNumArguments();
+  (void)func.insertArgument(holder, bufferType, /*argAttrs=*/{},
+                            terminator->getLoc());
   auto alloc = returned.getDefiningOp<memref::AllocOp>();
-  bool isOwn = alloc && alloc->getBlock() == &func.front();
-  int64_t holder = addArgument(bufferType, /*isScalar=*/false);
-  if (isOwn && type == bufferType) {
+  if (alloc && alloc->getBlock() == &func.front() && type == bufferType) {
     returned.replaceAllUsesWith(func.getArgument(holder));
     alloc.erase();
     return holder;
   }
-  memref::CopyOp::create(builder, loc, returned, func.getArgument(holder));
+  OpBuilder builder(terminator);
+  memref::CopyOp::create(builder, terminator->getLoc(), returned,
+                         func.getArgument(holder));
   return holder;
 }
 
@@ -112,9 +88,9 @@ void ResultRewriter::rewriteCaller(func::CallOp call) {
   SmallVector<Value> operands(call.getOperands());
   for (unsigned i = operands.size(); i < func.getNumArguments(); ++i) {
     auto type = cast<MemRefType>(func.getArgument(i).getType());
-    operands.push_back(
-        memref::AllocOp::create(builder, call.getLoc(), type, ValueRange(),
-                                builder.getI64IntegerAttr(kBufferAlignment)));
+    operands.push_back(memref::AllocOp::create(
+        builder, call.getLoc(), type, ValueRange(),
+        builder.getI64IntegerAttr(kBufferAlignment)));
   }
   auto newCall = func::CallOp::create(builder, call.getLoc(), func, operands);
   newCall->setDiscardableAttrs(call->getDiscardableAttrDictionary());
@@ -123,19 +99,6 @@ void ResultRewriter::rewriteCaller(func::CallOp call) {
     result.replaceAllUsesWith(holder < 0 ? newCall.getResult(kept++)
                                          : operands[holder]);
   call.erase();
-}
-
-/// Writes down what the parameters of an entry are for.
-void ResultRewriter::labelEntry(unsigned numArguments) {
-  Builder builder(func.getContext());
-  for (unsigned i = 0; i < func.getNumArguments(); ++i) {
-    StringRef role = i < numArguments ? kArgumentRole : kResultRole;
-    func.setArgAttr(i, kRoleAttr, builder.getStringAttr(role));
-    // Translation to LLVM IR warns about attributes of known dialects.
-    if (func.removeArgAttr(i, kDonatedAttr))
-      func.setArgAttr(i, kOverwrittenAttr, builder.getUnitAttr());
-  }
-  func->setAttr(kResultParametersAttr, builder.getDenseI64ArrayAttr(holders));
 }
 
 LogicalResult ResultRewriter::run(ArrayRef<func::CallOp> callers) {
@@ -158,8 +121,11 @@ LogicalResult ResultRewriter::run(ArrayRef<func::CallOp> callers) {
     return failure();
   for (func::CallOp call : callers)
     rewriteCaller(call);
-  if (isEntry)
-    labelEntry(numArguments);
+  if (func.isPublic()) {
+    Builder builder(func.getContext());
+    func->setAttr(kResultParametersAttr, builder.getDenseI64ArrayAttr(holders));
+    func->setAttr(kNumArgumentsAttr, builder.getI64IntegerAttr(numArguments));
+  }
   return success();
 }
 
@@ -182,12 +148,6 @@ public:
       }
       // A call is replaced only when its callee is rewritten, so the calls
       // that were recorded are still there.
-      if (func.isPublic() && !order->callers[func].empty()) {
-        order->callers[func].front().emitOpError(
-            "expects a private callee, but got ")
-            << func.getSymNameAttr();
-        return signalPassFailure();
-      }
       if (failed(ResultRewriter(func).run(order->callers[func])))
         return signalPassFailure();
     }

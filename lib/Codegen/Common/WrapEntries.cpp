@@ -7,9 +7,14 @@
 //===----------------------------------------------------------------------===//
 
 #include "memrev/Codegen/Common/AttributeNames.h"
+#include "memrev/Codegen/Common/CallOrder.h"
 #include "memrev/Codegen/Common/Passes.h"
-#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+#include "llvm/ADT/BitVector.h"
 
 namespace mlir::memrev {
 #define GEN_PASS_DEF_CODEGENWRAPENTRIES
@@ -24,12 +29,12 @@ using namespace mlir::memrev;
 static LogicalResult verifyEntryType(func::FuncOp func, Type type,
                                      StringRef what, unsigned index) {
   Type element = type;
-  if (auto tensor = dyn_cast<RankedTensorType>(type)) {
-    if (!tensor.hasStaticShape())
+  if (auto buffer = dyn_cast<MemRefType>(type)) {
+    if (!buffer.hasStaticShape())
       return func.emitError() << "expects tensors of static shape at a public "
                                  "function, but got "
                               << what << " " << index << " of type " << type;
-    element = tensor.getElementType();
+    element = buffer.getElementType();
   }
   if (!element.isIntOrIndexOrFloat())
     return func.emitError()
@@ -40,60 +45,252 @@ static LogicalResult verifyEntryType(func::FuncOp func, Type type,
 }
 
 namespace {
+/// Which arguments functions write to. Functions are asked for callees first.
+class WrittenArguments {
+public:
+  void analyze(func::FuncOp func, SymbolTable &symbols);
+  bool isWritten(func::FuncOp func, unsigned argument) const {
+    return written.lookup(func).test(argument);
+  }
+
+private:
+  bool writes(OpOperand &use, SymbolTable &symbols) const;
+
+  DenseMap<Operation *, llvm::BitVector> written;
+};
+} // namespace
+
+/// Whether the operation of `use` writes to that operand.
+bool WrittenArguments::writes(OpOperand &use, SymbolTable &symbols) const {
+  Operation *op = use.getOwner();
+  if (auto call = dyn_cast<func::CallOp>(op)) {
+    auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
+    return !callee || callee.isExternal() ||
+           isWritten(callee, use.getOperandNumber());
+  }
+  // Views, yields and loops make other names of the buffer, whose uses are seen.
+  if (op->hasTrait<OpTrait::IsTerminator>() || isa<ViewLikeOpInterface>(op) ||
+      (op->getNumRegions() != 0 && !isa<DestinationStyleOpInterface>(op)))
+    return false;
+  auto interface = dyn_cast<MemoryEffectOpInterface>(op);
+  if (!interface)
+    return true;
+  SmallVector<MemoryEffects::EffectInstance> effects;
+  interface.getEffectsOnValue(use.get(), effects);
+  return llvm::any_of(effects, [](const MemoryEffects::EffectInstance &effect) {
+    return isa<MemoryEffects::Write>(effect.getEffect());
+  });
+}
+
+void WrittenArguments::analyze(func::FuncOp func, SymbolTable &symbols) {
+  llvm::BitVector result(func.getNumArguments(), func.isExternal());
+  if (!func.isExternal()) {
+    BufferViewFlowAnalysis views(func);
+    for (BlockArgument argument : func.getArguments()) {
+      if (!isa<BaseMemRefType>(argument.getType()))
+        continue;
+      for (Value view : views.resolve(argument)) {
+        if (llvm::any_of(view.getUses(), [&](OpOperand &use) {
+              return writes(use, symbols);
+            }))
+          result.set(argument.getArgNumber());
+      }
+    }
+  }
+  written[func] = std::move(result);
+}
+
+namespace {
 class CodegenWrapEntriesPass
     : public memrev::impl::CodegenWrapEntriesBase<CodegenWrapEntriesPass> {
 public:
   void runOnOperation() override {
+    FailureOr<CallOrder> order = CallOrder::compute(getOperation());
+    if (failed(order))
+      return signalPassFailure();
+    SymbolTable symbols(getOperation());
+    WrittenArguments written;
+    for (func::FuncOp func : order->functions)
+      written.analyze(func, symbols);
+    // In the order of the program, which is that of the program's description.
     SmallVector<func::FuncOp> entries;
     for (auto func : getOperation().getOps<func::FuncOp>()) {
       if (func.isPublic() && !func.isExternal())
         entries.push_back(func);
     }
-    SymbolTable symbols(getOperation());
     for (func::FuncOp func : entries) {
-      if (failed(wrap(func, symbols)))
+      if (failed(wrap(func, order->callers[func], written, symbols)))
         return signalPassFailure();
     }
   }
 
 private:
-  LogicalResult wrap(func::FuncOp func, SymbolTable &symbols) {
-    for (auto [index, type] : llvm::enumerate(func.getArgumentTypes())) {
-      if (failed(verifyEntryType(func, type, "argument", index)))
-        return failure();
-    }
-    for (auto [index, type] : llvm::enumerate(func.getResultTypes())) {
-      if (failed(verifyEntryType(func, type, "result", index)))
-        return failure();
-    }
-    OpBuilder builder(func);
-    auto wrapper = cast<func::FuncOp>(builder.cloneWithoutRegions(*func));
-    StringAttr name = func.getSymNameAttr();
-    // Calls inside the program skip the wrapper, whose copies they do not need.
-    if (failed(symbols.rename(func, (name.getValue() + ".inplace").str()))) {
-      wrapper.erase();
-      return func.emitError("expects a private name of the form '")
-             << name.getValue() << ".inplace' to be free";
-    }
-    func.setPrivate();
-    wrapper->setAttr(kEntryAttr, builder.getUnitAttr());
-
-    Block *body = wrapper.addEntryBlock();
-    builder.setInsertionPointToStart(body);
-    auto call = func::CallOp::create(builder, func.getLoc(), func,
-                                     body->getArguments());
-    func::ReturnOp::create(builder, func.getLoc(), call.getResults());
-    for (unsigned i = 0; i < func.getNumArguments(); ++i) {
-      func.removeArgAttr(i, kDonatedAttr);
-      if (!isa<TensorType>(func.getArgumentTypes()[i]))
-        continue;
-      bool donated = static_cast<bool>(wrapper.getArgAttr(i, kDonatedAttr));
-      wrapper.setArgAttr(i,
-                         bufferization::BufferizationDialect::kWritableAttrName,
-                         builder.getBoolAttr(donated));
-    }
-    symbols.insert(wrapper);
-    return success();
-  }
+  LogicalResult wrap(func::FuncOp func, ArrayRef<func::CallOp> callers,
+                     const WrittenArguments &written, SymbolTable &symbols);
 };
 } // namespace
+
+/// Takes off `func` which argument holds each result, and how many arguments it
+/// had before those that only hold results. Fails unless both make sense.
+static FailureOr<SmallVector<int64_t>> takeHolders(func::FuncOp func,
+                                                   unsigned &numArguments) {
+  auto attr = func->getAttrOfType<DenseI64ArrayAttr>(kResultParametersAttr);
+  auto count = func->getAttrOfType<IntegerAttr>(kNumArgumentsAttr);
+  if (!attr || !count || count.getInt() < 0 ||
+      count.getInt() > int64_t(func.getNumArguments()))
+    return failure();
+  numArguments = count.getInt();
+  SmallVector<int64_t> holders(attr.asArrayRef());
+  unsigned numScalars = llvm::count(holders, -1);
+  if (numScalars != func.getNumResults())
+    return failure();
+  for (int64_t holder : holders) {
+    if (holder < -1 || holder >= int64_t(func.getNumArguments()))
+      return failure();
+  }
+  for (unsigned i = numArguments; i < func.getNumArguments(); ++i) {
+    if (!llvm::is_contained(holders, int64_t(i)))
+      return failure();
+  }
+  func->removeAttr(kResultParametersAttr);
+  func->removeAttr(kNumArgumentsAttr);
+  return holders;
+}
+
+/// Makes the body of the wrapper `wrapper` of `func`, whose results live in the
+/// arguments `holders`, or are returned where that is -1.
+static void buildWrapper(func::FuncOp wrapper, func::FuncOp func,
+                         ArrayRef<int64_t> holders,
+                         const WrittenArguments &written) {
+  MLIRContext *context = func.getContext();
+  Builder attributes(context);
+  Location loc = func.getLoc();
+  Block *body = &wrapper.front();
+  OpBuilder builder = OpBuilder::atBlockEnd(body);
+  unsigned numArguments = wrapper.getNumArguments();
+  auto addParameter = [&](Type type, bool isScalar) -> Value {
+    unsigned index = wrapper.getNumArguments();
+    (void)wrapper.insertArgument(index, type, /*argAttrs=*/{}, loc);
+    if (isScalar)
+      wrapper.setArgAttr(index, kScalarAttr, attributes.getUnitAttr());
+    return wrapper.getArgument(index);
+  };
+
+  // Each result gets a parameter, unless it replaces a donated argument. The
+  // first result in a buffer that the body writes to has it for its own; what
+  // else is in there is copied when the body is done.
+  SmallVector<Value> operands(body->getArguments());
+  operands.resize(func.getNumArguments());
+  SmallVector<int64_t> parameters;
+  SmallVector<std::pair<int64_t, Value>> copies;
+  SmallVector<Value> scalars;
+  llvm::SmallDenseSet<int64_t> owned;
+  unsigned numScalars = 0;
+  for (int64_t holder : holders) {
+    if (holder < 0) {
+      Type type = func.getResultTypes()[numScalars++];
+      scalars.push_back(addParameter(MemRefType::get({}, type), true));
+      parameters.push_back(wrapper.getNumArguments() - 1);
+      continue;
+    }
+    bool isArgument = holder < int64_t(numArguments);
+    bool isDonated =
+        isArgument && wrapper.getArgAttr(holder, kDonatedAttr);
+    bool isFirst = owned.insert(holder).second;
+    if (isDonated && isFirst) {
+      parameters.push_back(holder);
+      continue;
+    }
+    Value parameter =
+        addParameter(func.getArgumentTypes()[holder], /*isScalar=*/false);
+    parameters.push_back(wrapper.getNumArguments() - 1);
+    bool isOverwritten = !isArgument || written.isWritten(func, holder);
+    if (!isFirst || isDonated || !isOverwritten) {
+      copies.emplace_back(holder, parameter);
+      continue;
+    }
+    if (isArgument)
+      memref::CopyOp::create(builder, loc, operands[holder], parameter);
+    operands[holder] = parameter;
+  }
+  // Other arguments that the body writes to are copied to a buffer.
+  for (unsigned i = 0; i < numArguments; ++i) {
+    auto type = dyn_cast<MemRefType>(operands[i].getType());
+    bool isRead = !type || wrapper.getArgAttr(i, kDonatedAttr) ||
+                  operands[i] != wrapper.getArgument(i) ||
+                  !written.isWritten(func, i);
+    if (isRead)
+      continue;
+    Value copy = memref::AllocOp::create(
+        builder, loc, type, ValueRange(),
+        builder.getI64IntegerAttr(kBufferAlignment));
+    memref::CopyOp::create(builder, loc, operands[i], copy);
+    operands[i] = copy;
+  }
+  auto call = func::CallOp::create(builder, loc, func, operands);
+  for (auto [value, parameter] : llvm::zip_equal(call.getResults(), scalars))
+    memref::StoreOp::create(builder, loc, value, parameter);
+  for (auto [holder, parameter] : copies)
+    memref::CopyOp::create(builder, loc, operands[holder], parameter);
+  func::ReturnOp::create(builder, loc);
+
+  for (unsigned i = 0; i < wrapper.getNumArguments(); ++i) {
+    StringRef role = i < numArguments ? kArgumentRole : kResultRole;
+    wrapper.setArgAttr(i, kRoleAttr, attributes.getStringAttr(role));
+    // Translation to LLVM IR warns about attributes of known dialects.
+    if (wrapper.removeArgAttr(i, kDonatedAttr))
+      wrapper.setArgAttr(i, kOverwrittenAttr, attributes.getUnitAttr());
+  }
+  wrapper->setAttr(kResultParametersAttr,
+                   attributes.getDenseI64ArrayAttr(parameters));
+}
+
+LogicalResult CodegenWrapEntriesPass::wrap(func::FuncOp func,
+                                           ArrayRef<func::CallOp> callers,
+                                           const WrittenArguments &written,
+                                           SymbolTable &symbols) {
+  for (auto [index, type] : llvm::enumerate(func.getArgumentTypes())) {
+    if (failed(verifyEntryType(func, type, "argument", index)))
+      return failure();
+  }
+  for (auto [index, type] : llvm::enumerate(func.getResultTypes())) {
+    if (failed(verifyEntryType(func, type, "result", index)))
+      return failure();
+  }
+  unsigned numArguments = 0;
+  FailureOr<SmallVector<int64_t>> holders = takeHolders(func, numArguments);
+  if (failed(holders))
+    return func.emitError("expects codegen-results-to-destinations to have run "
+                          "before codegen-wrap-entries");
+  StringAttr name = func.getSymNameAttr();
+  auto privateName =
+      StringAttr::get(&getContext(), name.getValue() + ".inplace");
+  if (symbols.lookup(privateName))
+    return func.emitError("expects the name '")
+           << privateName.getValue() << "' to be free";
+
+  OpBuilder builder(func);
+  auto wrapper = func::FuncOp::create(
+      builder, func.getLoc(), name,
+      builder.getFunctionType(
+          func.getArgumentTypes().take_front(numArguments), {}));
+  wrapper.addEntryBlock();
+  for (unsigned i = 0; i < numArguments; ++i)
+    function_interface_impl::setArgAttrs(
+        wrapper, i, function_interface_impl::getArgAttrDict(func, i));
+  wrapper->setDiscardableAttrs(func->getDiscardableAttrDictionary());
+  wrapper->setAttr(kEntryAttr, builder.getUnitAttr());
+
+  symbols.remove(func);
+  func.setSymNameAttr(privateName);
+  func.setPrivate();
+  symbols.insert(func);
+  // Calls inside the program skip the wrapper, whose copies they do not need.
+  for (func::CallOp call : callers)
+    call.setCalleeAttr(FlatSymbolRefAttr::get(privateName));
+  symbols.insert(wrapper);
+  buildWrapper(wrapper, func, *holders, written);
+  for (unsigned i = 0; i < numArguments; ++i)
+    func.removeArgAttr(i, kDonatedAttr);
+  return success();
+}

@@ -1,5 +1,4 @@
-//===- Arena.cpp - The memory that a call works in
-//-------------------------===//
+//===- Arena.cpp - The memory that a call works in ------------------------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- OpenMP.cpp - The OpenMP library of compiled programs
-//----------------===//
+//===- OpenMP.cpp - The OpenMP library of compiled programs ---------------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- AttributeNames.h - Attributes between code generation passes -*- C++
+//===- AttributeNames.h - Attributes between passes ----------- -*- C++ -*-===//
 //-*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
@@ -37,10 +37,13 @@ inline constexpr llvm::StringLiteral kResultRole = "result";
 inline constexpr llvm::StringLiteral kArenaRole = "arena";
 /// Unit, on an entry's out-parameter: the program returned a scalar.
 inline constexpr llvm::StringLiteral kScalarAttr = "memrev.scalar";
-/// Array of integers, on an entry: for each result of the program, in order,
-/// the position of the parameter that holds it.
+/// Array of integers, on a public function: for each result of the program, in
+/// order, the position of the parameter that holds it.
 inline constexpr llvm::StringLiteral kResultParametersAttr =
     "memrev.result_parameters";
+/// Integer, on a public function that is no entry yet: how many of its
+/// parameters are the program's, the others only hold results.
+inline constexpr llvm::StringLiteral kNumArgumentsAttr = "memrev.num_arguments";
 /// Integer, on an entry: bytes of the arena that a call needs.
 inline constexpr llvm::StringLiteral kArenaBytesAttr = "memrev.arena_bytes";
 /// Integer, on a parallel loop: the number of threads its scratch is made for.

@@ -1,4 +1,4 @@
-//===- CallOrder.h - Functions of a module, callees first ------ -*- C++
+//===- CallOrder.h - Functions, callees first ----------------- -*- C++ -*-===//
 //-*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.

@@ -1,4 +1,4 @@
-//===- FramePacking.h - Offsets of buffers in a frame ---------- -*- C++
+//===- FramePacking.h - Offsets in a frame -------------------- -*- C++ -*-===//
 //-*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.

@@ -23,34 +23,42 @@ def CodegenWrapEntries : Pass<"codegen-wrap-entries", "ModuleOp"> {
   let summary = "Split public functions into a read-only wrapper and an in-place body";
   let description = [{
     A public function may not overwrite its arguments, but inversion lives on
-    overwriting. Each public function with a body is renamed and made private,
-    and a public wrapper of the old name calls it. The wrapper's arguments are
-    read-only (`bufferization.writable = false`) unless they carry the unit
-    attribute `rev.donated`, so that bufferization copies those that the private
-    function overwrites, and only those. The wrapper carries `memrev.entry`.
+    overwriting. After codegen-results-to-destinations each public function with
+    a body is renamed and made private, and a wrapper of the old name, marked
+    `memrev.entry`, calls it. Its parameters are the arguments, then one for each
+    result, scalars too; none aliases another one, and arguments are only read:
+    the wrapper copies those that the body writes to, itself or in callees, to the
+    result that lives in them or else to a buffer. An argument that carries the
+    unit attribute `rev.donated` is overwritten, and the result that lives in it
+    has no parameter. `memrev.role` on a parameter is "argument" or "result",
+    `memrev.result_parameters` gives the parameter of each result.
 
-    Argument and result types of a public function must be scalars or ranked
-    tensors of static shape, with elements of integer, index or float type.
+    Argument and result types of a public function must be scalars or tensors of
+    static shape, with elements of integer, index or float type.
 
     Example:
 
     ```mlir
-    func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> { … }
+    func.func @f(%x: memref<4xf32>, %y: memref<4xf32>)
+        attributes {memrev.result_parameters = array<i64: 0>, …} {
+      linalg.add ins(%x, %y : …) outs(%x : memref<4xf32>)
+      return
+    }
     ```
 
     becomes
 
     ```mlir
-    func.func @f(%x: tensor<4xf32> {bufferization.writable = false})
-        -> tensor<4xf32> attributes {memrev.entry} {
-      %0 = call @f.inplace(%x) : (tensor<4xf32>) -> tensor<4xf32>
-      return %0 : tensor<4xf32>
+    func.func @f(%x: memref<4xf32>, %y: memref<4xf32>, %r: memref<4xf32>)
+        attributes {memrev.entry, memrev.result_parameters = array<i64: 2>} {
+      memref.copy %x, %r : memref<4xf32> to memref<4xf32>
+      call @f.inplace(%r, %y) : (memref<4xf32>, memref<4xf32>) -> ()
+      return
     }
-    func.func private @f.inplace(%x: tensor<4xf32>) -> tensor<4xf32> { … }
+    func.func private @f.inplace(…
     ```
   }];
-  let dependentDialects = ["func::FuncDialect",
-                           "bufferization::BufferizationDialect"];
+  let dependentDialects = ["func::FuncDialect", "memref::MemRefDialect"];
 }
 
 def CodegenConstantsToFills : Pass<"codegen-constants-to-fills"> {
@@ -94,6 +102,20 @@ def CodegenYieldInPlace : Pass<"codegen-yield-in-place"> {
     ```
   }];
   let dependentDialects = ["bufferization::BufferizationDialect"];
+}
+
+def CodegenSinkOverwrites : Pass<"codegen-sink-overwrites"> {
+  let summary = "Overwrite a tensor after its last reader";
+  let description = [{
+    An operation that takes the place of an operand costs a copy if the operand
+    is read afterwards, and a loop that carries the operand is rejected by
+    one-shot bufferization. This pass moves such an operation down, behind the
+    last reader of what it overwrites, unless its own result is needed earlier
+    or another operand of it is overwritten on the way.
+
+    Example: in a reverse loop, `%dx = linalg.generic ins(%s) outs(%dy)` moves
+    behind the gradients of weights that read `%dy`.
+  }];
 }
 
 def CodegenPrivatizeDestinations : Pass<"codegen-privatize-destinations"> {
@@ -140,14 +162,12 @@ def CodegenResultsToDestinations
   let summary = "Turn buffer results of functions into arguments";
   let description = [{
     After bufferization a function may return buffers. Bottom-up over the call
-    graph, each result of a private function becomes the argument that it is
-    equal to, or a new argument in place of the allocation that is returned, or
-    a new argument into which the returned buffer is copied; callers allocate.
-    A function marked `memrev.entry` gets one out-parameter for each result,
-    scalars too, after its arguments: none aliases an argument or another one.
-    A result that lives in an argument marked `rev.donated` gets no parameter:
-    `memrev.result_parameters` gives for each result the parameter that holds it.
-    Entry parameters carry `memrev.role` ("argument" or "result").
+    graph, each result becomes the argument that it is equal to, or a new argument
+    in place of the allocation that is returned, or a new argument into which the
+    returned buffer is copied; callers allocate. Scalars are still returned. A
+    public function gets `memrev.result_parameters`, for each result the argument
+    that holds it or -1, and `memrev.num_arguments`, the number of arguments that
+    it had: codegen-wrap-entries wants both.
 
     Recursive functions and results of dynamic shape are located errors.
   }];

@@ -1,4 +1,4 @@
-//===- TensorOrigin.h - Where the buffer of a tensor comes from -*- C++ -*-===//
+//===- TensorOrigin.h - Where buffers come from --------------- -*- C++ -*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- Arena.h - The memory that a call works in ------------- -*- C++ -*-===//
+//===- Arena.h - The memory of a call ------------------------- -*- C++ -*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

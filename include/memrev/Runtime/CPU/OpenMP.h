@@ -1,4 +1,4 @@
-//===- OpenMP.h - The OpenMP library of compiled programs ---- -*- C++ -*-===//
+//===- OpenMP.h - The OpenMP library -------------------------- -*- C++ -*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
