@@ -11,6 +11,7 @@
 #include "memrev/ExecutionEngine/NativeCode.h"
 #include "memrev/InitAll.h"
 #include "memrev/Pipelines/Entries.h"
+#include "memrev/Pipelines/GPU.h"
 #include "memrev/Pipelines/Pipelines.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
@@ -196,6 +197,9 @@ llvm::Error CompiledProgram::writeSharedLibrary(StringRef path) const {
 llvm::Expected<const LoadedCode *> CompiledProgram::load() {
   std::lock_guard<std::mutex> lock(loadMutex);
   if (!code) {
+    if (!isForHost)
+      return llvm::createStringError("a program for cuda runs from a shared "
+                                     "library, not in the compiler");
     if (!object)
       return llvm::createStringError(
           "the program was not compiled up to the binary stage");
@@ -222,6 +226,8 @@ public:
 
 private:
   void report(const llvm::Twine &message);
+  LogicalResult checkTarget();
+  bool isForGPU() const { return options.target == "cuda"; }
   LogicalResult runStage(Stage stage, ModuleOp module);
   LogicalResult collectSignatures(ModuleOp module);
   LogicalResult emitNativeCode(ModuleOp module);
@@ -250,6 +256,10 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
     buildLowerPipeline(pm);
     break;
   case Stage::Schedule: {
+    if (isForGPU()) {
+      buildGPUSchedulePipeline(pm);
+      break;
+    }
     CPUScheduleOptions schedule;
     schedule.vectorBits = getVectorBits(*machine);
     buildCPUSchedulePipeline(pm, schedule);
@@ -267,6 +277,13 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
     break;
   }
   case Stage::Binary: {
+    if (isForGPU()) {
+      GPUBinaryOptions binary;
+      binary.chip = options.chip;
+      binary.format = options.kernelFormat;
+      buildGPUBinaryPipeline(pm, binary);
+      break;
+    }
     CPUBinaryOptions binary;
     binary.parallel = options.parallel;
     binary.vectorBits = getVectorBits(*machine);
@@ -301,6 +318,12 @@ LogicalResult CompilerInstance::collectSignatures(ModuleOp module) {
 }
 
 LogicalResult CompilerInstance::emitNativeCode(ModuleOp module) {
+  if (isForGPU()) {
+    program->isForHost = false;
+    program->kernels = getGPUKernels(module).str();
+    if (!options.hostCode)
+      return success();
+  }
   std::vector<std::string> entries;
   for (const FunctionSignature &function : program->functions)
     entries.push_back(function.name);
@@ -324,11 +347,26 @@ LogicalResult CompilerInstance::emitNativeCode(ModuleOp module) {
   return success();
 }
 
-LogicalResult CompilerInstance::run(StringRef text) {
-  if (options.target != "cpu") {
-    report("expects target cpu, but got '" + options.target + "'");
+LogicalResult CompilerInstance::checkTarget() {
+  if (options.target != "cpu" && !isForGPU()) {
+    report("expects target cpu or cuda, but got '" + options.target + "'");
     return failure();
   }
+  if (isForGPU() && options.until == Stage::Binary && options.chip.empty()) {
+    report("expects a chip for target cuda, sm_90 for example");
+    return failure();
+  }
+  if (!isForGPU() && !options.chip.empty()) {
+    report("expects a chip for target cuda only, but got '" + options.chip +
+           "' for target " + options.target);
+    return failure();
+  }
+  return success();
+}
+
+LogicalResult CompilerInstance::run(StringRef text) {
+  if (failed(checkTarget()))
+    return failure();
   llvm::Expected<std::unique_ptr<llvm::TargetMachine>> native =
       createTargetMachine(options.cpu);
   if (!native) {

@@ -13,7 +13,7 @@ using namespace mlir;
 using namespace mlir::memrev;
 using linalg::LinalgOp;
 
-/// Matches `loop * factor`.
+/// Matches `loop * factor` with a positive factor.
 static bool matchTerm(AffineExpr expr, unsigned &loop, int64_t &factor) {
   factor = 1;
   if (auto product = dyn_cast<AffineBinaryOpExpr>(expr)) {
@@ -26,7 +26,7 @@ static bool matchTerm(AffineExpr expr, unsigned &loop, int64_t &factor) {
   auto dim = dyn_cast<AffineDimExpr>(expr);
   if (dim)
     loop = dim.getPosition();
-  return static_cast<bool>(dim);
+  return dim && factor > 0;
 }
 
 std::optional<unsigned> memrev::getLoopPosition(AffineMap map, unsigned loop) {
@@ -73,12 +73,23 @@ FailureOr<Convolution> memrev::matchConvolution(LinalgOp op) {
   return conv;
 }
 
-void memrev::forEachTap(Convolution &conv,
-                        function_ref<void(ArrayRef<int64_t>)> callback) {
+static SmallVector<int64_t> getTapCounts(Convolution &conv) {
   SmallVector<int64_t> counts;
   for (const Window &window : conv.windows)
     counts.push_back(conv.getFilterShape()[window.filterPosition]);
-  SmallVector<int64_t> strides = computeStrides(counts);
-  for (int64_t i = 0, e = computeProduct(counts); i < e; ++i)
+  return counts;
+}
+
+uint64_t memrev::getNumTaps(Convolution &conv) {
+  uint64_t number = 1;
+  for (uint64_t count : getTapCounts(conv))
+    number = llvm::SaturatingMultiply(number, count);
+  return number;
+}
+
+void memrev::forEachTap(Convolution &conv,
+                        function_ref<void(ArrayRef<int64_t>)> callback) {
+  SmallVector<int64_t> strides = computeStrides(getTapCounts(conv));
+  for (uint64_t i = 0, e = getNumTaps(conv); i < e; ++i)
     callback(delinearize(i, strides));
 }

@@ -43,14 +43,20 @@ struct Convolution {
 };
 
 /// Reads the parts of `op` off its indexing maps. Fails if it is no convolution
-/// of tensors.
+/// of tensors with positive strides and dilations.
 FailureOr<Convolution> matchConvolution(linalg::LinalgOp op);
 
 /// The position of `loop` in the results of `map`.
 std::optional<unsigned> getLoopPosition(AffineMap map, unsigned loop);
 
+/// The number of positions in the window, whose extents must be constant.
+uint64_t getNumTaps(Convolution &conv);
+
+/// More taps than this are not worth writing out one by one.
+inline constexpr uint64_t kMaxTaps = 1024;
+
 /// Calls `callback` with each position in the window, last dimension fastest.
-/// The window's extents must be constant.
+/// The extents must be constant.
 void forEachTap(Convolution &conv,
                 function_ref<void(ArrayRef<int64_t> tap)> callback);
 

@@ -27,7 +27,6 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StructuredOpsUtils.h"
 #include "mlir/IR/DialectRegistry.h"
-#include "mlir/IR/Matchers.h"
 #include <numeric>
 
 using namespace mlir;
@@ -126,23 +125,21 @@ static SmallVector<Phase> getPhases(const Window &window, int64_t size,
                                     int64_t outputSize) {
   SmallVector<Phase> phases;
   int64_t common = std::gcd(window.stride, window.dilation);
-  for (int64_t start = 0; start < std::min(window.stride, size); ++start) {
+  int64_t tapStep = window.stride / common;
+  for (int64_t first = 0; first < std::min(numTaps, tapStep); ++first) {
+    // The tap reaches the padded elements that are its distance from a multiple
+    // of the stride.
+    int64_t start = (first * window.dilation - low) % window.stride;
+    if (start < 0)
+      start += window.stride;
+    if (start >= size)
+      continue;
     Phase phase;
     phase.start = start;
-    phase.size = (size - start + window.stride - 1) / window.stride;
-    // Taps that reach the padded element start + low from a multiple of the
-    // stride.
-    int64_t first = 0;
-    auto reaches = [&](int64_t tap) {
-      return (start + low - tap * window.dilation) % window.stride == 0;
-    };
-    while (first < numTaps && !reaches(first))
-      ++first;
-    if (first == numTaps)
-      continue;
+    phase.size = (size - start - 1) / window.stride + 1;
     phase.firstTap = first;
-    phase.tapStep = window.stride / common;
-    phase.numTaps = (numTaps - first - 1) / phase.tapStep + 1;
+    phase.tapStep = tapStep;
+    phase.numTaps = (numTaps - first - 1) / tapStep + 1;
     phase.dilation = window.dilation / common;
     int64_t position =
         (start + low - phase.getLastTap() * window.dilation) / window.stride;
@@ -152,19 +149,21 @@ static SmallVector<Phase> getPhases(const Window &window, int64_t size,
       continue;
     phases.push_back(phase);
   }
+  llvm::sort(phases,
+             [](const Phase &a, const Phase &b) { return a.start < b.start; });
   return phases;
 }
 
-/// If the input is a tensor padded with zeros along the windows, that tensor.
-/// Its cotangent is then made directly: that of the padded tensor would be a
-/// buffer that nobody else needs.
-static tensor::PadOp getZeroPad(Convolution &conv) {
+/// If the input is a tensor padded along the windows, by a value without a
+/// derivative, the pad. The cotangent of what is padded is then made directly:
+/// that of the padded tensor would be a buffer that nobody else needs.
+static tensor::PadOp getInactivePad(Convolution &conv, DerivativeContext &ctx) {
   auto pad = conv.getInput().getDefiningOp<tensor::PadOp>();
   // What is captured by a region has its cotangent outside of it.
   if (!pad || pad->getBlock() != conv.op->getBlock())
     return {};
   Value padding = pad.getConstantPaddingValue();
-  if (!padding || !matchPattern(padding, m_AnyZeroFloat()))
+  if (!padding || ctx.isActive(padding))
     return {};
   llvm::SmallBitVector isWindow(pad.getSourceType().getRank());
   for (const Window &window : conv.windows)
@@ -295,7 +294,7 @@ static LogicalResult buildPhases(Convolution &conv, DerivativeContext &ctx,
   OpBuilder &b = ctx.getBuilder();
   Location loc = conv.op.getLoc();
   Value target = conv.getInput();
-  tensor::PadOp pad = getZeroPad(conv);
+  tensor::PadOp pad = getInactivePad(conv, ctx);
   if (pad)
     target = pad.getSource();
   auto targetType = cast<RankedTensorType>(target.getType());
@@ -476,6 +475,10 @@ static LogicalResult buildInputGradient(Convolution &conv,
     isStatic &= !isDynamic(conv.getInput(), window.inputPosition) &&
                 !isDynamic(conv.getResult(), window.outputPosition);
   }
+  if (!isStatic && getNumTaps(conv) > kMaxTaps)
+    return conv.op.emitError("expects a filter with a window of at most ")
+           << kMaxTaps << " elements where a gradient of an input of dynamic "
+           << "shape is needed, but got " << getNumTaps(conv);
   Value filter = ctx.primal(conv.getFilter());
   if (!filter)
     return failure();
@@ -487,8 +490,8 @@ static LogicalResult buildConvolutionVJP(Operation *op,
                                          DerivativeContext &ctx) {
   FailureOr<Convolution> conv = matchConvolution(cast<LinalgOp>(op));
   if (failed(conv))
-    return op->emitError("expects a convolution of tensors where a gradient "
-                         "flows");
+    return op->emitError("expects a convolution with positive strides and "
+                         "dilations where a gradient flows");
   Type elementType = getElementTypeOrSelf(conv->getResult().getType());
   for (Value input : {conv->getInput(), conv->getFilter()})
     if (getElementTypeOrSelf(input.getType()) != elementType)

@@ -53,14 +53,9 @@ struct FillModel
     : DifferentiableOpInterface::ExternalModel<FillModel, linalg::FillOp> {
   LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
     Value value = cast<linalg::FillOp>(op).getInputs()[0];
-    if (!ctx.isActive(value))
-      return success();
-    if (value.getType() != getElementTypeOrSelf(op->getResult(0).getType()))
-      return op->emitError("expects a value of the element type where a "
-                           "gradient flows, but got ")
-             << value.getType();
-    ctx.accumulate(value, buildSum(ctx.getBuilder(), op->getLoc(),
-                                   ctx.cotangent(op->getResult(0))));
+    if (ctx.isActive(value))
+      ctx.accumulate(value, buildSum(ctx.getBuilder(), op->getLoc(),
+                                     ctx.cotangent(op->getResult(0))));
     return success();
   }
 

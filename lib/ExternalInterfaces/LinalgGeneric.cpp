@@ -115,13 +115,13 @@ static bool isAdditive(LinalgOp op, unsigned k) {
 
 /// An operand that an iteration space can be read off: its sizes give those of
 /// loop `dim`.
-static OpOperand *getOperandWithLoop(LinalgOp op, unsigned dim) {
+static OpOperand &getOperandWithLoop(LinalgOp op, unsigned dim) {
   for (OpOperand &operand : op->getOpOperands())
     for (AffineExpr expr : op.getMatchingIndexingMap(&operand).getResults())
       if (auto position = dyn_cast<AffineDimExpr>(expr))
         if (position.getPosition() == dim)
-          return &operand;
-  return nullptr;
+          return operand;
+  llvm_unreachable("the verifier wants an operand for each loop");
 }
 
 namespace {
@@ -301,15 +301,12 @@ LogicalResult BodyDerivative::emitGroup(AffineMap map,
   for (unsigned dim = 0; dim < op.getNumLoops(); ++dim) {
     if (covered[dim])
       continue;
-    OpOperand *operand = getOperandWithLoop(op, dim);
-    if (!operand)
-      return op.emitError("expects an operand that gives the extent of loop ")
-             << dim;
-    Value now = ctx.primal(operand->get());
+    OpOperand &operand = getOperandWithLoop(op, dim);
+    Value now = ctx.primal(operand.get());
     if (!now)
       return failure();
     inputs.push_back(now);
-    groupMaps.push_back(op.getMatchingIndexingMap(operand));
+    groupMaps.push_back(op.getMatchingIndexingMap(&operand));
     inputScalars.push_back(nullptr);
     cover(groupMaps.back());
   }
@@ -418,8 +415,6 @@ void memrev::getStructuredResiduals(LinalgOp op,
 }
 
 LogicalResult memrev::buildStructuredVJP(LinalgOp op, DerivativeContext &ctx) {
-  if (!op.hasPureTensorSemantics())
-    return op.emitError("expects tensor operands where a gradient flows");
   return BodyDerivative(op, ctx).emit();
 }
 

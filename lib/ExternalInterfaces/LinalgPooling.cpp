@@ -7,8 +7,10 @@
 //===----------------------------------------------------------------------===//
 //
 // The cotangent of a pooled element goes to all of its window (sum) or to the
-// element that won (max, min), one tap of the window at a time: windows may
-// overlap, so each tap adds to a strided slice of the input's cotangent.
+// element that won (max, min). Where windows lie side by side this is one pass
+// over the input's cotangent, with the position in the window as a dimension of
+// its own. Where they overlap or leave gaps it goes one tap of the window at a
+// time: each adds to a strided slice.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,9 +27,11 @@ using namespace mlir;
 using namespace mlir::memrev;
 using linalg::LinalgOp;
 
-/// The operation by which `op` combines the elements of a window.
-static Operation *getCombiner(LinalgOp op) {
-  return op.getBlock()->getTerminator()->getOperand(0).getDefiningOp();
+/// True if `op` combines the elements of a window by an `OpTy`.
+template <typename OpTy>
+static bool isPooled(LinalgOp op) {
+  Value yielded = op.getBlock()->getTerminator()->getOperand(0);
+  return static_cast<bool>(yielded.getDefiningOp<OpTy>());
 }
 
 /// The number of a tap, counted in the order of the loops.
@@ -36,6 +40,23 @@ static int64_t getTapNumber(Convolution &conv, ArrayRef<int64_t> tap) {
   for (auto [window, position] : llvm::zip_equal(conv.windows, tap))
     number = number * conv.getFilterShape()[window.filterPosition] + position;
   return number;
+}
+
+/// Emits the number of the tap at which the loops `tapLoops` stand.
+static Value buildTapNumber(OpBuilder &b, Location loc, Convolution &conv,
+                            ArrayRef<unsigned> tapLoops, Type type) {
+  Value number;
+  for (auto [window, loop] : llvm::zip_equal(conv.windows, tapLoops)) {
+    Value position = linalg::IndexOp::create(b, loc, loop);
+    if (number) {
+      Value extent = arith::ConstantIndexOp::create(
+          b, loc, conv.getFilterShape()[window.filterPosition]);
+      position = arith::AddIOp::create(
+          b, loc, arith::MulIOp::create(b, loc, number, extent), position);
+    }
+    number = position;
+  }
+  return arith::IndexCastOp::create(b, loc, type, number);
 }
 
 /// The number that says that no element beat what the pooling started from.
@@ -52,7 +73,9 @@ static Value buildWinners(Convolution &conv, DerivativeContext &ctx,
   Value init = ctx.primal(conv.getInit(), Precision::Exact);
   if (!input || !window || !init)
     return {};
-  Type numberType = b.getI32Type();
+  Type numberType = getNumTaps(conv) > std::numeric_limits<int32_t>::max()
+                        ? b.getI64Type()
+                        : b.getI32Type();
   Value none = arith::ConstantOp::create(
       b, loc, b.getIntegerAttr(numberType, kInitWins));
   Value empty = tensor::EmptyOp::create(
@@ -67,21 +90,11 @@ static Value buildWinners(Convolution &conv, DerivativeContext &ctx,
                                  conv.outputMap},
              conv.op.getIteratorTypesArray(),
              [&](OpBuilder &builder, Location l, ValueRange args) {
-               Value number;
-               for (const Window &w : conv.windows) {
-                 Value position = linalg::IndexOp::create(builder, l, w.tap);
-                 if (number) {
-                   Value extent = arith::ConstantIndexOp::create(
-                       builder, l, conv.getFilterShape()[w.filterPosition]);
-                   position = arith::AddIOp::create(
-                       builder, l,
-                       arith::MulIOp::create(builder, l, number, extent),
-                       position);
-                 }
-                 number = position;
-               }
-               number =
-                   arith::IndexCastOp::create(builder, l, numberType, number);
+               SmallVector<unsigned> tapLoops;
+               for (const Window &w : conv.windows)
+                 tapLoops.push_back(w.tap);
+               Value number =
+                   buildTapNumber(builder, l, conv, tapLoops, numberType);
                Value wins = arith::CmpFOp::create(builder, l, predicate,
                                                   args[0], args[2]);
                Value best =
@@ -91,6 +104,16 @@ static Value buildWinners(Convolution &conv, DerivativeContext &ctx,
                linalg::YieldOp::create(builder, l, ValueRange{best, winner});
              })
       .getResult(1);
+}
+
+/// Emits `cotangent` if `winner` is `number`, else zero.
+static Value buildIfWon(OpBuilder &b, Location loc, Value cotangent,
+                        Value winner, Value number) {
+  Value won =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, winner, number);
+  Value zero =
+      arith::ConstantOp::create(b, loc, b.getZeroAttr(cotangent.getType()));
+  return arith::SelectOp::create(b, loc, won, cotangent, zero);
 }
 
 /// Emits `sum` with the elements of `cotangent` whose winner is `number` added.
@@ -108,12 +131,7 @@ static Value buildAddWon(OpBuilder &b, Location loc, Value cotangent,
                Value tap = arith::ConstantOp::create(
                    builder, l,
                    builder.getIntegerAttr(args[1].getType(), number));
-               Value won = arith::CmpIOp::create(
-                   builder, l, arith::CmpIPredicate::eq, args[1], tap);
-               Value zero = arith::ConstantOp::create(
-                   builder, l, builder.getZeroAttr(type.getElementType()));
-               Value part =
-                   arith::SelectOp::create(builder, l, won, args[0], zero);
+               Value part = buildIfWon(builder, l, args[0], args[1], tap);
                linalg::YieldOp::create(
                    builder, l,
                    arith::AddFOp::create(builder, l, args[2], part)
@@ -122,10 +140,121 @@ static Value buildAddWon(OpBuilder &b, Location loc, Value cotangent,
       .getResult(0);
 }
 
+/// True if the windows lie side by side: each element is in one at most, and
+/// those that are in one follow each other.
+static bool isTiling(Convolution &conv) {
+  return llvm::all_of(conv.windows, [&](const Window &window) {
+    int64_t numWindows = conv.getOutputShape()[window.outputPosition];
+    return window.dilation == 1 && !ShapedType::isDynamic(numWindows) &&
+           (numWindows == 1 ||
+            window.stride == conv.getFilterShape()[window.filterPosition]);
+  });
+}
+
+/// Adds the cotangent to `sum` in one pass, to all elements of a window or to
+/// those that are its winner.
+static Value buildTiles(Convolution &conv, OpBuilder &b, Value cotangent,
+                        Value winners, Value sum) {
+  Location loc = conv.op.getLoc();
+  auto type = cast<RankedTensorType>(sum.getType());
+  // The part that is in windows, with a dimension for the windows and one for
+  // the position in them. `renamed` says which loop of the pooling each is.
+  Slice covered = getWhole(b, loc, sum);
+  SmallVector<ReassociationIndices> dims(type.getRank());
+  SmallVector<OpFoldResult> sizes;
+  SmallVector<AffineExpr> renamed(conv.op.getNumLoops(),
+                                  b.getAffineConstantExpr(0));
+  SmallVector<unsigned> tapLoops(conv.windows.size());
+  for (int64_t i = 0; i < type.getRank(); ++i) {
+    auto append = [&](unsigned loop, OpFoldResult size) {
+      renamed[loop] = b.getAffineDimExpr(sizes.size());
+      dims[i].push_back(sizes.size());
+      sizes.push_back(size);
+    };
+    auto window = llvm::find_if(
+        conv.windows, [&](const Window &w) { return w.inputPosition == i; });
+    if (window == conv.windows.end()) {
+      append(conv.inputMap.getDimPosition(i), covered.sizes[i]);
+      continue;
+    }
+    int64_t numWindows = conv.getOutputShape()[window->outputPosition];
+    int64_t extent = conv.getFilterShape()[window->filterPosition];
+    covered.sizes[i] = b.getIndexAttr(numWindows * extent);
+    append(window->image, b.getIndexAttr(numWindows));
+    tapLoops[window - conv.windows.begin()] = sizes.size();
+    append(window->tap, b.getIndexAttr(extent));
+  }
+  Value part = tensor::ExtractSliceOp::create(b, loc, sum, covered.offsets,
+                                              covered.sizes, covered.strides);
+  SmallVector<int64_t> shape;
+  for (OpFoldResult size : sizes)
+    shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
+  auto tilesType = RankedTensorType::get(shape, type.getElementType());
+  Value tiles =
+      tensor::ExpandShapeOp::create(b, loc, tilesType, part, dims, sizes);
+
+  unsigned rank = shape.size();
+  AffineMap identity = b.getMultiDimIdentityMap(rank);
+  AffineMap read = conv.outputMap.replaceDimsAndSymbols(renamed, {}, rank, 0);
+  SmallVector<Value> inputs{cotangent};
+  SmallVector<AffineMap> maps{read, identity};
+  if (winners) {
+    inputs.push_back(winners);
+    maps.insert(maps.begin(), read);
+  }
+  tiles =
+      linalg::GenericOp::create(
+          b, loc, TypeRange{tilesType}, inputs, ValueRange{tiles}, maps,
+          SmallVector<utils::IteratorType>(rank, utils::IteratorType::parallel),
+          [&](OpBuilder &builder, Location l, ValueRange args) {
+            Value won = args[0];
+            if (winners) {
+              Value number =
+                  buildTapNumber(builder, l, conv, tapLoops, args[1].getType());
+              won = buildIfWon(builder, l, args[0], args[1], number);
+            }
+            linalg::YieldOp::create(
+                builder, l,
+                arith::AddFOp::create(builder, l, args.back(), won)
+                    .getResult());
+          })
+          .getResult(0);
+  part = tensor::CollapseShapeOp::create(
+      b, loc, cast<RankedTensorType>(part.getType()), tiles, dims);
+  return tensor::InsertSliceOp::create(b, loc, part, sum, covered.offsets,
+                                       covered.sizes, covered.strides);
+}
+
+/// Adds the cotangent to `sum` tap by tap.
+static Value buildTaps(Convolution &conv, OpBuilder &b, Value cotangent,
+                       Value winners, Value sum) {
+  Location loc = conv.op.getLoc();
+  SmallVector<OpFoldResult> outputSizes =
+      tensor::getMixedSizes(b, loc, cotangent);
+  forEachTap(conv, [&](ArrayRef<int64_t> tap) {
+    Slice slice = getWhole(b, loc, sum);
+    for (auto [window, position] : llvm::zip_equal(conv.windows, tap)) {
+      slice.offsets[window.inputPosition] =
+          b.getIndexAttr(position * window.dilation);
+      slice.sizes[window.inputPosition] = outputSizes[window.outputPosition];
+      slice.strides[window.inputPosition] = b.getIndexAttr(window.stride);
+    }
+    Value part = tensor::ExtractSliceOp::create(b, loc, sum, slice.offsets,
+                                                slice.sizes, slice.strides);
+    part = winners ? buildAddWon(b, loc, cotangent, winners, part,
+                                 getTapNumber(conv, tap))
+                   : buildAdd(b, loc, cotangent, part);
+    sum = tensor::InsertSliceOp::create(b, loc, part, sum, slice.offsets,
+                                        slice.sizes, slice.strides);
+  });
+  return sum;
+}
+
 static LogicalResult buildPoolingVJP(LinalgOp op, DerivativeContext &ctx) {
   FailureOr<Convolution> conv = matchConvolution(op);
   if (failed(conv))
-    return op.emitError("expects a pooling of tensors where a gradient flows");
+    return op.emitError("expects a pooling with positive strides and dilations "
+                        "where a gradient flows");
   if (getElementTypeOrSelf(conv->getInput().getType()) !=
       getElementTypeOrSelf(conv->getResult().getType()))
     return op.emitError("expects an input of the element type of the result "
@@ -135,14 +264,14 @@ static LogicalResult buildPoolingVJP(LinalgOp op, DerivativeContext &ctx) {
     return op.emitError("expects a window of constant extents where a gradient "
                         "flows, but got ")
            << conv->getFilter().getType();
+  if (!isTiling(*conv) && getNumTaps(*conv) > kMaxTaps)
+    return op.emitError("expects a window of at most ")
+           << kMaxTaps << " elements where a gradient flows to windows that "
+           << "do not lie side by side, but got " << getNumTaps(*conv);
   OpBuilder &b = ctx.getBuilder();
   Location loc = op.getLoc();
-  Operation *combiner = getCombiner(op);
-  bool isSum = isa_and_nonnull<arith::AddFOp>(combiner);
-  bool isMax = isa_and_nonnull<arith::MaximumFOp>(combiner);
-  if (!isSum && !isMax && !isa_and_nonnull<arith::MinimumFOp>(combiner))
-    return op.emitError("expects a pooling that adds or takes the largest or "
-                        "smallest element where a gradient flows");
+  bool isSum = isPooled<arith::AddFOp>(op);
+  bool isMax = isPooled<arith::MaximumFOp>(op);
 
   Value winners;
   if (!isSum) {
@@ -151,28 +280,14 @@ static LogicalResult buildPoolingVJP(LinalgOp op, DerivativeContext &ctx) {
       return failure();
   }
   Value cotangent = ctx.cotangent(conv->getResult());
-  if (ctx.isActive(conv->getInput())) {
+  // Without windows there is nothing to slice, and a slice would be no valid one.
+  bool isEmpty = llvm::is_contained(conv->getOutputShape(), 0);
+  if (ctx.isActive(conv->getInput()) && !isEmpty) {
     Value sum = ctx.accumulator(conv->getInput());
     if (!sum)
       return failure();
-    SmallVector<OpFoldResult> outputSizes =
-        tensor::getMixedSizes(b, loc, cotangent);
-    forEachTap(*conv, [&](ArrayRef<int64_t> tap) {
-      Slice slice = getWhole(b, loc, sum);
-      for (auto [window, position] : llvm::zip_equal(conv->windows, tap)) {
-        slice.offsets[window.inputPosition] =
-            b.getIndexAttr(position * window.dilation);
-        slice.sizes[window.inputPosition] = outputSizes[window.outputPosition];
-        slice.strides[window.inputPosition] = b.getIndexAttr(window.stride);
-      }
-      Value part = tensor::ExtractSliceOp::create(b, loc, sum, slice.offsets,
-                                                  slice.sizes, slice.strides);
-      part = isSum ? buildAdd(b, loc, cotangent, part)
-                   : buildAddWon(b, loc, cotangent, winners, part,
-                                 getTapNumber(*conv, tap));
-      sum = tensor::InsertSliceOp::create(b, loc, part, sum, slice.offsets,
-                                          slice.sizes, slice.strides);
-    });
+    sum = isTiling(*conv) ? buildTiles(*conv, b, cotangent, winners, sum)
+                          : buildTaps(*conv, b, cotangent, winners, sum);
     ctx.setCotangent(conv->getInput(), sum);
   }
   if (!ctx.isActive(conv->getInit()))
@@ -196,7 +311,7 @@ struct PoolingModel
     : DifferentiableOpInterface::ExternalModel<PoolingModel<OpTy>, OpTy> {
   void getResiduals(Operation *op, function_ref<bool(Value)>,
                     SmallVectorImpl<Residual> &residuals) const {
-    if (isa_and_nonnull<arith::AddFOp>(getCombiner(cast<LinalgOp>(op))))
+    if (isPooled<arith::AddFOp>(cast<LinalgOp>(op)))
       return;
     residuals.push_back(Residual(op->getOperand(0), Precision::Exact));
     residuals.push_back(Residual(op->getOperand(2), Precision::Exact));

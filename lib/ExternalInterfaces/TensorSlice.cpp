@@ -58,6 +58,56 @@ static OpFoldResult addSizes(OpBuilder &b, Location loc, OpFoldResult lhs,
   return addIndices(b, loc, lhs, rhs);
 }
 
+//===----------------------------------------------------------------------===//
+// Boxes with constant bounds
+//===----------------------------------------------------------------------===//
+
+/// True if `op` touches each element between constant bounds.
+static bool isConstantBox(OffsetSizeAndStrideOpInterface op) {
+  return !ShapedType::isDynamicShape(op.getStaticOffsets()) &&
+         !ShapedType::isDynamicShape(op.getStaticSizes()) &&
+         llvm::all_of(op.getStaticStrides(),
+                      [](int64_t stride) { return stride == 1; });
+}
+
+/// True if no element is in both boxes.
+static bool areDisjoint(OffsetSizeAndStrideOpInterface a,
+                        OffsetSizeAndStrideOpInterface b) {
+  for (auto [aOffset, aSize, bOffset, bSize] :
+       llvm::zip_equal(a.getStaticOffsets(), a.getStaticSizes(),
+                       b.getStaticOffsets(), b.getStaticSizes()))
+    if (aOffset + aSize <= bOffset || bOffset + bSize <= aOffset)
+      return true;
+  return false;
+}
+
+static bool hasSameBox(OffsetSizeAndStrideOpInterface a,
+                       OffsetSizeAndStrideOpInterface b) {
+  return isConstantBox(a) && isConstantBox(b) &&
+         a.getStaticOffsets() == b.getStaticOffsets() &&
+         a.getStaticSizes() == b.getStaticSizes();
+}
+
+/// The slices of `source` in `block` with constant bounds, in program order.
+/// None if there are many: what is cut into that many pieces is a stack of
+/// weights, not a state that somebody would put together again.
+static SmallVector<tensor::ExtractSliceOp> getPieces(Value source,
+                                                     Block *block) {
+  constexpr size_t maxPieces = 16;
+  SmallVector<tensor::ExtractSliceOp> pieces;
+  for (Operation *user : source.getUsers()) {
+    auto slice = dyn_cast<tensor::ExtractSliceOp>(user);
+    if (!slice || slice->getBlock() != block || !isConstantBox(slice))
+      continue;
+    if (pieces.size() == maxPieces)
+      return {};
+    pieces.push_back(slice);
+  }
+  llvm::sort(pieces,
+             [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+  return pieces;
+}
+
 namespace {
 
 //===----------------------------------------------------------------------===//
@@ -113,6 +163,86 @@ struct ExtractSliceModel
   bool isCheapToRecompute(Operation *) const { return true; }
 };
 
+/// Slices that are disjoint and together hold all of a tensor give it back: a
+/// state that is split into halves can be put together again.
+struct ExtractSliceInverse
+    : InvertibleOpInterface::ExternalModel<ExtractSliceInverse,
+                                           tensor::ExtractSliceOp> {
+  SmallVector<InverseEdge> getInverseEdges(Operation *op) const {
+    auto slice = cast<tensor::ExtractSliceOp>(op);
+    InverseEdge edge{{slice.getSource()}, {}};
+    for (tensor::ExtractSliceOp piece : getPartition(slice))
+      edge.from.push_back(piece.getResult());
+    if (edge.from.empty())
+      return {};
+    return {edge};
+  }
+
+  LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,
+                             unsigned) const {
+    auto slice = cast<tensor::ExtractSliceOp>(op);
+    OpBuilder &b = ctx.getBuilder();
+    Location loc = op->getLoc();
+    RankedTensorType type = slice.getSourceType();
+    SmallVector<tensor::ExtractSliceOp> partition = getPartition(slice);
+    SmallVector<Value> pieces;
+    Value source;
+    bool isRounded = false;
+    for (tensor::ExtractSliceOp piece : partition) {
+      Value now = ctx.primal(piece.getResult());
+      if (!now)
+        return failure();
+      pieces.push_back(now);
+      isRounded |= ctx.isRounded(piece.getResult());
+      // A piece that is where it belongs in another tensor stays there: an
+      // update of one half is undone in place.
+      auto read = now.getDefiningOp<tensor::ExtractSliceOp>();
+      if (!source && read && read.getSourceType() == type &&
+          hasSameBox(read, piece))
+        source = read.getSource();
+    }
+    if (!source)
+      source = tensor::EmptyOp::create(b, loc, type.getShape(),
+                                       type.getElementType());
+    Value base = source;
+    for (auto [piece, now] : llvm::zip_equal(partition, pieces)) {
+      auto read = now.getDefiningOp<tensor::ExtractSliceOp>();
+      if (read && read.getSource() == base && hasSameBox(read, piece))
+        continue;
+      source = tensor::InsertSliceOp::create(
+          b, loc, now, source, piece.getMixedOffsets(), piece.getMixedSizes(),
+          piece.getMixedStrides());
+    }
+    ctx.provide(slice.getSource(), source,
+                isRounded ? Precision::Rounded : Precision::Exact);
+    return success();
+  }
+
+private:
+  /// Slices of the source of `slice`, itself among them, that have each element
+  /// of the source once. Empty if there are none.
+  static SmallVector<tensor::ExtractSliceOp>
+  getPartition(tensor::ExtractSliceOp slice) {
+    if (!slice.getSourceType().hasStaticShape() || !isConstantBox(slice))
+      return {};
+    SmallVector<tensor::ExtractSliceOp> partition{slice};
+    int64_t rest = slice.getSourceType().getNumElements() -
+                   slice.getType().getNumElements();
+    for (tensor::ExtractSliceOp piece :
+         getPieces(slice.getSource(), slice->getBlock())) {
+      if (llvm::all_of(partition, [&](tensor::ExtractSliceOp other) {
+            return areDisjoint(piece, other);
+          })) {
+        partition.push_back(piece);
+        rest -= piece.getType().getNumElements();
+      }
+    }
+    if (rest != 0)
+      return {};
+    return partition;
+  }
+};
+
 //===----------------------------------------------------------------------===//
 // insert_slice
 //===----------------------------------------------------------------------===//
@@ -147,6 +277,9 @@ struct InsertSliceModel
   }
 };
 
+/// An insert_slice gives its source back, and every slice of its destination
+/// that it did not overwrite: the half of a state that a coupling is
+/// conditioned on.
 struct InsertSliceInverse
     : InvertibleOpInterface::ExternalModel<InsertSliceInverse,
                                            tensor::InsertSliceOp> {
@@ -154,6 +287,8 @@ struct InsertSliceInverse
     auto insert = cast<tensor::InsertSliceOp>(op);
     InverseEdge edge{{insert.getSource()}, {insert.getResult()}};
     getSliceValues(insert, [&](Value v) { edge.from.push_back(v); });
+    for (tensor::ExtractSliceOp kept : getKept(insert))
+      edge.solved.push_back(kept.getResult());
     return {edge};
   }
 
@@ -164,11 +299,32 @@ struct InsertSliceInverse
     Value result = ctx.primal(insert.getResult());
     if (failed(box) || !result)
       return failure();
-    Value source = tensor::ExtractSliceOp::create(
-        ctx.getBuilder(), op->getLoc(), insert.getSourceType(), result,
-        box->offsets, box->sizes, box->strides);
+    OpBuilder &b = ctx.getBuilder();
+    Location loc = op->getLoc();
+    Value source =
+        tensor::ExtractSliceOp::create(b, loc, insert.getSourceType(), result,
+                                       box->offsets, box->sizes, box->strides);
     provideMoved(ctx, insert.getSource(), source, insert.getResult());
+    for (tensor::ExtractSliceOp kept : getKept(insert)) {
+      Value now = tensor::ExtractSliceOp::create(
+          b, loc, kept.getType(), result, kept.getMixedOffsets(),
+          kept.getMixedSizes(), kept.getMixedStrides());
+      provideMoved(ctx, kept.getResult(), now, insert.getResult());
+    }
     return success();
+  }
+
+private:
+  static SmallVector<tensor::ExtractSliceOp>
+  getKept(tensor::InsertSliceOp insert) {
+    if (!isConstantBox(insert))
+      return {};
+    SmallVector<tensor::ExtractSliceOp> kept =
+        getPieces(insert.getDest(), insert->getBlock());
+    llvm::erase_if(kept, [&](tensor::ExtractSliceOp slice) {
+      return !areDisjoint(slice, insert);
+    });
+    return kept;
   }
 };
 
@@ -404,7 +560,7 @@ struct ConcatInverse
 void memrev::registerTensorSliceModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *c, tensor::TensorDialect *) {
     using namespace tensor;
-    ExtractSliceOp::attachInterface<ExtractSliceModel>(*c);
+    ExtractSliceOp::attachInterface<ExtractSliceModel, ExtractSliceInverse>(*c);
     InsertSliceOp::attachInterface<InsertSliceModel, InsertSliceInverse>(*c);
     PadOp::attachInterface<PadModel, PadInverse>(*c);
     ConcatOp::attachInterface<ConcatModel, ConcatInverse>(*c);

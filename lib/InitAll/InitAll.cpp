@@ -8,6 +8,7 @@
 
 #include "memrev/InitAll.h"
 #include "memrev/Codegen/CPU/Passes.h"
+#include "memrev/Codegen/Common/CallBufferization.h"
 #include "memrev/Codegen/Common/Passes.h"
 #include "memrev/Codegen/GPU/Passes.h"
 #include "memrev/Conversion/Passes.h"
@@ -29,6 +30,7 @@ void memrev::registerMemRevDialects(DialectRegistry &registry) {
 }
 
 void memrev::registerAllDialects(DialectRegistry &registry) {
+  registerCallBufferization(registry);
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
   registerAllToLLVMIRTranslations(registry);

@@ -23,6 +23,7 @@ void memrev::buildBufferizePipeline(OpPassManager &pm,
   pm.addNestedPass<func::FuncOp>(createCodegenConstantsToFills());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCodegenYieldInPlace());
+  pm.addPass(createCodegenSinkOverwrites());
 
   // From here to bufferization nothing may merge or hoist equal tensors.
   pm.addPass(createCodegenPrivatizeDestinations());

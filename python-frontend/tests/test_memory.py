@@ -54,35 +54,35 @@ def test_report_is_right(probe, unrolled, policy):
 
 @pytest.mark.parametrize("unrolled", [False, True])
 def test_depth_costs_parameters_only(probe, unrolled):
-    """Beyond parameters, their gradients and per-layer statistics, 128 blocks
-    take what 8 blocks take, by the report and by measurement."""
+    """Beyond parameters and their gradients, 128 blocks take what 8 blocks take, by
+    the report and by measurement: the statistics of layers are computed again."""
 
     def beyond(found, total):
         return total - 2 * found["parameter_bytes"]
 
-    shallow, deep = (probe(blocks, unrolled, "invert") for blocks in (8, 128))
-    growth = beyond(deep, deep["peak_bytes"]) - beyond(shallow, shallow["peak_bytes"])
-    statistics = deep["statistics_bytes"] - shallow["statistics_bytes"]
-    print(f"growth {growth} bytes, per-layer statistics {statistics} bytes")
-    assert 0 <= growth <= statistics
+    def reported(found):
+        return beyond(found, found["peak_bytes"])
 
     def measured(found):
-        arguments = found["argument_bytes"]
-        return beyond(found, arguments + found["measured_bytes"])
+        return beyond(found, found["argument_bytes"] + found["measured_bytes"])
 
-    assert measured(deep) - measured(shallow) < statistics + (256 << 10)
-    # What storing everything takes shows that the network is deep enough for the
+    shallow, deep = (probe(blocks, unrolled, "invert") for blocks in (8, 128))
+    print(f"reported {reported(shallow)} and {reported(deep)} bytes, "
+          f"measured {measured(shallow)} and {measured(deep)} bytes")
+    assert reported(deep) == reported(shallow)
+    # Up to 1440 more results are so many more of Python's objects.
+    assert abs(measured(deep) - measured(shallow)) < 256 << 10
+    # What storing takes shows that the networks are deep enough for the
     # comparison to mean something.
-    stored = [probe(blocks, unrolled, "store") for blocks in (8, 128)]
-    assert (beyond(stored[1], stored[1]["peak_bytes"])
-            > 8 * beyond(stored[0], stored[0]["peak_bytes"]) > 0)
+    stored = [reported(probe(blocks, unrolled, "store")) for blocks in (8, 32)]
+    assert stored[1] > 3 * stored[0] > 9 * reported(shallow)
 
 
 @pytest.mark.parametrize("policy", ["invert", "store"])
 def test_allocations(probe, policy):
     """A first call allocates its results and one arena, a second call its results
     only, whatever the trip count."""
-    for blocks in (8, 128):
+    for blocks in (8, 128) if policy == "invert" else (8, 32):
         found = probe(blocks, False, policy)
         assert found["large_first"] <= found["large_results"] + 1
         assert found["large_second"] == found["large_results"]

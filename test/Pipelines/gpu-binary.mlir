@@ -30,7 +30,7 @@
 // CHECK-SAME: mul.rn.f32
 // CHECK-SAME: .visible .entry generic(
 // CHECK-SAME: .visible .entry conv_2d_nhwc_hwcf(
-// CHECK-SAME: .visible .entry generic_0(
+// CHECK-SAME: .visible .entry generic_1(
 // CHECK-SAME: sqrt.rn.f64
 
 module {

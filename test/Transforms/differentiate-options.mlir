@@ -7,11 +7,11 @@
 // RUN: not memrev-opt %s -rev-differentiate="function=f wrt=2" 2>&1 | FileCheck %s --check-prefix=WRT
 // RUN: not memrev-opt %s -rev-differentiate="function=blocks" 2>&1 | FileCheck %s --check-prefix=BLOCKS
 
-// FUNCTION: expects option 'function' to name a function, but got 'g'
-// MODE: expects option 'mode' to be 'vjp' or 'split', but got 'jvp'
-// POLICY: expects option 'policy' to be 'invert' or 'store', but got 'keep'
-// WRT: expects option 'wrt' to hold numbers of arguments with a float element type, but got 2
-// BLOCKS: expects a function with a body of one block
+// FUNCTION: error: expects option 'function' to name a function, but got 'g'
+// MODE: error: expects option 'mode' to be 'vjp' or 'split', but got 'jvp'
+// POLICY: error: expects option 'policy' to be 'invert' or 'store', but got 'keep'
+// WRT: error: expects option 'wrt' to hold numbers of arguments with a float element type, but got 2
+// BLOCKS: error: expects a function with a body of one block
 
 // VJP: func.func @f_vjp(%{{.*}}: tensor<4xf32>, %{{.*}}: tensor<4xf32>, %{{.*}}: i32, %{{.*}}: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
 

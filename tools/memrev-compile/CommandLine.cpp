@@ -30,14 +30,20 @@ static bool setNumber(unsigned &number, StringRef value) {
 }
 
 static bool setEmit(CommandLine &line, StringRef value) {
-  std::optional<Emit> emit = llvm::StringSwitch<std::optional<Emit>>(value)
-                                 .Case("mlir", Emit::MLIR)
-                                 .Case("llvm", Emit::LLVM)
-                                 .Case("obj", Emit::Object)
-                                 .Case("so", Emit::SharedLibrary)
-                                 .Case("header", Emit::Header)
-                                 .Default(std::nullopt);
+  std::optional<Emit> emit =
+      llvm::StringSwitch<std::optional<Emit>>(value)
+          .Case("mlir", Emit::MLIR)
+          .Case("llvm", Emit::LLVM)
+          .Case("obj", Emit::Object)
+          .Case("so", Emit::SharedLibrary)
+          .Case("header", Emit::Header)
+          .Cases({"ptx", "cubin", "fatbin"}, Emit::Kernels)
+          .Default(std::nullopt);
   line.emit = emit.value_or(Emit::Nothing);
+  line.compile.kernelFormat = llvm::StringSwitch<std::string>(value)
+                                  .Case("ptx", "isa")
+                                  .Case("cubin", "bin")
+                                  .Default("fatbin");
   return emit.has_value();
 }
 
@@ -53,7 +59,7 @@ static const OptionInfo options[] = {
        line.output = value.str();
        return !value.empty();
      }},
-    {"target", "cpu", "what to compile for",
+    {"target", "cpu|cuda", "what to compile for",
      [](CommandLine &line, StringRef value) {
        line.compile.target = value.str();
        return true;
@@ -63,9 +69,15 @@ static const OptionInfo options[] = {
        line.compile.cpu = value.str();
        return true;
      }},
+    {"chip", "sm_80|sm_90|...", "the chip to compile for with --target=cuda",
+     [](CommandLine &line, StringRef value) {
+       line.compile.chip = value.str();
+       return !value.empty();
+     }},
     {"until", "differentiate|lower|schedule|bufferize|binary",
      "the last stage to run", setStage},
-    {"emit", "mlir|llvm|obj|so|header", "what to write", setEmit},
+    {"emit", "mlir|llvm|obj|so|header|ptx|cubin|fatbin", "what to write",
+     setEmit},
     {"run", "", "call a function",
      [](CommandLine &line, StringRef) { return line.run = true; }},
     {"entry", "NAME", "the function to call, if there are several",
@@ -115,9 +127,16 @@ static const OptionInfo options[] = {
 static llvm::Error complete(CommandLine &line) {
   StringRef stage = getName(line.compile.until);
   bool wantsCall = line.run || line.bench != 0;
-  bool wantsCode = wantsCall || line.emit == Emit::LLVM ||
-                   line.emit == Emit::Object ||
-                   line.emit == Emit::SharedLibrary;
+  bool wantsCode =
+      wantsCall || line.emit == Emit::LLVM || line.emit == Emit::Object ||
+      line.emit == Emit::SharedLibrary || line.emit == Emit::Kernels;
+  if (line.emit == Emit::Kernels && line.compile.target != "cuda")
+    return llvm::createStringError(
+        llvm::formatv("expects --target=cuda to write kernels, but got '{0}'",
+                      line.compile.target));
+  // Without machine code to make PTX will do, which needs no other tool.
+  if (line.emit == Emit::Nothing || line.emit == Emit::MLIR)
+    line.compile.kernelFormat = "isa";
   if (wantsCode && line.compile.until != Stage::Binary)
     return llvm::createStringError(llvm::formatv(
         "expects --until=binary to make machine code, but got '{0}'", stage));
@@ -138,6 +157,7 @@ static llvm::Error complete(CommandLine &line) {
   // Memory is planned before machine code is made.
   if (wantsPlan && !wantsCode && line.emit != Emit::MLIR)
     line.compile.until = Stage::Bufferize;
+  line.compile.hostCode = line.emit != Emit::Kernels;
   line.compile.keepIR = line.emit == Emit::MLIR;
   line.compile.keepLLVM = line.emit == Emit::LLVM;
   line.compile.parallel = line.threads != 1;

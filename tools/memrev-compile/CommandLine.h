@@ -14,7 +14,7 @@
 namespace mlir::memrev {
 
 /// What to write.
-enum class Emit { Nothing, MLIR, LLVM, Object, SharedLibrary, Header };
+enum class Emit { Nothing, MLIR, LLVM, Object, SharedLibrary, Header, Kernels };
 
 /// A parsed command line.
 struct CommandLine {

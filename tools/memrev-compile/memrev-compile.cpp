@@ -13,6 +13,7 @@
 
 #include "CommandLine.h"
 #include "memrev/Compiler/NumPyFile.h"
+#include "memrev/Compiler/SharedLibrary.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
@@ -130,8 +131,30 @@ static llvm::Error runFunction(const CommandLine &line,
   return llvm::Error::success();
 }
 
-/// Does what `line` asks for.
-static int runDriver(const CommandLine &line) {
+/// Writes the kernels of a program for a GPU.
+static llvm::Error writeKernels(const CommandLine &line,
+                                const CompiledProgram &program) {
+  if (program.getKernels().empty())
+    return llvm::createStringError("the program has no kernels to write");
+  return writeText(line.output, program.getKernels());
+}
+
+/// Writes a program for a GPU as a library that holds all it needs but the
+/// driver.
+static llvm::Error writeGPULibrary(const CommandLine &line,
+                                   const CompiledProgram &program,
+                                   StringRef executable) {
+  auto runtime = findRuntimeLibrary(executable, "libMemRevCUDARuntime.a");
+  if (!runtime)
+    return runtime.takeError();
+  auto library = linkSharedLibrary(*program.getObject(), {*runtime});
+  if (!library)
+    return library.takeError();
+  return writeText(line.output, (*library)->getBuffer());
+}
+
+/// Does what `line` asks for. `executable` is this program.
+static int runDriver(const CommandLine &line, StringRef executable) {
   auto input = llvm::MemoryBuffer::getFileOrSTDIN(line.input, /*IsText=*/true);
   if (!input)
     return fail("cannot read '" + line.input +
@@ -150,6 +173,10 @@ static int runDriver(const CommandLine &line) {
     error = writeText(line.output, program.getLLVM());
   else if (line.emit == Emit::Object)
     error = writeText(line.output, program.getObject()->getBuffer());
+  else if (line.emit == Emit::Kernels)
+    error = writeKernels(line, program);
+  else if (line.emit == Emit::SharedLibrary && line.compile.target == "cuda")
+    error = writeGPULibrary(line, program, executable);
   else if (line.emit == Emit::SharedLibrary)
     error = program.writeSharedLibrary(line.output);
   else if (line.emit == Emit::Header)
@@ -179,5 +206,6 @@ int main(int argc, char **argv) {
     printHelp(llvm::outs());
     return 0;
   }
-  return runDriver(*line);
+  void *address = reinterpret_cast<void *>(&main);
+  return runDriver(*line, llvm::sys::fs::getMainExecutable(argv[0], address));
 }

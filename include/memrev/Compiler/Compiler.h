@@ -29,8 +29,15 @@ std::optional<Stage> parseStage(llvm::StringRef name);
 llvm::StringRef getName(Stage stage);
 
 struct CompileOptions {
-  /// What the program is for: "cpu".
+  /// What the program is for: "cpu" or "cuda".
   std::string target = "cpu";
+  /// The chip that a program for "cuda" runs on, "sm_90" for example.
+  std::string chip;
+  /// What becomes of the kernels of a program for "cuda": "isa" (PTX), "bin"
+  /// (a cubin) or "fatbin". The last two need ptxas.
+  std::string kernelFormat = "isa";
+  /// Whether a program for "cuda" gets its host code, besides the kernels.
+  bool hostCode = true;
   /// The processor, as LLVM names it, or "native".
   std::string cpu = "native";
   /// The last stage to run.
@@ -75,7 +82,11 @@ public:
   /// The module as text (`keepIR`), and LLVM's after optimisation (`keepLLVM`).
   llvm::StringRef getIR() const { return ir; }
   llvm::StringRef getLLVM() const { return llvmIR; }
-  /// The object file; null before the binary stage.
+  /// The kernels of a program for "cuda", in the format asked for; empty before
+  /// the binary stage.
+  llvm::StringRef getKernels() const { return kernels; }
+  /// The object file; null before the binary stage. Of a program for "cuda" it
+  /// holds the host code and the kernels, and needs the CUDA runtime.
   const llvm::MemoryBuffer *getObject() const { return object.get(); }
 
   /// Writes a C header for the functions.
@@ -93,7 +104,8 @@ private:
 
   std::vector<FunctionSignature> functions;
   std::vector<FunctionMemory> memory;
-  std::string ir, llvmIR;
+  std::string ir, llvmIR, kernels;
+  bool isForHost = true;
   std::unique_ptr<llvm::MemoryBuffer> object;
   std::mutex loadMutex;
   std::unique_ptr<LoadedCode> code;

@@ -15,9 +15,11 @@
 #define MEMREV_PIPELINES_GPU_H
 
 #include "mlir/Pass/PassOptions.h"
+#include "mlir/Support/LLVM.h"
 #include <string>
 
 namespace mlir {
+class ModuleOp;
 class OpPassManager;
 } // namespace mlir
 
@@ -61,6 +63,10 @@ void buildGPUKernelsPipeline(OpPassManager &pm);
 /// the functions of Runtime/CUDA, and one `gpu.binary` with the kernels. All
 /// buffers, the arena included, are device memory.
 void buildGPUBinaryPipeline(OpPassManager &pm, const GPUBinaryOptions &options);
+
+/// Returns the kernels of a module after the binary stage, in the format that
+/// was asked for; nothing if the program has no kernel.
+StringRef getGPUKernels(ModuleOp module);
 
 /// Registers the pipelines memrev-gpu-schedule, memrev-gpu-kernels and
 /// memrev-gpu-binary.

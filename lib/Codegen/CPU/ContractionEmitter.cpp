@@ -5,16 +5,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-//
-// Matrix products, convolutions and filter gradients are one loop nest here:
-// a register tile of rows x vectors, whose rows come from scalars of lhs and
-// whose vectors from rhs, inside of the reduction loops. Zero padding costs
-// nothing: loops skip what they can, and a tile at the border leaves out the
-// products that are known to be zero.
-//
-//===----------------------------------------------------------------------===//
 
-#include "KernelEmitter.h"
+#include "ContractionEmitter.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
@@ -24,78 +16,6 @@
 using namespace mlir;
 using namespace mlir::memrev;
 using namespace mlir::memrev::cpu;
-
-namespace {
-
-/// `count` tiles of `size` elements from `start` on.
-struct Segment {
-  int64_t start, size, count;
-};
-
-class ContractionEmitter : public KernelEmitter {
-public:
-  ContractionEmitter(OpBuilder &builder, Problem &problem,
-                     const Strategy &strategy);
-
-protected:
-  void emitPrologue() override;
-  Tiles emitTile(Tiles tiles) override;
-  Value getNeutral(unsigned) override {
-    return constantLike(builder.getZeroAttr(problem.lhs.elementType));
-  }
-  Value combine(unsigned, Value left, Value right) override {
-    return arith::AddFOp::create(builder, loc, left, right);
-  }
-
-private:
-  /// How a bound of lhs is kept.
-  enum class Keep { Range, Rows, Check };
-
-  void classifyBounds();
-  SmallVector<Segment> splitRows();
-  SmallVector<Segment> splitPanels();
-  bool isInterior(int64_t start, int64_t size);
-  Tiles emitBlocks(unsigned level, Tiles tiles);
-  Tiles emitOuter(unsigned level, Tiles tiles);
-  Tiles emitPanels(Tiles tiles);
-  Tiles emitRows(int64_t panel, int64_t lastLanes, Tiles tiles);
-  Tiles emitRegisterTile(int64_t rows, int64_t panel, int64_t lastLanes,
-                         Tiles tiles);
-  SmallVector<Value> emitReduction(unsigned level, int64_t rows, int64_t panel,
-                                   int64_t lastLanes,
-                                   SmallVector<Value> sums);
-  SmallVector<Value> emitProducts(int64_t rows, int64_t panel,
-                                  int64_t lastLanes, SmallVector<Value> sums);
-  std::pair<OpFoldResult, OpFoldResult> getRange(unsigned dim);
-  int64_t getWindow(int64_t row, int64_t tap) const;
-  Value loadVector(int64_t vector, int64_t lanes);
-  Value packTransposed(Value into, unsigned numOuter);
-  Tiles initialise(Tiles tiles);
-  int64_t lanesOf(int64_t vector, int64_t panel, int64_t lastLanes) const {
-    return vector == panel - 1 ? lastLanes : strategy.lanes;
-  }
-
-  Access lhs, rhs;
-  SmallVector<Keep> keeps;
-  bool checkBounds = false;
-  /// Parallel dimensions that are neither rows nor vectors.
-  SmallVector<unsigned> outerDims;
-  /// Those whose loops go around the panels, and the others. A panel stays in
-  /// the cache while images and rows pass; but a batch of products has a panel
-  /// of its own in each, and a block of a long reduction is meant to stay.
-  SmallVector<unsigned> aroundDims, insideDims;
-  /// Reduction dimensions that are loops, outermost first.
-  SmallVector<unsigned> reductionDims;
-  /// The range of each dimension that a block loop has set.
-  DenseMap<unsigned, std::pair<OpFoldResult, OpFoldResult>> blockRanges;
-  /// Where the current panel starts, counted in vectors.
-  OpFoldResult panelStart;
-  /// rhs in panels: other dimensions of rhs, vectors, reductions, lanes.
-  Value packed;
-  SmallVector<unsigned> packedDims;
-};
-
-} // namespace
 
 ContractionEmitter::ContractionEmitter(OpBuilder &builder, Problem &problem,
                                        const Strategy &strategy)
@@ -148,253 +68,13 @@ void ContractionEmitter::classifyBounds() {
   }
 }
 
-/// Copies rhs so that each vector of a panel is contiguous with the next one
-/// that the reduction reads. This also takes transposes and flips out of the
-/// inner loops.
-void ContractionEmitter::emitPrologue() {
-  if (!strategy.pack)
-    return;
-  unsigned vectorDim = strategy.vectorDim;
-  for (unsigned dim : outerDims)
-    if (rhs.uses(dim))
-      packedDims.push_back(dim);
-  unsigned numOuter = packedDims.size();
-  for (unsigned dim : reductionDims)
-    if (rhs.uses(dim))
-      packedDims.push_back(dim);
-  if (strategy.unrollDim >= 0 && rhs.uses(strategy.unrollDim))
-    packedDims.push_back(strategy.unrollDim);
-
-  int64_t extent = problem.extents[vectorDim];
-  int64_t vectors = llvm::divideCeil(extent, strategy.lanes);
-  SmallVector<int64_t> shape;
-  for (auto [number, dim] : llvm::enumerate(packedDims)) {
-    if (number == numOuter)
-      shape.push_back(vectors);
-    shape.push_back(problem.extents[dim]);
-  }
-  if (numOuter == packedDims.size())
-    shape.push_back(vectors);
-  shape.push_back(strategy.lanes);
-  packed =
-      tensor::EmptyOp::create(builder, loc, shape, rhs.elementType).getResult();
-
-  if (Value transposed = packTransposed(packed, numOuter)) {
-    packed = transposed;
-    return;
-  }
-  Position saved = position;
-  auto copy = [&](OpFoldResult vector, int64_t lanes, Value into) {
-    setLocal(vectorDim,
-             affine::makeComposedFoldedAffineApply(
-                 builder, loc, builder.getAffineDimExpr(0) * strategy.lanes,
-                 {vector}));
-    Value value = load(rhs, lanes, true, false);
-    SmallVector<Value> indices;
-    for (auto [number, dim] : llvm::enumerate(packedDims)) {
-      if (number == numOuter)
-        indices.push_back(asValue(vector));
-      indices.push_back(asValue(position.global[dim]));
-    }
-    if (numOuter == packedDims.size())
-      indices.push_back(asValue(vector));
-    indices.push_back(constantIndex(0));
-    return vector::TransferWriteOp::create(builder, loc, value, into, indices,
-                                           ArrayRef<bool>{true})
-        .getResult();
-  };
-  std::function<Value(unsigned, Value)> nest = [&](unsigned level,
-                                                   Value into) -> Value {
-    if (level < packedDims.size())
-      return emitLoop(builder.getIndexAttr(0),
-                      builder.getIndexAttr(problem.extents[packedDims[level]]),
-                      1, into,
-                      [&](OpFoldResult iv, ValueRange carried) {
-                        setLocal(packedDims[level], iv);
-                        return SmallVector<Value>{nest(level + 1, carried[0])};
-                      })
-          .front();
-    int64_t whole = extent / strategy.lanes;
-    into = emitLoop(builder.getIndexAttr(0), builder.getIndexAttr(whole), 1,
-                    into,
-                    [&](OpFoldResult iv, ValueRange carried) {
-                      return SmallVector<Value>{
-                          copy(iv, strategy.lanes, carried[0])};
-                    })
-               .front();
-    if (whole < vectors)
-      into = copy(builder.getIndexAttr(whole), extent - whole * strategy.lanes,
-                  into);
-    return into;
-  };
-  packed = nest(0, packed);
-  position = saved;
-}
-
-/// Interleaves `rows` until they are the columns.
-static SmallVector<Value> transpose(OpBuilder &builder, Location loc,
-                                    SmallVector<Value> rows) {
-  int64_t lanes = rows.size();
-  for (int64_t step = 1; step < lanes; step *= 2) {
-    SmallVector<Value> next;
-    for (int64_t row = 0; row < lanes / 2; ++row)
-      for (int64_t half = 0; half < 2; ++half) {
-        SmallVector<int64_t> mask;
-        for (int64_t lane = 0; lane < lanes / 2; ++lane) {
-          mask.push_back(half * lanes / 2 + lane);
-          mask.push_back(half * lanes / 2 + lane + lanes);
-        }
-        next.push_back(vector::ShuffleOp::create(
-            builder, loc, rows[row], rows[row + lanes / 2], mask));
-      }
-    rows = std::move(next);
-  }
-  return rows;
-}
-
-/// Packs a rhs that is contiguous along a reduction instead of along the
-/// vectors, a square of lanes at a time. Returns null where it is not, or
-/// where nothing fills a square.
-Value ContractionEmitter::packTransposed(Value into, unsigned numOuter) {
-  unsigned vectorDim = strategy.vectorDim;
-  int64_t lanes = strategy.lanes;
-  std::optional<unsigned> along;
-  for (unsigned dim : ArrayRef(packedDims).drop_front(numOuter))
-    if (rhs.getLastStride(dim) == 1 && problem.extents[dim] >= lanes)
-      along = dim;
-  if (!along || rhs.getLastStride(vectorDim) ||
-      problem.extents[vectorDim] < lanes)
-    return Value();
-
-  Position saved = position;
-  AffineMap map = AffineMap::getMinorIdentityMap(rhs.indices.size(), 1,
-                                                 builder.getContext());
-  int64_t extent = problem.extents[vectorDim];
-  // Reads `height` rows of `width` elements; the rest of the square is zero.
-  auto copySquare = [&](OpFoldResult vector, int64_t height, int64_t width,
-                        Value packedSoFar) {
-    setLocal(vectorDim,
-             affine::makeComposedFoldedAffineApply(
-                 builder, loc, builder.getAffineDimExpr(0) * lanes, {vector}));
-    Value zero = constantLike(builder.getZeroAttr(rhs.elementType));
-    VectorType type = getVectorType(rhs.elementType);
-    SmallVector<Value> rows;
-    for (int64_t row = 0; row < lanes; ++row) {
-      if (row >= height) {
-        rows.push_back(broadcast(zero));
-        continue;
-      }
-      position.offset[vectorDim] = row;
-      SmallVector<Value> indices;
-      for (AffineExpr expr : rhs.indices)
-        indices.push_back(asValue(evaluate(expr, rhs.symbols)));
-      rows.push_back(vector::TransferReadOp::create(
-          builder, loc, type, getSource(rhs), indices, AffineMapAttr::get(map),
-          zero, width < lanes ? getMask(width) : Value(),
-          builder.getBoolArrayAttr({true})));
-    }
-    position.offset[vectorDim] = 0;
-    SmallVector<Value> columns = transpose(builder, loc, rows);
-    for (int64_t column = 0; column < width; ++column) {
-      position.offset[*along] = column;
-      SmallVector<Value> indices;
-      for (auto [number, dim] : llvm::enumerate(packedDims)) {
-        if (number == numOuter)
-          indices.push_back(asValue(vector));
-        indices.push_back(
-            asValue(evaluate(builder.getAffineDimExpr(dim), {})));
-      }
-      indices.push_back(constantIndex(0));
-      packedSoFar = vector::TransferWriteOp::create(
-                        builder, loc, columns[column], packedSoFar, indices,
-                        ArrayRef<bool>{true})
-                        .getResult();
-    }
-    position.offset[*along] = 0;
-    return packedSoFar;
-  };
-  auto forSquares = [&](int64_t size, Value value,
-                        function_ref<Value(OpFoldResult, int64_t, Value)>
-                            visit) {
-    int64_t whole = size / lanes * lanes;
-    value = emitLoop(builder.getIndexAttr(0), builder.getIndexAttr(whole),
-                     lanes, value,
-                     [&](OpFoldResult iv, ValueRange carried) {
-                       return SmallVector<Value>{
-                           visit(iv, lanes, carried[0])};
-                     })
-                .front();
-    if (whole < size)
-      value = visit(builder.getIndexAttr(whole), size - whole, value);
-    return value;
-  };
-  std::function<Value(unsigned, Value)> nest = [&](unsigned level,
-                                                   Value value) -> Value {
-    if (level < packedDims.size() && packedDims[level] == *along)
-      return nest(level + 1, value);
-    if (level < packedDims.size())
-      return emitLoop(builder.getIndexAttr(0),
-                      builder.getIndexAttr(problem.extents[packedDims[level]]),
-                      1, value,
-                      [&](OpFoldResult iv, ValueRange carried) {
-                        setLocal(packedDims[level], iv);
-                        return SmallVector<Value>{nest(level + 1, carried[0])};
-                      })
-          .front();
-    return forSquares(
-        extent, value,
-        [&](OpFoldResult start, int64_t height, Value outer) {
-          OpFoldResult vector = affine::makeComposedFoldedAffineApply(
-              builder, loc, builder.getAffineDimExpr(0).floorDiv(lanes),
-              {start});
-          return forSquares(problem.extents[*along], outer,
-                            [&](OpFoldResult iv, int64_t width, Value inner) {
-                              setLocal(*along, iv);
-                              return copySquare(vector, height, width, inner);
-                            });
-        });
-  };
-  Value result = nest(0, into);
-  position = saved;
-  return result;
-}
-
-Value ContractionEmitter::loadVector(int64_t vector, int64_t lanes) {
-  if (!strategy.pack) {
-    int64_t saved = position.offset[strategy.vectorDim];
-    position.offset[strategy.vectorDim] += vector * strategy.lanes;
-    Value value = load(rhs, lanes, true, false);
-    position.offset[strategy.vectorDim] = saved;
-    return value;
-  }
-  unsigned numOuter = llvm::count_if(
-      packedDims, [&](unsigned dim) { return !problem.isReduction[dim]; });
-  SmallVector<Value> indices;
-  auto addVector = [&] {
-    indices.push_back(asValue(affine::makeComposedFoldedAffineApply(
-        builder, loc, builder.getAffineDimExpr(0) + vector, {panelStart})));
-  };
-  for (auto [number, dim] : llvm::enumerate(packedDims)) {
-    if (number == numOuter)
-      addVector();
-    indices.push_back(asValue(evaluate(builder.getAffineDimExpr(dim), {})));
-  }
-  if (numOuter == packedDims.size())
-    addVector();
-  indices.push_back(constantIndex(0));
-  // The last vector is padded, so that no lane needs a mask.
-  return vector::TransferReadOp::create(
-      builder, loc, getVectorType(rhs.elementType), packed, indices,
-      constantLike(builder.getZeroAttr(rhs.elementType)),
-      ArrayRef<bool>{true});
-}
-
 //===----------------------------------------------------------------------===//
 // Tiles
 //===----------------------------------------------------------------------===//
 
 /// Cuts `extent` into tiles of at most `limit` that differ by at most one.
-static SmallVector<Segment> splitEvenly(int64_t extent, int64_t limit) {
+SmallVector<ContractionEmitter::Segment>
+ContractionEmitter::splitEvenly(int64_t extent, int64_t limit) {
   int64_t tiles = llvm::divideCeil(extent, limit);
   int64_t small = extent / tiles, big = extent % tiles;
   SmallVector<Segment> segments;
@@ -404,7 +84,7 @@ static SmallVector<Segment> splitEvenly(int64_t extent, int64_t limit) {
   return segments;
 }
 
-SmallVector<Segment> ContractionEmitter::splitPanels() {
+SmallVector<ContractionEmitter::Segment> ContractionEmitter::splitPanels() {
   int64_t extent = getTileExtent(strategy.vectorDim);
   int64_t vectors = llvm::divideCeil(extent, strategy.lanes);
   SmallVector<Segment> segments = splitEvenly(vectors, strategy.panel);
@@ -412,8 +92,8 @@ SmallVector<Segment> ContractionEmitter::splitPanels() {
   if (extent % strategy.lanes != 0 && segments.back().count > 1) {
     Segment last = segments.back();
     segments.back().count -= 1;
-    segments.push_back({last.start + last.size * (last.count - 1), last.size,
-                        1});
+    segments.push_back(
+        {last.start + last.size * (last.count - 1), last.size, 1});
   }
   return segments;
 }
@@ -443,7 +123,7 @@ bool ContractionEmitter::isInterior(int64_t start, int64_t size) {
   return true;
 }
 
-SmallVector<Segment> ContractionEmitter::splitRows() {
+SmallVector<ContractionEmitter::Segment> ContractionEmitter::splitRows() {
   if (strategy.rowDim < 0)
     return {{0, 1, 1}};
   SmallVector<Segment> segments;
@@ -452,8 +132,7 @@ SmallVector<Segment> ContractionEmitter::splitRows() {
     for (int64_t tile = 0; tile < even.count; ++tile) {
       int64_t start = even.start + tile * even.size;
       bool interior = isInterior(start, even.size);
-      if (interior && !segments.empty() &&
-          segments.back().size == even.size &&
+      if (interior && !segments.empty() && segments.back().size == even.size &&
           isInterior(segments.back().start, segments.back().size))
         segments.back().count += 1;
       else
@@ -490,23 +169,22 @@ Tiles ContractionEmitter::initialise(Tiles tiles) {
                                                    Value tile) -> Value {
     if (level < dims.size())
       return emitLoop(builder.getIndexAttr(0),
-                      builder.getIndexAttr(getTileExtent(dims[level])), 1,
-                      tile,
+                      builder.getIndexAttr(getTileExtent(dims[level])), 1, tile,
                       [&](OpFoldResult iv, ValueRange carried) {
                         setLocal(dims[level], iv);
                         return SmallVector<Value>{nest(level + 1, carried[0])};
                       })
           .front();
     int64_t whole = extent / strategy.lanes * strategy.lanes;
-    tile = emitLoop(builder.getIndexAttr(0), builder.getIndexAttr(whole),
-                    strategy.lanes, tile,
-                    [&](OpFoldResult iv, ValueRange carried) {
-                      setLocal(strategy.vectorDim, iv);
-                      return SmallVector<Value>{
-                          storeTile(0, carried[0], valueAt(strategy.lanes),
-                                    strategy.lanes)};
-                    })
-               .front();
+    tile =
+        emitLoop(builder.getIndexAttr(0), builder.getIndexAttr(whole),
+                 strategy.lanes, tile,
+                 [&](OpFoldResult iv, ValueRange carried) {
+                   setLocal(strategy.vectorDim, iv);
+                   return SmallVector<Value>{storeTile(
+                       0, carried[0], valueAt(strategy.lanes), strategy.lanes)};
+                 })
+            .front();
     if (whole < extent) {
       setLocal(strategy.vectorDim, builder.getIndexAttr(whole));
       tile = storeTile(0, tile, valueAt(extent - whole), extent - whole);
@@ -528,25 +206,22 @@ Tiles ContractionEmitter::emitBlocks(unsigned level, Tiles tiles) {
   OpFoldResult high =
       isChunked ? chunkHigh : OpFoldResult(builder.getIndexAttr(extent));
   bool divides =
-      extent % tile == 0 &&
-      (!isChunked || strategy.chunkSize % tile == 0);
-  return emitLoop(low, high, tile, tiles,
-                  [&](OpFoldResult iv, ValueRange carried) {
-                    AffineExpr start = builder.getAffineDimExpr(0);
-                    OpFoldResult end =
-                        divides ? affine::makeComposedFoldedAffineApply(
-                                      builder, loc, start + tile, {iv})
-                                : affine::makeComposedFoldedAffineMin(
-                                      builder, loc,
-                                      AffineMap::get(
-                                          2, 0,
-                                          {start + tile,
-                                           builder.getAffineDimExpr(1)},
-                                          builder.getContext()),
-                                      {iv, high});
-                    blockRanges[dim] = {iv, end};
-                    return emitBlocks(level + 1, Tiles(carried));
-                  });
+      extent % tile == 0 && (!isChunked || strategy.chunkSize % tile == 0);
+  return emitLoop(
+      low, high, tile, tiles, [&](OpFoldResult iv, ValueRange carried) {
+        AffineExpr start = builder.getAffineDimExpr(0);
+        OpFoldResult end =
+            divides ? affine::makeComposedFoldedAffineApply(builder, loc,
+                                                            start + tile, {iv})
+                    : affine::makeComposedFoldedAffineMin(
+                          builder, loc,
+                          AffineMap::get(
+                              2, 0, {start + tile, builder.getAffineDimExpr(1)},
+                              builder.getContext()),
+                          {iv, high});
+        blockRanges[dim] = {iv, end};
+        return emitBlocks(level + 1, Tiles(carried));
+      });
 }
 
 Tiles ContractionEmitter::emitOuter(unsigned level, Tiles tiles) {
@@ -707,10 +382,9 @@ ContractionEmitter::getRange(unsigned dim) {
     if (values.size() == 1)
       return values.front();
     AffineMap map = builder.getMultiDimIdentityMap(values.size());
-    return isLow ? affine::makeComposedFoldedAffineMax(builder, loc, map,
-                                                       values)
-                 : affine::makeComposedFoldedAffineMin(builder, loc, map,
-                                                       values);
+    return isLow
+               ? affine::makeComposedFoldedAffineMax(builder, loc, map, values)
+               : affine::makeComposedFoldedAffineMin(builder, loc, map, values);
   };
   return {limit(lows, true), limit(highs, false)};
 }
@@ -737,8 +411,7 @@ ContractionEmitter::emitReduction(unsigned level, int64_t rows, int64_t panel,
   std::optional<int64_t> first = getConstantIntValue(low);
   std::optional<int64_t> last = getConstantIntValue(high);
   bool isInnermost = level + 1 == reductionDims.size();
-  if (isInnermost && strategy.unroll > 1 && first && last &&
-      *last > *first) {
+  if (isInnermost && strategy.unroll > 1 && first && last && *last > *first) {
     int64_t whole = (*last - *first) / strategy.unroll * strategy.unroll;
     sums = emitLoop(low, builder.getIndexAttr(*first + whole), strategy.unroll,
                     sums, body(strategy.unroll));
@@ -748,8 +421,7 @@ ContractionEmitter::emitReduction(unsigned level, int64_t rows, int64_t panel,
   return emitLoop(low, high, 1, sums, body(1));
 }
 
-SmallVector<Value> ContractionEmitter::emitProducts(int64_t rows,
-                                                    int64_t panel,
+SmallVector<Value> ContractionEmitter::emitProducts(int64_t rows, int64_t panel,
                                                     int64_t lastLanes,
                                                     SmallVector<Value> sums) {
   int64_t unrolled =

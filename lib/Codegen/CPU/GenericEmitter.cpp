@@ -37,15 +37,13 @@ protected:
 private:
   Tiles emitParallelDims(unsigned level, Tiles tiles);
   Tiles emitVectors(int64_t rows, Tiles tiles);
-  Tiles emitPoints(int64_t rows, int64_t panel, int64_t lastLanes,
-                   Tiles tiles);
+  Tiles emitPoints(int64_t rows, int64_t panel, int64_t lastLanes, Tiles tiles);
   Tiles emitElementwise(int64_t lanes, Tiles tiles);
   Tiles emitReduction(int64_t panel, int64_t lastLanes, Tiles tiles);
   Tiles emitLaneReduction(Tiles tiles);
-  SmallVector<Value> emitReductionDims(unsigned level,
-                                       SmallVector<Value> carried,
-                                       function_ref<SmallVector<Value>(
-                                           SmallVector<Value>)> innermost);
+  SmallVector<Value> emitReductionDims(
+      unsigned level, SmallVector<Value> carried,
+      function_ref<SmallVector<Value>(SmallVector<Value>)> innermost);
   SmallVector<Value> evaluateBody(ArrayRef<Value> previous, int64_t lanes);
   Value getInit(unsigned output, ArrayRef<Value> tiles, int64_t lanes);
   Value reduceLanes(unsigned output, Value vector);
@@ -82,8 +80,8 @@ GenericEmitter::GenericEmitter(OpBuilder &builder, Problem &problem,
 Value GenericEmitter::getNeutral(unsigned output) {
   if (Operation *combiner = problem.outputs[output].combiner)
     return constantLike(*arith::getNeutralElement(combiner));
-  return constantLike(builder.getZeroAttr(
-      problem.outputs[output].dest.elementType));
+  return constantLike(
+      builder.getZeroAttr(problem.outputs[output].dest.elementType));
 }
 
 Value GenericEmitter::combine(unsigned output, Value left, Value right) {
@@ -143,8 +141,8 @@ Tiles GenericEmitter::emitVectors(int64_t rows, Tiles tiles) {
   return emitPoints(rows, panel, rest - (panel - 1) * strategy.lanes, tiles);
 }
 
-Tiles GenericEmitter::emitPoints(int64_t rows, int64_t panel,
-                                 int64_t lastLanes, Tiles tiles) {
+Tiles GenericEmitter::emitPoints(int64_t rows, int64_t panel, int64_t lastLanes,
+                                 Tiles tiles) {
   for (int64_t row = 0; row < rows; ++row) {
     if (strategy.rowDim >= 0)
       position.offset[strategy.rowDim] = row;
@@ -257,9 +255,8 @@ Tiles GenericEmitter::emitReduction(int64_t panel, int64_t lastLanes,
   auto step = [&](int64_t copy, SmallVector<Value> &values) {
     for (int64_t vector = 0; vector < panel; ++vector) {
       moveTo(vector);
-      MutableArrayRef<Value> here =
-          MutableArrayRef<Value>(values).slice(
-              copy * perCopy + vector * numOutputs, numOutputs);
+      MutableArrayRef<Value> here = MutableArrayRef<Value>(values).slice(
+          copy * perCopy + vector * numOutputs, numOutputs);
       SmallVector<Value> results =
           evaluateBody(SmallVector<Value>(here), lanesOf(vector));
       for (auto [slot, result] : llvm::zip(here, results))
@@ -314,9 +311,9 @@ Tiles GenericEmitter::emitReduction(int64_t panel, int64_t lastLanes,
   for (int64_t vector = 0; vector < panel; ++vector) {
     moveTo(vector);
     for (unsigned output = 0; output < numOutputs; ++output)
-      tiles[output] = storeTile(output, tiles[output],
-                                carried[vector * numOutputs + output],
-                                lanesOf(vector));
+      tiles[output] =
+          storeTile(output, tiles[output],
+                    carried[vector * numOutputs + output], lanesOf(vector));
   }
   moveTo(0);
   return tiles;
@@ -331,8 +328,8 @@ Value GenericEmitter::reduceLanes(unsigned output, Value value) {
         builder, loc, value, ArrayRef<int64_t>{0}, ArrayRef<int64_t>{lanes},
         ArrayRef<int64_t>{1});
     Value high = vector::ExtractStridedSliceOp::create(
-        builder, loc, value, ArrayRef<int64_t>{lanes},
-        ArrayRef<int64_t>{lanes}, ArrayRef<int64_t>{1});
+        builder, loc, value, ArrayRef<int64_t>{lanes}, ArrayRef<int64_t>{lanes},
+        ArrayRef<int64_t>{1});
     value = combine(output, low, high);
   }
   return vector::ExtractOp::create(builder, loc, value, 0);
@@ -373,11 +370,11 @@ Tiles GenericEmitter::emitLaneReduction(Tiles tiles) {
     if (isChunked)
       high = affine::makeComposedFoldedAffineMin(
           builder, loc,
-          AffineMap::get(1, 0,
-                         {builder.getAffineDimExpr(0),
-                          builder.getAffineConstantExpr(extent / stride *
-                                                        stride)},
-                         builder.getContext()),
+          AffineMap::get(
+              1, 0,
+              {builder.getAffineDimExpr(0),
+               builder.getAffineConstantExpr(extent / stride * stride)},
+              builder.getContext()),
           {chunkHigh});
     values = emitLoop(low, high, stride, values,
                       [&](OpFoldResult iv, ValueRange arguments) {
@@ -403,10 +400,9 @@ Tiles GenericEmitter::emitLaneReduction(Tiles tiles) {
     if (!isChunked)
       return tail(values);
     // Only the last chunk has the tail.
-    Value isLast = arith::CmpIOp::create(builder, loc,
-                                         arith::CmpIPredicate::eq,
-                                         asValue(chunkHigh),
-                                         constantIndex(extent));
+    Value isLast =
+        arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                              asValue(chunkHigh), constantIndex(extent));
     auto branch = scf::IfOp::create(builder, loc, ValueRange(values).getTypes(),
                                     isLast, /*withElseRegion=*/true);
     OpBuilder::InsertionGuard guard(builder);
@@ -418,8 +414,8 @@ Tiles GenericEmitter::emitLaneReduction(Tiles tiles) {
   });
   for (int64_t copy = 1; copy < unroll; ++copy)
     for (unsigned output = 0; output < numOutputs; ++output)
-      carried[output] = combine(output, carried[output],
-                                carried[copy * numOutputs + output]);
+      carried[output] =
+          combine(output, carried[output], carried[copy * numOutputs + output]);
   for (unsigned output = 0; output < numOutputs; ++output) {
     Value total = reduceLanes(output, carried[output]);
     if (strategy.chunks <= 1)

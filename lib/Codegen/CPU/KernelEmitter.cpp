@@ -10,6 +10,8 @@
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -20,12 +22,24 @@ using namespace mlir::memrev::cpu;
 
 KernelEmitter::KernelEmitter(OpBuilder &builder, Problem &problem,
                              const Strategy &strategy)
-    : builder(builder), loc(problem.loc), problem(problem),
-      strategy(strategy) {
+    : builder(builder), loc(problem.loc), problem(problem), strategy(strategy) {
   position.base.assign(problem.getNumDims(), builder.getIndexAttr(0));
   position.global = position.local = position.base;
   position.offset.assign(problem.getNumDims(), 0);
   tileExtents.assign(problem.extents.begin(), problem.extents.end());
+  // What is worth unrolling is unrolled here. LLVM would unroll and peel the
+  // short loops around register tiles until their scalars spill.
+  MLIRContext *context = builder.getContext();
+  BoolAttr yes = builder.getBoolAttr(true);
+  auto unroll = LLVM::LoopUnrollAttr::get(context, /*disable=*/yes, {}, {}, {},
+                                          {}, {}, {});
+  auto vectorize = LLVM::LoopVectorizeAttr::get(context, /*disable=*/yes, {},
+                                                {}, {}, {}, {}, {});
+  auto peeled =
+      LLVM::LoopPeeledAttr::get(context, builder.getI32IntegerAttr(0));
+  loopAnnotation =
+      LLVM::LoopAnnotationAttr::get(context, {}, vectorize, {}, unroll, {}, {},
+                                    {}, {}, peeled, {}, {}, {}, {}, {}, {});
 }
 
 //===----------------------------------------------------------------------===//
@@ -40,8 +54,7 @@ Value KernelEmitter::constantIndex(int64_t value) {
   return arith::ConstantIndexOp::create(builder, loc, value);
 }
 
-OpFoldResult KernelEmitter::evaluate(AffineExpr expr,
-                                     ArrayRef<Value> symbols) {
+OpFoldResult KernelEmitter::evaluate(AffineExpr expr, ArrayRef<Value> symbols) {
   MLIRContext *context = builder.getContext();
   SmallVector<AffineExpr> shifted;
   for (auto [dim, offset] : llvm::enumerate(position.offset))
@@ -72,8 +85,7 @@ std::optional<int64_t> KernelEmitter::getConstant(AffineExpr expr) {
 void KernelEmitter::setLocal(unsigned dim, OpFoldResult local) {
   position.local[dim] = local;
   MLIRContext *context = builder.getContext();
-  AffineExpr sum =
-      getAffineDimExpr(0, context) + getAffineDimExpr(1, context);
+  AffineExpr sum = getAffineDimExpr(0, context) + getAffineDimExpr(1, context);
   position.global[dim] = affine::makeComposedFoldedAffineApply(
       builder, loc, AffineMap::get(2, 0, sum), {position.base[dim], local});
 }
@@ -95,6 +107,9 @@ SmallVector<Value> KernelEmitter::emitLoop(OpFoldResult low, OpFoldResult high,
   }
   auto loop = scf::ForOp::create(builder, loc, asValue(low), asValue(high),
                                  constantIndex(step), inits);
+  // The lowering hands an attribute of the LLVM dialect on to the branch under
+  // the name that it has here, and the branch knows it without a prefix.
+  loop->setAttr("loop_annotation", loopAnnotation);
   OpBuilder::InsertionGuard guard(builder);
   // The builder adds the terminator itself where nothing is carried.
   if (!loop.getBody()->empty())
@@ -131,8 +146,8 @@ Value KernelEmitter::getSource(Access &access) {
     else
       builder.setInsertionPointToStart(
           cast<BlockArgument>(access.source).getOwner());
-    collapsed = tensor::CollapseShapeOp::create(builder, loc, access.source,
-                                                groups);
+    collapsed =
+        tensor::CollapseShapeOp::create(builder, loc, access.source, groups);
   }
   return collapsed;
 }
@@ -250,9 +265,8 @@ Value KernelEmitter::load(Access &access, int64_t count, bool checkBounds,
       count < strategy.lanes ? getMask(count) : Value(),
       builder.getBoolArrayAttr({true}));
   if (inside)
-    value = arith::SelectOp::create(
-        builder, loc, inside, value,
-        broadcast(constantLike(access.padding)));
+    value = arith::SelectOp::create(builder, loc, inside, value,
+                                    broadcast(constantLike(access.padding)));
   return value;
 }
 
@@ -266,8 +280,7 @@ SmallVector<Value> KernelEmitter::getTileIndices(unsigned output) {
         index = affine::makeComposedFoldedAffineApply(
             builder, loc,
             AffineMap::get(1, 0,
-                           getAffineDimExpr(0, context) +
-                               position.offset[dim]),
+                           getAffineDimExpr(0, context) + position.offset[dim]),
             {position.local[dim]});
     indices.push_back(asValue(index));
   }
@@ -397,9 +410,8 @@ KernelEmitter::TileSlice KernelEmitter::getTileSlice(unsigned output) {
         size = tileExtents[dim];
         stride = coefficient;
       }
-    OpFoldResult offset = chunkIndex && p == 0
-                              ? chunkIndex
-                              : evaluate(expr, access.symbols);
+    OpFoldResult offset =
+        chunkIndex && p == 0 ? chunkIndex : evaluate(expr, access.symbols);
     slice.whole &= getConstantIntValue(offset) == 0 &&
                    size == access.shape[p] && stride == 1;
     slice.offsets.push_back(offset);
@@ -426,9 +438,9 @@ Tiles KernelEmitter::emitOnSlices(Tiles buffers) {
   for (auto [output, buffer] : llvm::enumerate(buffers)) {
     TileSlice &slice = slices[output];
     if (!slice.whole)
-      tiles[output] = tensor::InsertSliceOp::create(
-          builder, loc, tiles[output], buffer, slice.offsets, slice.sizes,
-          slice.strides);
+      tiles[output] = tensor::InsertSliceOp::create(builder, loc, tiles[output],
+                                                    buffer, slice.offsets,
+                                                    slice.sizes, slice.strides);
   }
   return tiles;
 }
@@ -482,16 +494,15 @@ SmallVector<Value> KernelEmitter::emitParallel(SmallVector<Value> buffers) {
                     {chunkIndex});
       ivs.erase(ivs.begin());
     }
-    for (auto [dim, tile, iv] : llvm::zip(strategy.parallelDims,
-                                          strategy.parallelTiles, ivs)) {
+    for (auto [dim, tile, iv] :
+         llvm::zip(strategy.parallelDims, strategy.parallelTiles, ivs)) {
       position.base[dim] = iv;
       tileExtents[dim] = tile;
     }
     position.global = position.local = position.base;
     Tiles tiles;
     std::vector<TileSlice> slices;
-    for (auto [output, buffer] :
-         llvm::enumerate(forall.getRegionIterArgs())) {
+    for (auto [output, buffer] : llvm::enumerate(forall.getRegionIterArgs())) {
       slices.push_back(getTileSlice(output));
       TileSlice &slice = slices.back();
       tiles.push_back(tensor::ExtractSliceOp::create(
@@ -500,8 +511,7 @@ SmallVector<Value> KernelEmitter::emitParallel(SmallVector<Value> buffers) {
     position.local.assign(problem.getNumDims(), builder.getIndexAttr(0));
     tiles = emitTile(tiles);
     builder.setInsertionPointToEnd(forall.getTerminator().getBody());
-    for (auto [output, buffer] :
-         llvm::enumerate(forall.getRegionIterArgs())) {
+    for (auto [output, buffer] : llvm::enumerate(forall.getRegionIterArgs())) {
       TileSlice &slice = slices[output];
       tensor::ParallelInsertSliceOp::create(builder, loc, tiles[output], buffer,
                                             slice.offsets, slice.sizes,
@@ -546,8 +556,8 @@ SmallVector<Value> KernelEmitter::combineChunks(ValueRange partials,
     for (unsigned dim = 0; dim < problem.getNumDims(); ++dim)
       if (!problem.isReduction[dim] && dim != strategy.vectorDim)
         dims.push_back(dim);
-    bool inVectors = strategy.vectorDim >= 0 &&
-                     !problem.isReduction[strategy.vectorDim];
+    bool inVectors =
+        strategy.vectorDim >= 0 && !problem.isReduction[strategy.vectorDim];
     auto combineAt = [&](Value tile, int64_t count) -> Value {
       Value total;
       if (info.init == InitKind::Fill)
@@ -575,14 +585,13 @@ SmallVector<Value> KernelEmitter::combineChunks(ValueRange partials,
     std::function<Value(unsigned, Value)> nest = [&](unsigned level,
                                                      Value tile) -> Value {
       if (level < dims.size())
-        return emitLoop(builder.getIndexAttr(0),
-                        builder.getIndexAttr(problem.extents[dims[level]]), 1,
-                        tile,
-                        [&](OpFoldResult iv, ValueRange carried) {
-                          setLocal(dims[level], iv);
-                          return SmallVector<Value>{
-                              nest(level + 1, carried[0])};
-                        })
+        return emitLoop(
+                   builder.getIndexAttr(0),
+                   builder.getIndexAttr(problem.extents[dims[level]]), 1, tile,
+                   [&](OpFoldResult iv, ValueRange carried) {
+                     setLocal(dims[level], iv);
+                     return SmallVector<Value>{nest(level + 1, carried[0])};
+                   })
             .front();
       if (!inVectors)
         return storeTile(output, tile, combineAt(tile, 1), 1);
@@ -592,10 +601,10 @@ SmallVector<Value> KernelEmitter::combineChunks(ValueRange partials,
                       strategy.lanes, tile,
                       [&](OpFoldResult iv, ValueRange carried) {
                         setLocal(dim, iv);
-                        return SmallVector<Value>{storeTile(
-                            output, carried[0],
-                            combineAt(carried[0], strategy.lanes),
-                            strategy.lanes)};
+                        return SmallVector<Value>{
+                            storeTile(output, carried[0],
+                                      combineAt(carried[0], strategy.lanes),
+                                      strategy.lanes)};
                       })
                  .front();
       if (whole < extent) {
@@ -606,6 +615,7 @@ SmallVector<Value> KernelEmitter::combineChunks(ValueRange partials,
       return tile;
     };
     // A slice of a bigger buffer is taken once, around all of it.
+    position.global = position.local = position.base;
     chunkIndex = OpFoldResult();
     TileSlice slice = getTileSlice(output);
     Value tile = slice.whole ? buffer
@@ -613,13 +623,19 @@ SmallVector<Value> KernelEmitter::combineChunks(ValueRange partials,
                                    builder, loc, buffer, slice.offsets,
                                    slice.sizes, slice.strides);
     tile = nest(0, tile);
-    results.push_back(slice.whole
-                          ? tile
-                          : tensor::InsertSliceOp::create(
-                                builder, loc, tile, buffer, slice.offsets,
-                                slice.sizes, slice.strides));
+    results.push_back(
+        slice.whole ? tile
+                    : tensor::InsertSliceOp::create(builder, loc, tile, buffer,
+                                                    slice.offsets, slice.sizes,
+                                                    slice.strides));
   }
   return results;
+}
+
+/// Unlike tensor.empty, two of these are never merged, which would cost a copy.
+Value KernelEmitter::allocate(ArrayRef<int64_t> shape, Type elementType) {
+  return bufferization::AllocTensorOp::create(
+      builder, loc, RankedTensorType::get(shape, elementType), ValueRange());
 }
 
 SmallVector<Value> KernelEmitter::emit() {
@@ -643,8 +659,7 @@ SmallVector<Value> KernelEmitter::emit() {
             shape.push_back(problem.extents[dim]);
             indices.push_back(builder.getAffineDimExpr(dim));
           }
-      partials.push_back(tensor::EmptyOp::create(builder, loc, shape,
-                                                 access.elementType));
+      partials.push_back(allocate(shape, access.elementType));
       access = Access{};
       access.source = partials.back();
       access.elementType = info.dest.elementType;

@@ -25,8 +25,7 @@ using Tiles = SmallVector<Value>;
 
 class KernelEmitter {
 public:
-  KernelEmitter(OpBuilder &builder, Problem &problem,
-                const Strategy &strategy);
+  KernelEmitter(OpBuilder &builder, Problem &problem, const Strategy &strategy);
   virtual ~KernelEmitter() = default;
 
   /// Emits the kernel and returns its results.
@@ -88,6 +87,8 @@ protected:
   /// Evaluates the body on vectors or scalars, one per argument.
   SmallVector<Value> emitBody(ArrayRef<Value> arguments);
   Value constantLike(TypedAttr attribute);
+  /// A buffer at the top of the kernel.
+  Value allocate(ArrayRef<int64_t> shape, Type elementType);
 
   OpBuilder &builder;
   Location loc;
@@ -112,11 +113,14 @@ private:
                                    ArrayRef<Value> buffers);
 
   SmallVector<int64_t> tileExtents;
+  /// Set on every loop.
+  Attribute loopAnnotation;
   DenseMap<std::pair<Value, int64_t>, Value> sources;
 };
 
-std::unique_ptr<KernelEmitter> createContractionEmitter(
-    OpBuilder &builder, Problem &problem, const Strategy &strategy);
+std::unique_ptr<KernelEmitter>
+createContractionEmitter(OpBuilder &builder, Problem &problem,
+                         const Strategy &strategy);
 std::unique_ptr<KernelEmitter> createGenericEmitter(OpBuilder &builder,
                                                     Problem &problem,
                                                     const Strategy &strategy);

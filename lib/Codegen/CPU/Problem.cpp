@@ -19,9 +19,9 @@ using namespace mlir::memrev;
 using namespace mlir::memrev::cpu;
 
 bool Access::uses(unsigned dim) const {
-  return llvm::any_of(indices, [&](AffineExpr expr) {
-           return expr.isFunctionOfDim(dim);
-         }) ||
+  return llvm::any_of(
+             indices,
+             [&](AffineExpr expr) { return expr.isFunctionOfDim(dim); }) ||
          llvm::any_of(bounds, [&](const Bound &bound) {
            return bound.expr.isFunctionOfDim(dim);
          });
@@ -116,8 +116,8 @@ static void composeSlice(Access &access, OffsetSizeAndStrideOpInterface slice,
   MLIRContext *context = slice->getContext();
   SmallVector<AffineExpr> composed;
   unsigned next = 0;
-  for (auto [dim, offset, stride] : llvm::enumerate(
-           slice.getMixedOffsets(), slice.getStaticStrides())) {
+  for (auto [dim, offset, stride] :
+       llvm::enumerate(slice.getMixedOffsets(), slice.getStaticStrides())) {
     AffineExpr expr;
     if (auto value = dyn_cast<Value>(offset)) {
       expr = getAffineSymbolExpr(access.symbols.size(), context);
@@ -226,8 +226,8 @@ static bool stepThrough(Access &access) {
   AffineMap moved = inMap.compose(inversePermutation(outMap));
   SmallVector<AffineExpr> indices;
   for (AffineExpr expr : moved.getResults())
-    indices.push_back(simplifyAffineExpr(expr.replaceDims(access.indices),
-                                         64, access.symbols.size()));
+    indices.push_back(simplifyAffineExpr(expr.replaceDims(access.indices), 64,
+                                         access.symbols.size()));
   access.indices = std::move(indices);
   access.source = linalgOp.getDpsInputOperand(0)->get();
   return true;
@@ -466,9 +466,8 @@ static FailureOr<Access> resolveDest(linalg::LinalgOp op, unsigned number,
   return access;
 }
 
-FailureOr<Problem> cpu::buildProblem(func::FuncOp kernel,
-                                     bool findContractions,
-                                     std::string &reason) {
+static FailureOr<Problem>
+readProblem(func::FuncOp kernel, bool findContractions, std::string &reason) {
   MLIRContext *context = kernel.getContext();
   if (!kernel.getBody().hasOneBlock()) {
     reason = "it has control flow";
@@ -503,8 +502,7 @@ FailureOr<Problem> cpu::buildProblem(func::FuncOp kernel,
     output.dest.source = buffer;
     output.dest.elementType = getElementTypeOrSelf(buffer.getType());
     llvm::append_range(output.dest.indices, identity.getResults());
-    if (auto insert =
-            ret.getOperand(0).getDefiningOp<tensor::InsertSliceOp>())
+    if (auto insert = ret.getOperand(0).getDefiningOp<tensor::InsertSliceOp>())
       composeSlice(output.dest, insert, insert.getDroppedDims());
     llvm::append_range(output.dest.shape,
                        cast<RankedTensorType>(buffer.getType()).getShape());
@@ -524,13 +522,12 @@ FailureOr<Problem> cpu::buildProblem(func::FuncOp kernel,
   linalg::LinalgOp root = final;
   std::optional<unsigned> sumInput;
   auto isProduct = [&](linalg::LinalgOp op) {
-    if (!findContractions || op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 ||
-        op.getNumReductionLoops() == 0 || op.hasIndexSemantics() ||
-        op.getBlock()->getOperations().size() != 3)
+    if (!findContractions || op.getNumDpsInputs() != 2 ||
+        op.getNumDpsInits() != 1 || op.getNumReductionLoops() == 0 ||
+        op.hasIndexSemantics() || op.getBlock()->getOperations().size() != 3)
       return false;
     auto mul = dyn_cast<arith::MulFOp>(op.getBlock()->front());
-    auto add =
-        dyn_cast<arith::AddFOp>(*std::next(op.getBlock()->begin()));
+    auto add = dyn_cast<arith::AddFOp>(*std::next(op.getBlock()->begin()));
     return mul && add &&
            llvm::is_contained(add->getOperands(), mul.getResult()) &&
            llvm::is_contained(add->getOperands(),
@@ -582,13 +579,12 @@ FailureOr<Problem> cpu::buildProblem(func::FuncOp kernel,
     problem.rhs = *rhs;
     OpOperand *init = root.getDpsInitOperand(0);
     AffineMap rootMap = root.getMatchingIndexingMap(init);
-    if (failed(resolveInit(init->get(), rootMap, true,
-                           problem.accumulatorInit, problem.accumulatorFill,
-                           problem.accumulatorRead)))
+    if (failed(resolveInit(init->get(), rootMap, true, problem.accumulatorInit,
+                           problem.accumulatorFill, problem.accumulatorRead)))
       return failure();
     if (root != final) {
-      AffineMap use = final.getMatchingIndexingMap(
-          final.getDpsInputOperand(*sumInput));
+      AffineMap use =
+          final.getMatchingIndexingMap(final.getDpsInputOperand(*sumInput));
       if (!use.isPermutation())
         return failure();
       toRoot = inversePermutation(use).compose(rootMap);
@@ -668,5 +664,25 @@ FailureOr<Problem> cpu::buildProblem(func::FuncOp kernel,
   }
   reason.clear();
   simplify(problem, context);
+  return problem;
+}
+
+FailureOr<Problem> cpu::buildProblem(func::FuncOp kernel, bool findContractions,
+                                     std::string &reason) {
+  FailureOr<Problem> problem = readProblem(kernel, findContractions, reason);
+  if (failed(problem))
+    return failure();
+  if (llvm::is_contained(problem->extents, 0)) {
+    reason = "it has no iterations";
+    return failure();
+  }
+  bool areNumbers = true;
+  problem->forEachAccess([&](Access &access) {
+    areNumbers &= access.elementType.isIntOrIndexOrFloat();
+  });
+  if (!areNumbers) {
+    reason = "its elements are no integers or floats";
+    return failure();
+  }
   return problem;
 }

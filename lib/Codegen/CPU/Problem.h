@@ -1,4 +1,5 @@
-//===- Problem.h - What a kernel computes, as loops and accesses -*- C++ -*-===//
+//===- Problem.h - What a kernel computes, as loops and accesses -*- C++
+//-*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -7,9 +8,10 @@
 //===----------------------------------------------------------------------===//
 //
 // A kernel before scheduling is a few linalg and tensor ops. A problem is the
-// same as a loop space with affine accesses into the kernel's arguments: slices,
-// padding, transposes and flips are folded into the accesses, dimensions of one
-// iteration are gone, and dimensions that are contiguous together are merged.
+// same as a loop space with affine accesses into the kernel's arguments:
+// slices, padding, transposes and flips are folded into the accesses,
+// dimensions of one iteration are gone, and dimensions that are contiguous
+// together are merged.
 //
 //===----------------------------------------------------------------------===//
 

@@ -10,6 +10,8 @@
 #include "memrev/Codegen/CPU/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -49,8 +51,7 @@ struct CPUScheduleKernelsPass
       return llvm::is_contained(
           {math::ExpOp::getOperationName(), math::TanhOp::getOperationName(),
            math::LogOp::getOperationName(), math::Log1pOp::getOperationName(),
-           math::ExpM1Op::getOperationName(),
-           math::ErfOp::getOperationName()},
+           math::ExpM1Op::getOperationName(), math::ErfOp::getOperationName()},
           name);
     });
     approximation = FrozenRewritePatternSet(std::move(mathSet));
@@ -71,10 +72,8 @@ struct CPUScheduleKernelsPass
                          << reason;
       return signalPassFailure();
     }
-    FailureOr<Strategy> strategy =
-        Strategy::fromAttribute(attribute, problem->getNumDims());
-    if (failed(strategy) || (strategy->engine == Engine::Contraction &&
-                             !problem->isContraction)) {
+    FailureOr<Strategy> strategy = Strategy::fromAttribute(attribute, *problem);
+    if (failed(strategy)) {
       kernel.emitError() << "expects '" << kStrategyAttr
                          << "' to be a strategy for " << problem->getNumDims()
                          << " loop dimensions, but got " << attribute;
@@ -92,8 +91,8 @@ struct CPUScheduleKernelsPass
     kernel->removeAttr(kStrategyAttr);
     for (Operation &op :
          llvm::make_early_inc_range(llvm::reverse(kernel.getBody().front())))
-      if (isOpTriviallyDead(&op) || (isa<linalg::LinalgOp>(op) &&
-                                     op.use_empty()))
+      if (isOpTriviallyDead(&op) ||
+          (isa<linalg::LinalgOp>(op) && op.use_empty()))
         op.erase();
 
     GreedyRewriteConfig config;

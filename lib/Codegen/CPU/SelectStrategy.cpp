@@ -9,6 +9,7 @@
 #include "Problem.h"
 #include "Strategy.h"
 #include "memrev/Codegen/CPU/Passes.h"
+#include "memrev/Codegen/Common/AttributeNames.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Pass/Pass.h"
@@ -22,7 +23,9 @@ using namespace mlir;
 using namespace mlir::memrev;
 using namespace mlir::memrev::cpu;
 
-/// One line that names the op, its result and the reason.
+/// One line that names the op, its result and the reason: as a remark of the
+/// engine if the user has set one up, else as a diagnostic, so that nobody
+/// wonders at a slow kernel.
 static void reportMissed(func::FuncOp kernel, StringRef reason) {
   std::string line;
   llvm::raw_string_ostream stream(line);
@@ -30,6 +33,10 @@ static void reportMissed(func::FuncOp kernel, StringRef reason) {
   if (kernel.getNumResults() > 0)
     stream << " of " << kernel.getResultTypes().front();
   stream << " is lowered to scalar loops because " << reason;
+  if (!kernel.getContext()->getRemarkEngine()) {
+    kernel.emitRemark() << stream.str();
+    return;
+  }
   remark::missed(kernel.getLoc(),
                  remark::RemarkOpts::name("Schedule").category("cpu-schedule"))
       << stream.str();
@@ -44,17 +51,17 @@ struct CPUSelectStrategyPass
     if (vectorBits != 512 && vectorBits != 256 && vectorBits != 128)
       return emitError(UnknownLoc::get(context))
              << "expects vector-bits to be 128, 256 or 512, but got "
-             << vectorBits;
+             << vectorBits.getValue();
     if (accumulators < 1 || accumulators > 28)
       return emitError(UnknownLoc::get(context))
              << "expects accumulators to be between 1 and 28, but got "
-             << accumulators;
+             << accumulators.getValue();
     return success();
   }
 
   void runOnOperation() override {
     func::FuncOp kernel = getOperation();
-    if (kernel.isExternal() || !kernel->hasAttr("memrev.kernel") ||
+    if (kernel.isExternal() || !kernel->hasAttr(kKernelAttr) ||
         kernel->hasAttr(kStrategyAttr))
       return;
     Machine machine{vectorBits, accumulators};

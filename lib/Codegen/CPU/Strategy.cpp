@@ -23,99 +23,6 @@ static constexpr int64_t kParallelTiles = 64;
 static constexpr int64_t kMinTiles = 16;
 
 //===----------------------------------------------------------------------===//
-// The attribute
-//===----------------------------------------------------------------------===//
-
-/// Calls `visit(name, field)` for every field.
-template <typename StrategyT, typename Visitor>
-static void visitFields(StrategyT &strategy, Visitor &&visit) {
-  visit("lanes", strategy.lanes);
-  visit("vector_dim", strategy.vectorDim);
-  visit("panel", strategy.panel);
-  visit("row_dim", strategy.rowDim);
-  visit("rows", strategy.rows);
-  visit("unroll_dim", strategy.unrollDim);
-  visit("unroll", strategy.unroll);
-  visit("pack", strategy.pack);
-  visit("swap", strategy.swap);
-  visit("parallel_dims", strategy.parallelDims);
-  visit("parallel_tiles", strategy.parallelTiles);
-  visit("block_dims", strategy.blockDims);
-  visit("block_tiles", strategy.blockTiles);
-  visit("chunk_dim", strategy.chunkDim);
-  visit("chunks", strategy.chunks);
-  visit("chunk_size", strategy.chunkSize);
-}
-
-DictionaryAttr Strategy::toAttribute(MLIRContext *context) const {
-  Builder builder(context);
-  SmallVector<NamedAttribute> fields;
-  fields.push_back(builder.getNamedAttr(
-      "engine", builder.getStringAttr(engine == Engine::Contraction
-                                          ? "contraction"
-                                          : "generic")));
-  visitFields(*this, [&](StringRef name, const auto &field) {
-    using Field = std::decay_t<decltype(field)>;
-    if constexpr (std::is_same_v<Field, bool>)
-      fields.push_back(builder.getNamedAttr(name, builder.getBoolAttr(field)));
-    else if constexpr (std::is_same_v<Field, int64_t>)
-      fields.push_back(
-          builder.getNamedAttr(name, builder.getI64IntegerAttr(field)));
-    else
-      fields.push_back(
-          builder.getNamedAttr(name, builder.getDenseI64ArrayAttr(field)));
-  });
-  return builder.getDictionaryAttr(fields);
-}
-
-FailureOr<Strategy> Strategy::fromAttribute(DictionaryAttr attribute,
-                                            unsigned numDims) {
-  Strategy strategy;
-  auto engine = attribute.getAs<StringAttr>("engine");
-  if (!engine || (engine != "contraction" && engine != "generic"))
-    return failure();
-  strategy.engine =
-      engine == "contraction" ? Engine::Contraction : Engine::Generic;
-  bool ok = true;
-  visitFields(strategy, [&](StringRef name, auto &field) {
-    using Field = std::decay_t<decltype(field)>;
-    if constexpr (std::is_same_v<Field, bool>) {
-      auto value = attribute.getAs<BoolAttr>(name);
-      ok &= value != nullptr;
-      field = value && value.getValue();
-    } else if constexpr (std::is_same_v<Field, int64_t>) {
-      auto value = attribute.getAs<IntegerAttr>(name);
-      ok &= value != nullptr;
-      field = value ? value.getInt() : 0;
-    } else {
-      auto value = attribute.getAs<DenseI64ArrayAttr>(name);
-      ok &= value != nullptr;
-      if (value)
-        field.assign(value.asArrayRef().begin(), value.asArrayRef().end());
-    }
-  });
-  auto isDim = [&](int64_t dim) {
-    return dim >= -1 && dim < static_cast<int64_t>(numDims);
-  };
-  auto areTiles = [&](ArrayRef<int64_t> dims, ArrayRef<int64_t> tiles) {
-    return dims.size() == tiles.size() &&
-           llvm::all_of(dims, [&](int64_t d) { return d >= 0 && isDim(d); }) &&
-           llvm::all_of(tiles, [](int64_t tile) { return tile > 0; });
-  };
-  ok = ok && strategy.lanes > 0 && strategy.panel > 0 && strategy.rows > 0 &&
-       strategy.unroll > 0 && strategy.chunks > 0 &&
-       (strategy.chunks == 1 || strategy.chunkSize > 0) &&
-       isDim(strategy.vectorDim) && isDim(strategy.rowDim) &&
-       isDim(strategy.unrollDim) && isDim(strategy.chunkDim) &&
-       areTiles(strategy.parallelDims, strategy.parallelTiles) &&
-       areTiles(strategy.blockDims, strategy.blockTiles) &&
-       (strategy.engine == Engine::Generic || strategy.vectorDim >= 0);
-  if (!ok)
-    return failure();
-  return strategy;
-}
-
-//===----------------------------------------------------------------------===//
 // Common choices
 //===----------------------------------------------------------------------===//
 
@@ -142,8 +49,8 @@ static int64_t getLanes(const Problem &problem, const Machine &machine,
   unsigned bits = 8;
   problem.forEachAccess([&](const Access &access) {
     if (access.elementType.isIntOrFloat())
-      bits = std::max<unsigned>(
-          bits, access.elementType.getIntOrFloatBitWidth());
+      bits =
+          std::max<unsigned>(bits, access.elementType.getIntOrFloatBitWidth());
     else
       bits = 64;
   });
@@ -192,8 +99,8 @@ static double getTileCost(int64_t extent, int64_t vectors, int64_t rows,
   auto sizes = [](int64_t whole, int64_t limit) {
     int64_t tiles = llvm::divideCeil(whole, limit);
     int64_t small = whole / tiles, big = whole % tiles;
-    return SmallVector<std::pair<int64_t, int64_t>, 2>{
-        {small + 1, big}, {small, tiles - big}};
+    return SmallVector<std::pair<int64_t, int64_t>, 2>{{small + 1, big},
+                                                       {small, tiles - big}};
   };
   double cost = 0;
   for (auto [height, rowTiles] : sizes(extent, rows))
@@ -240,7 +147,7 @@ static void chooseTile(Strategy &strategy, int64_t extent, int64_t vectors,
 /// Reduction loops outside of the register tile for a long sum, and the
 /// parallel loop over parts of the result and of the sum.
 static void chooseBlocks(Strategy &strategy, const Problem &problem,
-                         const Machine &machine) {
+                         bool hasTaps, const Machine &machine) {
   // Enough terms for each visit of a register tile, few enough for the
   // operands to stay in the first-level cache.
   constexpr int64_t kBlockTerms = 192;
@@ -250,8 +157,8 @@ static void chooseBlocks(Strategy &strategy, const Problem &problem,
       reductions.push_back(dim);
   int64_t terms = 1;
   unsigned level = reductions.size();
-  while (level > 0 && terms * problem.extents[reductions[level - 1]] <=
-                          kBlockTerms)
+  while (level > 0 &&
+         terms * problem.extents[reductions[level - 1]] <= kBlockTerms)
     terms *= problem.extents[reductions[--level]];
   for (unsigned outer = 0; outer < level; ++outer) {
     int64_t extent = problem.extents[reductions[outer]];
@@ -266,13 +173,15 @@ static void chooseBlocks(Strategy &strategy, const Problem &problem,
   }
 
   int64_t tiles = 1;
-  // Parts of about 32 a side read each operand few times and leave enough
-  // tiles; smaller ones do not fill a register tile.
+  // With the taps of a filter, parts of about 32 a side read each operand few
+  // times for their work and leave enough tiles; without, it takes bigger ones.
+  // Smaller ones do not fill a register tile.
+  int64_t side = hasTaps ? 32 : 64;
   auto split = [&](int64_t dim, int64_t granule) {
     int64_t extent = dim < 0 ? 1 : problem.extents[dim];
-    if (extent % granule != 0 || extent <= 32)
+    if (extent % granule != 0 || extent <= side)
       return extent;
-    int64_t limit = std::max<int64_t>(32, 2 * granule);
+    int64_t limit = std::max<int64_t>(side, 2 * granule);
     int64_t tile = getDivisor(extent / granule, limit / granule) * granule;
     if (tile == extent || tile < limit / 2 || tile < 2 * granule)
       return extent;
@@ -289,8 +198,11 @@ static void chooseBlocks(Strategy &strategy, const Problem &problem,
     unsigned dim = strategy.blockDims.front();
     int64_t extent = problem.extents[dim], block = strategy.blockTiles.front();
     int64_t chunks = llvm::divideCeil(kMinTiles, tiles);
-    int64_t size = llvm::alignTo(llvm::divideCeil(extent, chunks), block);
+    int64_t size = llvm::divideCeil(extent, chunks);
     if (size < extent) {
+      // Blocks of nearly the same size in each chunk.
+      strategy.blockTiles.front() =
+          llvm::divideCeil(size, llvm::divideCeil(size, block));
       strategy.chunkDim = dim;
       strategy.chunkSize = size;
       strategy.chunks = llvm::divideCeil(extent, size);
@@ -307,8 +219,7 @@ static bool isLongSum(int64_t terms, int64_t outer, int64_t rows,
     return false;
   if (outer > 1)
     return terms > 1024;
-  return terms > 8192 ||
-         (terms > 1024 && terms > 8 * std::max(rows, columns));
+  return terms > 8192 || (terms > 1024 && terms > 8 * std::max(rows, columns));
 }
 
 FailureOr<Strategy> cpu::chooseContraction(const Problem &problem,
@@ -332,8 +243,9 @@ FailureOr<Strategy> cpu::chooseContraction(const Problem &problem,
   const Access &lhs = strategy.swap ? problem.rhs : problem.lhs;
   const Access &rhs = strategy.swap ? problem.lhs : problem.rhs;
   if (lhs.isScalar() || rhs.isScalar() || !rhs.bounds.empty() ||
-      (lhs.padding && lhs.padding != Builder(lhs.padding.getContext())
-                                         .getZeroAttr(lhs.elementType)))
+      (lhs.padding &&
+       lhs.padding !=
+           Builder(lhs.padding.getContext()).getZeroAttr(lhs.elementType)))
     return failure();
 
   SmallVector<unsigned> order = getDestOrder(problem);
@@ -390,7 +302,7 @@ FailureOr<Strategy> cpu::chooseContraction(const Problem &problem,
 
   int64_t work = 2 * problem.getIterations();
   if (isLong) {
-    chooseBlocks(strategy, problem, machine);
+    chooseBlocks(strategy, problem, outer > 1, machine);
     return strategy;
   }
   if (work < kParallelWork)
@@ -412,8 +324,8 @@ FailureOr<Strategy> cpu::chooseContraction(const Problem &problem,
     hasRest |= isRow;
   }
   if (tiles < kMinTiles)
-    addParallel(strategy, problem, vectorDim,
-                strategy.lanes * strategy.panel, tiles, work, false);
+    addParallel(strategy, problem, vectorDim, strategy.lanes * strategy.panel,
+                tiles, work, false);
   return strategy;
 }
 
@@ -424,10 +336,9 @@ FailureOr<Strategy> cpu::chooseContraction(const Problem &problem,
 Strategy cpu::chooseGeneric(const Problem &problem, const Machine &machine) {
   Strategy strategy;
   SmallVector<unsigned> order = getDestOrder(problem);
-  bool canReduceLanes =
-      llvm::all_of(problem.outputs, [](const Output &output) {
-        return output.combiner != nullptr;
-      });
+  bool canReduceLanes = llvm::all_of(problem.outputs, [](const Output &output) {
+    return output.combiner != nullptr;
+  });
 
   // The dimension along which most accesses are contiguous.
   int64_t bestScore = 0;
@@ -485,20 +396,19 @@ Strategy cpu::chooseGeneric(const Problem &problem, const Machine &machine) {
     strategy.panel =
         std::clamp<int64_t>(8 / numOutputs, 1, std::max<int64_t>(vectors, 1));
     if (canReduceLanes && numReductions == 1)
-      strategy.unroll = std::clamp<int64_t>(
-          8 / (strategy.panel * numOutputs), 1,
-          std::min<int64_t>(4, reductionExtent));
+      strategy.unroll =
+          std::clamp<int64_t>(8 / (strategy.panel * numOutputs), 1,
+                              std::min<int64_t>(4, reductionExtent));
   } else {
     strategy.panel = std::min<int64_t>(vectors, 4);
     // Rows of few vectors are taken together.
     for (unsigned dim : order)
       if (static_cast<int64_t>(dim) != strategy.vectorDim)
         strategy.rowDim = dim;
-    strategy.rows =
-        strategy.rowDim < 0
-            ? 1
-            : std::min<int64_t>(std::max<int64_t>(1, 4 / vectors),
-                                problem.extents[strategy.rowDim]);
+    strategy.rows = strategy.rowDim < 0
+                        ? 1
+                        : std::min<int64_t>(std::max<int64_t>(1, 4 / vectors),
+                                            problem.extents[strategy.rowDim]);
     if (strategy.rows == 1)
       strategy.rowDim = -1;
   }
@@ -511,8 +421,8 @@ Strategy cpu::chooseGeneric(const Problem &problem, const Machine &machine) {
     return strategy;
   int64_t tiles = 1;
   bool hasRest = false;
-  bool isBigReduction = parallelExtent < 4096 && canReduceLanes &&
-                        reductionExtent >= 4096;
+  bool isBigReduction =
+      parallelExtent < 4096 && canReduceLanes && reductionExtent >= 4096;
   if (!isBigReduction)
     for (unsigned dim : order) {
       if (tiles >= kMinTiles)
@@ -533,8 +443,7 @@ Strategy cpu::chooseGeneric(const Problem &problem, const Machine &machine) {
     int64_t granule = longest == strategy.vectorDim
                           ? strategy.lanes * strategy.unroll
                           : strategy.unroll;
-    int64_t size =
-        llvm::alignTo(llvm::divideCeil(extent, kMinTiles), granule);
+    int64_t size = llvm::alignTo(llvm::divideCeil(extent, kMinTiles), granule);
     if (size < extent) {
       strategy.chunkDim = longest;
       strategy.chunkSize = size;

@@ -58,10 +58,11 @@ struct Strategy {
   int64_t chunkDim = -1, chunks = 1, chunkSize = 0;
 
   DictionaryAttr toAttribute(MLIRContext *context) const;
-  /// Fails if `attribute` was not written by toAttribute, or not for a problem
-  /// of `numDims` dimensions.
+  /// Fails if `attribute` is not one that toAttribute writes, or does not fit.
   static FailureOr<Strategy> fromAttribute(DictionaryAttr attribute,
-                                           unsigned numDims);
+                                           const Problem &problem);
+  /// Whether the emitters can obey this for `problem`.
+  bool fits(const Problem &problem) const;
 };
 
 /// The name of the attribute on a kernel.

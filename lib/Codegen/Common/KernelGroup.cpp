@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelGroup.h"
+#include "memrev/Codegen/Common/AttributeNames.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
@@ -16,137 +17,6 @@
 
 using namespace mlir;
 using namespace mlir::memrev;
-
-//===----------------------------------------------------------------------===//
-// What is worth absorbing
-//===----------------------------------------------------------------------===//
-
-static bool hasStaticTensors(Operation *op) {
-  auto isStatic = [](Type type) {
-    auto shaped = dyn_cast<ShapedType>(type);
-    return !shaped || (isa<RankedTensorType>(type) && shaped.hasStaticShape());
-  };
-  return llvm::all_of(op->getOperandTypes(), isStatic) &&
-         llvm::all_of(op->getResultTypes(), isStatic);
-}
-
-bool memrev::isKernelRoot(Operation *op) {
-  if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
-    return linalgOp.hasPureTensorSemantics() && hasStaticTensors(op);
-  return isa<tensor::PadOp>(op) && hasStaticTensors(op);
-}
-
-bool memrev::isMultiplyAccumulate(linalg::LinalgOp op) {
-  if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 ||
-      op.getNumReductionLoops() == 0 || op.hasIndexSemantics())
-    return false;
-  Block *body = op.getBlock();
-  if (body->getOperations().size() != 3)
-    return false;
-  Operation *mul = &body->front();
-  Operation *add = mul->getNextNode();
-  return isa<arith::MulFOp, arith::MulIOp>(mul) &&
-         isa<arith::AddFOp, arith::AddIOp>(add) &&
-         llvm::is_contained(add->getOperands(), mul->getResult(0)) &&
-         llvm::is_contained(add->getOperands(), body->getArgument(2)) &&
-         body->getTerminator()->getOperand(0) == add->getResult(0) &&
-         mul->getOperand(0) != mul->getOperand(1);
-}
-
-/// Moves elements without computing: a transpose, a flip, a broadcast copy.
-static bool isDataMovement(Operation *op) {
-  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
-  if (!linalgOp || isa<linalg::FillOp>(op) || !hasStaticTensors(op) ||
-      linalgOp.getNumDpsInputs() != 1 || linalgOp.getNumDpsInits() != 1 ||
-      linalgOp.getNumReductionLoops() != 0 ||
-      !linalgOp.getMatchingIndexingMap(linalgOp.getDpsInitOperand(0))
-           .isPermutation())
-    return false;
-  Block *body = linalgOp.getBlock();
-  return body->getOperations().size() == 1 &&
-         body->getTerminator()->getOperand(0) == body->getArgument(0);
-}
-
-static bool isConstantPad(tensor::PadOp pad) {
-  Value value = pad.getConstantPaddingValue();
-  Attribute constant;
-  return value && matchPattern(value, m_Constant(&constant)) &&
-         hasStaticTensors(pad) &&
-         llvm::none_of(pad.getStaticLow(), ShapedType::isDynamic) &&
-         llvm::none_of(pad.getStaticHigh(), ShapedType::isDynamic);
-}
-
-/// Whether the kernel of `consumer` repeats the producer of `operand`.
-static bool absorbs(Operation *consumer, OpOperand &operand) {
-  Operation *producer = operand.get().getDefiningOp();
-  if (!producer || isa<tensor::InsertSliceOp>(consumer))
-    return false;
-  // Scalars and splats cost nothing, and let equal kernels differ in no
-  // argument.
-  if (auto constant = dyn_cast<arith::ConstantOp>(producer))
-    return !isa<ShapedType>(constant.getType()) ||
-           isa<SplatElementsAttr>(constant.getValue());
-  if (auto linalgOp = dyn_cast<linalg::LinalgOp>(consumer))
-    if (linalgOp.isDpsInit(&operand))
-      return isa<linalg::FillOp>(producer) && hasStaticTensors(producer);
-  if (!hasStaticTensors(producer))
-    return false;
-  if (auto slice = dyn_cast<tensor::ExtractSliceOp>(producer))
-    return llvm::none_of(slice.getStaticStrides(), ShapedType::isDynamic);
-  if (auto pad = dyn_cast<tensor::PadOp>(producer))
-    return isa<linalg::LinalgOp>(consumer) && isConstantPad(pad);
-  // Views stay outside unless they would be views of a slice: a slice that
-  // crosses a function boundary is copied.
-  if (isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(producer)) {
-    Value source = producer->getOperand(0);
-    while (auto *view = source.getDefiningOp()) {
-      if (!isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(view))
-        break;
-      source = view->getOperand(0);
-    }
-    return isa_and_present<tensor::ExtractSliceOp>(source.getDefiningOp());
-  }
-  if (isDataMovement(producer)) {
-    auto linalgOp = dyn_cast<linalg::LinalgOp>(consumer);
-    if (!linalgOp)
-      return isa<tensor::ExtractSliceOp>(consumer);
-    if (isDataMovement(consumer))
-      return true;
-    // The filter of a convolution is repacked anyway; a transposed image
-    // would be walked against its layout once for every tap.
-    return linalg::isaContractionOpInterface(linalgOp) ||
-           (isMultiplyAccumulate(linalgOp) && operand.getOperandNumber() == 1);
-  }
-  return false;
-}
-
-/// Whether every kernel that this use ends up in repeats the producer. Chains of
-/// views and movements are followed a few steps; longer ones become kernels.
-static bool vanishes(OpOperand &use, int depth) {
-  Operation *user = use.getOwner();
-  if (!absorbs(user, use))
-    return false;
-  if (isa<linalg::LinalgOp, tensor::PadOp>(user) && !isKernelRoot(user))
-    return false;
-  bool passesOn =
-      isDataMovement(user) ||
-      isa<tensor::ExtractSliceOp, tensor::CollapseShapeOp,
-          tensor::ExpandShapeOp, tensor::PadOp>(user);
-  if (!passesOn)
-    return isKernelRoot(user);
-  return depth < 4 && llvm::all_of(user->getUses(), [&](OpOperand &next) {
-           return vanishes(next, depth + 1);
-         });
-}
-
-bool memrev::isAlwaysAbsorbed(Operation *op) {
-  if (!isa<linalg::FillOp, tensor::PadOp>(op) && !isDataMovement(op))
-    return false;
-  if (op->use_empty())
-    return true;
-  return llvm::all_of(op->getUses(),
-                      [](OpOperand &use) { return vanishes(use, 0); });
-}
 
 /// True if `value` is made for being written to and holds nothing yet.
 static bool isFreshDestination(Value value) {
@@ -207,12 +77,69 @@ KernelGroup::KernelGroup(Operation *root) : root(root), last(root) {
           reinterpret_cast<uintptr_t>(value.getType().getAsOpaquePointer()));
 }
 
+/// Computing `op` later, at `place`, must not move a read behind an op that may
+/// write over what is read: bufferization would then copy it.
+static bool canComputeAt(Operation *op, Operation *place) {
+  // An epilogue that is far away would keep the operands alive as well.
+  constexpr int kMaxDistance = 64;
+  int distance = 0;
+  for (Operation *between = op->getNextNode(); between != place;
+       between = between->getNextNode()) {
+    if (++distance > kMaxDistance)
+      return false;
+    auto linalgOp = dyn_cast<linalg::LinalgOp>(between);
+    bool onlyReads =
+        isa<tensor::PadOp, tensor::ExtractSliceOp, tensor::CollapseShapeOp,
+            tensor::ExpandShapeOp>(between) ||
+        (linalgOp && isMultiplyAccumulate(linalgOp));
+    for (OpOperand &operand : between->getOpOperands())
+      if (isa<TensorType>(operand.get().getType()) &&
+          llvm::is_contained(op->getOperands(), operand.get()) &&
+          (!onlyReads || (linalgOp && linalgOp.isDpsInit(&operand))))
+        return false;
+    if (between->getNumRegions() != 0 && !linalgOp &&
+        !isa<tensor::PadOp>(between)) {
+      llvm::SetVector<Value> captured;
+      getUsedValuesDefinedAbove(between->getRegions(), captured);
+      for (Value operand : op->getOperands())
+        if (captured.contains(operand))
+          return false;
+    }
+  }
+  return true;
+}
+
+static bool usesDim(linalg::LinalgOp op, unsigned input, unsigned dim) {
+  return llvm::any_of(
+      op.getMatchingIndexingMap(op.getDpsInputOperand(input)).getResults(),
+      [&](AffineExpr expr) { return expr.isFunctionOfDim(dim); });
+}
+
 /// A contraction whose result only one elementwise op reads, at the same
 /// element that it writes, hands the result over in registers.
 void KernelGroup::planEpilogue() {
   auto linalgOp = dyn_cast<linalg::LinalgOp>(root);
   if (!linalgOp || !isMultiplyAccumulate(linalgOp) ||
       !root->getResult(0).hasOneUse())
+    return;
+  // Only a product of rows and columns is computed in register tiles, which
+  // the epilogue would be applied to; and only of floats.
+  AffineMap result =
+      linalgOp.getMatchingIndexingMap(linalgOp.getDpsInitOperand(0));
+  bool hasRows = false, hasColumns = false;
+  for (AffineExpr expr : result.getResults()) {
+    bool inLhs = false, inRhs = false;
+    for (unsigned dim = 0; dim < linalgOp.getNumLoops(); ++dim) {
+      if (!expr.isFunctionOfDim(dim))
+        continue;
+      inLhs |= usesDim(linalgOp, 0, dim);
+      inRhs |= usesDim(linalgOp, 1, dim);
+    }
+    hasRows |= inLhs && !inRhs;
+    hasColumns |= inRhs && !inLhs;
+  }
+  if (!hasRows || !hasColumns ||
+      !isa<FloatType>(getElementTypeOrSelf(root->getResult(0).getType())))
     return;
   // Long reductions, as those of filter gradients, are split into partial
   // sums, so there is no one place where the result is complete.
@@ -237,20 +164,8 @@ void KernelGroup::planEpilogue() {
   for (OpOperand &init : consumer.getDpsInitsMutable())
     if (consumer.getMatchingIndexingMap(&init) != map)
       return;
-  // Computing later must not move a read behind an op that writes over what
-  // is read: bufferization would then copy it.
-  for (Value operand : root->getOperands()) {
-    if (!isa<TensorType>(operand.getType()))
-      continue;
-    for (Operation *user : operand.getUsers()) {
-      Operation *ancestor = root->getBlock()->findAncestorOpInBlock(*user);
-      if (!ancestor || ancestor == root || ancestor == consumer)
-        continue;
-      if (root->isBeforeInBlock(ancestor) &&
-          ancestor->isBeforeInBlock(consumer))
-        return;
-    }
-  }
+  if (!canComputeAt(root, consumer))
+    return;
   epilogue = consumer;
   last = consumer;
 }
@@ -261,8 +176,7 @@ void KernelGroup::planDestinations() {
     GroupDestination destination;
     Value init;
     if (auto linalgOp = dyn_cast<linalg::LinalgOp>(final)) {
-      OpOperand *operand =
-          linalgOp.getDpsInitOperand(result.getResultNumber());
+      OpOperand *operand = linalgOp.getDpsInitOperand(result.getResultNumber());
       init = operand->get();
       destination.readsBuffer = linalgOp.payloadUsesValueFromOperand(operand);
       if (auto fill = init.getDefiningOp<linalg::FillOp>();
@@ -288,7 +202,14 @@ void KernelGroup::planDestinations() {
       if (!destination.readsBuffer || sameSlice) {
         destination.insert = insert;
         destination.buffer = insert.getDest();
-        if (last->isBeforeInBlock(insert))
+        // The call goes where the result is computed, if it can: later on, an
+        // operand may have been written over.
+        bool isAvailable = llvm::all_of(insert->getOperands(), [&](Value v) {
+          Operation *producer = v.getDefiningOp();
+          return !producer || producer->getBlock() != final->getBlock() ||
+                 producer == final || producer->isBeforeInBlock(final);
+        });
+        if (!isAvailable && last->isBeforeInBlock(insert))
           last = insert;
         destinations.push_back(destination);
         continue;
@@ -441,11 +362,11 @@ void KernelGroup::include(Operation *op) {
     includeSlice(op);
   } else if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
     for (OpOperand *input : linalgOp.getDpsInputOperands()) {
-      bool reused = op == getFinal() &&
-                    llvm::any_of(destinations, [&](const auto &destination) {
-                      return destination.reusedInput ==
-                             input->getOperandNumber();
-                    });
+      bool reused =
+          op == getFinal() &&
+          llvm::any_of(destinations, [&](const auto &destination) {
+            return destination.reusedInput == input->getOperandNumber();
+          });
       if (!reused)
         includeOperand(op, *input);
     }
@@ -588,8 +509,7 @@ Operation *KernelGroup::cloneFinal(OpBuilder &builder, IRMapping &map,
   return clone;
 }
 
-func::FuncOp KernelGroup::createKernel(OpBuilder &builder,
-                                       StringRef name) {
+func::FuncOp KernelGroup::createKernel(OpBuilder &builder, StringRef name) {
   Operation *final = getFinal();
   SmallVector<Type> types;
   SmallVector<Location> locations;
@@ -599,18 +519,17 @@ func::FuncOp KernelGroup::createKernel(OpBuilder &builder,
   }
   SmallVector<Type> resultTypes;
   for (OpResult result : final->getResults()) {
-    GroupDestination &destination =
-        destinations[result.getResultNumber()];
+    GroupDestination &destination = destinations[result.getResultNumber()];
     resultTypes.push_back(destination.insert ? destination.insert.getType()
                                              : result.getType());
   }
   llvm::append_range(types, resultTypes);
 
   Location loc = root->getLoc();
-  auto func = func::FuncOp::create(
-      builder, loc, name, builder.getFunctionType(types, resultTypes));
+  auto func = func::FuncOp::create(builder, loc, name,
+                                   builder.getFunctionType(types, resultTypes));
   func.setPrivate();
-  func->setAttr("memrev.kernel", builder.getUnitAttr());
+  func->setAttr(kKernelAttr, builder.getUnitAttr());
   OpBuilder::InsertionGuard guard(builder);
   Block *entry = func.addEntryBlock();
   builder.setInsertionPointToStart(entry);
@@ -676,10 +595,10 @@ func::FuncOp KernelGroup::createKernel(OpBuilder &builder,
             destination.insert.getMixedSizes(),
             destination.insert.getMixedStrides());
       if (destination.fill)
-        init = linalg::FillOp::create(
-                   builder, loc, map.lookup(destination.fill.getInputs()[0]),
-                   init)
-                   .getResult(0);
+        init =
+            linalg::FillOp::create(
+                builder, loc, map.lookup(destination.fill.getInputs()[0]), init)
+                .getResult(0);
       inits.push_back(init);
     }
     Operation *clone = cloneFinal(builder, map, inits);

@@ -101,6 +101,15 @@ bool isKernelRoot(Operation *op);
 /// that `op` needs no kernel of its own.
 bool isAlwaysAbsorbed(Operation *op);
 
+/// True if all operands and results that are tensors have a static shape.
+bool hasStaticTensors(Operation *op);
+
+/// Moves elements without computing: a transpose, a flip, a broadcast copy.
+bool isDataMovement(Operation *op);
+
+/// Whether the kernel of `consumer` repeats the producer of `operand`.
+bool absorbs(Operation *consumer, OpOperand &operand);
+
 /// A contraction, convolution or generic whose body adds products.
 bool isMultiplyAccumulate(linalg::LinalgOp op);
 

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelGroup.h"
+#include "memrev/Codegen/Common/AttributeNames.h"
 #include "memrev/Codegen/Common/Passes.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/IR/SymbolTable.h"
@@ -43,6 +44,17 @@ static std::string nameKernel(Operation *root, SymbolTable &symbols,
   return name;
 }
 
+static void reportDynamic(Operation *op) {
+  StringRef reason = " has a dynamic shape and is lowered to scalar loops";
+  if (!op->getContext()->getRemarkEngine()) {
+    op->emitRemark() << op->getName().getStringRef() << reason;
+    return;
+  }
+  remark::missed(op->getLoc(), remark::RemarkOpts::name("Outline").category(
+                                   "codegen-outline-kernels"))
+      << op->getName().getStringRef() << reason;
+}
+
 /// Plans the groups of one block. Nothing is changed, so that positions can be
 /// compared in constant time.
 static std::vector<KernelGroup> planBlock(Block &block) {
@@ -51,10 +63,7 @@ static std::vector<KernelGroup> planBlock(Block &block) {
   for (Operation &op : block) {
     if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
         linalgOp && !isKernelRoot(&op)) {
-      remark::missed(op.getLoc(), remark::RemarkOpts::name("Outline").category(
-                                      "codegen-outline-kernels"))
-          << op.getName().getStringRef()
-          << " has a dynamic shape and is lowered to scalar loops";
+      reportDynamic(&op);
       continue;
     }
     if (!isKernelRoot(&op) || claimed.contains(&op) || isAlwaysAbsorbed(&op))
@@ -76,7 +85,7 @@ struct CodegenOutlineKernelsPass
 
     SmallVector<func::FuncOp> funcs;
     for (auto func : getOperation().getOps<func::FuncOp>())
-      if (!func.isExternal() && !func->hasAttr("memrev.kernel"))
+      if (!func.isExternal() && !func->hasAttr(kKernelAttr))
         funcs.push_back(func);
 
     for (func::FuncOp func : funcs) {

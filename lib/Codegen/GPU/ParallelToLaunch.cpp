@@ -9,17 +9,19 @@
 #include "memrev/Codegen/GPU/Passes.h"
 #include "memrev/Codegen/GPU/Strategy.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace mlir::memrev {
@@ -62,8 +64,11 @@ static void sinkIntoBody(scf::ParallelOp loop) {
       continue;
     }
     worklist.emplace_back(op, /*operandsDone=*/true);
-    for (Value operand : op->getOperands())
-      push(operand);
+    // Where in the arena a buffer lies is a parameter: otherwise no two layers
+    // would have equal kernels.
+    if (!isa<memref::ViewOp>(op))
+      for (Value operand : op->getOperands())
+        push(operand);
   }
 
   OpBuilder builder = OpBuilder::atBlockBegin(loop.getBody());
@@ -122,7 +127,10 @@ static void serializeNested(gpu::LaunchOp launch) {
   }
 }
 
-static LogicalResult mapToLaunch(scf::ParallelOp loop, StringRef module) {
+/// Turns `loop` into a launch whose kernel goes to `module`. `namesUsed` counts
+/// the kernels of each name.
+static LogicalResult mapToLaunch(scf::ParallelOp loop, StringRef module,
+                                 llvm::StringMap<unsigned> &namesUsed) {
   WalkResult reductions = loop->walk([](scf::ParallelOp inner) {
     if (inner.getNumResults() == 0)
       return WalkResult::advance();
@@ -173,9 +181,13 @@ static LogicalResult mapToLaunch(scf::ParallelOp loop, StringRef module) {
     grid = arith::MinSIOp::create(builder, loc, grid, most);
   }
 
-  StringRef name = "parallel";
+  // Outlining makes names unique by trying one number after the other, which
+  // takes minutes for ten thousand launches.
+  std::string name = "parallel";
   if (auto attr = loop->getAttrOfType<StringAttr>("memrev.kernel_name"))
-    name = attr.getValue();
+    name = attr.getValue().str();
+  if (unsigned number = namesUsed[name]++)
+    name += "_" + std::to_string(number);
   auto launch = gpu::LaunchOp::create(
       builder, loc, grid, one, one, block, one, one,
       /*dynamicSharedMemorySize=*/nullptr, /*asyncTokenType=*/nullptr,
@@ -242,9 +254,23 @@ struct GPUParallelToLaunch
       }
       return WalkResult::advance();
     });
+    std::string name = chooseModuleName();
+    llvm::StringMap<unsigned> namesUsed;
     for (scf::ParallelOp loop : outermost)
-      if (failed(mapToLaunch(loop, kernelModule)))
+      if (failed(mapToLaunch(loop, name, namesUsed)))
         return signalPassFailure();
+  }
+
+private:
+  std::string chooseModuleName() {
+    std::string name = kernelModule;
+    SymbolTable symbols(getOperation());
+    for (unsigned number = 0;; ++number) {
+      Operation *existing = symbols.lookup(name);
+      if (!existing || isa<gpu::GPUModuleOp>(existing))
+        return name;
+      name = kernelModule + "_" + std::to_string(number);
+    }
   }
 };
 } // namespace

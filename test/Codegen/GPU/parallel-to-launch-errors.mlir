@@ -1,4 +1,4 @@
-// RUN: memrev-opt %s --pass-pipeline="builtin.module(func.func(gpu-parallel-to-launch))" -split-input-file -verify-diagnostics
+// RUN: memrev-opt %s --gpu-parallel-to-launch -split-input-file -verify-diagnostics
 
 func.func @results(%x: memref<8xf32>, %init: f32) -> f32 {
   %c0 = arith.constant 0 : index

@@ -69,3 +69,8 @@ func.func @dynamic(%x: memref<?xf32>) -> f32 {
   %0 = memref.load %x[%c0] : memref<?xf32>
   return %0 : f32
 }
+
+// -----
+
+// expected-error @below {{'func.func' op expects names that start with 'mgpu' to be left to the runtime, but got 'mgpuMemcpy'}}
+func.func private @mgpuMemcpy(%x: memref<f32>)

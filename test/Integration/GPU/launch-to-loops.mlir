@@ -1,5 +1,5 @@
 // Kernels before they are outlined, as loops on the host.
-// RUN: memrev-opt %s --pass-pipeline="builtin.module(func.func(gpu-linalg-to-parallel,gpu-scalars-to-device,gpu-parallel-to-launch,gpu-launch-to-loops))" \
+// RUN: memrev-opt %s --pass-pipeline="builtin.module(func.func(gpu-linalg-to-parallel,gpu-scalars-to-device),gpu-parallel-to-launch,func.func(gpu-launch-to-loops))" \
 // RUN:   | mlir-opt --convert-scf-to-cf --convert-vector-to-llvm --convert-arith-to-llvm --finalize-memref-to-llvm \
 // RUN:       --convert-func-to-llvm --convert-cf-to-llvm --reconcile-unrealized-casts \
 // RUN:   | mlir-runner -e main --entry-point-result=void \

@@ -134,20 +134,43 @@ def cases():
                 yield conv(layout, 2, 3, 2, [7, 6], [3, 2], [stride, stride], [1, 2],
                            pad, dynamic=dynamic)
 
-    # The padded tensor has another use, which gives it a cotangent of its own.
+    # The padded tensor has another use, which gives it a cotangent of its own, and
+    # padding values that are no zeros, without and with a derivative.
     x, p = tensor(1, 5, 5, 2), tensor(1, 7, 7, 2)
     w, y = tensor(3, 3, 2, 2), tensor(1, 5, 5, 2)
-    yield Case("two_uses_of_a_pad", [Arg(x), Arg(w, linear=True)], [y, p], f"""
-        %z = arith.constant 0.0 : f64
+
+    def padded_by(value):
+        return f"""
+        %z = arith.constant 1.5 : f64
         %p = tensor.pad %0 low[0, 1, 1, 0] high[0, 1, 1, 0] {{
         ^bb0(%a: index, %b: index, %c: index, %d: index):
-          tensor.yield %z : f64
+          tensor.yield {value} : f64
         }} : {x} to {p}
         %e = tensor.empty() : {y}
         %i = linalg.fill ins(%z : f64) outs(%e : {y}) -> {y}
         %y = linalg.conv_2d_nhwc_hwcf ins(%p, %1 : {p}, {w}) outs(%i : {y}) -> {y}
         %q = arith.mulf %p, %p : {p}
-        return %y, %q : {y}, {p}""")
+        return %y"""
+
+    args = [Arg(x), Arg(w, linear=True)]
+    yield Case("two_uses_of_a_pad", args, [y, p], padded_by("%z") + f", %q : {y}, {p}")
+    yield Case("pad_by_a_constant", args, y, padded_by("%z") + f" : {y}")
+    yield Case("pad_by_an_argument", args + [Arg("f64", linear=True)], y,
+               padded_by("%2") + f" : {y}")
+    # A filter and an activation that are used twice: their gradients add up.
+    yield Case("shared_filter", [Arg(x), Arg(w), Arg(y, linear=True)], [y, y], f"""
+        %z = arith.constant 0.0 : f64
+        %p = tensor.pad %0 low[0, 1, 1, 0] high[0, 1, 1, 0] {{
+        ^bb0(%a: index, %b: index, %c: index, %d: index):
+          tensor.yield %z : f64
+        }} : {x} to {p}
+        %y = linalg.conv_2d_nhwc_hwcf ins(%p, %1 : {p}, {w}) outs(%2 : {y}) -> {y}
+        %q = tensor.pad %y low[0, 1, 1, 0] high[0, 1, 1, 0] {{
+        ^bb0(%a: index, %b: index, %c: index, %d: index):
+          tensor.yield %z : f64
+        }} : {y} to {p}
+        %r = linalg.conv_2d_nhwc_hwcf ins(%q, %1 : {p}, {w}) outs(%2 : {y}) -> {y}
+        return %y, %r : {y}, {y}""")
     # One tensor is both the input and the filter, and starts the sum too.
     x, y = tensor(3, 3, 3, 3), tensor(3, 1, 1, 3)
     yield Case("input_is_filter", [Arg(x)], y, f"""

@@ -27,7 +27,8 @@ LOWERING = (
     "convert-bufferization-to-memref,"
     "func.func(convert-linalg-to-loops),lower-affine,"
     "expand-strided-metadata,lower-affine,convert-scf-to-cf,"
-    "convert-math-to-libm,convert-vector-to-llvm,convert-to-llvm,"
+    "convert-math-to-llvm,convert-math-to-libm,convert-vector-to-llvm,"
+    "convert-to-llvm,"
     "reconcile-unrealized-casts)"
 )
 
@@ -48,11 +49,11 @@ class Arg:
     `static` is the type at run time where `type` has dynamic extents. `value`
     makes it a constant that is not differentiated. `linear` says that the case
     is linear in it, `zero` that nothing depends on it. Random values are in
-    `range`.
+    `range`. `tolerance` is for cases that compute in less than double precision.
     """
 
     def __init__(self, type, *, static=None, value=None, linear=False, zero=False,
-                 active=True, range=(-1.0, 1.0)):
+                 active=True, range=(-1.0, 1.0), tolerance=None):
         self.type = type
         self.static = static or type
         self.value = value
@@ -60,6 +61,7 @@ class Arg:
         self.zero = zero
         self.active = active and value is None
         self.range = range
+        self.tolerance = tolerance or (LINEAR_TOLERANCE if linear else SMOOTH_TOLERANCE)
 
 
 class Case:
@@ -226,12 +228,8 @@ class Writer:
             relative = scale if arg.zero else self.emit(
                 f"arith.divf {error}, {scale} : f64", "f64")
             self.emit(f"vector.print {relative} : f64")
-            tolerance = SMOOTH_TOLERANCE
-            if arg.linear:
-                tolerance = LINEAR_TOLERANCE
-            if arg.zero:
-                tolerance = 0.0
-            labels.append((f"{case.name} argument {i}", tolerance))
+            labels.append((f"{case.name} argument {i}",
+                           0.0 if arg.zero else arg.tolerance))
         self.text += ["  return", "}"]
         return labels
 

@@ -3,8 +3,13 @@
 from harness import Arg, Case, main, tensor
 
 
+# So that the starting value wins some windows, and not all.
+INIT_RANGE = {"sum": (-1.0, 1.0), "max": (0.0, 1.2), "min": (-1.2, 0.0)}
+
+
 def pooling(op, layout, size, window, stride, dilation, extra=None, dynamic=False,
-            init_range=(-1.0, 1.0)):
+            init_range=None):
+    init_range = init_range or INIT_RANGE[op[-3:]]
     extra = extra or [0] * len(size)
     out = [(n - e - (k - 1) * d - 1) // s + 1
            for n, e, k, d, s in zip(size, extra, window, dilation, stride)]
@@ -36,8 +41,10 @@ def pooling(op, layout, size, window, stride, dilation, extra=None, dynamic=Fals
 
 def cases():
     for kind in ("sum", "max", "min"):
-        # The starting value wins some windows.
         yield pooling(f"pooling_nhwc_{kind}", "n**c", [6, 8], [2, 2], [2, 2], [1, 1])
+        yield pooling(f"pooling_nhwc_{kind}", "n**c", [7, 10], [2, 3], [2, 3], [1, 1])
+        yield pooling(f"pooling_nhwc_{kind}", "n**c", [5, 4], [3, 4], [4, 1], [1, 1],
+                      extra=[1, 0])
         yield pooling(f"pooling_nhwc_{kind}", "n**c", [7, 9], [3, 3], [2, 2], [1, 1])
         yield pooling(f"pooling_nhwc_{kind}", "n**c", [7, 6], [3, 2], [1, 1], [2, 3],
                       extra=[1, 0])
@@ -49,6 +56,7 @@ def cases():
                       [1, 1, 1])
     for kind in ("sum", "max"):
         yield pooling(f"pooling_nchw_{kind}", "nc**", [7, 6], [3, 2], [2, 2], [1, 2])
+        yield pooling(f"pooling_nchw_{kind}", "nc**", [6, 7], [3, 2], [3, 2], [1, 1])
         yield pooling(f"pooling_ncw_{kind}", "nc*", [9], [3], [2], [2])
     # Over a window of its own size, with a starting value that never wins.
     never = pooling("pooling_nhwc_max", "n**c", [3, 4], [3, 4], [1, 1], [1, 1],

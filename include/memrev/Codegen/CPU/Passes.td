@@ -92,8 +92,9 @@ def CPUSelectStrategy : Pass<"cpu-select-strategy", "func::FuncOp"> {
     `{engine = "contraction", lanes = 16, vector_dim = 1, panel = 2,
       row_dim = 0, rows = 12, pack = true, parallel_dims = array<i64: 0>, ...}`.
 
-    A kernel that no rule covers gets no attribute and a `missed` remark of
-    category `cpu-schedule` with the reason.
+    A kernel that no rule covers gets no attribute, and a remark with the reason:
+    `missed` of category `cpu-schedule` where remarks are set up, else a
+    diagnostic.
   }];
   let dependentDialects = ["arith::ArithDialect"];
   let options = [
@@ -138,8 +139,8 @@ def CPUScheduleKernels : Pass<"cpu-schedule-kernels", "func::FuncOp"> {
     ```
   }];
   let dependentDialects = [
-    "affine::AffineDialect", "arith::ArithDialect", "math::MathDialect",
-    "scf::SCFDialect", "tensor::TensorDialect", "vector::VectorDialect"
+    "LLVM::LLVMDialect", "affine::AffineDialect", "arith::ArithDialect",
+    "bufferization::BufferizationDialect", "math::MathDialect", "scf::SCFDialect", "tensor::TensorDialect", "vector::VectorDialect"
   ];
 }
 

@@ -104,6 +104,20 @@ def CodegenYieldInPlace : Pass<"codegen-yield-in-place"> {
   let dependentDialects = ["bufferization::BufferizationDialect"];
 }
 
+def CodegenSinkOverwrites : Pass<"codegen-sink-overwrites"> {
+  let summary = "Overwrite a tensor after its last reader";
+  let description = [{
+    An operation that takes the place of an operand costs a copy if the operand
+    is read afterwards, and a loop that carries the operand is rejected by
+    one-shot bufferization. This pass moves such an operation down, behind the
+    last reader of what it overwrites, unless its own result is needed earlier
+    or another operand of it is overwritten on the way.
+
+    Example: in a reverse loop, `%dx = linalg.generic ins(%s) outs(%dy)` moves
+    behind the gradients of weights that read `%dy`.
+  }];
+}
+
 def CodegenPrivatizeDestinations : Pass<"codegen-privatize-destinations"> {
   let summary = "Give every destination operand a tensor of its own";
   let description = [{
@@ -290,8 +304,9 @@ def CodegenOutlineKernels : Pass<"codegen-outline-kernels", "ModuleOp"> {
     %r = call @matmul_0(%a, %b, %e) : (...) -> tensor<4x8xf32>
     ```
 
-    Ops with dynamic shapes stay where they are; a `missed` remark of category
-    `codegen-outline-kernels` names each.
+    Ops with dynamic shapes stay where they are; a remark names each: `missed` of
+    category `codegen-outline-kernels` where remarks are set up, else a
+    diagnostic.
   }];
   let dependentDialects = [
     "arith::ArithDialect", "func::FuncDialect", "linalg::LinalgDialect",

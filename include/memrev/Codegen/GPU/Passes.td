@@ -89,7 +89,7 @@ def GPUScalarsToDevice : Pass<"gpu-scalars-to-device", "func::FuncOp"> {
   let dependentDialects = ["arith::ArithDialect", "scf::SCFDialect"];
 }
 
-def GPUParallelToLaunch : Pass<"gpu-parallel-to-launch", "func::FuncOp"> {
+def GPUParallelToLaunch : Pass<"gpu-parallel-to-launch", "ModuleOp"> {
   let summary = "Map parallel loops to kernel launches";
   let description = [{
     Turns each outermost `scf.parallel` into a `gpu.launch` of a 1-D grid of 1-D
@@ -98,7 +98,8 @@ def GPUParallelToLaunch : Pass<"gpu-parallel-to-launch", "func::FuncOp"> {
     that any number of iterations is right on any grid. Nested parallel loops
     become sequential ones. Constants and views (`memref.view`,
     `memref.subview`, constant buffers and their kin) are computed in the
-    kernel: it gets whole buffers and scalars.
+    kernel: it gets whole buffers and scalars. The offset of a view of the arena
+    is one of the scalars, so that layers with equal shapes have equal kernels.
 
     A loop that statically has no iteration is removed. A loop with results is
     an error: reductions across threads are split into two loops before.
@@ -108,7 +109,8 @@ def GPUParallelToLaunch : Pass<"gpu-parallel-to-launch", "func::FuncOp"> {
   let options = [
     Option<"kernelModule", "kernel-module", "std::string",
            /*default=*/"\"memrev_kernels\"",
-           "Name of the gpu.module that outlining puts the kernels into">
+           "Name of the gpu.module that outlining puts the kernels into, with a "
+           "number if something else has it">
   ];
 }
 

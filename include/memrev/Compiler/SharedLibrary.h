@@ -1,0 +1,32 @@
+//===- SharedLibrary.h - Linking compiled programs ------------ -*- C++ -*-===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_COMPILER_SHAREDLIBRARY_H
+#define MEMREV_COMPILER_SHAREDLIBRARY_H
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+namespace mlir::memrev {
+
+/// Returns the path of the runtime library `name`, libMemRevCUDARuntime.a for
+/// example, of the build or the installation that the program at `executable`
+/// belongs to.
+llvm::Expected<std::string> findRuntimeLibrary(llvm::StringRef executable,
+                                               llvm::StringRef name);
+
+/// Links the object file `object` with the static `libraries` to a shared
+/// library by the system's C++ compiler, and returns its contents.
+llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
+linkSharedLibrary(const llvm::MemoryBuffer &object,
+                  llvm::ArrayRef<std::string> libraries);
+
+} // namespace mlir::memrev
+
+#endif // MEMREV_COMPILER_SHAREDLIBRARY_H

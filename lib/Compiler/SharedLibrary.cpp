@@ -1,0 +1,97 @@
+//===- SharedLibrary.cpp - Linking compiled programs ----------------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "memrev/Compiler/SharedLibrary.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Program.h"
+
+using namespace mlir::memrev;
+
+llvm::Expected<std::string>
+mlir::memrev::findRuntimeLibrary(llvm::StringRef executable,
+                                 llvm::StringRef name) {
+  llvm::StringRef bin = llvm::sys::path::parent_path(executable);
+  for (llvm::StringRef folder : {"lib", MEMREV_INSTALL_LIBDIR}) {
+    llvm::SmallString<256> path(bin);
+    llvm::sys::path::append(path, "..", folder, name);
+    if (llvm::sys::fs::exists(path))
+      return path.str().str();
+  }
+  return llvm::createStringError("cannot find the runtime library " +
+                                 name.str() + " beside " + executable.str());
+}
+
+llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
+mlir::memrev::linkSharedLibrary(const llvm::MemoryBuffer &object,
+                                llvm::ArrayRef<std::string> libraries) {
+  // The runtimes are C++, and only its compiler knows their libraries.
+  std::string compiler;
+  for (llvm::StringRef name : {"c++", "clang++-22", "g++", "clang++"}) {
+    if (auto found = llvm::sys::findProgramByName(name)) {
+      compiler = *found;
+      break;
+    }
+  }
+  if (compiler.empty())
+    return llvm::createStringError(
+        "expects a C++ compiler to link with, but found none in PATH");
+
+  llvm::SmallString<128> objectPath, libraryPath, logPath;
+  auto createTemporary = [](llvm::StringRef suffix,
+                            llvm::SmallString<128> &path) {
+    return llvm::sys::fs::createTemporaryFile("memrev", suffix, path);
+  };
+  if (std::error_code error = createTemporary("o", objectPath))
+    return llvm::createStringError(error, "cannot create a temporary file");
+  llvm::FileRemover removeObject(objectPath);
+  if (std::error_code error = createTemporary("so", libraryPath))
+    return llvm::createStringError(error, "cannot create a temporary file");
+  llvm::FileRemover removeLibrary(libraryPath);
+  if (std::error_code error = createTemporary("log", logPath))
+    return llvm::createStringError(error, "cannot create a temporary file");
+  llvm::FileRemover removeLog(logPath);
+
+  std::error_code error;
+  {
+    llvm::raw_fd_ostream os(objectPath, error);
+    os << object.getBuffer();
+    os.close();
+    if (os.has_error())
+      error = os.error();
+    os.clear_error();
+  }
+  if (error)
+    return llvm::createStringError(error, "cannot write a temporary file");
+
+  llvm::SmallVector<llvm::StringRef> arguments = {compiler, "-shared",
+                                                  objectPath};
+  for (const std::string &library : libraries)
+    arguments.push_back(library);
+  arguments.append({"-ldl", "-o", libraryPath});
+  std::string message;
+  std::optional<llvm::StringRef> redirects[] = {"", logPath.str(),
+                                                logPath.str()};
+  int status = llvm::sys::ExecuteAndWait(compiler, arguments, std::nullopt,
+                                         redirects, 0, 0, &message);
+  if (status != 0) {
+    auto log = llvm::MemoryBuffer::getFile(logPath);
+    if (log && !(*log)->getBuffer().empty())
+      message = (*log)->getBuffer().rtrim().str();
+    return llvm::createStringError("linking failed: " + message);
+  }
+  auto library = llvm::MemoryBuffer::getFile(libraryPath, /*IsText=*/false,
+                                             /*RequiresNullTerminator=*/false,
+                                             /*IsVolatile=*/true);
+  if (!library)
+    return llvm::createStringError(library.getError(),
+                                   "cannot read what the linker wrote");
+  return std::move(*library);
+}

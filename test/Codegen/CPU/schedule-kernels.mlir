@@ -1,0 +1,167 @@
+// RUN: memrev-opt %s --pass-pipeline="builtin.module(func.func(cpu-select-strategy,cpu-schedule-kernels))" --split-input-file | FileCheck %s
+
+// One parallel loop over blocks of rows; rhs is packed once in front of it; the
+// sums are values of the innermost loop.
+
+// CHECK-LABEL: @matmul
+// CHECK-SAME: %[[A:.*]]: tensor<512x512xf32>, %[[B:.*]]: tensor<512x512xf32>, %[[D:.*]]: tensor<512x512xf32>
+// CHECK-NOT: linalg
+// CHECK: %[[P:.*]] = bufferization.alloc_tensor() : tensor<32x512x16xf32>
+// CHECK: vector.transfer_write %{{.*}} : vector<16xf32>, tensor<32x512x16xf32>
+// CHECK: scf.forall {{.*}} shared_outs(%{{.*}} = %[[D]])
+// CHECK: tensor.extract_slice
+// CHECK: scf.for {{.*}} -> (vector<16xf32>, vector<16xf32>
+// CHECK: tensor.extract %[[A]]
+// CHECK: vector.broadcast
+// CHECK: vector.fma
+// CHECK: {loop_annotation = #{{.*}}}
+// CHECK: vector.transfer_write
+// CHECK: tensor.parallel_insert_slice
+// CHECK-NOT: scf.forall
+func.func private @matmul(%a: tensor<512x512xf32>, %b: tensor<512x512xf32>, %d: tensor<512x512xf32>) -> tensor<512x512xf32> attributes {memrev.kernel} {
+  %z = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%z : f32) outs(%d : tensor<512x512xf32>) -> tensor<512x512xf32>
+  %r = linalg.matmul ins(%a, %b : tensor<512x512xf32>, tensor<512x512xf32>) outs(%f : tensor<512x512xf32>) -> tensor<512x512xf32>
+  return %r : tensor<512x512xf32>
+}
+
+// -----
+
+// Rows of padding are skipped by the bounds of a loop, columns of padding by
+// leaving products out; the vector of ten channels is masked where it is
+// written.
+
+// CHECK-DAG: #[[LOW:.*]] = affine_map<(d0) -> (-d0 + 1, 0)>
+// CHECK-LABEL: @conv
+// CHECK-NOT: tensor.pad
+// CHECK-NOT: linalg
+// CHECK: scf.forall (%{{.*}}, %[[OH:.*]]) in
+// CHECK: %[[FIRST:.*]] = affine.max #[[LOW]](%[[OH]])
+// CHECK: scf.for %{{.*}} = %[[FIRST]] to
+// CHECK: vector.transfer_write {{.*}}, %{{.*}} {in_bounds = [true]} : vector<16xf32>
+func.func private @conv(%x: tensor<4x8x8x16xf32>, %w: tensor<3x3x16x10xf32>, %d: tensor<4x8x8x10xf32>) -> tensor<4x8x8x10xf32> attributes {memrev.kernel} {
+  %z = arith.constant 0.0 : f32
+  %p = tensor.pad %x low[0, 1, 1, 0] high[0, 1, 1, 0] {
+  ^bb0(%0: index, %1: index, %2: index, %3: index):
+    tensor.yield %z : f32
+  } : tensor<4x8x8x16xf32> to tensor<4x10x10x16xf32>
+  %f = linalg.fill ins(%z : f32) outs(%d : tensor<4x8x8x10xf32>) -> tensor<4x8x8x10xf32>
+  %r = linalg.conv_2d_nhwc_hwcf ins(%p, %w : tensor<4x10x10x16xf32>, tensor<3x3x16x10xf32>) outs(%f : tensor<4x8x8x10xf32>) -> tensor<4x8x8x10xf32>
+  return %r : tensor<4x8x8x10xf32>
+}
+
+// -----
+
+// The epilogue is applied to the sums before they are written.
+
+// CHECK-LABEL: @epilogue
+// CHECK-NOT: linalg
+// CHECK: vector.fma
+// CHECK: arith.addf {{.*}} : vector<16xf32>
+// CHECK: arith.maximumf {{.*}} : vector<16xf32>
+// CHECK: vector.transfer_write
+func.func private @epilogue(%a: tensor<8x8xf32>, %b: tensor<8x16xf32>, %v: tensor<16xf32>, %d: tensor<8x16xf32>) -> tensor<8x16xf32> attributes {memrev.kernel} {
+  %z = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<8x16xf32>
+  %f = linalg.fill ins(%z : f32) outs(%e : tensor<8x16xf32>) -> tensor<8x16xf32>
+  %m = linalg.matmul ins(%a, %b : tensor<8x8xf32>, tensor<8x16xf32>) outs(%f : tensor<8x16xf32>) -> tensor<8x16xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%m, %v : tensor<8x16xf32>, tensor<16xf32>) outs(%d : tensor<8x16xf32>) {
+  ^bb0(%0: f32, %1: f32, %2: f32):
+    %3 = arith.addf %0, %1 : f32
+    %4 = arith.maximumf %3, %z : f32
+    linalg.yield %4 : f32
+  } -> tensor<8x16xf32>
+  return %r : tensor<8x16xf32>
+}
+
+// -----
+
+// Partial sums of sixteen chunks are combined in order, whatever the number of
+// threads: the combining loop is not parallel.
+
+// CHECK-LABEL: @statistics
+// CHECK-SAME: %[[X:.*]]: tensor<32x32x32x16xf32>, %[[S:.*]]: tensor<16xf32>, %[[Q:.*]]: tensor<16xf32>
+// CHECK-NOT: linalg
+// CHECK: %[[P0:.*]] = bufferization.alloc_tensor() : tensor<16x16xf32>
+// CHECK: %[[P1:.*]] = bufferization.alloc_tensor() : tensor<16x16xf32>
+// CHECK: %[[P:.*]]:2 = scf.forall {{.*}} in (16) shared_outs(%{{.*}} = %[[P0]], %{{.*}} = %[[P1]])
+// CHECK: scf.for
+// CHECK: vector.transfer_read
+// CHECK: scf.for
+// CHECK: vector.transfer_read %[[P]]#0
+// CHECK: vector.transfer_write %{{.*}}, %[[S]]
+// CHECK: vector.transfer_write %{{.*}}, %[[Q]]
+func.func private @statistics(%x: tensor<32x32x32x16xf32>, %s: tensor<16xf32>, %q: tensor<16xf32>) -> (tensor<16xf32>, tensor<16xf32>) attributes {memrev.kernel} {
+  %z = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%z : f32) outs(%s : tensor<16xf32>) -> tensor<16xf32>
+  %g = linalg.fill ins(%z : f32) outs(%q : tensor<16xf32>) -> tensor<16xf32>
+  %r:2 = linalg.generic {indexing_maps = [affine_map<(n, h, w, c) -> (n, h, w, c)>, affine_map<(n, h, w, c) -> (c)>, affine_map<(n, h, w, c) -> (c)>], iterator_types = ["reduction", "reduction", "reduction", "parallel"]}
+      ins(%x : tensor<32x32x32x16xf32>) outs(%f, %g : tensor<16xf32>, tensor<16xf32>) {
+  ^bb0(%0: f32, %1: f32, %2: f32):
+    %3 = arith.addf %0, %1 : f32
+    %4 = arith.mulf %0, %0 : f32
+    %5 = arith.addf %4, %2 : f32
+    linalg.yield %3, %5 : f32, f32
+  } -> (tensor<16xf32>, tensor<16xf32>)
+  return %r#0, %r#1 : tensor<16xf32>, tensor<16xf32>
+}
+
+// -----
+
+// A strided slice of the destination is written in place.
+
+// CHECK-LABEL: @phase
+// CHECK-SAME: %[[D:[^ ]*]]: tensor<8x8x8x16xf32>)
+// CHECK-NOT: linalg
+// CHECK: scf.forall {{.*}} shared_outs(%[[O:.*]] = %[[D]])
+// CHECK: tensor.extract_slice %[[O]][{{.*}}] [2, 4, 4, 16] [1, 2, 2, 1]
+// CHECK: tensor.parallel_insert_slice %{{.*}} into %[[O]][{{.*}}] [2, 4, 4, 16] [1, 2, 2, 1]
+func.func private @phase(%y: tensor<8x4x4x16xf32>, %w: tensor<1x1x16x16xf32>, %d: tensor<8x8x8x16xf32>) -> tensor<8x8x8x16xf32> attributes {memrev.kernel} {
+  %z = arith.constant 0.0 : f32
+  %s = tensor.extract_slice %d[0, 1, 1, 0] [8, 4, 4, 16] [1, 2, 2, 1] : tensor<8x8x8x16xf32> to tensor<8x4x4x16xf32>
+  %f = linalg.fill ins(%z : f32) outs(%s : tensor<8x4x4x16xf32>) -> tensor<8x4x4x16xf32>
+  %c = linalg.conv_2d_nhwc_hwcf ins(%y, %w : tensor<8x4x4x16xf32>, tensor<1x1x16x16xf32>) outs(%f : tensor<8x4x4x16xf32>) -> tensor<8x4x4x16xf32>
+  %r = tensor.insert_slice %c into %d[0, 1, 1, 0] [8, 4, 4, 16] [1, 2, 2, 1] : tensor<8x4x4x16xf32> into tensor<8x8x8x16xf32>
+  return %r : tensor<8x8x8x16xf32>
+}
+
+// -----
+
+// Polynomials for f32, the library for f64.
+
+// CHECK-LABEL: @exp32
+// CHECK-NOT: math.exp
+// CHECK: return
+func.func private @exp32(%x: tensor<64xf32>, %d: tensor<64xf32>) -> tensor<64xf32> attributes {memrev.kernel} {
+  %r = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+      ins(%x : tensor<64xf32>) outs(%d : tensor<64xf32>) {
+  ^bb0(%0: f32, %1: f32):
+    %2 = math.exp %0 : f32
+    linalg.yield %2 : f32
+  } -> tensor<64xf32>
+  return %r : tensor<64xf32>
+}
+// CHECK-LABEL: @exp64
+// CHECK: math.exp %{{.*}} : vector<8xf64>
+func.func private @exp64(%x: tensor<64xf64>, %d: tensor<64xf64>) -> tensor<64xf64> attributes {memrev.kernel} {
+  %r = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+      ins(%x : tensor<64xf64>) outs(%d : tensor<64xf64>) {
+  ^bb0(%0: f64, %1: f64):
+    %2 = math.exp %0 : f64
+    linalg.yield %2 : f64
+  } -> tensor<64xf64>
+  return %r : tensor<64xf64>
+}
+
+// -----
+
+// Not a kernel.
+
+// CHECK-LABEL: @untouched
+// CHECK: linalg.fill
+func.func @untouched(%d: tensor<4xf32>) -> tensor<4xf32> {
+  %z = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%z : f32) outs(%d : tensor<4xf32>) -> tensor<4xf32>
+  return %f : tensor<4xf32>
+}

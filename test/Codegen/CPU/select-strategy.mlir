@@ -1,0 +1,94 @@
+// RUN: memrev-opt %s --cpu-select-strategy --split-input-file | FileCheck %s
+// RUN: memrev-opt %s --cpu-select-strategy="vector-bits=256 accumulators=12" --split-input-file | FileCheck %s --check-prefix=AVX2
+// RUN: memrev-opt %s --cpu-select-strategy --split-input-file --remarks-filter=".*" --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=REMARK
+
+// 32 x 12 sums in 24 registers; rows in the parallel loop.
+
+// CHECK-LABEL: @matmul
+// CHECK-SAME: memrev.strategy = {block_dims = array<i64>, {{.*}}chunks = 1 : i64, engine = "contraction", lanes = 16 : i64, pack = true, panel = [[P:[0-9]+]] : i64, parallel_dims = array<i64: 0>
+// CHECK-SAME: row_dim = 0
+// CHECK-SAME: vector_dim = 1
+// AVX2-LABEL: @matmul
+// AVX2-SAME: lanes = 8 : i64
+func.func private @matmul(%a: tensor<512x512xf32>, %b: tensor<512x512xf32>, %d: tensor<512x512xf32>) -> tensor<512x512xf32> attributes {memrev.kernel} {
+  %z = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%z : f32) outs(%d : tensor<512x512xf32>) -> tensor<512x512xf32>
+  %r = linalg.matmul ins(%a, %b : tensor<512x512xf32>, tensor<512x512xf32>) outs(%f : tensor<512x512xf32>) -> tensor<512x512xf32>
+  return %r : tensor<512x512xf32>
+}
+
+// -----
+
+// f64 has half the lanes. Work this small stays in one thread.
+
+// CHECK-LABEL: @small
+// CHECK-SAME: lanes = 8 : i64
+// CHECK-SAME: parallel_dims = array<i64>
+func.func private @small(%a: tensor<8x8xf64>, %b: tensor<8x8xf64>, %d: tensor<8x8xf64>) -> tensor<8x8xf64> attributes {memrev.kernel} {
+  %z = arith.constant 0.0 : f64
+  %f = linalg.fill ins(%z : f64) outs(%d : tensor<8x8xf64>) -> tensor<8x8xf64>
+  %r = linalg.matmul ins(%a, %b : tensor<8x8xf64>, tensor<8x8xf64>) outs(%f : tensor<8x8xf64>) -> tensor<8x8xf64>
+  return %r : tensor<8x8xf64>
+}
+
+// -----
+
+// A sum of many terms with few results is cut into chunks.
+
+// CHECK-LABEL: @tall
+// CHECK-SAME: block_dims = array<i64: 2>, block_tiles = array<i64: {{[0-9]+}}>, chunk_dim = 2 : i64, {{.*}}chunks = 16 : i64, engine = "contraction"
+func.func private @tall(%a: tensor<25600x32xf32>, %b: tensor<25600x32xf32>, %d: tensor<32x32xf32>) -> tensor<32x32xf32> attributes {memrev.kernel} {
+  %z = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%z : f32) outs(%d : tensor<32x32xf32>) -> tensor<32x32xf32>
+  %r = linalg.matmul indexing_maps = [affine_map<(m, n, k) -> (k, m)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>]
+      ins(%a, %b : tensor<25600x32xf32>, tensor<25600x32xf32>) outs(%f : tensor<32x32xf32>) -> tensor<32x32xf32>
+  return %r : tensor<32x32xf32>
+}
+
+// -----
+
+// Elementwise on a contiguous array is one loop.
+
+// CHECK-LABEL: @elementwise
+// CHECK-SAME: engine = "generic", lanes = 16 : i64, {{.*}}parallel_dims = array<i64: 0>, {{.*}}vector_dim = 0 : i64
+func.func private @elementwise(%x: tensor<64x32x16xf32>, %d: tensor<64x32x16xf32>) -> tensor<64x32x16xf32> attributes {memrev.kernel} {
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, j, k)>, affine_map<(i, j, k) -> (i, j, k)>], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%x : tensor<64x32x16xf32>) outs(%d : tensor<64x32x16xf32>) {
+  ^bb0(%0: f32, %1: f32):
+    %2 = arith.mulf %0, %0 : f32
+    linalg.yield %2 : f32
+  } -> tensor<64x32x16xf32>
+  return %r : tensor<64x32x16xf32>
+}
+
+// -----
+
+// Not a kernel, and one whose sizes are set by hand.
+
+// CHECK-LABEL: @other
+// CHECK-NOT: memrev.strategy
+// CHECK-LABEL: @manual
+// CHECK-SAME: memrev.strategy = {by_hand}
+func.func private @other(%x: tensor<4xf32>) -> tensor<4xf32> {
+  return %x : tensor<4xf32>
+}
+func.func private @manual(%x: tensor<4xf32>) -> tensor<4xf32> attributes {memrev.kernel, memrev.strategy = {by_hand}} {
+  return %x : tensor<4xf32>
+}
+
+// -----
+
+// A body without a vector form is left to scalar loops, and said to be.
+
+// CHECK-LABEL: @gather
+// CHECK-NOT: memrev.strategy
+// REMARK: remark: {{.*}}'gather' of tensor<8xf32> is lowered to scalar loops because its body has tensor.extract, which has no vector form
+func.func private @gather(%i: tensor<8xindex>, %t: tensor<100xf32>, %d: tensor<8xf32>) -> tensor<8xf32> attributes {memrev.kernel} {
+  %r = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+      ins(%i : tensor<8xindex>) outs(%d : tensor<8xf32>) {
+  ^bb0(%0: index, %1: f32):
+    %2 = tensor.extract %t[%0] : tensor<100xf32>
+    linalg.yield %2 : f32
+  } -> tensor<8xf32>
+  return %r : tensor<8xf32>
+}

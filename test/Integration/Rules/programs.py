@@ -1,0 +1,258 @@
+"""Loops, couplings, layers and small networks, under both policies."""
+
+from harness import Arg, Case, main, tensor
+
+
+def both(name, args, results, body, **options):
+    """The same program with its activations inverted and stored."""
+    for policy in ("invert", "store"):
+        yield Case(f"{name}_{policy}", args, results, body, policy=policy, **options)
+
+
+def region(kind, scale):
+    """A region of a coupling of `%c`, which captures `%1`."""
+    lines = """
+          %e = tensor.empty() : tensor<3x4xf64>
+          %z = arith.constant 0.0 : f64
+          %i = linalg.fill ins(%z : f64) outs(%e : tensor<3x4xf64>) -> tensor<3x4xf64>
+          %h = linalg.matmul ins(%c, %1 : tensor<3x4xf64>, tensor<4x4xf64>)
+            outs(%i : tensor<3x4xf64>) -> tensor<3x4xf64>
+          %t = math.tanh %h : tensor<3x4xf64>"""
+    if kind == "additive":
+        return lines + "\n          rev.yield %t : tensor<3x4xf64>"
+    return lines + f"""
+          %half = arith.constant dense<{scale}> : tensor<3x4xf64>
+          %a = math.sin %h : tensor<3x4xf64>
+          %b = arith.addf %a, %half : tensor<3x4xf64>
+          rev.yield %b, %t : tensor<3x4xf64>, tensor<3x4xf64>"""
+
+
+def couplings():
+    x, w = tensor(3, 4), tensor(4, 4)
+    for kind in ("additive", "affine<exp>", "affine<sigmoid>",
+                 "affine<soft_tanh, alpha = 1.9>", "affine<soft_atan, alpha = 2.0>",
+                 "affine<identity>"):
+        # A scale near zero cannot be inverted.
+        text = region(kind, 2.0 if "identity" in kind else 0.5)
+        name = kind.replace("<", "_").replace(">", "").split(",")[0]
+        yield from both(name, [Arg(x), Arg(w), Arg(x)], [x, x], f"""
+        %y = rev.coupling {kind} %0 given(%2) {{
+        ^bb0(%c: {x}):{text}
+        }} : {x}, ({x})
+        %z = rev.coupling {kind} %2 given(%y) {{
+        ^bb0(%c: {x}):{text}
+        }} : {x}, ({x})
+        return %y, %z : {x}, {x}""")
+        if kind == "additive":
+            continue
+        yield from both(name + "_log_det", [Arg(x), Arg(w), Arg(x)], [x, tensor(3)], f"""
+        %y, %ld = rev.coupling {kind} %0 given(%2) log_det {{
+        ^bb0(%c: {x}):{text}
+        }} : {x}, ({x}) -> tensor<3xf64>
+        return %y, %ld : {x}, tensor<3xf64>""")
+    # A coupling in the region of a coupling.
+    yield from both("nested", [Arg(x), Arg(w), Arg(x)], x, f"""
+        %y = rev.coupling additive %0 given(%2) {{
+        ^bb0(%d: {x}):
+          %u = math.sin %d : {x}
+          %v = rev.coupling affine<exp> %u given(%d) {{
+          ^bb0(%c: {x}):{region("affine", 0.5)}
+          }} : {x}, ({x})
+          rev.yield %v : {x}
+        }} : {x}, ({x})
+        return %y : {x}""")
+
+
+def loops():
+    x, w, ws = tensor(3, 4), tensor(4, 4), tensor(5, 4, 4)
+    # Stacked weights, two couplings a trip.
+    yield from both("loop_of_couplings", [Arg(x), Arg(ws), Arg(x)], [x, x], f"""
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %c5 = arith.constant 5 : index
+        %r:2 = scf.for %k = %c0 to %c5 step %c1 iter_args(%p = %0, %q = %2) -> ({x}, {x}) {{
+          %m = tensor.extract_slice %1[%k, 0, 0] [1, 4, 4] [1, 1, 1] : {ws} to {w}
+          %y = rev.coupling additive %p given(%q) {{
+          ^bb0(%c: {x}):{region("additive", 0).replace("%1", "%m")}
+          }} : {x}, ({x})
+          %z = rev.coupling affine<exp> %q given(%y) {{
+          ^bb0(%c: {x}):{region("affine", 0.5).replace("%1", "%m")}
+          }} : {x}, ({x})
+          scf.yield %y, %z : {x}, {x}
+        }}
+        return %r#0, %r#1 : {x}, {x}""")
+    # A loop that no inverse edge runs backwards, whose step does not divide,
+    # which reads its index, around a loop.
+    yield from both("loop_of_loops", [Arg(x), Arg("f64")], x, f"""
+        %c1 = arith.constant 1 : index
+        %c2 = arith.constant 2 : index
+        %c3 = arith.constant 3 : index
+        %c8 = arith.constant 8 : index
+        %r = scf.for %k = %c1 to %c8 step %c3 iter_args(%p = %0) -> {x} {{
+          %ki = arith.index_cast %k : index to i64
+          %kf = arith.sitofp %ki : i64 to f64
+          %s = arith.mulf %kf, %1 : f64
+          %f = tensor.splat %s : {x}
+          %q = arith.mulf %p, %f : {x}
+          %t = scf.for %l = %c1 to %c3 step %c1 iter_args(%u = %q) -> {x} {{
+            %v = math.sin %u : {x}
+            %a = arith.mulf %v, %p : {x}
+            scf.yield %a : {x}
+          }}
+          scf.yield %t : {x}
+        }}
+        return %r : {x}""")
+    # No trip at all, and one whose result nobody uses.
+    yield from both("loop_without_trips", [Arg(x)], x, f"""
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %r = scf.for %k = %c1 to %c0 step %c1 iter_args(%p = %0) -> {x} {{
+          %q = math.exp %p : {x}
+          scf.yield %q : {x}
+        }}
+        %d:2 = scf.for %k = %c0 to %c1 step %c1 iter_args(%p = %r, %u = %0) -> ({x}, {x}) {{
+          %q = arith.mulf %p, %u : {x}
+          scf.yield %q, %q : {x}, {x}
+        }}
+        return %d#0 : {x}""")
+
+
+def layers():
+    x, c = tensor(2, 4, 3, 5), tensor(5)
+    positive = (0.5, 2.0)
+    yield from both("batch_norm", [Arg(x), Arg(c, range=positive), Arg(c, linear=True)],
+                    [x, c, c], f"""
+        %y, %m, %v = rev.batch_norm %0, %1, %2 epsilon 1.0e-5
+          : ({x}, {c}, {c}) -> ({x}, {c}, {c})
+        return %y, %m, %v : {x}, {c}, {c}""")
+    c = tensor(4)
+    yield from both("batch_norm_channel_1",
+                    [Arg(x), Arg(c, range=positive), Arg(c, linear=True)], [x, c], f"""
+        %y, %m, %v = rev.batch_norm %0, %1, %2 epsilon 1.0e-3 channel_dim 1
+          : ({x}, {c}, {c}) -> ({x}, {c}, {c})
+        return %y, %v : {x}, {c}""")
+    c = tensor(5)
+    yield from both("batch_norm_inference",
+                    [Arg(x), Arg(c, range=positive), Arg(c), Arg(c),
+                     Arg(c, range=positive)], x, f"""
+        %y = rev.batch_norm_inference %0, %1, %2, %3, %4 epsilon 1.0e-5
+          : ({x}, {c}, {c}, {c}, {c}) -> {x}
+        return %y : {x}""")
+    # The last label is no class.
+    logits, loss = tensor(4, 6), tensor(4)
+    yield from both("softmax_cross_entropy",
+                    [Arg(logits), Arg("tensor<4xi32>", value="dense<[0, 5, 2, 9]>")],
+                    [loss, loss], f"""
+        %l, %s = rev.softmax_cross_entropy %0, %1
+          : ({logits}, tensor<4xi32>) -> ({loss}, {loss})
+        return %l, %s : {loss}, {loss}""")
+
+
+def networks():
+    # A block of a convolutional network: couplings of padded convolutions, a
+    # downsampling to twice the channels, pooling and a linear head.
+    h, d, k = tensor(2, 6, 6, 3), tensor(2, 3, 3, 4), tensor(3, 3, 3, 3)
+    p = tensor(2, 8, 8, 3)
+
+    def branch(given, weights):
+        return f"""
+        ^bb0(%c: {h}):
+          %z = arith.constant 0.0 : f64
+          %p = tensor.pad %c low[0, 1, 1, 0] high[0, 1, 1, 0] {{
+          ^bb0(%a0: index, %a1: index, %a2: index, %a3: index):
+            tensor.yield %z : f64
+          }} : {h} to {p}
+          %e = tensor.empty() : {h}
+          %i = linalg.fill ins(%z : f64) outs(%e : {h}) -> {h}
+          %y = linalg.conv_2d_nhwc_hwcf ins(%p, {weights} : {p}, {k}) outs(%i : {h}) -> {h}
+          %t = math.tanh %y : {h}
+          rev.yield %t : {h}"""
+
+    yield from both("network",
+                    [Arg(h), Arg(h), Arg(k), Arg(tensor(1, 1, 3, 4)),
+                     Arg(tensor(4, 3))], tensor(2, 3), f"""
+        %x1 = rev.coupling additive %0 given(%1) {{{branch("%1", "%2")}
+        }} : {h}, ({h})
+        %x2 = rev.coupling additive %1 given(%x1) {{{branch("%x1", "%2")}
+        }} : {h}, ({h})
+        %s = arith.addf %x1, %x2 : {h}
+        %z = arith.constant 0.0 : f64
+        %e = tensor.empty() : {d}
+        %i = linalg.fill ins(%z : f64) outs(%e : {d}) -> {d}
+        %down = linalg.conv_2d_nhwc_hwcf {{strides = dense<2> : tensor<2xi64>}}
+          ins(%s, %3 : {h}, tensor<1x1x3x4xf64>) outs(%i : {d}) -> {d}
+        %q = math.sin %down : {d}
+        %pe = tensor.empty() : tensor<2x1x1x4xf64>
+        %pi = linalg.fill ins(%z : f64) outs(%pe : tensor<2x1x1x4xf64>) -> tensor<2x1x1x4xf64>
+        %w = tensor.empty() : tensor<3x3xf64>
+        %pool = linalg.pooling_nhwc_sum ins(%q, %w : {d}, tensor<3x3xf64>)
+          outs(%pi : tensor<2x1x1x4xf64>) -> tensor<2x1x1x4xf64>
+        %flat = tensor.collapse_shape %pool [[0, 1, 2], [3]]
+          : tensor<2x1x1x4xf64> into tensor<2x4xf64>
+        %le = tensor.empty() : tensor<2x3xf64>
+        %li = linalg.fill ins(%z : f64) outs(%le : tensor<2x3xf64>) -> tensor<2x3xf64>
+        %l = linalg.matmul ins(%flat, %4 : tensor<2x4xf64>, tensor<4x3xf64>)
+          outs(%li : tensor<2x3xf64>) -> tensor<2x3xf64>
+        return %l : tensor<2x3xf64>""")
+    # The state is permuted, split into halves, joined and reshaped between
+    # couplings: all of it runs backwards.
+    x, y, half = tensor(4, 6), tensor(6, 4), tensor(6, 2)
+    yield from both("moved_state", [Arg(x), Arg(half)], y, f"""
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %c3 = arith.constant 3 : index
+        %r = scf.for %k = %c0 to %c3 step %c1 iter_args(%s = %0) -> {x} {{
+          %e = tensor.empty() : {y}
+          %t = linalg.transpose ins(%s : {x}) outs(%e : {y}) permutation = [1, 0]
+          %a = tensor.extract_slice %t[0, 0] [6, 2] [1, 1] : {y} to {half}
+          %b = tensor.extract_slice %t[0, 2] [6, 2] [1, 1] : {y} to {half}
+          %u = rev.coupling additive %a given(%b) {{
+          ^bb0(%c: {half}):
+            %m = arith.mulf %c, %1 : {half}
+            %n = math.tanh %m : {half}
+            rev.yield %n : {half}
+          }} : {half}, ({half})
+          %j = tensor.concat dim(1) %b, %u : ({half}, {half}) -> {y}
+          %f = tensor.collapse_shape %j [[0, 1]] : {y} into tensor<24xf64>
+          %v = tensor.expand_shape %f [[0, 1]] output_shape [4, 6] : tensor<24xf64> into {x}
+          scf.yield %v : {x}
+        }}
+        %e = tensor.empty() : {y}
+        %t = linalg.transpose ins(%r : {x}) outs(%e : {y}) permutation = [1, 0]
+        return %t : {y}""")
+    # The halves of one tensor, each updated in place.
+    yield from both("halves_in_place", [Arg(y), Arg(half)], y, f"""
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %c3 = arith.constant 3 : index
+        %r = scf.for %k = %c0 to %c3 step %c1 iter_args(%s = %0) -> {y} {{
+          %a = tensor.extract_slice %s[0, 0] [6, 2] [1, 1] : {y} to {half}
+          %b = tensor.extract_slice %s[0, 2] [6, 2] [1, 1] : {y} to {half}
+          %u = rev.coupling additive %a given(%b) {{
+          ^bb0(%c: {half}):
+            %m = arith.mulf %c, %1 : {half}
+            %n = math.tanh %m : {half}
+            rev.yield %n : {half}
+          }} : {half}, ({half})
+          %t = tensor.insert_slice %u into %s[0, 0] [6, 2] [1, 1] : {half} into {y}
+          %d = tensor.extract_slice %t[0, 0] [6, 2] [1, 1] : {y} to {half}
+          %e = tensor.extract_slice %t[0, 2] [6, 2] [1, 1] : {y} to {half}
+          %v = rev.coupling affine<exp> %e given(%d) {{
+          ^bb0(%c: {half}):
+            %m = arith.mulf %c, %1 : {half}
+            %n = math.sin %m : {half}
+            rev.yield %n, %m : {half}, {half}
+          }} : {half}, ({half})
+          %w = tensor.insert_slice %v into %t[0, 2] [6, 2] [1, 1] : {half} into {y}
+          scf.yield %w : {y}
+        }}
+        return %r : {y}""")
+
+
+def cases():
+    for group in (couplings, loops, layers, networks):
+        yield from group()
+
+
+if __name__ == "__main__":
+    main(list(cases()))

@@ -1,0 +1,14 @@
+"""Calls FUNCTION(x, f, result, arena) of a library for a GPU and prints its error.
+
+  call.py library.so FUNCTION
+"""
+
+import ctypes
+import sys
+
+library = ctypes.CDLL(sys.argv[1])
+library.memrevCudaLastError.restype = ctypes.c_char_p
+buffer = ctypes.create_string_buffer(1024)
+getattr(library, sys.argv[2])(buffer, ctypes.c_float(2.0), buffer, buffer)
+error = library.memrevCudaLastError()
+print(error.decode() if error else "no error")

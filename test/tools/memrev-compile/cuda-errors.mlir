@@ -1,0 +1,22 @@
+// RUN: not memrev-compile %s --target=rocm 2>&1 | FileCheck %s --check-prefix=TARGET
+// RUN: not memrev-compile %s --target=cuda --emit=ptx 2>&1 | FileCheck %s --check-prefix=MISSING
+// RUN: not memrev-compile %s --target=cuda --chip=sm_77 --emit=ptx 2>&1 | FileCheck %s --check-prefix=CHIP
+// RUN: not memrev-compile %s --chip=sm_90 2>&1 | FileCheck %s --check-prefix=CPU
+// RUN: not memrev-compile %s --emit=ptx 2>&1 | FileCheck %s --check-prefix=EMIT
+// RUN: not memrev-compile %s --target=cuda --chip=sm_90 --run 2>&1 | FileCheck %s --check-prefix=CALL
+// RUN: not memrev-compile %s --target=cuda --chip=sm_90 --emit=ptx -o %t.ptx 2>&1 | FileCheck %s --check-prefix=NONE
+// RUN: not env -u CUDA_ROOT -u CUDA_HOME -u CUDA_PATH PATH=/nowhere %memrev_tools_dir/memrev-compile %S/cuda.mlir --target=cuda --chip=sm_90 --emit=cubin 2>&1 | FileCheck %s --check-prefix=PTXAS
+// RUN: not env -u CUDA_ROOT -u CUDA_HOME -u CUDA_PATH PATH=/nowhere %memrev_tools_dir/memrev-compile %S/cuda.mlir --target=cuda --chip=sm_90 --emit=so 2>&1 | FileCheck %s --check-prefix=PTXAS
+
+// TARGET: error: expects target cpu or cuda, but got 'rocm'
+// MISSING: error: expects a chip for target cuda, sm_90 for example
+// CHIP: error: expects an NVIDIA chip such as sm_80 or sm_90, but got 'sm_77'
+// CPU: error: expects a chip for target cuda only, but got 'sm_90' for target cpu
+// EMIT: error: expects --target=cuda to write kernels, but got 'cpu'
+// CALL: error: a program for cuda runs from a shared library, not in the compiler
+// NONE: error: the program has no kernels to write
+// PTXAS: error: Couldn't find the `ptxas` binary
+
+func.func @nothing() {
+  return
+}
