@@ -89,6 +89,31 @@ class CompileTest(unittest.TestCase):
             thread.join()
         self.assertFalse(wrong)
 
+    def test_results_do_not_depend_on_the_number_of_threads(self):
+        module = memrev.compile("""
+          func.func @f(%x: tensor<200x96xf32>, %w: tensor<96x64xf32>)
+              -> (tensor<200x64xf32>, tensor<64xf32>) {
+            %c = arith.constant 0.0 : f32
+            %e = tensor.empty() : tensor<200x64xf32>
+            %z = linalg.fill ins(%c : f32) outs(%e : tensor<200x64xf32>) -> tensor<200x64xf32>
+            %y = linalg.matmul ins(%x, %w : tensor<200x96xf32>, tensor<96x64xf32>)
+                               outs(%z : tensor<200x64xf32>) -> tensor<200x64xf32>
+            %t = math.tanh %y : tensor<200x64xf32>
+            %e1 = tensor.empty() : tensor<64xf32>
+            %z1 = linalg.fill ins(%c : f32) outs(%e1 : tensor<64xf32>) -> tensor<64xf32>
+            %s = linalg.reduce { arith.addf } ins(%t : tensor<200x64xf32>)
+                 outs(%z1 : tensor<64xf32>) dimensions = [0]
+            return %t, %s : tensor<200x64xf32>, tensor<64xf32>
+          }""")
+        rng = np.random.default_rng(1)
+        x = rng.standard_normal((200, 96)).astype(np.float32)
+        w = rng.standard_normal((96, 64)).astype(np.float32)
+        one = module["f"](x, w, threads=1)
+        two = module["f"](x, w, threads=2)
+        np.testing.assert_allclose(one[0], np.tanh(x @ w), rtol=1e-4, atol=1e-5)
+        for a, b in zip(one, two):
+            np.testing.assert_array_equal(a, b)
+
     def test_errors_name_the_argument(self):
         f = self.module["affine"]
         cases = [

@@ -146,6 +146,8 @@ static llvm::Error complete(CommandLine &line) {
         llvm::formatv("expects --until=bufferize or binary for a report or a "
                       "header, but got '{0}'",
                       stage));
+  if (line.emit == Emit::SharedLibrary && line.output == "-")
+    return llvm::createStringError("expects -o FILE with --emit=so");
   if (!wantsCall &&
       (!line.arguments.empty() || !line.results.empty() || !line.entry.empty()))
     return llvm::createStringError(

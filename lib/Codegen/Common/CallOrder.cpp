@@ -28,28 +28,23 @@ FailureOr<CallOrder> CallOrder::compute(ModuleOp module) {
   DenseMap<Operation *, State> states;
   // The stack is explicit: a chain of calls has no bound on its length.
   SmallVector<Visit> stack;
-  auto open = [&](func::FuncOp func) -> LogicalResult {
+  auto open = [&](func::FuncOp func) {
     Visit visit{func, {}, 0};
-    WalkResult result = func.walk([&](func::CallOp call) {
+    func.walk([&](func::CallOp call) {
       auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
-      if (!callee) {
-        call.emitOpError("expects a callee in the same module, but got ")
-            << call.getCalleeAttr();
-        return WalkResult::interrupt();
-      }
+      // A callee of another kind has no body to be ordered.
+      if (!callee)
+        return;
       order.callers[callee].push_back(call);
       visit.calls.emplace_back(call, callee);
-      return WalkResult::advance();
     });
     states[func] = State::Open;
     stack.push_back(std::move(visit));
-    return failure(result.wasInterrupted());
   };
   for (auto root : module.getOps<func::FuncOp>()) {
     if (states.contains(root))
       continue;
-    if (failed(open(root)))
-      return failure();
+    open(root);
     while (!stack.empty()) {
       Visit &top = stack.back();
       if (top.next == top.calls.size()) {
@@ -61,8 +56,7 @@ FailureOr<CallOrder> CallOrder::compute(ModuleOp module) {
       auto [call, callee] = top.calls[top.next++];
       auto it = states.find(callee);
       if (it == states.end()) {
-        if (failed(open(callee)))
-          return failure();
+        open(callee);
       } else if (it->second == State::Open) {
         call.emitOpError("expects a callee that does not call its caller, but "
                          "the calls form a cycle");

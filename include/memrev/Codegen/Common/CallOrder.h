@@ -22,7 +22,7 @@ struct CallOrder {
   DenseMap<func::FuncOp, SmallVector<func::CallOp>> callers;
 
   /// Fills the order from `module`. Emits an error at a call that closes a
-  /// cycle, or whose callee is no function of the module.
+  /// cycle.
   static FailureOr<CallOrder> compute(ModuleOp module);
 };
 

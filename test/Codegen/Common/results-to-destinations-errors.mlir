@@ -1,0 +1,28 @@
+// RUN: memrev-opt %s -codegen-results-to-destinations -split-input-file -verify-diagnostics
+
+// expected-error @below {{expects results of static shape, but result 0 has type 'memref<?xf32>'}}
+func.func private @dynamic(%n: index) -> memref<?xf32> {
+  %r = memref.alloc(%n) : memref<?xf32>
+  return %r : memref<?xf32>
+}
+
+// -----
+
+// expected-error @below {{expects structured control flow, but got a function of more than one block}}
+func.func @blocks() {
+  cf.br ^bb1
+^bb1:
+  return
+}
+
+// -----
+
+func.func @ping() {
+  call @pong() : () -> ()
+  return
+}
+func.func @pong() {
+  // expected-error @below {{expects a callee that does not call its caller, but the calls form a cycle}}
+  call @ping() : () -> ()
+  return
+}

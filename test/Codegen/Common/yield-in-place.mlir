@@ -1,0 +1,57 @@
+// RUN: memrev-opt %s -codegen-yield-in-place | FileCheck %s
+
+// A tensor made in the body is written into the loop-carried one, without a copy.
+// CHECK-LABEL: func.func @fresh
+// CHECK: scf.for {{.*}} iter_args(%[[A:.*]] = %{{.*}})
+// CHECK: %[[S:.*]] = linalg.add
+// CHECK-NEXT: %[[M:.*]] = bufferization.materialize_in_destination %[[S]] in %[[A]]
+// CHECK-NEXT: scf.yield %[[M]]
+func.func @fresh(%x: tensor<4xf32>, %n: index) -> tensor<4xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %r = scf.for %i = %c0 to %n step %c1 iter_args(%a = %x) -> tensor<4xf32> {
+    %e = tensor.empty() : tensor<4xf32>
+    %s = linalg.add ins(%a, %a : tensor<4xf32>, tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+    scf.yield %s : tensor<4xf32>
+  }
+  return %r : tensor<4xf32>
+}
+
+// What is updated in place, through an inner loop, a call and reshapes too, is
+// left alone: a materialised value would be rejected.
+func.func private @update(%x: tensor<2x2xf32>) -> tensor<2x2xf32> {
+  %0 = linalg.exp ins(%x : tensor<2x2xf32>) outs(%x : tensor<2x2xf32>) -> tensor<2x2xf32>
+  return %0 : tensor<2x2xf32>
+}
+// CHECK-LABEL: func.func @in_place
+// CHECK-NOT: materialize_in_destination
+func.func @in_place(%x: tensor<4xf32>, %n: index) -> tensor<4xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %r = scf.for %i = %c0 to %n step %c1 iter_args(%a = %x) -> tensor<4xf32> {
+    %q = scf.for %j = %c0 to %n step %c1 iter_args(%b = %a) -> tensor<4xf32> {
+      %v = tensor.expand_shape %b [[0, 1]] output_shape [2, 2] : tensor<4xf32> into tensor<2x2xf32>
+      %u = func.call @update(%v) : (tensor<2x2xf32>) -> tensor<2x2xf32>
+      %w = tensor.collapse_shape %u [[0, 1]] : tensor<2x2xf32> into tensor<4xf32>
+      scf.yield %w : tensor<4xf32>
+    }
+    scf.yield %q : tensor<4xf32>
+  }
+  return %r : tensor<4xf32>
+}
+
+// Loop-carried tensors that change places are copied where they are defined.
+// CHECK-LABEL: func.func @swap
+// CHECK: scf.for {{.*}} iter_args(%[[A:.*]] = %{{.*}}, %[[B:.*]] = %{{.*}})
+// CHECK-DAG: %[[CA:.*]] = bufferization.alloc_tensor() copy(%[[A]])
+// CHECK-DAG: %[[CB:.*]] = bufferization.alloc_tensor() copy(%[[B]])
+// CHECK-DAG: bufferization.materialize_in_destination %[[CB]] in %[[A]]
+// CHECK-DAG: bufferization.materialize_in_destination %[[CA]] in %[[B]]
+func.func @swap(%x: tensor<4xf32>, %y: tensor<4xf32>, %n: index) -> tensor<4xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %r:2 = scf.for %i = %c0 to %n step %c1 iter_args(%a = %x, %b = %y) -> (tensor<4xf32>, tensor<4xf32>) {
+    scf.yield %b, %a : tensor<4xf32>, tensor<4xf32>
+  }
+  return %r#0 : tensor<4xf32>
+}

@@ -1,0 +1,80 @@
+"""Writes arrays for run.test, checks what came out, and damages files.
+
+Needs no package: the formats are written and read from their descriptions.
+"""
+
+import ast
+import pathlib
+import random
+import struct
+import subprocess
+import sys
+import zipfile
+
+
+def npy(descr, shape, data, fortran=False):
+    header = repr({"descr": descr, "fortran_order": fortran, "shape": shape})
+    header += " " * (-(11 + len(header)) % 64) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + data
+
+
+def npz(path, arrays, method=zipfile.ZIP_STORED):
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, data in arrays.items():
+            archive.writestr(name + ".npy", data)
+
+
+mode, folder = sys.argv[1], pathlib.Path(sys.argv[2])
+values, factor = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0), 2.5
+data = struct.pack("<6f", *values)
+x, s = npy("<f4", (2, 3), data), npy("<f4", (), struct.pack("<f", factor))
+if mode == "write":
+    folder.mkdir(exist_ok=True)
+    for name, content in {
+        "x": x,
+        "s": s,
+        "x64": npy("<f8", (2, 3), struct.pack("<6d", *values)),
+        "t": npy("<f4", (3, 2), data),
+        "fortran": npy("<f4", (2, 3), data, fortran=True),
+        "complex": npy("<c8", (3,), data),
+        "short": x[:-4],
+        "overflow": npy("<f4", (1 << 62, 1 << 62), data),
+    }.items():
+        (folder / f"{name}.npy").write_bytes(content)
+    npz(folder / "both.npz", {"x": x, "s": s})
+    npz(folder / "compressed.npz", {"x": x, "s": s}, zipfile.ZIP_DEFLATED)
+    whole = bytearray((folder / "both.npz").read_bytes())
+    whole[whole.index(data) + 1] ^= 1
+    (folder / "sum.npz").write_bytes(whole)
+elif mode == "check":
+    with zipfile.ZipFile(folder / "r.npz") as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["result0.npy"]
+        result = archive.read("result0.npy")
+    (length,) = struct.unpack_from("<H", result, 8)
+    assert (10 + length) % 64 == 0
+    header = ast.literal_eval(result[10 : 10 + length].decode())
+    assert header == {"descr": "<f4", "fortran_order": False, "shape": (2, 3)}, header
+    expected = tuple(value * factor for value in values)
+    assert struct.unpack("<6f", result[10 + length :]) == expected
+    assert (folder / "x.npy").read_bytes() == x
+else:
+    random.seed(0)
+    for name in ("x.npy", "both.npz"):
+        whole = (folder / name).read_bytes()
+        for _ in range(15):
+            damaged = bytearray(whole)
+            for _ in range(random.randint(1, 4)):
+                damaged[random.randrange(len(damaged))] = random.randrange(256)
+            if random.random() < 0.5:
+                del damaged[random.randrange(len(damaged)) :]
+            path = folder / f"damaged{pathlib.Path(name).suffix}"
+            path.write_bytes(damaged)
+            arguments = str(path)
+            if name == "x.npy":
+                arguments += f",{folder / 's.npy'}"
+            status = subprocess.run(
+                [*sys.argv[3:], "--run", "--entry=scale", f"--args={arguments}"],
+                stderr=subprocess.DEVNULL).returncode
+            if status not in (0, 1):
+                sys.exit(f"{name}: exited with {status}")
