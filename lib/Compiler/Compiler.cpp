@@ -15,6 +15,7 @@
 #include "memrev/Pipelines/Pipelines.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/IR/LLVMContext.h"
@@ -248,6 +249,9 @@ void CompilerInstance::report(const llvm::Twine &message) {
 
 LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
   PassManager pm(module.getContext());
+  // Once at the end of the stage, not after each of its passes: a fifth of the
+  // time for a long program.
+  pm.enableVerifier(false);
   switch (stage) {
   case Stage::Differentiate:
     buildDifferentiatePipeline(pm);
@@ -292,7 +296,7 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
   }
   }
   size_t before = result.diagnostics.size();
-  if (succeeded(pm.run(module)))
+  if (succeeded(pm.run(module)) && succeeded(verify(module)))
     return success();
   // A pass that fails without a word would leave the user with nothing.
   bool explained = llvm::any_of(llvm::drop_begin(result.diagnostics, before),

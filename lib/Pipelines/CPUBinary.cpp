@@ -27,6 +27,7 @@ void memrev::buildCPUBinaryPipeline(OpPassManager &pm,
   pm.addPass(createCodegenParallelToOpenMP(openMP));
   pm.addNestedPass<func::FuncOp>(createCodegenStridedCopiesToLoops());
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
+  pm.addPass(createCodegenOutlineLoops());
   pm.addPass(memref::createFoldMemRefAliasOpsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

@@ -27,6 +27,26 @@ def CodegenFinalizeFunctions : Pass<"codegen-finalize-functions", "ModuleOp"> {
   let dependentDialects = ["LLVM::LLVMDialect", "func::FuncDialect"];
 }
 
+def CodegenOutlineLoops : Pass<"codegen-outline-loops", "ModuleOp"> {
+  let summary = "Move loops out of long functions";
+  let description = [{
+    In a function of at least `min-ops` operations each outermost loop that reads
+    and writes buffers becomes a private function and a call. What is left is a
+    long chain of calls, which codegen-finalize-functions then exempts from LLVM's
+    optimisations: their time grows faster than the length of a block, and they
+    would find nothing. A loop that captures a buffer with a dynamic layout
+    stays.
+
+    Example: an unrolled network of 128 blocks with a few strided copies between
+    its kernel calls.
+  }];
+  let options = [
+    Option<"minOps", "min-ops", "int64_t", /*default=*/"1000",
+           "Length from which a function is cut">
+  ];
+  let dependentDialects = ["func::FuncDialect"];
+}
+
 def CodegenMathToLibm : Pass<"codegen-math-to-libm", "ModuleOp"> {
   let summary = "Call libm, and libmvec for vectors, for elementary functions";
   let description = [{
