@@ -50,8 +50,10 @@ static bool diesIn(Value value, Operation *op) {
 // Planning
 //===----------------------------------------------------------------------===//
 
-KernelGroup::KernelGroup(Operation *root) : root(root), last(root) {
-  planEpilogue();
+KernelGroup::KernelGroup(Operation *root,
+                         const DenseSet<Operation *> &claimed)
+    : root(root), last(root) {
+  planEpilogue(claimed);
   planDestinations();
   // What the kernel needs before its final op comes first.
   for (GroupDestination &destination : destinations)
@@ -117,7 +119,7 @@ static bool usesDim(linalg::LinalgOp op, unsigned input, unsigned dim) {
 
 /// A contraction whose result only one elementwise op reads, at the same
 /// element that it writes, hands the result over in registers.
-void KernelGroup::planEpilogue() {
+void KernelGroup::planEpilogue(const DenseSet<Operation *> &claimed) {
   auto linalgOp = dyn_cast<linalg::LinalgOp>(root);
   if (!linalgOp || !isMultiplyAccumulate(linalgOp) ||
       !root->getResult(0).hasOneUse())
@@ -155,7 +157,8 @@ void KernelGroup::planEpilogue() {
   OpOperand &use = *root->getResult(0).getUses().begin();
   auto consumer = dyn_cast<linalg::GenericOp>(use.getOwner());
   if (!consumer || consumer->getBlock() != root->getBlock() ||
-      !isKernelRoot(consumer) || consumer.getNumReductionLoops() != 0 ||
+      claimed.contains(consumer) || !isKernelRoot(consumer) ||
+      consumer.getNumReductionLoops() != 0 ||
       !consumer.isDpsInput(&use) || consumer.hasIndexSemantics())
     return;
   AffineMap map = consumer.getMatchingIndexingMap(&use);

@@ -37,8 +37,9 @@ struct GroupDestination {
 
 class KernelGroup {
 public:
-  /// Plans the group around `root`: a linalg op or a tensor.pad.
-  explicit KernelGroup(Operation *root);
+  /// Plans the group around `root`: a linalg op or a tensor.pad. An op that is
+  /// `claimed` by another group does not become the epilogue.
+  KernelGroup(Operation *root, const DenseSet<Operation *> &claimed);
 
   Operation *getRoot() const { return root; }
   /// The op whose results leave the group: the epilogue if there is one.
@@ -62,7 +63,7 @@ public:
                        SmallVectorImpl<Operation *> &dead);
 
 private:
-  void planEpilogue();
+  void planEpilogue(const DenseSet<Operation *> &claimed);
   void planDestinations();
   void planReuse(GroupDestination &destination, unsigned result);
   void include(Operation *op);

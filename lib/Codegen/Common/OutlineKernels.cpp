@@ -68,7 +68,7 @@ static std::vector<KernelGroup> planBlock(Block &block) {
     }
     if (!isKernelRoot(&op) || claimed.contains(&op) || isAlwaysAbsorbed(&op))
       continue;
-    groups.emplace_back(&op);
+    groups.emplace_back(&op, claimed);
     if (Operation *epilogue = groups.back().getEpilogue())
       claimed.insert(epilogue);
   }

@@ -179,6 +179,31 @@ func.func private @order(%x: tensor<4x4xf32>, %w: tensor<4x4xf32>, %y: tensor<4x
 
 // -----
 
+// An epilogue that reads two contractions goes with one of them, once.
+
+// CHECK-LABEL: func.func private @shared_epilogue
+// CHECK-NEXT: tensor.empty
+// CHECK: %[[B:.*]] = call @matmul
+// CHECK-NEXT: %[[R:.*]] = call @matmul
+// CHECK-NEXT: return %[[R]]
+func.func private @shared_epilogue(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %c: tensor<8x16xf32>, %x: tensor<4x16xf32>) -> tensor<4x16xf32> {
+  %z = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4x16xf32>
+  %f = linalg.fill ins(%z : f32) outs(%e : tensor<4x16xf32>) -> tensor<4x16xf32>
+  %s = linalg.matmul ins(%a, %b : tensor<4x8xf32>, tensor<8x16xf32>) outs(%f : tensor<4x16xf32>) -> tensor<4x16xf32>
+  %t = linalg.matmul ins(%a, %c : tensor<4x8xf32>, tensor<8x16xf32>) outs(%f : tensor<4x16xf32>) -> tensor<4x16xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%s, %t : tensor<4x16xf32>, tensor<4x16xf32>) outs(%x : tensor<4x16xf32>) {
+  ^bb0(%0: f32, %1: f32, %2: f32):
+    %3 = arith.mulf %2, %0 : f32
+    %4 = arith.addf %3, %1 : f32
+    linalg.yield %4 : f32
+  } -> tensor<4x16xf32>
+  return %r : tensor<4x16xf32>
+}
+
+// -----
+
 // Nothing to do.
 
 // CHECK-LABEL: func.func @empty

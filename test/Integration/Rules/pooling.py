@@ -45,6 +45,7 @@ def cases():
         yield pooling(f"pooling_nhwc_{kind}", "n**c", [7, 10], [2, 3], [2, 3], [1, 1])
         yield pooling(f"pooling_nhwc_{kind}", "n**c", [5, 4], [3, 4], [4, 1], [1, 1],
                       extra=[1, 0])
+        yield pooling(f"pooling_nhwc_{kind}", "n**c", [8, 6], [2, 3], [2, 3], [3, 2])
         yield pooling(f"pooling_nhwc_{kind}", "n**c", [7, 9], [3, 3], [2, 2], [1, 1])
         yield pooling(f"pooling_nhwc_{kind}", "n**c", [7, 6], [3, 2], [1, 1], [2, 3],
                       extra=[1, 0])
