@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "memrev/Compiler/Compiler.h"
-#include "memrev/ExecutionEngine/Artifacts.h"
+#include "memrev/ExecutionEngine/CHeader.h"
 #include "memrev/ExecutionEngine/NativeCode.h"
 #include "memrev/InitAll.h"
 #include "memrev/Pipelines/Entries.h"
@@ -186,13 +186,6 @@ CompiledProgram::findFunction(StringRef name) const {
 
 void CompiledProgram::printHeader(llvm::raw_ostream &os) const {
   printCHeader(os, functions);
-}
-
-llvm::Error CompiledProgram::writeSharedLibrary(StringRef path) const {
-  if (!object)
-    return llvm::createStringError(
-        "the program was not compiled up to the binary stage");
-  return linkSharedLibrary(*object, path);
 }
 
 llvm::Expected<const LoadedCode *> CompiledProgram::load() {

@@ -29,6 +29,16 @@ mlir::memrev::findRuntimeLibrary(llvm::StringRef executable,
                                  name.str() + " beside " + executable.str());
 }
 
+llvm::SmallVector<std::string>
+mlir::memrev::getCPULibraries(const llvm::MemoryBuffer &object) {
+  llvm::SmallVector<std::string> libraries = {"-Wl,--as-needed", "-lm"};
+  if (object.getBuffer().contains("_ZGV"))
+    libraries.push_back("-lmvec");
+  if (object.getBuffer().contains("__kmpc_"))
+    libraries.push_back("-l:libomp.so.5");
+  return libraries;
+}
+
 llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
 mlir::memrev::linkSharedLibrary(const llvm::MemoryBuffer &object,
                                 llvm::ArrayRef<std::string> libraries) {

@@ -139,15 +139,21 @@ static llvm::Error writeKernels(const CommandLine &line,
   return writeText(line.output, program.getKernels());
 }
 
-/// Writes a program for a GPU as a library that holds all it needs but the
-/// driver.
-static llvm::Error writeGPULibrary(const CommandLine &line,
-                                   const CompiledProgram &program,
-                                   StringRef executable) {
-  auto runtime = findRuntimeLibrary(executable, "libMemRevCUDARuntime.a");
-  if (!runtime)
-    return runtime.takeError();
-  auto library = linkSharedLibrary(*program.getObject(), {*runtime});
+/// Writes a program as a shared library; one for a GPU holds all that it needs
+/// but the driver.
+static llvm::Error writeLibrary(const CommandLine &line,
+                                const CompiledProgram &program,
+                                StringRef executable) {
+  llvm::SmallVector<std::string> libraries;
+  if (line.compile.target == "cuda") {
+    auto runtime = findRuntimeLibrary(executable, "libMemRevCUDARuntime.a");
+    if (!runtime)
+      return runtime.takeError();
+    libraries.push_back(*runtime);
+  } else {
+    libraries = getCPULibraries(*program.getObject());
+  }
+  auto library = linkSharedLibrary(*program.getObject(), libraries);
   if (!library)
     return library.takeError();
   return writeText(line.output, (*library)->getBuffer());
@@ -175,10 +181,8 @@ static int runDriver(const CommandLine &line, StringRef executable) {
     error = writeText(line.output, program.getObject()->getBuffer());
   else if (line.emit == Emit::Kernels)
     error = writeKernels(line, program);
-  else if (line.emit == Emit::SharedLibrary && line.compile.target == "cuda")
-    error = writeGPULibrary(line, program, executable);
   else if (line.emit == Emit::SharedLibrary)
-    error = program.writeSharedLibrary(line.output);
+    error = writeLibrary(line, program, executable);
   else if (line.emit == Emit::Header)
     error = writeFile(line.output, [&](llvm::raw_ostream &os) {
       program.printHeader(os);

@@ -91,8 +91,6 @@ public:
 
   /// Writes a C header for the functions.
   void printHeader(llvm::raw_ostream &os) const;
-  /// Links the object file to a shared library.
-  llvm::Error writeSharedLibrary(llvm::StringRef path) const;
 
   /// Returns the code, loaded into this process by the first call. Fails before
   /// the binary stage, and where a library is missing. Safe from any thread.

@@ -21,8 +21,14 @@ namespace mlir::memrev {
 llvm::Expected<std::string> findRuntimeLibrary(llvm::StringRef executable,
                                                llvm::StringRef name);
 
-/// Links the object file `object` with the static `libraries` to a shared
-/// library by the system's C++ compiler, and returns its contents.
+/// Returns what the object file of a program for the CPU is linked with: the
+/// math library, and glibc's vectors and OpenMP if it uses them.
+llvm::SmallVector<std::string>
+getCPULibraries(const llvm::MemoryBuffer &object);
+
+/// Links the object file `object` with `libraries`, static ones or options that
+/// name shared ones, to a shared library by the system's C++ compiler, and
+/// returns its contents.
 llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
 linkSharedLibrary(const llvm::MemoryBuffer &object,
                   llvm::ArrayRef<std::string> libraries);

@@ -284,9 +284,11 @@ void KernelGroup::planReuse(GroupDestination &destination, unsigned result) {
       Block *owner = cast<BlockArgument>(value).getOwner();
       if (owner != generic->getBlock())
         continue;
-      // Callers of a public function own its arguments.
+      // Callers of a public function own its arguments, but for donated ones.
       if (auto func = dyn_cast<func::FuncOp>(owner->getParentOp());
-          func && !func.isPrivate())
+          func && !func.isPrivate() &&
+          !func.getArgAttr(cast<BlockArgument>(value).getArgNumber(),
+                           kDonatedAttr))
         continue;
       if (!isa<func::FuncOp, LoopLikeOpInterface>(owner->getParentOp()))
         continue;

@@ -6,7 +6,7 @@
 // RUN: not memrev-compile %s --target=cuda --chip=sm_90 --run 2>&1 | FileCheck %s --check-prefix=CALL
 // RUN: not memrev-compile %s --target=cuda --chip=sm_90 --emit=ptx -o %t.ptx 2>&1 | FileCheck %s --check-prefix=NONE
 // RUN: not env -u CUDA_ROOT -u CUDA_HOME -u CUDA_PATH PATH=/nowhere %memrev_tools_dir/memrev-compile %S/cuda.mlir --target=cuda --chip=sm_90 --emit=cubin 2>&1 | FileCheck %s --check-prefix=PTXAS
-// RUN: not env -u CUDA_ROOT -u CUDA_HOME -u CUDA_PATH PATH=/nowhere %memrev_tools_dir/memrev-compile %S/cuda.mlir --target=cuda --chip=sm_90 --emit=so 2>&1 | FileCheck %s --check-prefix=PTXAS
+// RUN: not env -u CUDA_ROOT -u CUDA_HOME -u CUDA_PATH PATH=/nowhere %memrev_tools_dir/memrev-compile %S/cuda.mlir --target=cuda --chip=sm_90 --emit=so -o %t.so 2>&1 | FileCheck %s --check-prefix=PTXAS
 
 // TARGET: error: expects target cpu or cuda, but got 'rocm'
 // MISSING: error: expects a chip for target cuda, sm_90 for example

@@ -1,4 +1,4 @@
-//===- Artifacts.h - Libraries and headers for C --------------- -*- C++ -*-===//
+//===- CHeader.h - How C programs call a program -------------- -*- C++ -*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,11 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef MEMREV_EXECUTIONENGINE_ARTIFACTS_H
-#define MEMREV_EXECUTIONENGINE_ARTIFACTS_H
+#ifndef MEMREV_EXECUTIONENGINE_CHEADER_H
+#define MEMREV_EXECUTIONENGINE_CHEADER_H
 
 #include "memrev/ExecutionEngine/Array.h"
-#include "llvm/Support/MemoryBuffer.h"
 
 namespace mlir::memrev {
 
@@ -19,11 +18,6 @@ namespace mlir::memrev {
 void printCHeader(llvm::raw_ostream &os,
                   llvm::ArrayRef<FunctionSignature> functions);
 
-/// Links `object` to a shared library at `path` with the system's C compiler,
-/// and with the OpenMP library if it is used. The file appears when it is whole.
-llvm::Error linkSharedLibrary(const llvm::MemoryBuffer &object,
-                              llvm::StringRef path);
-
 } // namespace mlir::memrev
 
-#endif // MEMREV_EXECUTIONENGINE_ARTIFACTS_H
+#endif // MEMREV_EXECUTIONENGINE_CHEADER_H
