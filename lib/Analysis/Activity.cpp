@@ -18,7 +18,12 @@ using namespace mlir::memrev;
 void Activity::addRoot(Value value) { mark(value); }
 
 bool Activity::mark(Value value) {
-  return rev::isDifferentiable(value.getType()) && active.insert(value).second;
+  // An unranked tensor can carry a gradient that no rule follows: it has to be
+  // active for that to be an error rather than a zero.
+  auto unranked = dyn_cast<UnrankedTensorType>(value.getType());
+  bool carries = rev::isDifferentiable(value.getType()) ||
+                 (unranked && isa<FloatType>(unranked.getElementType()));
+  return carries && active.insert(value).second;
 }
 
 bool Activity::isAnyActive(ValueRange values) const {

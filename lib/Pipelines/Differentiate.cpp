@@ -10,12 +10,14 @@
 #include "memrev/Conversion/Passes.h"
 #include "memrev/Pipelines/Pipelines.h"
 #include "memrev/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
 
 void memrev::buildDifferentiatePipeline(OpPassManager &pm) {
+  pm.addNestedPass<func::FuncOp>(createRevUnrollPermutedLoops());
   pm.addPass(createRevPlan());
   pm.addPass(createRevDifferentiate());
   CodegenVerifyStageOptions verify;

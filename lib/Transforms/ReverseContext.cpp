@@ -288,7 +288,11 @@ Value ReverseContext::seed(Value value) {
   if (!result || !isInScope(value))
     return {};
   auto rule = dyn_cast<DifferentiableOpInterface>(result.getOwner());
-  return rule ? rule.seedCotangent(*this, result) : Value();
+  if (!rule)
+    return {};
+  Value part = rule.seedCotangent(*this, result);
+  parts[value] = part;
+  return part;
 }
 
 void ReverseContext::accumulate(Value value, Value contribution) {
@@ -351,7 +355,7 @@ void ReverseContext::setCotangent(Value value, Value cotangent) {
   // Written back at once, each contribution is an update of the owner in place;
   // a part that is kept while several are added would be copied out and back.
   auto owner = borrowed.find(value);
-  if (owner != borrowed.end())
+  if (owner != borrowed.end() && parts.lookup(value) != cotangent)
     settle(owner->second);
 }
 
@@ -419,6 +423,13 @@ LogicalResult ReverseContext::differentiate(Operation *op) {
   }
   if (!needed)
     return success();
+  SmallVector<Value> values(op->getOperands());
+  llvm::append_range(values, op->getResults());
+  for (Value value : values)
+    if (isa<UnrankedTensorType>(value.getType()) && isActive(value))
+      return op->emitError("expects ranked tensors where a gradient flows, but "
+                           "got ")
+             << value.getType();
 
   auto rule = dyn_cast<DifferentiableOpInterface>(op);
   if (!rule)

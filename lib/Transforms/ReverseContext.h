@@ -128,6 +128,8 @@ private:
   DenseMap<Value, unsigned> holders;
   /// The borrower of each lent cotangent, and the owner by borrower.
   DenseMap<Value, Value> loans, borrowed;
+  /// What the cotangent of each borrower started from.
+  DenseMap<Value, Value> parts;
   /// Set when a rule that cannot fail by itself (a seed) reported an error.
   bool failedRule = false;
 };

@@ -134,3 +134,17 @@ func.func @main(%x: tensor<?xf32>, %n: index) -> tensor<?xf32> {
   %0 = rev.vjp @dynamic_tape(%x, %n) cotangents(%x) : (tensor<?xf32>, index, tensor<?xf32>) -> tensor<?xf32>
   return %0 : tensor<?xf32>
 }
+
+// -----
+
+func.func private @unranked(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %u = tensor.cast %x : tensor<4xf32> to tensor<*xf32>
+  // expected-error @below {{expects ranked tensors where a gradient flows, but got 'tensor<*xf32>'}}
+  %y = tensor.cast %u : tensor<*xf32> to tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+
+func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = rev.vjp @unranked(%x) cotangents(%x) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}

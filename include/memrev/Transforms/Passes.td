@@ -87,4 +87,30 @@ def RevDifferentiate : Pass<"rev-differentiate", "::mlir::ModuleOp"> {
   ];
 }
 
+def RevUnrollPermutedLoops : Pass<"rev-unroll-permuted-loops"> {
+  let summary = "Unroll loops whose state changes places until it is back";
+  let description = [{
+    A reversible network is often written with a swap: a loop that yields
+    `(x2, y1)` for `(x1, x2)`. Its state cannot be updated in place, for each
+    tensor ends where another one was. This pass follows what a loop yields back
+    to the iteration argument that it updates. If these form a permutation other
+    than the identity, the loop is unrolled by the permutation's period, after
+    which every tensor is back in its place. Iterations that the period leaves
+    over run in a loop of their own.
+
+    Example: two iterations in one for
+
+    ```mlir
+    %r:2 = scf.for ... iter_args(%a = %x1, %b = %x2) {
+      %y = rev.coupling additive %a given(%b) {...}
+      scf.yield %b, %y
+    }
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::memrev::rev::RevDialect", "::mlir::scf::SCFDialect"
+  ];
+}
+
 #endif // MEMREV_TRANSFORMS_PASSES_TD
