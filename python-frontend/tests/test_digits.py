@@ -1,5 +1,7 @@
-"""Gradients of the digits network against PyTorch, and the step that uses them."""
+"""The digits network against PyTorch: gradients, steps, predictions; and how its
+functions may be called."""
 
+import concurrent.futures
 import dataclasses
 
 import numpy as np
@@ -109,6 +111,29 @@ def test_differences():
         measured = numeric.central_difference(
             lambda moved: gradients(moved)[0], arrays, along, step=1e-8)
         assert numeric.slope(found, along) == pytest.approx(measured, rel=1e-6)
+
+
+def test_calls_are_pure():
+    """Calls leave the arguments alone, share nothing between results, may run at
+    once, and give the same bits whatever the number of threads."""
+    module = model.Module(ARCH, BATCH)
+    function = memrev.compile(module.text("gradients"))["gradients"]
+    arrays = parameters(np.float32)
+    arguments = [*data(np.float32), *(arrays[p.name] for p in module.parameters)]
+    before = [a.copy() for a in arguments]
+    expected = function(*arguments, threads=1)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        calls = [pool.submit(function, *arguments, threads=1 + i % 2)
+                 for i in range(8)]
+        results = [call.result() for call in calls]
+    for a, b in zip(arguments, before):
+        np.testing.assert_array_equal(a, b)
+    for values in results:
+        for value, wanted in zip(values, expected):
+            np.testing.assert_array_equal(value, wanted)
+    arrays = [np.asarray(v) for v in (*arguments, *expected)]
+    for i, a in enumerate(arrays):
+        assert not any(np.shares_memory(a, b) for b in arrays[:i])
 
 
 def test_step():

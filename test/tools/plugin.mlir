@@ -2,6 +2,8 @@
 // text that memrev-opt prints. Plugins are loaded after flags of passes are
 // parsed, hence --pass-pipeline.
 
+// mlir-opt cannot load a library that is built with sanitizers.
+// UNSUPPORTED: sanitize
 // RUN: mlir-opt %s --load-dialect-plugin=%memrev_lib_dir/libMemRevPlugin.so \
 // RUN:   --load-pass-plugin=%memrev_lib_dir/libMemRevPlugin.so \
 // RUN:   --pass-pipeline='builtin.module(rev-plan,rev-differentiate)' > %t.stock

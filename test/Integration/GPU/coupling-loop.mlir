@@ -1,5 +1,7 @@
 // A training step of a reversible network, differentiated by inversion: six
 // blocks over stacked weights, whose reverse loop reconstructs the activations.
+// Python cannot load a library that is built with sanitizers.
+// UNSUPPORTED: sanitize
 // RUN: memrev-opt %s --memrev-differentiate --memrev-lower -o %t.mlir
 // RUN: memrev-opt %t.mlir --memrev-gpu-schedule --memrev-bufferize -o %t.gpu.mlir
 // RUN: memrev-opt %t.mlir --memrev-bufferize -o %t.cpu.mlir

@@ -1,5 +1,7 @@
 // Loops, branches and calls on the host, with scalars that come from device
 // memory or go there.
+// Python cannot load a library that is built with sanitizers.
+// UNSUPPORTED: sanitize
 // RUN: memrev-opt %s --memrev-gpu-schedule --memrev-bufferize -o %t.gpu.mlir
 // RUN: memrev-opt %s --memrev-bufferize -o %t.cpu.mlir
 // RUN: %emulate %t.gpu.mlir --reference %t.cpu.mlir --work-dir %t.dir | FileCheck %s

@@ -1,5 +1,7 @@
 // The kinds of operations that a convolutional RevNet is made of. The reference
 // is the program without the GPU's schedule: reductions in another order.
+// Python cannot load a library that is built with sanitizers.
+// UNSUPPORTED: sanitize
 // RUN: memrev-opt %s --memrev-gpu-schedule --memrev-bufferize -o %t.gpu.mlir
 // RUN: memrev-opt %s --memrev-bufferize -o %t.cpu.mlir
 // RUN: %emulate %t.gpu.mlir --reference %t.cpu.mlir --work-dir %t.dir | FileCheck %s

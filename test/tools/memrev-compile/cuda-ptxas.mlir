@@ -1,4 +1,6 @@
 // REQUIRES: ptxas
+// Python cannot load a library that is built with sanitizers.
+// UNSUPPORTED: sanitize
 // RUN: memrev-compile %s --target=cuda --chip=sm_80 --emit=cubin -o %t.cubin
 // RUN: llvm-readelf -h %t.cubin | FileCheck %s --check-prefix=CUBIN
 // RUN: memrev-compile %s --target=cuda --chip=sm_90 --emit=fatbin -o %t.fatbin
