@@ -249,8 +249,64 @@ def networks():
         return %r : {y}""")
 
 
+def captures():
+    """Values that inner regions read under another name than the program does."""
+    x = tensor(4)
+    update = f"""
+          %t = math.tanh %c : {x}
+          rev.yield %t : {x}"""
+    bounds = """
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %c3 = arith.constant 3 : index"""
+    # %2 is had back by the second loop before the first one is reversed.
+    yield from both("captured_state", [Arg(x), Arg(x), Arg(x)], [x, x, x], f"""{bounds}
+        %l:2 = scf.for %i = %c0 to %c3 step %c1 iter_args(%a = %0, %b = %1) -> ({x}, {x}) {{
+          %u = rev.coupling additive %a given(%b) {{
+          ^bb0(%c: {x}):
+            %t = arith.mulf %c, %2 : {x}
+            rev.yield %t : {x}
+          }} : {x}, ({x})
+          %v = rev.coupling additive %b given(%u) {{
+          ^bb0(%c: {x}):
+            %t = arith.mulf %c, %2 : {x}
+            rev.yield %t : {x}
+          }} : {x}, ({x})
+          scf.yield %u, %v : {x}, {x}
+        }}
+        %m = scf.for %i = %c0 to %c3 step %c1 iter_args(%a = %2) -> {x} {{
+          %w = rev.coupling additive %a given(%l#0) {{
+          ^bb0(%c: {x}):{update}
+          }} : {x}, ({x})
+          scf.yield %w : {x}
+        }}
+        return %l#0, %l#1, %m : {x}, {x}, {x}""")
+    # A loop that stores, inside one that is inverted, swapping its halves.
+    yield from both("captured_in_stored_loop", [Arg(x), Arg(x), Arg(x)], [x, x, x], f"""{bounds}
+        %l:2 = scf.for %i = %c0 to %c3 step %c1 iter_args(%a = %0, %b = %1) -> ({x}, {x}) {{
+          %w = scf.for %j = %c0 to %c3 step %c1 iter_args(%k = %b) -> {x} {{
+            %u = arith.mulf %k, %2 : {x}
+            %t = math.tanh %u : {x}
+            scf.yield %t : {x}
+          }}
+          %v = arith.addf %a, %w : {x}
+          scf.yield %b, %v : {x}, {x}
+        }}
+        %z = rev.coupling additive %2 given(%l#0) {{
+        ^bb0(%c: {x}):{update}
+        }} : {x}, ({x})
+        return %l#0, %l#1, %z : {x}, {x}, {x}""")
+    yield Case("map_captures_a_scalar", [Arg(x), Arg("f64")], x, f"""
+        %e = tensor.empty() : {x}
+        %r = linalg.map ins(%0 : {x}) outs(%e : {x}) (%a: f64, %o: f64) {{
+          %m = arith.mulf %a, %1 : f64
+          linalg.yield %m : f64
+        }}
+        return %r : {x}""")
+
+
 def cases():
-    for group in (couplings, loops, layers, networks):
+    for group in (couplings, loops, layers, networks, captures):
         yield from group()
 
 
