@@ -408,10 +408,6 @@ Value ReverseContext::zero(Type type, Value like, Location loc) {
 // Walk
 //===----------------------------------------------------------------------===//
 
-bool ReverseContext::isInverted(Operation *op) {
-  return getPlannedEdge(op).has_value();
-}
-
 LogicalResult ReverseContext::differentiate(ArrayRef<Operation *> ops) {
   for (Operation *op : llvm::reverse(ops))
     if (failed(differentiate(op)))

@@ -87,7 +87,6 @@ public:
   std::unique_ptr<DerivativeContext> nest(OpBuilder &builder, Region &region,
                                           Fallback fallback,
                                           Value index) override;
-  bool isInverted(Operation *op) override;
 
   /// Registers the values that the planned inverse of `op` gives back.
   void addInverters(Operation *op);

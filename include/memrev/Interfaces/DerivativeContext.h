@@ -156,10 +156,6 @@ public:
   virtual std::unique_ptr<DerivativeContext>
   nest(OpBuilder &builder, Region &region, Fallback fallback,
        Value index = {}) = 0;
-
-  /// True if the plan reconstructs the values that the inverse edge of `op`
-  /// solves for, so that a rule has to emit the inverse too.
-  virtual bool isInverted(Operation *op) = 0;
 };
 
 } // namespace mlir::memrev

@@ -36,10 +36,6 @@
 
 namespace mlir::memrev::rev {
 
-/// Discardable unit attribute of an entry function's argument: the caller
-/// gives the buffer away, and the function may overwrite it.
-inline constexpr llvm::StringLiteral kDonatedAttrName = "rev.donated";
-
 /// True if values of `type` can be differentiated: floats and tensors of them.
 bool isDifferentiable(Type type);
 
