@@ -17,13 +17,23 @@ using namespace mlir::memrev;
 
 void Activity::addRoot(Value value) { mark(value); }
 
+/// True if values of `type` hold floats, whether or not any rule can follow
+/// their gradient.
+static bool holdsFloats(Type type) {
+  if (isa<FloatType>(type))
+    return true;
+  if (auto shaped = dyn_cast<ShapedType>(type))
+    return holdsFloats(shaped.getElementType());
+  if (auto complex = dyn_cast<ComplexType>(type))
+    return holdsFloats(complex.getElementType());
+  auto tuple = dyn_cast<TupleType>(type);
+  return tuple && llvm::any_of(tuple.getTypes(), holdsFloats);
+}
+
 bool Activity::mark(Value value) {
-  // An unranked tensor can carry a gradient that no rule follows: it has to be
-  // active for that to be an error rather than a zero.
-  auto unranked = dyn_cast<UnrankedTensorType>(value.getType());
-  bool carries = rev::isDifferentiable(value.getType()) ||
-                 (unranked && isa<FloatType>(unranked.getElementType()));
-  return carries && active.insert(value).second;
+  // A vector or an unranked tensor is active too, though no rule takes it: a
+  // gradient through it has to be an error, not a zero.
+  return holdsFloats(value.getType()) && active.insert(value).second;
 }
 
 bool Activity::isAnyActive(ValueRange values) const {

@@ -110,7 +110,22 @@ static bool isAdditive(LinalgOp op, unsigned k) {
   Value out = op.getRegionOutputArgs()[k];
   Value yielded = op.getBlock()->getTerminator()->getOperand(k);
   auto add = yielded.getDefiningOp<arith::AddFOp>();
-  return add && out.hasOneUse() && llvm::is_contained(add->getOperands(), out);
+  if (!add || !out.hasOneUse() || !llvm::is_contained(add->getOperands(), out))
+    return false;
+  // What is added must not read a running value, its own or another result's.
+  SmallVector<Value> pending{add.getLhs() == out ? add.getRhs() : add.getLhs()};
+  llvm::SmallDenseSet<Value> visited;
+  while (!pending.empty()) {
+    Value value = pending.pop_back_val();
+    if (!visited.insert(value).second)
+      continue;
+    if (llvm::is_contained(op.getRegionOutputArgs(), value))
+      return false;
+    Operation *def = value.getDefiningOp();
+    if (def && def->getBlock() == op.getBlock())
+      llvm::append_range(pending, def->getOperands());
+  }
+  return true;
 }
 
 /// An operand that an iteration space can be read off: its sizes give those of

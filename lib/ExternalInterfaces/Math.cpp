@@ -122,8 +122,13 @@ struct PowRule {
       Value less = arith::SubFOp::create(b, exponent,
                                          constantLike(b, p.cotangent, 1.0));
       Value power = math::PowFOp::create(b, base, less);
-      return arith::MulFOp::create(
+      Value d = arith::MulFOp::create(
           b, p.cotangent, arith::MulFOp::create(b, exponent, power));
+      // a^0 is 1 for every a; the formula is 0 * inf at a = 0.
+      Value zero = constantLike(b, p.cotangent, 0.0);
+      Value constant = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
+                                             exponent, zero);
+      return arith::SelectOp::create(b, constant, zero, d);
     }
     Value zero = constantLike(b, p.cotangent, 0.0);
     Value positive =

@@ -167,6 +167,10 @@ LogicalResult LoopReversal::buildBody(scf::ForOp reversed) {
 }
 
 LogicalResult LoopReversal::emit() {
+  // The reversed loop counts in signed numbers.
+  if (loop.getUnsignedCmp())
+    return loop.emitError("expects a loop with signed bounds to run backwards, "
+                          "but got one with unsigned bounds");
   if (failed(buildBounds()) || failed(collect()))
     return failure();
   OpBuilder &b = ctx.getBuilder();

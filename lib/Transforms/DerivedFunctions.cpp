@@ -13,6 +13,7 @@
 #include "memrev/Interfaces/InvertibleOpInterface.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -140,16 +141,26 @@ inlineCalls(Region &region, SymbolTable &symbols,
   return success();
 }
 
-/// Turns float scalars that the body of a `linalg.generic` captures into
-/// operands of rank 0, so that they have a place for a cotangent.
-static void promoteCapturedScalars(linalg::GenericOp op) {
+/// The float scalars, but constants, that the body of `op` captures.
+static llvm::SetVector<Value> getCapturedScalars(Operation *op) {
   llvm::SetVector<Value> captured;
-  getUsedValuesDefinedAbove(op.getRegion(), captured);
+  getUsedValuesDefinedAbove(op->getRegions(), captured);
   captured.remove_if([](Value v) {
     Operation *def = v.getDefiningOp();
     return !isa<FloatType>(v.getType()) ||
            (def && def->hasTrait<OpTrait::ConstantLike>());
   });
+  return captured;
+}
+
+static bool capturesScalars(Operation *op) {
+  return !getCapturedScalars(op).empty();
+}
+
+/// Turns float scalars that the body of a `linalg.generic` captures into
+/// operands of rank 0, so that they have a place for a cotangent.
+static void promoteCapturedScalars(linalg::GenericOp op) {
+  llvm::SetVector<Value> captured = getCapturedScalars(op);
   if (captured.empty())
     return;
   IRRewriter rewriter(op);
@@ -359,6 +370,17 @@ FailureOr<func::FuncOp> DerivedFunctions::build(const DerivativeRequest &request
       failed(planFunction(function, request.policy)))
     return failure();
   expandForDifferentiation(function);
+  SmallVector<linalg::LinalgOp> named;
+  function.walk([&](linalg::LinalgOp op) {
+    if (isa<linalg::MapOp, linalg::ReduceOp>(op) && capturesScalars(op))
+      named.push_back(op);
+  });
+  IRRewriter rewriter(function.getContext());
+  for (linalg::LinalgOp op : named) {
+    rewriter.setInsertionPoint(op);
+    if (failed(linalg::generalizeNamedOp(rewriter, op)))
+      return failure();
+  }
   SmallVector<linalg::GenericOp> generics;
   function.walk([&](linalg::GenericOp op) { generics.push_back(op); });
   for (linalg::GenericOp op : generics)

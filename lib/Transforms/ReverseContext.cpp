@@ -20,6 +20,7 @@
 #include "mlir/Interfaces/LoopLikeInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
+#include "llvm/Support/ErrorHandling.h"
 
 using namespace mlir;
 using namespace mlir::memrev;
@@ -29,9 +30,18 @@ using namespace mlir::memrev;
 //===----------------------------------------------------------------------===//
 
 Value ReverseContext::canonical(Value value) const {
-  for (auto it = standsFor.find(value); it != standsFor.end();
-       it = standsFor.find(value))
-    value = it->second;
+  // What a clone in this context reads can stand for a value of an outer one.
+  for (bool found = true; found;) {
+    found = false;
+    for (const ReverseContext *context = this; context && !found;
+         context = context->parent) {
+      auto it = context->standsFor.find(value);
+      if (it == context->standsFor.end())
+        continue;
+      value = it->second;
+      found = true;
+    }
+  }
   return value;
 }
 
@@ -304,7 +314,10 @@ void ReverseContext::accumulate(Value value, Value contribution) {
   if (!sum)
     sum = seed(value);
   if (!sum) {
-    assert(isInScope(value) && "captured values start with an accumulator");
+    // A cotangent kept here would never reach the value: better no program than
+    // a wrong one.
+    if (!isInScope(value))
+      llvm::report_fatal_error("a captured value has no accumulator");
     replaceCotangent(value, contribution);
     return;
   }
@@ -426,9 +439,9 @@ LogicalResult ReverseContext::differentiate(Operation *op) {
   SmallVector<Value> values(op->getOperands());
   llvm::append_range(values, op->getResults());
   for (Value value : values)
-    if (isa<UnrankedTensorType>(value.getType()) && isActive(value))
-      return op->emitError("expects ranked tensors where a gradient flows, but "
-                           "got ")
+    if (isActive(value) && !rev::isDifferentiable(value.getType()))
+      return op->emitError("expects floats and ranked tensors of floats where a "
+                           "gradient flows, but got ")
              << value.getType();
 
   auto rule = dyn_cast<DifferentiableOpInterface>(op);

@@ -20,15 +20,17 @@ namespace {
 /// Cuts a derivative into a forward and a backward function.
 class Splitter {
 public:
-  Splitter(func::FuncOp combined, unsigned numResults, Operation *marker)
+  Splitter(func::FuncOp combined, unsigned numArguments, unsigned numResults,
+           Operation *marker)
       : combined(combined), body(combined.getBody().front()), marker(marker),
+        numArguments(numArguments),
         results(body.getTerminator()->operand_begin(),
                 body.getTerminator()->operand_begin() + numResults) {}
 
   /// Finds what the backward part reads of the forward part.
   void findResiduals();
-  func::FuncOp buildForward(StringRef name, unsigned numArguments);
-  func::FuncOp buildBackward(StringRef name, unsigned numArguments);
+  func::FuncOp buildForward(StringRef name);
+  func::FuncOp buildBackward(StringRef name);
 
 private:
   bool isForward(Value value) const;
@@ -40,6 +42,8 @@ private:
   func::FuncOp combined;
   Block &body;
   Operation *marker;
+  /// The arguments of the forward function; the cotangents follow them.
+  unsigned numArguments;
   SmallVector<Value> results;
   /// What crosses the cut, and forward operations that are evaluated again.
   llvm::SetVector<Value> residuals;
@@ -49,13 +53,18 @@ private:
 } // namespace
 
 bool Splitter::isForward(Value value) const {
+  auto argument = dyn_cast<BlockArgument>(value);
+  if (argument && argument.getOwner() == &body)
+    return argument.getArgNumber() < numArguments;
   Operation *op = value.getDefiningOp();
-  return !op || (op->getBlock() == &body && op->isBeforeInBlock(marker));
+  return op && op->getBlock() == &body && op->isBeforeInBlock(marker);
 }
 
 bool Splitter::isRemade(Operation *op) {
   if (op->hasTrait<OpTrait::ConstantLike>())
     return true;
+  if (op->getNumRegions() != 0)
+    return false;
   auto rule = dyn_cast<DifferentiableOpInterface>(op);
   return isMemoryEffectFree(op) &&
          ((rule && rule.isCheapToRecompute()) ||
@@ -98,7 +107,7 @@ void Splitter::findResiduals() {
       addResidual(gradient);
 }
 
-func::FuncOp Splitter::buildForward(StringRef name, unsigned numArguments) {
+func::FuncOp Splitter::buildForward(StringRef name) {
   SmallVector<Value> outputs(results);
   for (Value value : residuals)
     if (value.getDefiningOp() && !llvm::is_contained(results, value))
@@ -122,7 +131,7 @@ func::FuncOp Splitter::buildForward(StringRef name, unsigned numArguments) {
   return function;
 }
 
-func::FuncOp Splitter::buildBackward(StringRef name, unsigned numArguments) {
+func::FuncOp Splitter::buildBackward(StringRef name) {
   OpBuilder builder(combined.getContext());
   SmallVector<Type> inputs(TypeRange(ValueRange(residuals.getArrayRef())));
   llvm::append_range(inputs,
@@ -166,14 +175,14 @@ LogicalResult DerivedFunctions::addSplit(const DerivativeRequest &request) {
             /*returnResults=*/true, marker);
   if (failed(combined))
     return failure();
-  unsigned numArguments = primal.getNumArguments();
-  Splitter splitter(*combined, primal.getNumResults(), marker);
+  Splitter splitter(*combined, primal.getNumArguments(), primal.getNumResults(),
+                    marker);
   splitter.findResiduals();
   func::FuncOp forward =
-      splitter.buildForward((primal.getName() + "_fwd").str(), numArguments);
+      splitter.buildForward((primal.getName() + "_fwd").str());
   symbols.insert(forward, std::next((*combined)->getIterator()));
   func::FuncOp backward =
-      splitter.buildBackward((primal.getName() + "_bwd").str(), numArguments);
+      splitter.buildBackward((primal.getName() + "_bwd").str());
   symbols.insert(backward, std::next(forward->getIterator()));
   eraseDeadOps(forward.getBody().front());
   eraseDeadOps(backward.getBody().front());

@@ -12,6 +12,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SCF/Utils/Utils.h"
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
+#include "mlir/Transforms/RegionUtils.h"
 #include <numeric>
 
 namespace mlir::memrev {
@@ -89,6 +90,14 @@ struct RevUnrollPermutedLoops final
     constexpr int64_t kLongestPeriod = 8;
     SmallVector<std::pair<scf::ForOp, int64_t>> loops;
     getOperation()->walk([&](scf::ForOp loop) {
+      // A loop of one iteration that unrolling leaves is dissolved: what it
+      // carries and what it captures would become one value, which a coupling
+      // may not do.
+      llvm::SetVector<Value> captured;
+      getUsedValuesDefinedAbove(loop.getRegion(), captured);
+      if (llvm::any_of(loop.getInitArgs(),
+                       [&](Value v) { return captured.contains(v); }))
+        return;
       int64_t period = getPeriod(loop);
       if (period > 1 && period <= kLongestPeriod)
         loops.push_back({loop, period});

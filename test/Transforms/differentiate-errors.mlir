@@ -139,12 +139,67 @@ func.func @main(%x: tensor<?xf32>, %n: index) -> tensor<?xf32> {
 
 func.func private @unranked(%x: tensor<4xf32>) -> tensor<4xf32> {
   %u = tensor.cast %x : tensor<4xf32> to tensor<*xf32>
-  // expected-error @below {{expects ranked tensors where a gradient flows, but got 'tensor<*xf32>'}}
+  // expected-error @below {{expects floats and ranked tensors of floats where a gradient flows, but got 'tensor<*xf32>'}}
   %y = tensor.cast %u : tensor<*xf32> to tensor<4xf32>
   return %y : tensor<4xf32>
 }
 
 func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
   %0 = rev.vjp @unranked(%x) cotangents(%x) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+// A running value that feeds another sum is no plain sum.
+func.func private @prefix_sums(%x: tensor<4xf32>) -> (tensor<f32>, tensor<f32>) {
+  %z = arith.constant dense<0.0> : tensor<f32>
+  // expected-error @below {{expects a reduction that adds to its out operand where a gradient flows, but result 1 does not}}
+  %0:2 = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> ()>, affine_map<(d0) -> ()>], iterator_types = ["reduction"]}
+      ins(%x : tensor<4xf32>) outs(%z, %z : tensor<f32>, tensor<f32>) {
+  ^bb0(%in: f32, %sum: f32, %sums: f32):
+    %s = arith.addf %sum, %in : f32
+    %t = arith.addf %sums, %s : f32
+    linalg.yield %s, %t : f32, f32
+  } -> (tensor<f32>, tensor<f32>)
+  return %0#0, %0#1 : tensor<f32>, tensor<f32>
+}
+
+func.func @main(%x: tensor<4xf32>, %d: tensor<f32>) -> tensor<4xf32> {
+  %0 = rev.vjp @prefix_sums(%x) cotangents(%d) of [1] : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+func.func private @unsigned(%x: tensor<4xf32>, %n: i8) -> tensor<4xf32> {
+  %c0 = arith.constant 0 : i8
+  %c1 = arith.constant 1 : i8
+  // expected-error @below {{expects a loop with signed bounds to run backwards, but got one with unsigned bounds}}
+  %r = scf.for unsigned %i = %c0 to %n step %c1 iter_args(%a = %x) -> tensor<4xf32> : i8 {
+    %t = math.tanh %a : tensor<4xf32>
+    scf.yield %t : tensor<4xf32>
+  }
+  return %r : tensor<4xf32>
+}
+
+func.func @main(%x: tensor<4xf32>, %n: i8) -> tensor<4xf32> {
+  %0 = rev.vjp @unsigned(%x, %n) cotangents(%x) : (tensor<4xf32>, i8, tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+func.func private @vectors(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %c0 = arith.constant 0 : index
+  %z = arith.constant 0.0 : f32
+  %v = vector.transfer_read %x[%c0], %z : tensor<4xf32>, vector<4xf32>
+  // expected-error @below {{expects floats and ranked tensors of floats where a gradient flows, but got 'vector<4xf32>'}}
+  %y = vector.transfer_write %v, %x[%c0] : vector<4xf32>, tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+
+func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = rev.vjp @vectors(%x) cotangents(%x) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
   return %0 : tensor<4xf32>
 }

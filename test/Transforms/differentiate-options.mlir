@@ -18,12 +18,12 @@
 // Inverting, nothing is saved: the result and an argument are all that the
 // backward function reads.
 // SPLIT: func.func @f_fwd(%{{.*}}: tensor<4xf32>, %{{.*}}: tensor<4xf32>, %{{.*}}: i32) -> tensor<4xf32>
-// SPLIT: func.func @f_bwd(%{{.*}}: tensor<4xf32>) -> tensor<4xf32>
+// SPLIT: func.func @f_bwd(%{{[^:]*}}: tensor<4xf32>) -> tensor<4xf32>
 
 // Storing, the region's value is.
 // STORE: func.func @f_fwd({{.*}}) -> (tensor<4xf32>, tensor<4xf32>)
 // STORE: math.tanh
-// STORE: func.func @f_bwd(%{{.*}}: tensor<4xf32> {rev.residual = "saved"}, %{{.*}}: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
+// STORE: func.func @f_bwd(%{{[^:]*}}: tensor<4xf32> {rev.residual = "saved"}, %{{[^:]*}}: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
 // STORE-NOT: math.tanh
 func.func @f(%x: tensor<4xf32>, %c: tensor<4xf32>, %i: i32) -> tensor<4xf32> {
   %y = rev.coupling additive %x given(%c) {

@@ -46,6 +46,23 @@ static Value copyAtDefinition(OpBuilder &builder, Value value) {
       /*dynamicSizes=*/ValueRange(), /*copy=*/value);
 }
 
+/// Gives `loop` a copy of each tensor that it carries and reads under the name of
+/// the initial value too: that value has to outlive the first update.
+static void copyCapturedInits(scf::ForOp loop) {
+  OpBuilder builder(loop);
+  for (OpOperand &init : loop.getInitArgsMutable()) {
+    Value value = init.get();
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    bool captured = llvm::any_of(value.getUsers(), [&](Operation *user) {
+      return loop->isProperAncestor(user);
+    });
+    if (type && type.hasStaticShape() && captured)
+      init.set(bufferization::AllocTensorOp::create(
+          builder, loop.getLoc(), type, /*dynamicSizes=*/ValueRange(),
+          /*copy=*/value));
+  }
+}
+
 /// Rewrites the yield of `loop` so that every tensor is written in place.
 static void yieldInPlace(scf::ForOp loop, TensorOrigin &origin) {
   auto yield = cast<scf::YieldOp>(loop.getBody()->getTerminator());
@@ -76,6 +93,7 @@ public:
   void runOnOperation() override {
     SymbolTableCollection symbols;
     TensorOrigin origin(symbols);
+    getOperation()->walk(copyCapturedInits);
     // Inner loops first: a chain may lead through them.
     getOperation()->walk<WalkOrder::PostOrder>(
         [&](scf::ForOp loop) { yieldInPlace(loop, origin); });

@@ -55,3 +55,17 @@ func.func @swap(%x: tensor<4xf32>, %y: tensor<4xf32>, %n: index) -> tensor<4xf32
   }
   return %r#0 : tensor<4xf32>
 }
+
+// A loop that reads what it starts from needs it until the end.
+// CHECK-LABEL: @captured_init
+func.func @captured_init(%x: tensor<4xf32>, %n: index) -> tensor<4xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  // CHECK: %[[COPY:.*]] = bufferization.alloc_tensor() copy(%{{.*}})
+  // CHECK: scf.for {{.*}} iter_args(%{{.*}} = %[[COPY]])
+  %r = scf.for %i = %c0 to %n step %c1 iter_args(%a = %x) -> tensor<4xf32> {
+    %p = linalg.mul ins(%a, %x : tensor<4xf32>, tensor<4xf32>) outs(%a : tensor<4xf32>) -> tensor<4xf32>
+    scf.yield %p : tensor<4xf32>
+  }
+  return %r : tensor<4xf32>
+}

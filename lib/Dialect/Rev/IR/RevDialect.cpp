@@ -116,15 +116,16 @@ static Value buildLogScale(OpBuilder &b, Location loc, AffineAttr kind,
     return a;
   case Scale::Sigmoid: {
     Value shifted = arith::AddFOp::create(b, loc, a, constant(b, loc, type, 2));
-    Value negated = arith::NegFOp::create(b, loc, shifted);
-    // log s = -log1p(exp(-z)) = -(max(-z, 0) + log1p(exp(-|z|))): the second
-    // form does not overflow.
-    Value zero = constant(b, loc, type, 0);
-    Value large = arith::MaximumFOp::create(b, loc, negated, zero);
-    Value small = arith::MinimumFOp::create(b, loc, negated, shifted);
+    // log s = -log1p(exp(-z)) = -((|z| - z) / 2 + log1p(exp(-|z|))): the second
+    // form does not overflow, and has the right derivative at z = 0 too.
+    Value magnitude = math::AbsFOp::create(b, loc, shifted);
+    Value difference = arith::SubFOp::create(b, loc, magnitude, shifted);
+    Value large = arith::MulFOp::create(b, loc, difference,
+                                        constant(b, loc, type, 0.5));
+    Value decay = math::ExpOp::create(
+        b, loc, arith::NegFOp::create(b, loc, magnitude));
     Value softplus = arith::AddFOp::create(
-        b, loc, large,
-        math::Log1pOp::create(b, loc, math::ExpOp::create(b, loc, small)));
+        b, loc, large, math::Log1pOp::create(b, loc, decay));
     return arith::NegFOp::create(b, loc, softplus);
   }
   case Scale::SoftTanh: {
