@@ -118,7 +118,10 @@ def machine():
                   if line.startswith("flags")), "")
     widest = next((name for name in ("avx512f", "avx2", "avx")
                    if name in flags.split()), "none of them")
-    return {"cpu": model, "cores": os.cpu_count(), "vectors": widest}
+    # Others on the machine slow all contestants down, threads that wait for each
+    # other most.
+    return {"cpu": model, "cores": os.cpu_count(), "vectors": widest,
+            "load": round(os.getloadavg()[0], 1)}
 
 
 def versions():
@@ -145,14 +148,16 @@ def table(record):
         f"Images {arch['height']}x{arch['width']}x{arch['colors']}, channels "
         f"{arch['channels']}, reversible blocks {arch['blocks']}, batch "
         f"{record['batch']}, f32, {record['threads']} threads.", "",
-        "| | median step | of MemCNN's | fastest | peak memory | of MemCNN's |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| | median step | of MemCNN's | fastest | of MemCNN's | peak memory "
+        "| of MemCNN's |",
+        "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for name, r in results.items():
         lines.append(
             f"| {TITLES[name]} | {1e3 * r['median_seconds']:.1f} ms "
             f"| {r['median_seconds'] / baseline['median_seconds']:.2f} "
             f"| {1e3 * r['minimum_seconds']:.1f} ms "
+            f"| {r['minimum_seconds'] / baseline['minimum_seconds']:.2f} "
             f"| {r['peak_bytes'] / 2**20:.2f} MiB "
             f"| {r['peak_bytes'] / baseline['peak_bytes']:.2f} |")
     lines += [""]
@@ -164,9 +169,11 @@ def table(record):
                      for name, version in record["versions"].items() if version)
     lines += [
         "Memory is what malloc has given out at the peak of a step, parameters, "
-        "momenta and the batch included.", "",
+        "momenta and the batch included, and what PyTorch's libraries keep for "
+        "themselves.", "",
         f"{record['date']}, {machine['cpu']}, {machine['cores']} cores, "
-        f"{machine['vectors']}; {used}.", "", f"    {record['command']}", ""]
+        f"{machine['vectors']}, load {machine['load']} at the start; {used}.", "",
+        f"    {record['command']}", ""]
     return "\n".join(lines)
 
 
@@ -185,13 +192,14 @@ def main():
     options = parser.parse_args()
     options.batch = options.batch or networks.BATCHES[options.network]
 
+    before = machine()
     results = measure_time(options)
     measure_memory(options, results)
     arch = networks.NETWORKS[options.network]
     record = {
         "network": options.network, "architecture": vars(arch),
         "batch": options.batch, "threads": options.threads,
-        "date": datetime.date.today().isoformat(), "machine": machine(),
+        "date": datetime.date.today().isoformat(), "machine": before,
         "versions": versions(),
         "command": shlex.join(["benchmarks/revnet/run.py", *sys.argv[1:]]),
         "results": results,
