@@ -18,6 +18,11 @@ using namespace mlir;
 
 void memrev::buildCPUSchedulePipeline(OpPassManager &pm,
                                       const CPUScheduleOptions &options) {
+  // A product that starts from a splat constant takes a fill into its kernel.
+  // Small ones too: a constant would be copied before it is added to.
+  CodegenConstantsToFillsOptions fills;
+  fills.maxBytes = 0;
+  pm.addNestedPass<func::FuncOp>(createCodegenConstantsToFills(fills));
   pm.addNestedPass<func::FuncOp>(createCodegenGeneralizeNamedOps());
   pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
   // Fusion also drops the operands that this leaves without a use.

@@ -222,8 +222,11 @@ void KernelGroup::planDestinations() {
     // insertion that puts it back.
     bool isSlice =
         init && init.getDefiningOp<tensor::ExtractSliceOp>() != nullptr;
-    if (init && !isFreshDestination(init) &&
-        !matchPattern(init, m_Constant()) &&
+    // A constant is nothing to write over, unless the op adds to it:
+    // bufferization then copies it.
+    bool isOnlyWritten =
+        !destination.readsBuffer && init && matchPattern(init, m_Constant());
+    if (init && !isFreshDestination(init) && !isOnlyWritten &&
         (destination.readsBuffer || !isSlice))
       destination.buffer = init;
     if (!destination.buffer)
