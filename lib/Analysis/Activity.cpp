@@ -8,6 +8,7 @@
 
 #include "memrev/Analysis/Activity.h"
 #include "memrev/Dialect/Rev/IR/Rev.h"
+#include "memrev/Interfaces/DifferentiableOpInterface.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Transforms/RegionUtils.h"
@@ -57,6 +58,9 @@ void Activity::propagate(Block &block) {
 }
 
 void Activity::propagate(Operation *op) {
+  if (auto rule = dyn_cast<DifferentiableOpInterface>(op))
+    if (rule.isInactive())
+      return;
   if (op->getNumRegions() == 0) {
     if (isAnyActive(op->getOperands()))
       for (Value result : op->getResults())
@@ -78,8 +82,8 @@ void Activity::propagate(Operation *op) {
         mark(result);
       }
       propagate(*loop.getBody());
-      for (auto [arg, yielded] : llvm::zip_equal(loop.getRegionIterArgs(),
-                                                 loop.getYieldedValues()))
+      for (auto [arg, yielded] :
+           llvm::zip_equal(loop.getRegionIterArgs(), loop.getYieldedValues()))
         changed |= active.contains(yielded) && !active.contains(arg) &&
                    rev::isDifferentiable(arg.getType());
     }

@@ -71,10 +71,10 @@ struct ExtremumRule {
     Value zero = constantLike(b, p.cotangent, 0.0);
     Value wins = arith::CmpFOp::create(b, predicate, mine, other);
     Value won = arith::SelectOp::create(b, wins, p.cotangent, zero);
-    if (!p.ctx.isActive(p.op->getOperand(1 - i)))
+    if (!p.isActive(p.op->getOperand(1 - i)))
       return won;
-    Value ties = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, mine,
-                                       other);
+    Value ties =
+        arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, mine, other);
     Value half = arith::MulFOp::create(b, p.cotangent,
                                        constantLike(b, p.cotangent, 0.5));
     return arith::SelectOp::create(b, ties, half, won);
@@ -137,10 +137,10 @@ struct SolvableModel
       if (!other)
         return failure();
     }
-    ctx.provide(op->getOperand(edge),
-                Solve::solve(ctx.getBuilder(), op->getLoc(), edge, result,
-                             other),
-                Precision::Rounded);
+    ctx.provide(
+        op->getOperand(edge),
+        Solve::solve(ctx.getBuilder(), op->getLoc(), edge, result, other),
+        Precision::Rounded);
     return success();
   }
 };
@@ -176,18 +176,28 @@ void memrev::registerArithModels(DialectRegistry &registry) {
     using Smaller = ExtremumRule<Predicate::OLT>;
     using namespace arith;
     AddFOp::attachInterface<ScalarModel<AddFOp, AddRule>,
+                            ScalarTangentModel<AddFOp, AddRule>,
                             SolvableModel<AddFOp, SolveAdd>>(*c);
     SubFOp::attachInterface<ScalarModel<SubFOp, SubRule>,
+                            ScalarTangentModel<SubFOp, SubRule>,
                             SolvableModel<SubFOp, SolveSub>>(*c);
     NegFOp::attachInterface<ScalarModel<NegFOp, NegRule>,
+                            ScalarTangentModel<NegFOp, NegRule>,
                             SolvableModel<NegFOp, SolveNeg>>(*c);
-    MulFOp::attachInterface<ScalarModel<MulFOp, MulRule>>(*c);
-    DivFOp::attachInterface<ScalarModel<DivFOp, DivRule>>(*c);
-    MaximumFOp::attachInterface<ScalarModel<MaximumFOp, Larger>>(*c);
-    MaxNumFOp::attachInterface<ScalarModel<MaxNumFOp, Larger>>(*c);
-    MinimumFOp::attachInterface<ScalarModel<MinimumFOp, Smaller>>(*c);
-    MinNumFOp::attachInterface<ScalarModel<MinNumFOp, Smaller>>(*c);
-    SelectOp::attachInterface<ScalarModel<SelectOp, SelectRule>>(*c);
+    MulFOp::attachInterface<ScalarModel<MulFOp, MulRule>,
+                            ScalarTangentModel<MulFOp, MulRule>>(*c);
+    DivFOp::attachInterface<ScalarModel<DivFOp, DivRule>,
+                            ScalarTangentModel<DivFOp, DivRule>>(*c);
+    MaximumFOp::attachInterface<ScalarModel<MaximumFOp, Larger>,
+                                ScalarTangentModel<MaximumFOp, Larger>>(*c);
+    MaxNumFOp::attachInterface<ScalarModel<MaxNumFOp, Larger>,
+                               ScalarTangentModel<MaxNumFOp, Larger>>(*c);
+    MinimumFOp::attachInterface<ScalarModel<MinimumFOp, Smaller>,
+                                ScalarTangentModel<MinimumFOp, Smaller>>(*c);
+    MinNumFOp::attachInterface<ScalarModel<MinNumFOp, Smaller>,
+                               ScalarTangentModel<MinNumFOp, Smaller>>(*c);
+    SelectOp::attachInterface<ScalarModel<SelectOp, SelectRule>,
+                              ScalarTangentModel<SelectOp, SelectRule>>(*c);
     ExtFOp::attachInterface<ScalarModel<ExtFOp, ExtendRule>>(*c);
     TruncFOp::attachInterface<ScalarModel<TruncFOp, TruncateRule>>(*c);
   });

@@ -6,9 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "Models.h"
 #include "ScalarRules.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/DialectRegistry.h"
 #include <cmath>
 
@@ -79,8 +79,8 @@ MEMREV_UNARY_RULE(Log1pRule, OperandRule,
                   return div(dy, add(p.operand(0), constant(1))););
 MEMREV_UNARY_RULE(SinRule, OperandRule,
                   return mul(dy, math::CosOp::create(b, p.operand(0))););
-MEMREV_UNARY_RULE(CosRule, OperandRule, return neg(
-                      mul(dy, math::SinOp::create(b, p.operand(0)))););
+MEMREV_UNARY_RULE(CosRule, OperandRule,
+                  return neg(mul(dy, math::SinOp::create(b, p.operand(0)))););
 MEMREV_UNARY_RULE(SinhRule, OperandRule,
                   return mul(dy, math::CoshOp::create(b, p.operand(0))););
 MEMREV_UNARY_RULE(CoshRule, OperandRule,
@@ -119,23 +119,23 @@ struct PowRule {
   static Value vjp(ImplicitLocOpBuilder &b, ScalarPoint &p, unsigned i) {
     Value base = p.operand(0), exponent = p.operand(1);
     if (i == 0) {
-      Value less = arith::SubFOp::create(b, exponent,
-                                         constantLike(b, p.cotangent, 1.0));
+      Value less =
+          arith::SubFOp::create(b, exponent, constantLike(b, p.cotangent, 1.0));
       Value power = math::PowFOp::create(b, base, less);
       Value d = arith::MulFOp::create(
           b, p.cotangent, arith::MulFOp::create(b, exponent, power));
       // a^0 is 1 for every a; the formula is 0 * inf at a = 0.
       Value zero = constantLike(b, p.cotangent, 0.0);
-      Value constant = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
-                                             exponent, zero);
+      Value constant =
+          arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, exponent, zero);
       return arith::SelectOp::create(b, constant, zero, d);
     }
     Value zero = constantLike(b, p.cotangent, 0.0);
     Value positive =
         arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, base, zero);
     Value log = math::LogOp::create(b, base);
-    Value d = arith::MulFOp::create(
-        b, p.cotangent, arith::MulFOp::create(b, p.result(), log));
+    Value d = arith::MulFOp::create(b, p.cotangent,
+                                    arith::MulFOp::create(b, p.result(), log));
     return arith::SelectOp::create(b, positive, d, zero);
   }
 };
@@ -157,26 +157,47 @@ struct FmaRule {
 void memrev::registerMathModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *c, math::MathDialect *) {
     using namespace math;
-    AbsFOp::attachInterface<ScalarModel<AbsFOp, AbsRule>>(*c);
-    AtanOp::attachInterface<ScalarModel<AtanOp, AtanRule>>(*c);
-    CbrtOp::attachInterface<ScalarModel<CbrtOp, CbrtRule>>(*c);
-    CosOp::attachInterface<ScalarModel<CosOp, CosRule>>(*c);
-    CoshOp::attachInterface<ScalarModel<CoshOp, CoshRule>>(*c);
-    ErfOp::attachInterface<ScalarModel<ErfOp, ErfRule>>(*c);
-    Exp2Op::attachInterface<ScalarModel<Exp2Op, Exp2Rule>>(*c);
-    ExpM1Op::attachInterface<ScalarModel<ExpM1Op, ExpM1Rule>>(*c);
-    ExpOp::attachInterface<ScalarModel<ExpOp, ExpRule>>(*c);
-    FmaOp::attachInterface<ScalarModel<FmaOp, FmaRule>>(*c);
-    Log10Op::attachInterface<ScalarModel<Log10Op, Log10Rule>>(*c);
-    Log1pOp::attachInterface<ScalarModel<Log1pOp, Log1pRule>>(*c);
-    Log2Op::attachInterface<ScalarModel<Log2Op, Log2Rule>>(*c);
-    LogOp::attachInterface<ScalarModel<LogOp, LogRule>>(*c);
-    PowFOp::attachInterface<ScalarModel<PowFOp, PowRule>>(*c);
-    RsqrtOp::attachInterface<ScalarModel<RsqrtOp, RsqrtRule>>(*c);
-    SinOp::attachInterface<ScalarModel<SinOp, SinRule>>(*c);
-    SinhOp::attachInterface<ScalarModel<SinhOp, SinhRule>>(*c);
-    SqrtOp::attachInterface<ScalarModel<SqrtOp, SqrtRule>>(*c);
-    TanOp::attachInterface<ScalarModel<TanOp, TanRule>>(*c);
-    TanhOp::attachInterface<ScalarModel<TanhOp, TanhRule>>(*c);
+    AbsFOp::attachInterface<ScalarModel<AbsFOp, AbsRule>,
+                            ScalarTangentModel<AbsFOp, AbsRule>>(*c);
+    AtanOp::attachInterface<ScalarModel<AtanOp, AtanRule>,
+                            ScalarTangentModel<AtanOp, AtanRule>>(*c);
+    CbrtOp::attachInterface<ScalarModel<CbrtOp, CbrtRule>,
+                            ScalarTangentModel<CbrtOp, CbrtRule>>(*c);
+    CosOp::attachInterface<ScalarModel<CosOp, CosRule>,
+                           ScalarTangentModel<CosOp, CosRule>>(*c);
+    CoshOp::attachInterface<ScalarModel<CoshOp, CoshRule>,
+                            ScalarTangentModel<CoshOp, CoshRule>>(*c);
+    ErfOp::attachInterface<ScalarModel<ErfOp, ErfRule>,
+                           ScalarTangentModel<ErfOp, ErfRule>>(*c);
+    Exp2Op::attachInterface<ScalarModel<Exp2Op, Exp2Rule>,
+                            ScalarTangentModel<Exp2Op, Exp2Rule>>(*c);
+    ExpM1Op::attachInterface<ScalarModel<ExpM1Op, ExpM1Rule>,
+                             ScalarTangentModel<ExpM1Op, ExpM1Rule>>(*c);
+    ExpOp::attachInterface<ScalarModel<ExpOp, ExpRule>,
+                           ScalarTangentModel<ExpOp, ExpRule>>(*c);
+    FmaOp::attachInterface<ScalarModel<FmaOp, FmaRule>,
+                           ScalarTangentModel<FmaOp, FmaRule>>(*c);
+    Log10Op::attachInterface<ScalarModel<Log10Op, Log10Rule>,
+                             ScalarTangentModel<Log10Op, Log10Rule>>(*c);
+    Log1pOp::attachInterface<ScalarModel<Log1pOp, Log1pRule>,
+                             ScalarTangentModel<Log1pOp, Log1pRule>>(*c);
+    Log2Op::attachInterface<ScalarModel<Log2Op, Log2Rule>,
+                            ScalarTangentModel<Log2Op, Log2Rule>>(*c);
+    LogOp::attachInterface<ScalarModel<LogOp, LogRule>,
+                           ScalarTangentModel<LogOp, LogRule>>(*c);
+    PowFOp::attachInterface<ScalarModel<PowFOp, PowRule>,
+                            ScalarTangentModel<PowFOp, PowRule>>(*c);
+    RsqrtOp::attachInterface<ScalarModel<RsqrtOp, RsqrtRule>,
+                             ScalarTangentModel<RsqrtOp, RsqrtRule>>(*c);
+    SinOp::attachInterface<ScalarModel<SinOp, SinRule>,
+                           ScalarTangentModel<SinOp, SinRule>>(*c);
+    SinhOp::attachInterface<ScalarModel<SinhOp, SinhRule>,
+                            ScalarTangentModel<SinhOp, SinhRule>>(*c);
+    SqrtOp::attachInterface<ScalarModel<SqrtOp, SqrtRule>,
+                            ScalarTangentModel<SqrtOp, SqrtRule>>(*c);
+    TanOp::attachInterface<ScalarModel<TanOp, TanRule>,
+                           ScalarTangentModel<TanOp, TanRule>>(*c);
+    TanhOp::attachInterface<ScalarModel<TanhOp, TanhRule>,
+                            ScalarTangentModel<TanhOp, TanhRule>>(*c);
   });
 }

@@ -15,6 +15,7 @@
 #define MEMREV_LIB_EXTERNALINTERFACES_SCALARRULES_H
 
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
+#include "memrev/Interfaces/ForwardDifferentiableOpInterface.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -49,14 +50,15 @@ struct Reads {
 /// rule says it reads.
 struct ScalarPoint {
   Operation *op;
-  DerivativeContext &ctx;
+  /// What equals a primal value here.
+  function_ref<Value(Value)> primal;
+  function_ref<bool(Value)> isActive;
+  /// What the partial derivative is multiplied by: the cotangent of the result,
+  /// or the tangent of the operand.
   Value cotangent;
-  Precision precision;
 
-  Value operand(unsigned i) const {
-    return ctx.primal(op->getOperand(i), precision);
-  }
-  Value result() const { return ctx.primal(op->getResult(0), precision); }
+  Value operand(unsigned i) const { return primal(op->getOperand(i)); }
+  Value result() const { return primal(op->getResult(0)); }
 };
 
 /// The model of an elementwise operation with one result. `Rule` has
@@ -92,8 +94,30 @@ struct ScalarModel
       if (reads.result && !ctx.primal(op->getResult(0), reads.precision))
         return failure();
       ImplicitLocOpBuilder b(op->getLoc(), ctx.getBuilder());
-      ScalarPoint point{op, ctx, cotangent, reads.precision};
+      auto primal = [&](Value v) { return ctx.primal(v, reads.precision); };
+      auto isActive = [&](Value v) { return ctx.isActive(v); };
+      ScalarPoint point{op, primal, isActive, cotangent};
       ctx.accumulate(operand, Rule::vjp(b, point, i));
+    }
+    return success();
+  }
+};
+
+/// The forward-mode model of an elementwise operation with one result: the sum
+/// of its partial derivatives times tangents.
+template <typename OpTy, typename Rule>
+struct ScalarTangentModel : ForwardDifferentiableOpInterface::ExternalModel<
+                                ScalarTangentModel<OpTy, Rule>, OpTy> {
+  LogicalResult buildJVP(Operation *op, TangentContext &ctx) const {
+    for (auto [i, operand] : llvm::enumerate(op->getOperands())) {
+      Value tangent = ctx.tangent(operand);
+      if (!tangent)
+        continue;
+      auto primal = [&](Value v) { return v; };
+      auto isActive = [&](Value v) { return ctx.isActive(v); };
+      ImplicitLocOpBuilder b(op->getLoc(), ctx.getBuilder());
+      ScalarPoint point{op, primal, isActive, tangent};
+      ctx.addTangent(op->getResult(0), Rule::vjp(b, point, i));
     }
     return success();
   }

@@ -9,9 +9,11 @@
 #include "memrev/Interfaces/BijectionAttrInterface.h"
 #include "memrev/Interfaces/DecomposableOpInterface.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
+#include "memrev/Interfaces/ForwardDifferentiableOpInterface.h"
 #include "memrev/Interfaces/InvertibleOpInterface.h"
 
 #include "memrev/Interfaces/BijectionAttrInterface.cpp.inc"
 #include "memrev/Interfaces/DecomposableOpInterface.cpp.inc"
 #include "memrev/Interfaces/DifferentiableOpInterface.cpp.inc"
+#include "memrev/Interfaces/ForwardDifferentiableOpInterface.cpp.inc"
 #include "memrev/Interfaces/InvertibleOpInterface.cpp.inc"

@@ -30,7 +30,7 @@ DerivedFunctions::DerivedFunctions(ModuleOp module)
 //===----------------------------------------------------------------------===//
 
 static bool isTransform(Operation *op) {
-  return isa<rev::VjpOp, rev::ValueAndGradOp, rev::InverseOp>(op);
+  return isa<rev::VjpOp, rev::ValueAndGradOp, rev::JvpOp, rev::InverseOp>(op);
 }
 
 LogicalResult DerivedFunctions::expandAll() {
@@ -77,6 +77,12 @@ LogicalResult DerivedFunctions::expandTransform(Operation *transform) {
     request.wrt =
         rev::getDifferentiated(grad.getWrt(), callee.getArgumentTypes());
     result = getDerivative(request);
+  } else if (auto jvp = dyn_cast<rev::JvpOp>(transform)) {
+    TangentRequest request{callee, {}, {}, /*strongZero=*/false, loc};
+    request.wrt =
+        rev::getDifferentiated(jvp.getWrt(), callee.getArgumentTypes());
+    request.of = rev::getDifferentiated(jvp.getOf(), callee.getResultTypes());
+    result = getTangent(request);
   } else {
     auto inverse = cast<rev::InverseOp>(transform);
     SmallVector<int64_t> wrt = inverse.getWrt()
@@ -228,9 +234,8 @@ static int64_t getBytes(Type type) {
   if (!tensor || !tensor.hasStaticShape() ||
       !tensor.getElementType().isIntOrIndexOrFloat())
     return 0;
-  unsigned bits = tensor.getElementType().isIndex()
-                      ? 64
-                      : tensor.getElementTypeBitWidth();
+  unsigned bits =
+      tensor.getElementType().isIndex() ? 64 : tensor.getElementTypeBitWidth();
   return tensor.getNumElements() * ((bits + 7) / 8);
 }
 
@@ -352,14 +357,25 @@ void DerivedFunctions::addReport() {
     module->setAttr("memrev.plan", builder.getArrayAttr(all));
 }
 
+std::string memrev::getKey(StringRef kind, func::FuncOp function,
+                           ArrayRef<int64_t> wrt, ArrayRef<int64_t> of,
+                           StringRef policy) {
+  std::string key;
+  llvm::raw_string_ostream os(key);
+  os << kind << ' ' << function.getName() << ' ' << policy << " wrt ";
+  llvm::interleaveComma(wrt, os);
+  os << " of ";
+  llvm::interleaveComma(of, os);
+  return key;
+}
+
 //===----------------------------------------------------------------------===//
 // Derivatives
 //===----------------------------------------------------------------------===//
 
-FailureOr<func::FuncOp> DerivedFunctions::build(const DerivativeRequest &request,
-                                                StringRef name,
-                                                bool returnResults,
-                                                Operation *&marker) {
+FailureOr<func::FuncOp>
+DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
+                        bool returnResults, Operation *&marker) {
   FailureOr<func::FuncOp> copy =
       clonePrepared(request.function, name, request.loc);
   if (failed(copy))
@@ -369,7 +385,7 @@ FailureOr<func::FuncOp> DerivedFunctions::build(const DerivativeRequest &request
   if ((!planned || planned != rev::stringifyPolicy(request.policy)) &&
       failed(planFunction(function, request.policy)))
     return failure();
-  expandForDifferentiation(function);
+  expandForDifferentiation(function, DerivativeMode::Reverse);
   SmallVector<linalg::LinalgOp> named;
   function.walk([&](linalg::LinalgOp op) {
     if (isa<linalg::MapOp, linalg::ReduceOp>(op) && capturesScalars(op))
@@ -395,8 +411,8 @@ FailureOr<func::FuncOp> DerivedFunctions::build(const DerivativeRequest &request
     body.addArgument(results[i].getType(), loc);
 
   OpBuilder builder(terminator);
-  marker =
-      UnrealizedConversionCastOp::create(builder, loc, TypeRange(), ValueRange());
+  marker = UnrealizedConversionCastOp::create(builder, loc, TypeRange(),
+                                              ValueRange());
   ReverseState state;
   for (int64_t i : request.wrt)
     state.activity.addRoot(body.getArgument(i));
@@ -435,19 +451,6 @@ FailureOr<func::FuncOp> DerivedFunctions::build(const DerivativeRequest &request
   buildTapes(state);
   reports.push_back({function, makeReport(function, marker, state)});
   return function;
-}
-
-/// A text that two requests for the same function share.
-static std::string getKey(StringRef kind, func::FuncOp function,
-                          ArrayRef<int64_t> wrt, ArrayRef<int64_t> of,
-                          StringRef policy) {
-  std::string key;
-  llvm::raw_string_ostream os(key);
-  os << kind << ' ' << function.getName() << ' ' << policy << " wrt ";
-  llvm::interleaveComma(wrt, os);
-  os << " of ";
-  llvm::interleaveComma(of, os);
-  return key;
 }
 
 FailureOr<func::FuncOp>
@@ -500,8 +503,8 @@ FailureOr<func::FuncOp> DerivedFunctions::getInverse(func::FuncOp function,
     outputs.push_back(primal.getArgument(i).getType());
 
   OpBuilder builder(module.getContext());
-  auto inverse = func::FuncOp::create(
-      builder, loc, name, builder.getFunctionType(inputs, outputs));
+  auto inverse = func::FuncOp::create(builder, loc, name,
+                                      builder.getFunctionType(inputs, outputs));
   inverse.setPrivate();
   symbols.insert(inverse, std::next((*forward)->getIterator()));
   Block *body = inverse.addEntryBlock();
@@ -523,8 +526,7 @@ FailureOr<func::FuncOp> DerivedFunctions::getInverse(func::FuncOp function,
     return failure();
   SmallVector<Value> recovered;
   for (int64_t i : wrt) {
-    Value value =
-        context.primal(primal.getArgument(i), Precision::Rounded);
+    Value value = context.primal(primal.getArgument(i), Precision::Rounded);
     if (!value)
       return failure();
     recovered.push_back(value);

@@ -29,6 +29,17 @@ struct DerivativeRequest {
   Location loc;
 };
 
+/// What to derive from a function in forward mode.
+struct TangentRequest {
+  func::FuncOp function;
+  SmallVector<int64_t> wrt;
+  /// The results whose tangents are returned.
+  SmallVector<int64_t> of;
+  bool strongZero = false;
+  /// Whom to blame.
+  Location loc;
+};
+
 /// Adds derived functions to a module, each once.
 class DerivedFunctions {
 public:
@@ -40,6 +51,10 @@ public:
   /// The function that evaluates `request`: (arguments, cotangents of `of`) ->
   /// gradients, or arguments -> (results, gradients).
   FailureOr<func::FuncOp> getDerivative(const DerivativeRequest &request);
+
+  /// The function (arguments, tangents of `wrt`) -> (results, tangents of
+  /// `of`).
+  FailureOr<func::FuncOp> getTangent(const TangentRequest &request);
 
   /// Lists in the module's attribute `memrev.plan` what the derived functions
   /// store, invert and recompute, under the public functions that call them.
@@ -74,6 +89,10 @@ private:
   llvm::SetVector<Operation *> expanding;
   llvm::DenseSet<Operation *> expanded;
 };
+
+/// A text that two requests for the same function share.
+std::string getKey(StringRef kind, func::FuncOp function, ArrayRef<int64_t> wrt,
+                   ArrayRef<int64_t> of, StringRef policy);
 
 /// Erases the operations of `block` that have no uses, but `keep`, last first.
 void eraseDeadOps(Block &block, Operation *keep = nullptr);

@@ -1,4 +1,5 @@
-//===- Differentiate.cpp - Replace function transforms by derived functions ===//
+//===- Differentiate.cpp - Replace function transforms by derived functions
+//===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -62,8 +63,7 @@ struct RevDifferentiate final
       indices = ArrayRef<int64_t>(wrt);
     DerivativeRequest request{target, {}, {}, false, *parsed, target.getLoc()};
     request.wrt = rev::getDifferentiated(indices, target.getArgumentTypes());
-    request.of =
-        rev::getDifferentiated(std::nullopt, target.getResultTypes());
+    request.of = rev::getDifferentiated(std::nullopt, target.getResultTypes());
     for (int64_t i : request.wrt)
       if (i < 0 || i >= static_cast<int64_t>(target.getNumArguments()) ||
           !rev::isDifferentiable(target.getArgumentTypes()[i]))

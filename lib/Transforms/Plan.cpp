@@ -49,9 +49,8 @@ struct RevPlan final : memrev::impl::RevPlanBase<RevPlan> {
         if (planned.contains({function, other})) {
           target = function.clone();
           target.setPrivate();
-          target.setName((function.getName() + "_" +
-                          rev::stringifyPolicy(policy))
-                             .str());
+          target.setName(
+              (function.getName() + "_" + rev::stringifyPolicy(policy)).str());
           symbols.insert(target, std::next(function->getIterator()));
         }
         if (failed(planFunction(target, policy)))

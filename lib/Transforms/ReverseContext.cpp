@@ -7,10 +7,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "ReverseContext.h"
+#include "Accumulation.h"
 #include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/Dialect/Rev/IR/Rev.h"
 #include "memrev/Interfaces/DecomposableOpInterface.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
+#include "memrev/Interfaces/ForwardDifferentiableOpInterface.h"
 #include "memrev/Interfaces/InvertibleOpInterface.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -45,8 +47,8 @@ Value ReverseContext::canonical(Value value) const {
   return value;
 }
 
-/// Region::isAncestor, but for regions without an operation too: the scalar code
-/// of a rule lives in one until it is cloned into an operation.
+/// Region::isAncestor, but for regions without an operation too: the scalar
+/// code of a rule lives in one until it is cloned into an operation.
 static bool isAncestor(Region &ancestor, Region *region) {
   while (region) {
     if (region == &ancestor)
@@ -71,7 +73,8 @@ bool ReverseContext::isVisible(Value value) const {
 // Primal values
 //===----------------------------------------------------------------------===//
 
-/// True if evaluating `op` again is cheaper than reading its result from memory.
+/// True if evaluating `op` again is cheaper than reading its result from
+/// memory.
 static bool isCheap(Operation *op) {
   if (op->hasTrait<OpTrait::ConstantLike>())
     return true;
@@ -172,7 +175,8 @@ Operation *ReverseContext::clone(Operation *op) {
     mapping.map(v, now);
   }
   Operation *copy = builder.clone(*op, mapping);
-  for (auto [result, now] : llvm::zip_equal(op->getResults(), copy->getResults()))
+  for (auto [result, now] :
+       llvm::zip_equal(op->getResults(), copy->getResults()))
     provide(result, now, Precision::Exact);
   if (!isCheap(op))
     state.recomputedValues.insert(op->result_begin(), op->result_end());
@@ -216,7 +220,7 @@ LogicalResult ReverseContext::recompute(Block &block, ValueRange arguments,
   auto holder = UnrealizedConversionCastOp::create(
       builder, block.getTerminator()->getLoc(), TypeRange(), results);
   for (Operation *copy : copies)
-    expandForDifferentiation(copy);
+    expandForDifferentiation(copy, DerivativeMode::Reverse);
   yields.assign(holder->operand_begin(), holder->operand_end());
 
   Block::iterator first = last ? std::next(last->getIterator()) : here->begin();
@@ -325,32 +329,10 @@ void ReverseContext::accumulate(Value value, Value contribution) {
 }
 
 Value ReverseContext::add(Value sum, Value contribution) {
-  Location loc = contribution.getLoc();
-  auto type = dyn_cast<RankedTensorType>(contribution.getType());
-  if (!type)
-    return arith::AddFOp::create(builder, loc, sum, contribution);
-  AffineMap identity = builder.getMultiDimIdentityMap(type.getRank());
-  SmallVector<utils::IteratorType> iterators(type.getRank(),
-                                             utils::IteratorType::parallel);
   // Adding in place would change the cotangent of another value that happens to
   // be the same so far, as those of both operands of an addition are.
-  bool inPlace = holders.lookup(sum) <= 1;
-  SmallVector<Value> inputs{contribution};
-  Value output = sum;
-  if (!inPlace) {
-    inputs.push_back(sum);
-    output = tensor::EmptyOp::create(builder, loc,
-                                     tensor::getMixedSizes(builder, loc, sum),
-                                     type.getElementType());
-  }
-  return linalg::GenericOp::create(
-             builder, loc, TypeRange{type}, inputs, ValueRange{output},
-             SmallVector<AffineMap>(inputs.size() + 1, identity), iterators,
-             [](OpBuilder &b, Location loc, ValueRange args) {
-               Value total = arith::AddFOp::create(b, loc, args[1], args[0]);
-               linalg::YieldOp::create(b, loc, total);
-             })
-      .getResult(0);
+  return createSum(builder, sum, contribution,
+                   /*inPlace=*/holders.lookup(sum) <= 1);
 }
 
 Value ReverseContext::accumulator(Value value) {
@@ -385,23 +367,13 @@ void ReverseContext::replaceCotangent(Value value, Value cotangent) {
 }
 
 Value ReverseContext::zero(Type type, Value like, Location loc) {
-  Type elementType = getElementTypeOrSelf(type);
-  Value zero = arith::ConstantOp::create(builder, loc,
-                                         builder.getZeroAttr(elementType));
   auto tensorType = dyn_cast<RankedTensorType>(type);
-  if (!tensorType)
-    return zero;
-  SmallVector<Value> dynamic;
-  if (!tensorType.hasStaticShape()) {
-    Value now = primal(like, Precision::Rounded);
-    if (!now)
+  if (tensorType && !tensorType.hasStaticShape()) {
+    like = primal(like, Precision::Rounded);
+    if (!like)
       return {};
-    for (auto [i, size] : llvm::enumerate(tensorType.getShape()))
-      if (ShapedType::isDynamic(size))
-        dynamic.push_back(tensor::DimOp::create(builder, loc, now, i));
   }
-  Value empty = tensor::EmptyOp::create(builder, loc, tensorType, dynamic);
-  return linalg::FillOp::create(builder, loc, zero, empty).getResult(0);
+  return createZero(builder, loc, type, like);
 }
 
 //===----------------------------------------------------------------------===//
@@ -436,8 +408,9 @@ LogicalResult ReverseContext::differentiate(Operation *op) {
   llvm::append_range(values, op->getResults());
   for (Value value : values)
     if (isActive(value) && !rev::isDifferentiable(value.getType()))
-      return op->emitError("expects floats and ranked tensors of floats where a "
-                           "gradient flows, but got ")
+      return op->emitError(
+                 "expects floats and ranked tensors of floats where a "
+                 "gradient flows, but got ")
              << value.getType();
 
   auto rule = dyn_cast<DifferentiableOpInterface>(op);
@@ -481,13 +454,16 @@ ReverseContext::nest(OpBuilder &nestedBuilder, Region &region,
 // Expansion
 //===----------------------------------------------------------------------===//
 
-void memrev::expandForDifferentiation(Operation *root) {
+void memrev::expandForDifferentiation(Operation *root, DerivativeMode mode) {
   bool isCoupling = isa<rev::CouplingOp>(root);
   if (isCoupling && getPlannedEdge(root))
     return;
+  bool hasRule = mode == DerivativeMode::Forward
+                     ? isa<ForwardDifferentiableOpInterface>(root)
+                     : isa<DifferentiableOpInterface>(root) && !isCoupling;
   SmallVector<Operation *> contents;
   auto decomposable = dyn_cast<DecomposableOpInterface>(root);
-  if (!decomposable || (isa<DifferentiableOpInterface>(root) && !isCoupling)) {
+  if (!decomposable || hasRule) {
     for (Region &region : root->getRegions())
       for (Block &block : region)
         for (Operation &op : block)
@@ -507,5 +483,5 @@ void memrev::expandForDifferentiation(Operation *root) {
     rewriter.eraseOp(root);
   }
   for (Operation *op : contents)
-    expandForDifferentiation(op);
+    expandForDifferentiation(op, mode);
 }

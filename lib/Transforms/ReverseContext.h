@@ -36,6 +36,7 @@ struct TapeRequest {
 /// What a function's context shares with those nested in it.
 struct ReverseState {
   Activity activity;
+  bool strongZero = false;
   /// The operation whose planned inverse gives a value back, by that value.
   DenseMap<Value, Operation *> inverters;
   /// What `recompute` emitted, by block.
@@ -58,8 +59,8 @@ public:
   ReverseContext(OpBuilder &builder, Region &scope, ReverseState &state,
                  std::optional<Fallback> fallback = std::nullopt)
       : builder(builder), scope(scope), state(state),
-        emitted(*builder.getInsertionBlock()->getParent()),
-        fallback(fallback) {}
+        emitted(*builder.getInsertionBlock()->getParent()), fallback(fallback) {
+  }
 
   OpBuilder &getBuilder() override { return builder; }
 
@@ -82,6 +83,7 @@ public:
   void setCotangent(Value value, Value cotangent) override;
   void lend(Value owner, Value borrower) override;
   Value zero(Type type, Value like, Location loc) override;
+  bool hasStrongZero() override { return state.strongZero; }
 
   LogicalResult differentiate(ArrayRef<Operation *> ops) override;
   std::unique_ptr<DerivativeContext> nest(OpBuilder &builder, Region &region,
@@ -137,10 +139,13 @@ private:
 /// the requested values, and replaces the placeholders.
 void buildTapes(ReverseState &state);
 
-/// Replaces the operations in `root` that have no derivative of their own by
-/// what they are made of: couplings that no plan inverts, and layers that are
-/// mere compositions. Couplings inside the region of one that is inverted stay.
-void expandForDifferentiation(Operation *root);
+enum class DerivativeMode { Forward, Reverse };
+
+/// Replaces the operations in `root` that have no derivative of their own in
+/// `mode` by what they are made of: couplings that no plan inverts, and layers
+/// that are mere compositions. Couplings inside the region of one that is
+/// inverted stay.
+void expandForDifferentiation(Operation *root, DerivativeMode mode);
 
 /// The number of iterations of a loop, or nothing if it is not constant.
 std::optional<int64_t> getConstantTripCount(Operation *loop);

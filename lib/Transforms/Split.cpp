@@ -76,11 +76,10 @@ void Splitter::addResidual(Value value) {
   Operation *op = value.getDefiningOp();
   // A view of what has to be kept anyway is not worth keeping; one of a value
   // that is not needed whole is.
-  bool ofArguments =
-      op && llvm::all_of(op->getOperands(), [&](Value operand) {
-        Operation *def = operand.getDefiningOp();
-        return !def || isRemade(def);
-      });
+  bool ofArguments = op && llvm::all_of(op->getOperands(), [&](Value operand) {
+                       Operation *def = operand.getDefiningOp();
+                       return !def || isRemade(def);
+                     });
   if (op && isRemade(op) && ofArguments) {
     for (Value operand : op->getOperands())
       addResidual(operand);
@@ -125,8 +124,8 @@ func::FuncOp Splitter::buildForward(StringRef name) {
               entry->getArguments());
   for (Operation &op : llvm::make_range(body.begin(), marker->getIterator()))
     builder.clone(op, mapping);
-  SmallVector<Value> returned = llvm::map_to_vector(
-      outputs, [&](Value v) { return mapping.lookup(v); });
+  SmallVector<Value> returned =
+      llvm::map_to_vector(outputs, [&](Value v) { return mapping.lookup(v); });
   func::ReturnOp::create(builder, combined.getLoc(), returned);
   return function;
 }
@@ -134,9 +133,10 @@ func::FuncOp Splitter::buildForward(StringRef name) {
 func::FuncOp Splitter::buildBackward(StringRef name) {
   OpBuilder builder(combined.getContext());
   SmallVector<Type> inputs(TypeRange(ValueRange(residuals.getArrayRef())));
-  llvm::append_range(inputs,
-                     TypeRange(body.getArgumentTypes()).drop_front(numArguments));
-  auto gradients = body.getTerminator()->getOperands().drop_front(results.size());
+  llvm::append_range(
+      inputs, TypeRange(body.getArgumentTypes()).drop_front(numArguments));
+  auto gradients =
+      body.getTerminator()->getOperands().drop_front(results.size());
   auto function = func::FuncOp::create(
       builder, combined.getLoc(), name,
       builder.getFunctionType(inputs, TypeRange(gradients)));

@@ -64,16 +64,16 @@ Value ReverseContext::readTape(Value value) {
         getConstantTripCount(loop).value_or(ShapedType::kDynamic)};
     if (type)
       llvm::append_range(shape, type.getShape());
-    auto tapeType = RankedTensorType::get(
-        shape, getElementTypeOrSelf(value.getType()));
+    auto tapeType =
+        RankedTensorType::get(shape, getElementTypeOrSelf(value.getType()));
     OpBuilder forward(loop->getContext());
     forward.setInsertionPointAfter(loop);
     auto placeholder = UnrealizedConversionCastOp::create(
         forward, loc, TypeRange{tapeType}, ValueRange());
     it->second = {loop, value, placeholder};
   }
-  Value tape = parent->primal(it->second.placeholder->getResult(0),
-                              Precision::Exact);
+  Value tape =
+      parent->primal(it->second.placeholder->getResult(0), Precision::Exact);
   if (!tape)
     return {};
   Value now;
@@ -112,8 +112,7 @@ static scf::ForOp addTapes(IRRewriter &rewriter, scf::ForOp loop,
                                            rewriter.getIndexType(), count);
       dynamic.push_back(count);
     }
-    inits.push_back(
-        tensor::EmptyOp::create(rewriter, loc, type, dynamic));
+    inits.push_back(tensor::EmptyOp::create(rewriter, loc, type, dynamic));
   }
   auto writeTapes = [&](OpBuilder &b, Location, ArrayRef<BlockArgument> tapes) {
     // The tapes are arguments of the new loop; its body is still the old one's.
@@ -122,8 +121,7 @@ static scf::ForOp addTapes(IRRewriter &rewriter, scf::ForOp loop,
         arith::SubIOp::create(b, loc, loop.getInductionVar(), lower);
     position = arith::DivSIOp::create(b, loc, position, step);
     if (!position.getType().isIndex())
-      position =
-          arith::IndexCastOp::create(b, loc, b.getIndexType(), position);
+      position = arith::IndexCastOp::create(b, loc, b.getIndexType(), position);
     SmallVector<Value> written;
     for (auto [value, tape] : llvm::zip_equal(values, tapes)) {
       // Where the value is defined: at the end of the body its buffer may hold
@@ -162,9 +160,8 @@ static unsigned getDepth(Operation *op) {
 void memrev::buildTapes(ReverseState &state) {
   SmallVector<TapeRequest> requests = llvm::map_to_vector(
       state.tapes, [](const auto &entry) { return entry.second; });
-  IRRewriter rewriter(state.tapes.empty()
-                          ? nullptr
-                          : requests.front().loop->getContext());
+  IRRewriter rewriter(
+      state.tapes.empty() ? nullptr : requests.front().loop->getContext());
   while (!requests.empty()) {
     // Inner loops first: the tape of an inner loop is a value that the outer
     // loop may have to store.

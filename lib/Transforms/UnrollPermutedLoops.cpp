@@ -51,8 +51,8 @@ static BlockArgument getOrigin(scf::ForOp loop, Value value) {
   }
 }
 
-/// The number of iterations after which every tensor that `loop` carries is back
-/// in its place, 1 if none ever leaves it or no permutation is recognised.
+/// The number of iterations after which every tensor that `loop` carries is
+/// back in its place, 1 if none ever leaves it or no permutation is recognised.
 static int64_t getPeriod(scf::ForOp loop) {
   ArrayRef<BlockArgument> arguments = loop.getRegionIterArgs();
   SmallVector<int64_t> origins;

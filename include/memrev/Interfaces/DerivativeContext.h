@@ -135,6 +135,10 @@ public:
   /// `like`. Null after an error was reported.
   virtual Value zero(Type type, Value like, Location loc) = 0;
 
+  /// True if a zero cotangent times an infinite or undefined partial derivative
+  /// is zero.
+  virtual bool hasStrongZero() = 0;
+
   //===--------------------------------------------------------------------===//
   // Programs inside operations
   //===--------------------------------------------------------------------===//

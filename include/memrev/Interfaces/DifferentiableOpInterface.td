@@ -53,6 +53,12 @@ def DifferentiableOpInterface : OpInterface<"DifferentiableOpInterface"> {
            "::mlir::OpResult":$result),
       "", [{ (void)ctx; (void)result; return {}; }]>,
     InterfaceMethod<[{
+        True if no result depends differentiably on any operand (rounding to
+        integers, a gradient that is stopped): the results have zero cotangents
+        and tangents.
+      }],
+      "bool", "isInactive", (ins), "", [{ return false; }]>,
+    InterfaceMethod<[{
         True if evaluating the operation again costs next to nothing (views,
         fills, constants), so that its results are never worth storing.
       }],

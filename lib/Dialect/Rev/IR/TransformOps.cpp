@@ -1,4 +1,5 @@
-//===- TransformOps.cpp - Operations that stand for derivatives and inverses ===//
+//===- TransformOps.cpp - Operations that stand for derivatives and inverses
+//===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -43,7 +44,7 @@ static void printPolicy(OpAsmPrinter &printer, Operation *, PolicyAttr policy) {
 
 /// Returns the function that `op` transforms, or null after an error.
 static func::FuncOp resolveCallee(Operation *op, FlatSymbolRefAttr name,
-                              SymbolTableCollection &symbols) {
+                                  SymbolTableCollection &symbols) {
   auto callee = symbols.lookupNearestSymbolFrom<func::FuncOp>(op, name);
   if (!callee) {
     op->emitOpError("expects the name of a function, but got '@")
@@ -88,9 +89,13 @@ static LogicalResult verifyTypes(Operation *op, StringRef what,
                                  TypeRange expected, TypeRange actual) {
   if (llvm::equal(expected, actual))
     return success();
-  return op->emitOpError("expects ")
-         << what << " of types (" << expected << "), but got (" << actual
-         << ")";
+  return op->emitOpError("expects ") << what << " of types (" << expected
+                                     << "), but got (" << actual << ")";
+}
+
+static SmallVector<Type> select(ArrayRef<int64_t> indices,
+                                ArrayRef<Type> types) {
+  return llvm::map_to_vector(indices, [&](int64_t i) { return types[i]; });
 }
 
 LogicalResult VjpOp::verifySymbolUses(SymbolTableCollection &symbols) {
@@ -107,15 +112,11 @@ LogicalResult VjpOp::verifySymbolUses(SymbolTableCollection &symbols) {
       failed(verifyIndices(*this, "wrt", "argument", wrt, argTypes, true)) ||
       failed(verifyIndices(*this, "of", "result", of, resultTypes, true)))
     return failure();
-  auto select = [](ArrayRef<int64_t> indices, ArrayRef<Type> types) {
-    return llvm::map_to_vector(indices, [&](int64_t i) { return types[i]; });
-  };
   // vjp_c5, vjp_c6
   if (failed(verifyTypes(*this, "cotangents", select(of, resultTypes),
                          getCotangents().getTypes())))
     return failure();
-  return verifyTypes(*this, "results", select(wrt, argTypes),
-                     getResultTypes());
+  return verifyTypes(*this, "results", select(wrt, argTypes), getResultTypes());
 }
 
 LogicalResult ValueAndGradOp::verifySymbolUses(SymbolTableCollection &symbols) {
@@ -141,6 +142,29 @@ LogicalResult ValueAndGradOp::verifySymbolUses(SymbolTableCollection &symbols) {
   SmallVector<Type> expected(callee.getResultTypes());
   for (int64_t i : wrt)
     expected.push_back(argTypes[i]);
+  return verifyTypes(*this, "results", expected, getResultTypes());
+}
+
+LogicalResult JvpOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  // jvp_c1
+  func::FuncOp callee = resolveCallee(*this, getCalleeAttr(), symbols);
+  if (!callee)
+    return failure();
+  ArrayRef<Type> argTypes = callee.getArgumentTypes();
+  ArrayRef<Type> resultTypes = callee.getResultTypes();
+  SmallVector<int64_t> wrt = getDifferentiated(getWrt(), argTypes);
+  SmallVector<int64_t> of = getDifferentiated(getOf(), resultTypes);
+  // jvp_c2 to jvp_c4
+  if (failed(verifyTypes(*this, "arguments", argTypes, getArgs().getTypes())) ||
+      failed(verifyIndices(*this, "wrt", "argument", wrt, argTypes, true)) ||
+      failed(verifyIndices(*this, "of", "result", of, resultTypes, true)))
+    return failure();
+  // jvp_c5, jvp_c6
+  if (failed(verifyTypes(*this, "tangents", select(wrt, argTypes),
+                         getTangents().getTypes())))
+    return failure();
+  SmallVector<Type> expected(resultTypes);
+  llvm::append_range(expected, select(of, resultTypes));
   return verifyTypes(*this, "results", expected, getResultTypes());
 }
 

@@ -201,6 +201,45 @@ def Rev_ValueAndGradOp : Rev_TransformOp<"value_and_grad"> {
   }];
 }
 
+def Rev_JvpOp : Rev_TransformOp<"jvp", [AttrSizedOperandSegments]> {
+  let summary = "Evaluate a function and its Jacobian-vector product";
+  let description = [{
+    The `rev.jvp` operation evaluates the function `callee` at `args` and the
+    tangents of its results `of` in the direction `tangents` of its arguments
+    `wrt`. `wrt` defaults to all arguments with a float element type, `of` to
+    all such results. An argument that is not in `wrt` has a zero tangent. The
+    results are all results of the function, then the tangents.
+
+    Constraints:
+    * (C1) `callee` names a `func.func` with a body of one block.
+    * (C2) `args` have the types of the function's arguments.
+    * (C3) `wrt` holds distinct numbers of arguments with a float element type.
+    * (C4) `of` holds distinct numbers of results with a float element type.
+    * (C5) `tangents` have the types of the arguments `wrt`.
+    * (C6) The results have the types of the function's results, then those of
+      the results `of`.
+
+    Example:
+
+    ```mlir
+    %y, %ty = rev.jvp @f(%x, %w) tangents(%tx) wrt [0]
+        : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>)
+       -> (tensor<4xf32>, tensor<4xf32>)
+    ```
+  }];
+  let arguments = (ins
+    FlatSymbolRefAttr:$callee,
+    Variadic<AnyType>:$args,
+    Variadic<AnyType>:$tangents,
+    OptionalAttr<DenseI64ArrayAttr>:$wrt,
+    OptionalAttr<DenseI64ArrayAttr>:$of);
+  let results = (outs Variadic<AnyType>:$outputs);
+  let assemblyFormat = [{
+    $callee `(` $args `)` `tangents` `(` $tangents `)` (`wrt` $wrt^)?
+    (`of` $of^)? attr-dict `:` functional-type(operands, results)
+  }];
+}
+
 def Rev_InverseOp : Rev_TransformOp<"inverse"> {
   let summary = "Evaluate the inverse of a function";
   let description = [{

@@ -1,0 +1,58 @@
+//===- Accumulation.cpp - Zeros and sums of derivatives -------------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Accumulation.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace mlir::memrev;
+
+Value memrev::createZero(OpBuilder &builder, Location loc, Type type,
+                         Value like) {
+  Type elementType = getElementTypeOrSelf(type);
+  Value zero =
+      arith::ConstantOp::create(builder, loc, builder.getZeroAttr(elementType));
+  auto tensorType = dyn_cast<RankedTensorType>(type);
+  if (!tensorType)
+    return zero;
+  SmallVector<Value> dynamic;
+  for (auto [i, size] : llvm::enumerate(tensorType.getShape()))
+    if (ShapedType::isDynamic(size))
+      dynamic.push_back(tensor::DimOp::create(builder, loc, like, i));
+  Value empty = tensor::EmptyOp::create(builder, loc, tensorType, dynamic);
+  return linalg::FillOp::create(builder, loc, zero, empty).getResult(0);
+}
+
+Value memrev::createSum(OpBuilder &builder, Value sum, Value contribution,
+                        bool inPlace) {
+  Location loc = contribution.getLoc();
+  auto type = dyn_cast<RankedTensorType>(contribution.getType());
+  if (!type)
+    return arith::AddFOp::create(builder, loc, sum, contribution);
+  AffineMap identity = builder.getMultiDimIdentityMap(type.getRank());
+  SmallVector<utils::IteratorType> iterators(type.getRank(),
+                                             utils::IteratorType::parallel);
+  SmallVector<Value> inputs{contribution};
+  Value output = sum;
+  if (!inPlace) {
+    inputs.push_back(sum);
+    output = tensor::EmptyOp::create(builder, loc,
+                                     tensor::getMixedSizes(builder, loc, sum),
+                                     type.getElementType());
+  }
+  return linalg::GenericOp::create(
+             builder, loc, TypeRange{type}, inputs, ValueRange{output},
+             SmallVector<AffineMap>(inputs.size() + 1, identity), iterators,
+             [](OpBuilder &b, Location loc, ValueRange args) {
+               Value total = arith::AddFOp::create(b, loc, args[1], args[0]);
+               linalg::YieldOp::create(b, loc, total);
+             })
+      .getResult(0);
+}

@@ -1,0 +1,28 @@
+//===- Accumulation.h - Zeros and sums of derivatives --------- -*- C++ -*-===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_LIB_TRANSFORMS_ACCUMULATION_H
+#define MEMREV_LIB_TRANSFORMS_ACCUMULATION_H
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/Value.h"
+
+namespace mlir::memrev {
+
+/// Emits a zero of type `type`, a float or a ranked tensor of floats. Dynamic
+/// extents are those of `like`, a value of the same shape.
+Value createZero(OpBuilder &builder, Location loc, Type type, Value like);
+
+/// Emits `sum` + `contribution`; `inPlace` says that nobody else reads `sum`,
+/// so that it may be overwritten.
+Value createSum(OpBuilder &builder, Value sum, Value contribution,
+                bool inPlace);
+
+} // namespace mlir::memrev
+
+#endif // MEMREV_LIB_TRANSFORMS_ACCUMULATION_H

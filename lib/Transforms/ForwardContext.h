@@ -1,0 +1,55 @@
+//===- ForwardContext.h - Forward mode over a program --------- -*- C++ -*-===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The implementation of TangentContext: computes tangents in the program
+// itself.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_LIB_TRANSFORMS_FORWARDCONTEXT_H
+#define MEMREV_LIB_TRANSFORMS_FORWARDCONTEXT_H
+
+#include "memrev/Analysis/Activity.h"
+#include "memrev/Interfaces/TangentContext.h"
+#include "llvm/ADT/DenseMap.h"
+
+namespace mlir::memrev {
+
+class ForwardContext final : public TangentContext {
+public:
+  ForwardContext(MLIRContext *context, bool strongZero)
+      : builder(context), strongZero(strongZero) {}
+
+  /// Marks an argument that has a tangent. Call `propagate` when all are
+  /// marked.
+  void addRoot(Value value, Value tangent);
+  void propagate(Block &block) { activity.propagate(block); }
+
+  OpBuilder &getBuilder() override { return builder; }
+  bool isActive(Value value) override { return activity.isActive(value); }
+  Value tangent(Value value) override { return tangents.lookup(value); }
+  Value tangentOrZero(Value value) override;
+  void setTangent(Value value, Value tangent) override;
+  void addTangent(Value value, Value contribution) override;
+  Value zero(Type type, Value like, Location loc) override;
+  bool hasStrongZero() override { return strongZero; }
+  LogicalResult differentiate(Block &block) override;
+  void replace(Operation *op, ValueRange results) override;
+
+private:
+  LogicalResult differentiate(Operation *op);
+
+  OpBuilder builder;
+  Activity activity;
+  DenseMap<Value, Value> tangents;
+  bool strongZero;
+};
+
+} // namespace mlir::memrev
+
+#endif // MEMREV_LIB_TRANSFORMS_FORWARDCONTEXT_H
