@@ -338,7 +338,7 @@ DerivedFunctions::clonePrepared(func::FuncOp function, Twine name,
     // The copy calls the function, and the call has the rule.
     Block *body = copy.addEntryBlock();
     builder.setInsertionPointToEnd(body);
-    auto call = func::CallOp::create(builder, function.getLoc(), function,
+    auto call = func::CallOp::create(builder, preparation.loc, function,
                                      body->getArguments());
     func::ReturnOp::create(builder, function.getLoc(), call.getResults());
   } else {
