@@ -22,4 +22,5 @@ void memrev::registerExternalInterfaces(DialectRegistry &registry) {
   registerSCFModels(registry);
   registerTensorModels(registry);
   registerTensorSliceModels(registry);
+  registerTensorTangentModels(registry);
 }
