@@ -26,6 +26,7 @@ void registerMathModels(DialectRegistry &registry);
 void registerSCFModels(DialectRegistry &registry);
 void registerTensorModels(DialectRegistry &registry);
 void registerTensorSliceModels(DialectRegistry &registry);
+void registerTensorTangentModels(DialectRegistry &registry);
 
 } // namespace mlir::memrev
 

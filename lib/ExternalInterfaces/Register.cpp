@@ -23,4 +23,5 @@ void memrev::registerExternalInterfaces(DialectRegistry &registry) {
   registerSCFModels(registry);
   registerTensorModels(registry);
   registerTensorSliceModels(registry);
+  registerTensorTangentModels(registry);
 }
