@@ -23,6 +23,8 @@ void registerLinalgDataMovementModels(DialectRegistry &registry);
 void registerLinalgGenericModels(DialectRegistry &registry);
 void registerLinalgPoolingModels(DialectRegistry &registry);
 void registerMathModels(DialectRegistry &registry);
+void registerSCFForwardModels(DialectRegistry &registry);
+void registerSCFLoopModels(DialectRegistry &registry);
 void registerSCFModels(DialectRegistry &registry);
 void registerTensorModels(DialectRegistry &registry);
 void registerTensorSliceModels(DialectRegistry &registry);

@@ -20,6 +20,8 @@ void memrev::registerExternalInterfaces(DialectRegistry &registry) {
   registerLinalgGenericModels(registry);
   registerLinalgPoolingModels(registry);
   registerMathModels(registry);
+  registerSCFForwardModels(registry);
+  registerSCFLoopModels(registry);
   registerSCFModels(registry);
   registerTensorModels(registry);
   registerTensorSliceModels(registry);
