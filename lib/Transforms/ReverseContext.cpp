@@ -341,7 +341,7 @@ Value ReverseContext::accumulator(Value value) {
     return sum;
   if (Value start = seed(value))
     return start;
-  return zero(value.getType(), value, value.getLoc());
+  return zeroStarts[value] = zero(value.getType(), value, value.getLoc());
 }
 
 void ReverseContext::setCotangent(Value value, Value cotangent) {
