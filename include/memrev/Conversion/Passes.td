@@ -18,6 +18,8 @@ def ConvertRevToLinalg : Pass<"convert-rev-to-linalg"> {
     dialects: a coupling by its region and one elementwise operation that takes
     the place of the coupled value, a layer by the passes over memory it needs.
     Function transforms are left alone; `rev-differentiate` expands them.
+    `rev.custom_vjp` and `rev.custom_jvp` are removed from functions: what they
+    name need not be kept any longer.
 
     Example:
 

@@ -73,10 +73,11 @@ class Case:
     run time where they have dynamic extents. `reference` is the body of a
     function with the same values to take differences of, where `body` itself
     can be derived but not run. `forward` is false where there is no forward mode.
+    `functions` is the text of functions that the body calls.
     """
 
     def __init__(self, name, args, results, body, *, static_results=None,
-                 reference=None, policy=None, forward=True):
+                 reference=None, policy=None, forward=True, functions=""):
         self.name = re.sub(r"\W+", "_", name)
         self.args = args
         self.results = results if isinstance(results, list) else [results]
@@ -85,6 +86,7 @@ class Case:
         self.reference = reference
         self.policy = policy
         self.forward = forward
+        self.functions = functions
 
 
 def is_tensor(type):
@@ -171,6 +173,8 @@ class Writer:
 
     def write_case(self, case, seed):
         """The functions of `case`, and what they have to agree in."""
+        if case.functions:
+            self.text.append(case.functions)
         self.function(case, case.name, case.body)
         reference = case.name
         if case.reference:

@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -38,7 +39,7 @@ void RevDialect::initialize() {
 /// Discardable attributes that mean something only on a function.
 static LogicalResult verifyCustomRule(Operation *op, NamedAttribute attribute,
                                       bool hasRightKind, StringRef kind) {
-  if (!isa<func::FuncOp>(op))
+  if (!isa<FunctionOpInterface>(op))
     return op->emitError("expects '")
            << attribute.getName().getValue() << "' on a function";
   if (!hasRightKind)
