@@ -13,6 +13,7 @@ using namespace mlir;
 
 void memrev::registerExternalInterfaces(DialectRegistry &registry) {
   registerArithModels(registry);
+  registerFuncModels(registry);
   registerLinalgContractionModels(registry);
   registerLinalgConvolutionModels(registry);
   registerLinalgDataMovementModels(registry);
@@ -22,7 +23,10 @@ void memrev::registerExternalInterfaces(DialectRegistry &registry) {
   registerLinalgSoftmaxModels(registry);
   registerLinalgTangentModels(registry);
   registerMathModels(registry);
+  registerSCFForwardModels(registry);
+  registerSCFLoopModels(registry);
   registerSCFModels(registry);
   registerTensorModels(registry);
   registerTensorSliceModels(registry);
+  registerTensorTangentModels(registry);
 }
