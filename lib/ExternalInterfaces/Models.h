@@ -23,6 +23,7 @@ void registerLinalgGenericModels(DialectRegistry &registry);
 void registerLinalgPoolingModels(DialectRegistry &registry);
 void registerMathModels(DialectRegistry &registry);
 void registerSCFModels(DialectRegistry &registry);
+void registerTensorIndexedModels(DialectRegistry &registry);
 void registerTensorModels(DialectRegistry &registry);
 void registerTensorSliceModels(DialectRegistry &registry);
 void registerTensorTangentModels(DialectRegistry &registry);

@@ -20,6 +20,7 @@ void memrev::registerExternalInterfaces(DialectRegistry &registry) {
   registerLinalgPoolingModels(registry);
   registerMathModels(registry);
   registerSCFModels(registry);
+  registerTensorIndexedModels(registry);
   registerTensorModels(registry);
   registerTensorSliceModels(registry);
   registerTensorTangentModels(registry);
