@@ -18,7 +18,10 @@ void memrev::registerExternalInterfaces(DialectRegistry &registry) {
   registerLinalgConvolutionModels(registry);
   registerLinalgDataMovementModels(registry);
   registerLinalgGenericModels(registry);
+  registerLinalgPackingModels(registry);
   registerLinalgPoolingModels(registry);
+  registerLinalgSoftmaxModels(registry);
+  registerLinalgTangentModels(registry);
   registerMathModels(registry);
   registerSCFForwardModels(registry);
   registerSCFLoopModels(registry);

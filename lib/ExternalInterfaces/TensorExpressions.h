@@ -37,6 +37,18 @@ LogicalResult getPrimal(DerivativeContext &ctx,
 FailureOr<SmallVector<OpFoldResult>> getPrimalSizes(DerivativeContext &ctx,
                                                     Value value, Location loc);
 
+/// A tensor of the shape of `tensor`, with elements of `elementType` or of its
+/// own element type, for an operation that overwrites all of it.
+Value buildEmptyLike(OpBuilder &builder, Location loc, Value tensor,
+                     Type elementType = {});
+
+/// The type in which elements of the float type `elementType` are summed: a sum
+/// of 16-bit floats loses what is small against it after a few hundred terms.
+Type getSumType(Type elementType);
+
+/// The float scalar `scalar` as one of type `type`.
+Value buildFloatCast(OpBuilder &builder, Location loc, Value scalar, Type type);
+
 /// The sum of all elements of `tensor` as a scalar.
 Value buildSum(OpBuilder &builder, Location loc, Value tensor);
 

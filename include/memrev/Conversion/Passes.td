@@ -17,6 +17,8 @@ def ConvertRevToLinalg : Pass<"convert-rev-to-linalg"> {
     Replaces every `rev` operation that computes by operations of upstream
     dialects: a coupling by its region and one elementwise operation that takes
     the place of the coupled value, a layer by the passes over memory it needs.
+    So are operations of linalg that are no loop nest: `linalg.softmax`,
+    `linalg.pack` and `linalg.unpack`, which nothing bufferizes.
     Function transforms are left alone; `rev-differentiate` expands them.
 
     Example:
