@@ -13,13 +13,17 @@ using namespace mlir;
 
 void memrev::registerExternalInterfaces(DialectRegistry &registry) {
   registerArithModels(registry);
+  registerFuncModels(registry);
   registerLinalgContractionModels(registry);
   registerLinalgConvolutionModels(registry);
   registerLinalgDataMovementModels(registry);
   registerLinalgGenericModels(registry);
   registerLinalgPoolingModels(registry);
   registerMathModels(registry);
+  registerSCFForwardModels(registry);
+  registerSCFLoopModels(registry);
   registerSCFModels(registry);
   registerTensorModels(registry);
   registerTensorSliceModels(registry);
+  registerTensorTangentModels(registry);
 }

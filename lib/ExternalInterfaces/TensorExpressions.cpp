@@ -116,6 +116,16 @@ Value memrev::buildZeroSlice(OpBuilder &builder, Location loc,
                                        slice.strides);
 }
 
+LogicalResult memrev::verifyBitcast(tensor::BitcastOp op) {
+  Type from = getElementTypeOrSelf(op.getSource().getType());
+  Type to = getElementTypeOrSelf(op.getType());
+  if (from == to)
+    return success();
+  return op.emitError("expects a bitcast that keeps the element type where a "
+                      "derivative is taken, but got one from ")
+         << from << " to " << to;
+}
+
 void memrev::provideMoved(DerivativeContext &ctx, Value value, Value now,
                           Value from) {
   ctx.provide(value, now,

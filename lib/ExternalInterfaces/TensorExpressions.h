@@ -53,6 +53,10 @@ Value buildAddToSlice(OpBuilder &builder, Location loc, Value summand,
 Value buildZeroSlice(OpBuilder &builder, Location loc, Value destination,
                      const Slice &slice, RankedTensorType sliceType);
 
+/// Reports a bitcast that reads the bits of one float type as another one, which
+/// has no derivative.
+LogicalResult verifyBitcast(tensor::BitcastOp op);
+
 /// Declares to the context that `now`, made of the value `from` without
 /// rounding, equals `value`.
 void provideMoved(DerivativeContext &ctx, Value value, Value now, Value from);

@@ -147,9 +147,6 @@ enum class DerivativeMode { Forward, Reverse };
 /// inverted stay.
 void expandForDifferentiation(Operation *root, DerivativeMode mode);
 
-/// The number of iterations of a loop, or nothing if it is not constant.
-std::optional<int64_t> getConstantTripCount(Operation *loop);
-
 } // namespace mlir::memrev
 
 #endif // MEMREV_LIB_TRANSFORMS_REVERSECONTEXT_H

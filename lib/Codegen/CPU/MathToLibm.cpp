@@ -161,6 +161,18 @@ void LibmRewriter::rewrite(Operation *op, StringRef function) {
   op->erase();
 }
 
+/// Replaces `clamp` by min(max(value, low), high). Upstream's expansion takes
+/// the bounds the wrong way round.
+static void expandClamp(math::ClampFOp clamp) {
+  OpBuilder builder(clamp);
+  Value raised = arith::MaximumFOp::create(builder, clamp.getLoc(),
+                                           clamp.getValue(), clamp.getMin());
+  Value clamped = arith::MinimumFOp::create(builder, clamp.getLoc(), raised,
+                                            clamp.getMax());
+  clamp.replaceAllUsesWith(clamped);
+  clamp.erase();
+}
+
 namespace {
 class CodegenMathToLibmPass
     : public memrev::impl::CodegenMathToLibmBase<CodegenMathToLibmPass> {
@@ -169,7 +181,10 @@ public:
 
   void runOnOperation() override {
     SmallVector<std::pair<Operation *, StringRef>> calls;
+    SmallVector<math::ClampFOp> clamps;
     getOperation().walk([&](Operation *op) {
+      if (auto clamp = dyn_cast<math::ClampFOp>(op))
+        clamps.push_back(clamp);
       StringRef function = getLibmName(op);
       if (function.empty())
         return;
@@ -184,6 +199,8 @@ public:
     LibmRewriter rewriter(getOperation(), vectorBits);
     for (auto [op, function] : calls)
       rewriter.rewrite(op, function);
+    for (math::ClampFOp clamp : clamps)
+      expandClamp(clamp);
   }
 };
 } // namespace

@@ -69,7 +69,7 @@ def slices():
         %h = linalg.matmul ins(%0, %w0 : {n}, tensor<2x4xf64>)
           outs(%h1 : tensor<3x4xf64>) -> tensor<3x4xf64>
         %y = linalg.matmul ins(%h, %w1 : tensor<3x4xf64>, {m}) outs(%z : {n}) -> {n}
-        return %y : {n}""")
+        return %y : {n}""", forward=False)
 
     x, s = tensor(4, 6), tensor(2, 3)
     yield Case("insert_slice", [Arg(s, linear=True), Arg(x, linear=True)], x, f"""
@@ -124,7 +124,7 @@ def pads():
                          f"\nreturn %y : {result}")
         yield Case(f"pad_negative_{-low[0]}",
                    [Arg(x, linear=True, zero=cut is None), Arg("f64", linear=True)],
-                   result, body, reference=reference)
+                   result, body, reference=reference, forward=False)
 
 
 def concats():
@@ -216,7 +216,7 @@ def elements():
           %u = tensor.insert %p into %t[%j] : tensor<5xf64>
           scf.yield %u : tensor<5xf64>
         }
-        return %y : tensor<5xf64>""")
+        return %y : tensor<5xf64>""", forward=False)
     # Stacked weights: one row a trip, and another use of them outside.
     w, x = tensor(3, 4), tensor(4)
     yield Case("slices_in_a_loop", [Arg(x), Arg(w)], [x, w], f"""
@@ -232,7 +232,7 @@ def elements():
           scf.yield %u : {x}
         }}
         %q = arith.mulf %1, %1 : {w}
-        return %y, %q : {x}, {w}""")
+        return %y, %q : {x}, {w}""", forward=False)
 
 
 def cases():
@@ -241,4 +241,4 @@ def cases():
 
 
 if __name__ == "__main__":
-    main(list(cases()), forward=False)
+    main(list(cases()))

@@ -35,6 +35,32 @@ void RevDialect::initialize() {
       >();
 }
 
+/// Discardable attributes that mean something only on a function.
+static LogicalResult verifyCustomRule(Operation *op, NamedAttribute attribute,
+                                      bool hasRightKind, StringRef kind) {
+  if (!isa<func::FuncOp>(op))
+    return op->emitError("expects '")
+           << attribute.getName().getValue() << "' on a function";
+  if (!hasRightKind)
+    return op->emitError("expects '")
+           << attribute.getName().getValue() << "' to be " << kind
+           << ", but got " << attribute.getValue();
+  return success();
+}
+
+LogicalResult RevDialect::verifyOperationAttribute(Operation *op,
+                                                   NamedAttribute attribute) {
+  if (attribute.getName() == kCustomVjpAttrName)
+    return verifyCustomRule(op, attribute,
+                            isa<CustomVjpAttr>(attribute.getValue()),
+                            "a #rev.custom_vjp");
+  if (attribute.getName() == kCustomJvpAttrName)
+    return verifyCustomRule(op, attribute,
+                            isa<FlatSymbolRefAttr>(attribute.getValue()),
+                            "the name of a function");
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Differentiable types
 //===----------------------------------------------------------------------===//
@@ -120,10 +146,10 @@ static Value buildLogScale(OpBuilder &b, Location loc, AffineAttr kind,
     // form does not overflow, and has the right derivative at z = 0 too.
     Value magnitude = math::AbsFOp::create(b, loc, shifted);
     Value difference = arith::SubFOp::create(b, loc, magnitude, shifted);
-    Value large = arith::MulFOp::create(b, loc, difference,
-                                        constant(b, loc, type, 0.5));
-    Value decay = math::ExpOp::create(
-        b, loc, arith::NegFOp::create(b, loc, magnitude));
+    Value large =
+        arith::MulFOp::create(b, loc, difference, constant(b, loc, type, 0.5));
+    Value decay =
+        math::ExpOp::create(b, loc, arith::NegFOp::create(b, loc, magnitude));
     Value softplus = arith::AddFOp::create(
         b, loc, large, math::Log1pOp::create(b, loc, decay));
     return arith::NegFOp::create(b, loc, softplus);
@@ -157,8 +183,8 @@ static Value buildScale(OpBuilder &b, Location loc, AffineAttr kind, Value a) {
     Type type = a.getType();
     Value shifted = arith::AddFOp::create(b, loc, a, constant(b, loc, type, 2));
     Value one = constant(b, loc, type, 1);
-    Value e = math::ExpOp::create(b, loc,
-                                  arith::NegFOp::create(b, loc, shifted));
+    Value e =
+        math::ExpOp::create(b, loc, arith::NegFOp::create(b, loc, shifted));
     return arith::DivFOp::create(b, loc, one,
                                  arith::AddFOp::create(b, loc, one, e));
   }

@@ -1,0 +1,118 @@
+//===- Func.cpp - Rules of calls ------------------------------------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Models.h"
+#include "memrev/Interfaces/CallDerivative.h"
+#include "memrev/Interfaces/DifferentiableOpInterface.h"
+#include "memrev/Interfaces/ForwardDifferentiableOpInterface.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/DialectRegistry.h"
+
+using namespace mlir;
+using namespace mlir::memrev;
+
+/// The values that `call`'s backward function reads besides cotangents.
+static SmallVector<Value> getCallResiduals(func::CallOp call) {
+  SmallVector<Value> values;
+  auto numbers = call->getAttrOfType<DenseI64ArrayAttr>(kCallResidualsAttrName);
+  if (!numbers)
+    return values;
+  int64_t numOperands = call.getNumOperands();
+  for (int64_t k : numbers.asArrayRef())
+    values.push_back(k < numOperands ? call.getOperand(k)
+                                     : call.getResult(k - numOperands));
+  return values;
+}
+
+static ArrayRef<int64_t> getNumbers(Operation *op, StringRef name) {
+  return op->getAttrOfType<DenseI64ArrayAttr>(name).asArrayRef();
+}
+
+/// The function that attribute `name` of `call` names, or null after an error.
+static func::FuncOp getDerived(func::CallOp call, StringRef name,
+                               StringRef what) {
+  if (auto symbol = call->getAttrOfType<FlatSymbolRefAttr>(name))
+    return SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(call, symbol);
+  InFlightDiagnostic diag =
+      call.emitError("expects calls of functions with a body of one block or a "
+                     "custom rule where a ")
+      << what << " flows, but got '@" << call.getCallee() << "'";
+  if (auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
+          call, call.getCalleeAttr()))
+    diag.attachNote(callee.getLoc()) << "function declared here";
+  return {};
+}
+
+namespace {
+
+struct CallModel
+    : DifferentiableOpInterface::ExternalModel<CallModel, func::CallOp> {
+  void getResiduals(Operation *op, function_ref<bool(Value)>,
+                    SmallVectorImpl<Residual> &residuals) const {
+    for (Value value : getCallResiduals(cast<func::CallOp>(op)))
+      residuals.push_back(Residual(value, Precision::Exact));
+  }
+
+  LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
+    auto call = cast<func::CallOp>(op);
+    func::FuncOp backward = getDerived(call, kBackwardAttrName, "gradient");
+    if (!backward)
+      return failure();
+    SmallVector<Value> operands;
+    for (Value value : getCallResiduals(call)) {
+      // What the function does with it is not known here.
+      operands.push_back(ctx.primal(value, Precision::Exact));
+      if (!operands.back())
+        return failure();
+    }
+    for (int64_t i : getNumbers(op, kCallOfAttrName)) {
+      Value result = call.getResult(i);
+      Value cotangent = ctx.cotangent(result);
+      if (!cotangent)
+        cotangent = ctx.zero(result.getType(), result, call.getLoc());
+      if (!cotangent)
+        return failure();
+      operands.push_back(cotangent);
+    }
+    auto gradients = func::CallOp::create(ctx.getBuilder(), call.getLoc(),
+                                          backward, operands);
+    for (auto [i, gradient] : llvm::zip_equal(getNumbers(op, kCallWrtAttrName),
+                                              gradients.getResults()))
+      ctx.accumulate(call.getOperand(i), gradient);
+    return success();
+  }
+};
+
+struct CallTangentModel
+    : ForwardDifferentiableOpInterface::ExternalModel<CallTangentModel,
+                                                      func::CallOp> {
+  LogicalResult buildJVP(Operation *op, TangentContext &ctx) const {
+    auto call = cast<func::CallOp>(op);
+    func::FuncOp tangent = getDerived(call, kTangentAttrName, "tangent");
+    if (!tangent)
+      return failure();
+    SmallVector<Value> operands(call.getOperands());
+    for (int64_t i : getNumbers(op, kCallWrtAttrName))
+      operands.push_back(ctx.tangentOrZero(call.getOperand(i)));
+    auto both = func::CallOp::create(ctx.getBuilder(), call.getLoc(), tangent,
+                                     operands);
+    unsigned numResults = call.getNumResults();
+    for (auto [k, i] : llvm::enumerate(getNumbers(op, kCallOfAttrName)))
+      ctx.setTangent(both.getResult(i), both.getResult(numResults + k));
+    ctx.replace(op, both.getResults().take_front(numResults));
+    return success();
+  }
+};
+
+} // namespace
+
+void memrev::registerFuncModels(DialectRegistry &registry) {
+  registry.addExtension(+[](MLIRContext *c, func::FuncDialect *) {
+    func::CallOp::attachInterface<CallModel, CallTangentModel>(*c);
+  });
+}
