@@ -173,6 +173,16 @@ static void expandClamp(math::ClampFOp clamp) {
   clamp.erase();
 }
 
+/// Replaces `op` by a sine and a cosine, which libmvec has.
+static void expandSincos(math::SincosOp op) {
+  OpBuilder builder(op);
+  op.getSin().replaceAllUsesWith(
+      math::SinOp::create(builder, op.getLoc(), op.getOperand()));
+  op.getCos().replaceAllUsesWith(
+      math::CosOp::create(builder, op.getLoc(), op.getOperand()));
+  op.erase();
+}
+
 namespace {
 class CodegenMathToLibmPass
     : public memrev::impl::CodegenMathToLibmBase<CodegenMathToLibmPass> {
@@ -181,10 +191,13 @@ public:
 
   void runOnOperation() override {
     SmallVector<std::pair<Operation *, StringRef>> calls;
-    SmallVector<math::ClampFOp> clamps;
-    getOperation().walk([&](Operation *op) {
+    getOperation().walk([](Operation *op) {
       if (auto clamp = dyn_cast<math::ClampFOp>(op))
-        clamps.push_back(clamp);
+        expandClamp(clamp);
+      else if (auto sincos = dyn_cast<math::SincosOp>(op))
+        expandSincos(sincos);
+    });
+    getOperation().walk([&](Operation *op) {
       StringRef function = getLibmName(op);
       if (function.empty())
         return;
@@ -199,8 +212,6 @@ public:
     LibmRewriter rewriter(getOperation(), vectorBits);
     for (auto [op, function] : calls)
       rewriter.rewrite(op, function);
-    for (math::ClampFOp clamp : clamps)
-      expandClamp(clamp);
   }
 };
 } // namespace

@@ -50,4 +50,13 @@ func.func @clamp(%x: vector<4xf32>, %low: vector<4xf32>, %high: vector<4xf32>) -
   %0 = math.clampf %x to [%low, %high] : vector<4xf32>
   return %0 : vector<4xf32>
 }
+
+// CHECK-LABEL: func.func @sincos
+// CHECK: %[[SIN:.*]] = call @_ZGVbN4v_sinf
+// CHECK: %[[COS:.*]] = call @_ZGVbN4v_cosf
+// CHECK: return %[[SIN]], %[[COS]]
+func.func @sincos(%x: vector<4xf32>) -> (vector<4xf32>, vector<4xf32>) {
+  %0, %1 = math.sincos %x : vector<4xf32>
+  return %0, %1 : vector<4xf32>, vector<4xf32>
+}
 // CHECK: func.func private @_ZGVeN16v_expf(vector<16xf32>) -> vector<16xf32> attributes {llvm.readnone}
