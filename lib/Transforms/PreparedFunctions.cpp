@@ -199,7 +199,8 @@ LogicalResult DerivedFunctions::deriveCalls(func::FuncOp function,
                               /*isValueAndGrad=*/false,
                               preparation.policy,
                               preparation.strongZero,
-                              loc};
+                              loc,
+                              /*accumulates=*/true};
     FailureOr<SplitFunctions> split =
         hasCustomRule(callee) ? getCustomSplit(request) : getSplit(request);
     if (failed(split))
@@ -224,6 +225,8 @@ LogicalResult DerivedFunctions::deriveCalls(func::FuncOp function,
     }
     call->setAttr(kCallResidualsAttrName,
                   DenseI64ArrayAttr::get(call.getContext(), residuals));
+    call->setAttr(kCallSumsAttrName,
+                  DenseI64ArrayAttr::get(call.getContext(), split->sums));
   }
   return success();
 }
@@ -232,7 +235,7 @@ void memrev::eraseCallDerivatives(func::FuncOp function) {
   function.walk([](func::CallOp call) {
     for (StringRef name :
          {kBackwardAttrName, kTangentAttrName, kCallWrtAttrName,
-          kCallOfAttrName, kCallResidualsAttrName})
+          kCallOfAttrName, kCallResidualsAttrName, kCallSumsAttrName})
       call->removeAttr(name);
   });
 }
