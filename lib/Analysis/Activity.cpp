@@ -11,6 +11,7 @@
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
@@ -68,35 +69,26 @@ void Activity::propagate(Operation *op) {
     return;
   }
 
-  if (auto loop = dyn_cast<scf::ForOp>(op)) {
-    // A state that starts as a constant becomes active in the first iteration
-    // that mixes something active into it.
-    for (bool changed = true; changed;) {
-      changed = false;
-      for (auto [init, arg, yielded, result] :
-           llvm::zip_equal(loop.getInitArgs(), loop.getRegionIterArgs(),
-                           loop.getYieldedValues(), loop.getResults())) {
-        if (!active.contains(init) && !active.contains(yielded))
-          continue;
-        changed |= mark(arg);
-        mark(result);
-      }
-      propagate(*loop.getBody());
-      for (auto [arg, yielded] :
-           llvm::zip_equal(loop.getRegionIterArgs(), loop.getYieldedValues()))
-        changed |= active.contains(yielded) && !active.contains(arg) &&
-                   rev::isDifferentiable(arg.getType());
-    }
-    return;
-  }
-
   if (isa<linalg::LinalgOp>(op)) {
     Block &body = op->getRegion(0).front();
     for (auto [operand, arg] :
          llvm::zip_first(op->getOperands(), body.getArguments()))
       if (active.contains(operand))
         mark(arg);
-    propagate(body);
+    // What a reduction folds into its running value makes that active, whatever
+    // it started from.
+    auto linalgOp = cast<linalg::LinalgOp>(op);
+    for (bool changed = true; changed;) {
+      changed = false;
+      propagate(body);
+      if (linalgOp.getNumReductionLoops() == 0)
+        break;
+      for (auto [arg, yielded] :
+           llvm::zip_equal(linalgOp.getRegionOutputArgs(),
+                           body.getTerminator()->getOperands()))
+        if (active.contains(yielded))
+          changed |= mark(arg);
+    }
     if (readsActive(op))
       for (Value result : op->getResults())
         mark(result);
@@ -117,6 +109,11 @@ void Activity::propagate(Operation *op) {
     return;
   }
 
+  if (auto loop = dyn_cast<scf::ForallOp>(op))
+    return propagate(loop);
+  if (auto branch = dyn_cast<RegionBranchOpInterface>(op))
+    return propagate(branch);
+
   // An operation whose regions nothing is known about.
   if (!readsActive(op))
     return;
@@ -128,4 +125,61 @@ void Activity::propagate(Operation *op) {
     }
   for (Value result : op->getResults())
     mark(result);
+}
+
+void Activity::propagate(RegionBranchOpInterface op) {
+  // A state that starts as a constant becomes active in the first iteration
+  // that mixes something active into it, so what regions hand to each other is
+  // followed until nothing changes.
+  for (bool changed = true; changed;) {
+    changed = false;
+    auto follow = [&](OperandRange from, const RegionSuccessor &successor) {
+      for (auto [operand, input] :
+           llvm::zip_first(from, successor.getSuccessorInputs()))
+        if (active.contains(operand))
+          changed |= mark(input);
+    };
+    SmallVector<RegionSuccessor> successors;
+    op.getSuccessorRegions(RegionBranchPoint::parent(), successors);
+    for (const RegionSuccessor &successor : successors)
+      follow(op.getEntrySuccessorOperands(successor), successor);
+    for (Region &region : op->getRegions())
+      for (Block &block : region) {
+        // Branches between blocks have no rule: all that they could hand over
+        // counts, so that a gradient through them is an error.
+        if (!block.isEntryBlock() && readsActive(op))
+          for (Value arg : block.getArguments())
+            changed |= mark(arg);
+        propagate(block);
+        if (block.empty())
+          continue;
+        auto terminator =
+            dyn_cast<RegionBranchTerminatorOpInterface>(block.back());
+        if (!terminator)
+          continue;
+        successors.clear();
+        op.getSuccessorRegions(RegionBranchPoint(terminator), successors);
+        for (const RegionSuccessor &successor : successors)
+          follow(terminator.getSuccessorOperands(successor), successor);
+      }
+  }
+}
+
+void Activity::propagate(scf::ForallOp loop) {
+  for (bool changed = true; changed;) {
+    changed = false;
+    auto share = [&](OpOperand &output) {
+      changed |= mark(loop.getTiedBlockArgument(&output));
+      mark(loop.getTiedOpResult(&output));
+    };
+    for (OpOperand &output : loop.getOutputsMutable())
+      if (active.contains(output.get()))
+        share(output);
+    propagate(*loop.getBody());
+    for (Operation &yielding : loop.getTerminator().getYieldingOps()) {
+      auto insert = dyn_cast<tensor::ParallelInsertSliceOp>(yielding);
+      if (insert && active.contains(insert.getSource()))
+        share(*loop.getTiedOpOperand(cast<BlockArgument>(insert.getDest())));
+    }
+  }
 }

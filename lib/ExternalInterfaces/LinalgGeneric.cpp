@@ -19,6 +19,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/DialectRegistry.h"
+#include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -64,7 +65,11 @@ BodyReads::BodyReads(LinalgOp op, function_ref<bool(Value)> isActive,
     : op(op), body(op.getBlock()), mayReadResult(mayReadResult) {
   for (Operation &inner : body->without_terminator()) {
     auto rule = dyn_cast<DifferentiableOpInterface>(&inner);
-    if (!rule || llvm::none_of(inner.getOperands(), isActive))
+    bool isRead = llvm::any_of(inner.getOperands(), isActive);
+    visitUsedValuesDefinedAbove(inner.getRegions(), [&](OpOperand *operand) {
+      isRead |= isActive(operand->get());
+    });
+    if (!rule || !isRead)
       continue;
     SmallVector<Residual> residuals;
     rule.getResiduals(isActive, residuals);
@@ -99,9 +104,13 @@ void BodyReads::visit(Value scalar, Precision precision) {
                     op.getMatchingIndexingMap(op.getDpsInitOperand(k)));
   // Evaluated again by the operation that defines it, from operands that may
   // be rounded.
-  if (visited.insert(scalar).second)
-    for (Value operand : def->getOperands())
-      visit(operand, Precision::Rounded);
+  if (!visited.insert(scalar).second)
+    return;
+  for (Value operand : def->getOperands())
+    visit(operand, Precision::Rounded);
+  visitUsedValuesDefinedAbove(def->getRegions(), [&](OpOperand *operand) {
+    visit(operand->get(), Precision::Rounded);
+  });
 }
 
 /// True if the body yields the sum of its out argument number `k` and something
@@ -274,8 +283,12 @@ void BodyDerivative::getSlice(ValueRange values,
       continue;
     }
     Operation *def = value.getDefiningOp();
-    if (def->getBlock() == block && live.insert(def).second)
-      llvm::append_range(pending, def->getOperands());
+    if (def->getBlock() != block || !live.insert(def).second)
+      continue;
+    llvm::append_range(pending, def->getOperands());
+    visitUsedValuesDefinedAbove(def->getRegions(), [&](OpOperand *operand) {
+      pending.push_back(operand->get());
+    });
   }
   for (Operation &inner : *block)
     if (live.contains(&inner))

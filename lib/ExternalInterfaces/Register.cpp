@@ -13,13 +13,21 @@ using namespace mlir;
 
 void memrev::registerExternalInterfaces(DialectRegistry &registry) {
   registerArithModels(registry);
+  registerFuncModels(registry);
   registerLinalgContractionModels(registry);
   registerLinalgConvolutionModels(registry);
   registerLinalgDataMovementModels(registry);
   registerLinalgGenericModels(registry);
+  registerLinalgPackingModels(registry);
   registerLinalgPoolingModels(registry);
+  registerLinalgSoftmaxModels(registry);
+  registerLinalgTangentModels(registry);
   registerMathModels(registry);
+  registerSCFForwardModels(registry);
+  registerSCFLoopModels(registry);
   registerSCFModels(registry);
+  registerTensorIndexedModels(registry);
   registerTensorModels(registry);
   registerTensorSliceModels(registry);
+  registerTensorTangentModels(registry);
 }

@@ -1,16 +1,20 @@
-//===- SCF.cpp - Rules of scf operations ----------------------------------===//
+//===- SCF.cpp - Reverse mode of branches ---------------------------------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Operations that run one of their regions once: scf.if, scf.index_switch and
+// scf.execute_region.
+//
+//===----------------------------------------------------------------------===//
 
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "Models.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
-#include "memrev/Interfaces/InvertibleOpInterface.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
@@ -18,227 +22,130 @@
 using namespace mlir;
 using namespace mlir::memrev;
 
+static LogicalResult verifySingleBlocks(Operation *op) {
+  for (Region &region : op->getRegions())
+    if (!region.hasOneBlock())
+      return op->emitError("expects regions of one block where a gradient "
+                           "flows, but region ")
+             << region.getRegionNumber() << " has "
+             << llvm::range_size(region.getBlocks());
+  return success();
+}
+
+/// Adds to `residuals` the values from outside of `op` that `value` is computed
+/// from, if it is one of its regions.
+static void addSources(Operation *op, Value value,
+                       llvm::SmallDenseSet<Value> &visited,
+                       SmallVectorImpl<Residual> &residuals,
+                       Precision precision) {
+  SmallVector<Value> pending{value};
+  while (!pending.empty()) {
+    Value v = pending.pop_back_val();
+    if (!visited.insert(v).second)
+      continue;
+    Operation *owner = v.getParentRegion()->getParentOp();
+    if (!owner || !op->isAncestor(owner)) {
+      residuals.push_back(Residual(v, precision));
+      continue;
+    }
+    Operation *def = v.getDefiningOp();
+    if (!def)
+      continue;
+    llvm::append_range(pending, def->getOperands());
+    visitUsedValuesDefinedAbove(def->getRegions(), [&](OpOperand *operand) {
+      pending.push_back(operand->get());
+    });
+  }
+}
+
 namespace {
 
-/// Emits the reverse of a loop: a loop over the same iterations, last first. It
-/// carries, as asked for,
-///   - the state: what the body yields, turned back into what it was given;
-///   - the cotangents of the state's active values;
-///   - the cotangents of active values that the body captures.
-class LoopReversal {
-public:
-  LoopReversal(scf::ForOp loop, DerivativeContext &ctx, bool inverts,
-               bool differentiates)
-      : loop(loop), ctx(ctx), loc(loop.getLoc()), inverts(inverts),
-        differentiates(differentiates) {}
-
-  LogicalResult emit();
-
-private:
-  LogicalResult collect();
-  LogicalResult buildBounds();
-  LogicalResult buildBody(scf::ForOp reversed);
-
-  Value constant(OpBuilder &b, int64_t value) {
-    return arith::ConstantOp::create(
-        b, loc, b.getIntegerAttr(loop.getInductionVar().getType(), value));
+/// The derivative of a branch is a branch on the same condition. Each region
+/// adds to the cotangents of everything active that any of them captures, and
+/// evaluates the values it reads again: what a region computes has no name
+/// outside of it, and would be a wasted tape where another one is taken.
+template <typename OpTy>
+struct BranchModel
+    : DifferentiableOpInterface::ExternalModel<BranchModel<OpTy>, OpTy> {
+  void getResiduals(Operation *op, function_ref<bool(Value)> isActive,
+                    SmallVectorImpl<Residual> &residuals) const {
+    llvm::SmallDenseSet<Value> visited;
+    for (Value operand : op->getOperands())
+      residuals.push_back(Residual(operand, Precision::Exact));
+    for (Region &region : op->getRegions())
+      for (Operation &inner : region.getOps()) {
+        auto rule = dyn_cast<DifferentiableOpInterface>(&inner);
+        if (!rule)
+          continue;
+        SmallVector<Residual> read;
+        rule.getResiduals(isActive, read);
+        for (const Residual &residual : read)
+          addSources(op, residual.alternatives.front(), visited, residuals,
+                     residual.precision);
+      }
   }
 
-  scf::ForOp loop;
-  DerivativeContext &ctx;
-  Location loc;
-  bool inverts, differentiates;
-
-  Value lower, step, count;
-  SmallVector<Value> inits;
-  /// The numbers of the loop's results that have a cotangent.
-  SmallVector<unsigned> active;
-  SmallVector<Value> captured;
-};
-
-} // namespace
-
-LogicalResult LoopReversal::buildBounds() {
-  OpBuilder &b = ctx.getBuilder();
-  lower = ctx.primal(loop.getLowerBound());
-  step = ctx.primal(loop.getStep());
-  Value upper = ctx.primal(loop.getUpperBound());
-  if (!lower || !upper || !step)
-    return failure();
-  std::optional<int64_t> constantLower = getConstantIntValue(lower);
-  std::optional<int64_t> constantUpper = getConstantIntValue(upper);
-  std::optional<int64_t> constantStep = getConstantIntValue(step);
-  // Only when the result is the upper bound itself or a constant is the trip
-  // count free; zero-trip loops get a count of at most 0.
-  if (constantLower == 0 && constantStep == 1) {
-    count = upper;
-  } else if (constantLower && constantUpper && constantStep &&
-             *constantStep > 0) {
-    count = constant(b, llvm::divideCeilSigned(*constantUpper - *constantLower,
-                                               *constantStep));
-  } else {
-    Value span = arith::SubIOp::create(b, loc, upper, lower);
-    count = arith::CeilDivSIOp::create(b, loc, span, step);
-  }
-  return success();
-}
-
-LogicalResult LoopReversal::collect() {
-  if (inverts)
-    for (Value result : loop.getResults()) {
-      Value now = ctx.primal(result);
-      if (!now)
-        return failure();
-      inits.push_back(now);
-    }
-  if (!differentiates)
-    return success();
-  llvm::SetVector<Value> used;
-  getUsedValuesDefinedAbove(loop.getRegion(), used);
-  for (Value value : used)
-    if (ctx.isActive(value))
-      captured.push_back(value);
-  auto add = [&](Value value) {
-    Value sum = ctx.accumulator(value);
-    inits.push_back(sum);
-    return success(static_cast<bool>(sum));
-  };
-  for (auto [i, result] : llvm::enumerate(loop.getResults()))
-    if (ctx.isActive(result)) {
-      active.push_back(i);
-      if (failed(add(result)))
-        return failure();
-    }
-  for (Value value : captured)
-    if (failed(add(value)))
+  LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
+    if (failed(verifySingleBlocks(op)))
       return failure();
-  return success();
-}
+    OpBuilder &b = ctx.getBuilder();
+    Location loc = op->getLoc();
+    SmallVector<Value> operands;
+    for (Value operand : op->getOperands()) {
+      operands.push_back(ctx.primal(operand, Precision::Exact));
+      if (!operands.back())
+        return failure();
+    }
+    llvm::SetVector<Value> used;
+    getUsedValuesDefinedAbove(op->getRegions(), used);
+    SmallVector<Value> captured, sums, cotangents;
+    for (Value result : op->getResults())
+      cotangents.push_back(ctx.cotangent(result));
+    for (Value value : used) {
+      if (!ctx.isActive(value))
+        continue;
+      captured.push_back(value);
+      sums.push_back(ctx.accumulator(value));
+      if (!sums.back())
+        return failure();
+    }
 
-LogicalResult LoopReversal::buildBody(scf::ForOp reversed) {
-  Block *body = reversed.getBody();
-  if (!body->empty())
-    body->clear();
-  OpBuilder b = OpBuilder::atBlockEnd(body);
-  Value last = arith::SubIOp::create(b, loc, count, constant(b, 1));
-  Value position =
-      arith::SubIOp::create(b, loc, last, reversed.getInductionVar());
-  Value induction = arith::MulIOp::create(b, loc, position, step);
-  induction = arith::AddIOp::create(b, loc, lower, induction);
-  Value tapeIndex = position;
-  if (!tapeIndex.getType().isIndex())
-    tapeIndex =
-        arith::IndexCastOp::create(b, loc, b.getIndexType(), tapeIndex);
-
-  std::unique_ptr<DerivativeContext> nested =
-      ctx.nest(b, loop.getRegion(),
-               inverts ? DerivativeContext::Fallback::Recompute
-                       : DerivativeContext::Fallback::Tape,
-               tapeIndex);
-  nested->provide(loop.getInductionVar(), induction);
-
-  ArrayRef<BlockArgument> args = reversed.getRegionIterArgs();
-  unsigned numState = inverts ? loop.getNumResults() : 0;
-  for (unsigned i = 0; i < numState; ++i)
-    nested->provide(loop.getYieldedValues()[i], args[i], Precision::Rounded);
-  // Accumulators first: a cotangent that starts as a part of one must find it.
-  for (auto [i, value] : llvm::enumerate(captured))
-    nested->setCotangent(value, args[numState + active.size() + i]);
-  for (auto [i, number] : llvm::enumerate(active))
-    nested->accumulate(loop.getYieldedValues()[number], args[numState + i]);
-
-  SmallVector<Operation *> ops;
-  for (Operation &op : loop.getBody()->without_terminator())
-    ops.push_back(&op);
-  if (failed(nested->differentiate(ops)))
-    return failure();
-
-  SmallVector<Value> yields;
-  for (unsigned i = 0; i < numState; ++i)
-    yields.push_back(nested->primal(loop.getRegionIterArgs()[i]));
-  for (unsigned number : active)
-    yields.push_back(nested->accumulator(loop.getRegionIterArgs()[number]));
-  for (Value value : captured)
-    yields.push_back(nested->accumulator(value));
-  if (llvm::is_contained(yields, Value()))
-    return failure();
-  scf::YieldOp::create(b, loc, yields);
-  return success();
-}
-
-LogicalResult LoopReversal::emit() {
-  // The reversed loop counts in signed numbers.
-  if (loop.getUnsignedCmp())
-    return loop.emitError("expects a loop with signed bounds to run backwards, "
-                          "but got one with unsigned bounds");
-  if (failed(buildBounds()) || failed(collect()))
-    return failure();
-  OpBuilder &b = ctx.getBuilder();
-  Value zero = constant(b, 0), one = constant(b, 1);
-  auto reversed = scf::ForOp::create(b, loc, zero, count, one, inits);
-  {
-    // What the body needs from outside is emitted before the loop.
+    Operation *reversed = Operation::create(
+        loc, op->getName(), TypeRange(ValueRange(sums)), operands,
+        NamedAttrList(op->getDiscardableAttrDictionary()),
+        op->getPropertiesStorage(), BlockRange(), op->getNumRegions());
+    b.insert(reversed);
+    // What the regions need from outside is emitted before the operation.
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(reversed);
-    if (failed(buildBody(reversed)))
-      return failure();
-  }
-  unsigned next = 0;
-  if (inverts)
-    for (Value init : loop.getInitArgs())
-      ctx.provide(init, reversed.getResult(next++), Precision::Rounded);
-  SmallVector<Value> cotangents;
-  for (size_t i = 0; i < active.size(); ++i)
-    cotangents.push_back(reversed.getResult(next++));
-  for (Value value : captured)
-    ctx.setCotangent(value, reversed.getResult(next++));
-  for (auto [number, cotangent] : llvm::zip_equal(active, cotangents))
-    ctx.accumulate(loop.getInitArgs()[number], cotangent);
-  return success();
-}
-
-namespace {
-
-struct ForModel
-    : DifferentiableOpInterface::ExternalModel<ForModel, scf::ForOp> {
-  LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
-    return LoopReversal(cast<scf::ForOp>(op), ctx, /*inverts=*/false,
-                        /*differentiates=*/true)
-        .emit();
-  }
-};
-
-/// A loop whose body can be run backwards gives all its initial values back.
-struct ForInverseModel
-    : InvertibleOpInterface::ExternalModel<ForInverseModel, scf::ForOp> {
-  SmallVector<InverseEdge> getInverseEdges(Operation *op) const {
-    auto loop = cast<scf::ForOp>(op);
-    // The plan says whether the body can.
-    if (!op->hasAttr("rev.invert"))
-      return {};
-    InverseEdge edge;
-    edge.solved.assign(loop.getInitArgs().begin(), loop.getInitArgs().end());
-    llvm::SetVector<Value> from(loop.result_begin(), loop.result_end());
-    getUsedValuesDefinedAbove(loop.getRegion(), from);
-    from.insert(loop.getLowerBound());
-    from.insert(loop.getUpperBound());
-    from.insert(loop.getStep());
-    edge.from.assign(from.begin(), from.end());
-    return {edge};
-  }
-
-  LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,
-                             unsigned) const {
-    return LoopReversal(cast<scf::ForOp>(op), ctx, /*inverts=*/true,
-                        /*differentiates=*/false)
-        .emit();
-  }
-
-  LogicalResult buildInverseAndVJP(Operation *op, DerivativeContext &ctx,
-                                   unsigned) const {
-    return LoopReversal(cast<scf::ForOp>(op), ctx, /*inverts=*/true,
-                        /*differentiates=*/true)
-        .emit();
+    for (auto [from, to] :
+         llvm::zip_equal(op->getRegions(), reversed->getRegions())) {
+      OpBuilder inside = OpBuilder::atBlockEnd(&to.emplaceBlock());
+      std::unique_ptr<DerivativeContext> nested =
+          ctx.nest(inside, from, DerivativeContext::Fallback::Recompute);
+      for (auto [value, sum] : llvm::zip_equal(captured, sums))
+        nested->setCotangent(value, sum);
+      Operation *terminator = from.front().getTerminator();
+      for (auto [yielded, cotangent] :
+           llvm::zip_equal(terminator->getOperands(), cotangents))
+        if (cotangent)
+          nested->accumulate(yielded, cotangent);
+      SmallVector<Operation *> ops;
+      for (Operation &inner : from.front().without_terminator())
+        ops.push_back(&inner);
+      if (failed(nested->differentiate(ops)))
+        return failure();
+      SmallVector<Value> yields;
+      for (Value value : captured) {
+        yields.push_back(nested->accumulator(value));
+        if (!yields.back())
+          return failure();
+      }
+      scf::YieldOp::create(inside, loc, yields);
+    }
+    for (auto [value, sum] : llvm::zip_equal(captured, reversed->getResults()))
+      ctx.setCotangent(value, sum);
+    return success();
   }
 };
 
@@ -246,6 +153,9 @@ struct ForInverseModel
 
 void memrev::registerSCFModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *c, scf::SCFDialect *) {
-    scf::ForOp::attachInterface<ForModel, ForInverseModel>(*c);
+    using namespace scf;
+    ExecuteRegionOp::attachInterface<BranchModel<ExecuteRegionOp>>(*c);
+    IfOp::attachInterface<BranchModel<IfOp>>(*c);
+    IndexSwitchOp::attachInterface<BranchModel<IndexSwitchOp>>(*c);
   });
 }

@@ -23,7 +23,12 @@ using namespace mlir;
 using namespace mlir::memrev;
 
 DerivedFunctions::DerivedFunctions(ModuleOp module)
-    : module(module), symbols(module) {}
+    : module(module), symbols(module) {
+  module.walk([&](func::CallOp call) {
+    if (Operation *callee = symbols.lookup(call.getCallee()))
+      ++numCalls[callee];
+  });
+}
 
 //===----------------------------------------------------------------------===//
 // Expanding transforms
@@ -67,18 +72,20 @@ LogicalResult DerivedFunctions::expandTransform(Operation *transform) {
   auto callee = symbols.lookup<func::FuncOp>(name.getValue());
   FailureOr<func::FuncOp> result = failure();
   if (auto vjp = dyn_cast<rev::VjpOp>(transform)) {
-    DerivativeRequest request{callee, {}, {}, false, vjp.getPolicy(), loc};
+    DerivativeRequest request{
+        callee, {}, {}, false, vjp.getPolicy(), vjp.getStrongZero(), loc};
     request.wrt =
         rev::getDifferentiated(vjp.getWrt(), callee.getArgumentTypes());
     request.of = rev::getDifferentiated(vjp.getOf(), callee.getResultTypes());
     result = getDerivative(request);
   } else if (auto grad = dyn_cast<rev::ValueAndGradOp>(transform)) {
-    DerivativeRequest request{callee, {}, {}, true, grad.getPolicy(), loc};
+    DerivativeRequest request{
+        callee, {}, {}, true, grad.getPolicy(), grad.getStrongZero(), loc};
     request.wrt =
         rev::getDifferentiated(grad.getWrt(), callee.getArgumentTypes());
     result = getDerivative(request);
   } else if (auto jvp = dyn_cast<rev::JvpOp>(transform)) {
-    TangentRequest request{callee, {}, {}, /*strongZero=*/false, loc};
+    TangentRequest request{callee, {}, {}, jvp.getStrongZero(), loc};
     request.wrt =
         rev::getDifferentiated(jvp.getWrt(), callee.getArgumentTypes());
     request.of = rev::getDifferentiated(jvp.getOf(), callee.getResultTypes());
@@ -95,266 +102,19 @@ LogicalResult DerivedFunctions::expandTransform(Operation *transform) {
   OpBuilder builder(transform);
   auto call =
       func::CallOp::create(builder, loc, *result, transform->getOperands());
+  ++numCalls[*result];
   transform->replaceAllUsesWith(call);
   transform->erase();
   return success();
 }
 
 //===----------------------------------------------------------------------===//
-// Preparing a copy
+// Derivatives
 //===----------------------------------------------------------------------===//
 
-/// Inlines the calls in `region` of functions with one block. `stack` holds the
-/// functions that are being inlined.
-static LogicalResult
-inlineCalls(Region &region, SymbolTable &symbols,
-            function_ref<LogicalResult(func::FuncOp)> prepare,
-            SmallVectorImpl<Operation *> &stack, bool &inlined) {
-  SmallVector<func::CallOp> calls;
-  region.walk([&](func::CallOp call) { calls.push_back(call); });
-  for (func::CallOp call : calls) {
-    auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
-    // What cannot be inlined has no derivative rule, and is an error only on a
-    // path that a gradient takes.
-    if (!callee || !llvm::hasSingleElement(callee.getBody()))
-      continue;
-    if (llvm::is_contained(stack, callee.getOperation())) {
-      InFlightDiagnostic diag =
-          call.emitError("expects calls without recursion to differentiate, "
-                         "but '@")
-          << callee.getName() << "' calls itself";
-      diag.attachNote(callee.getLoc()) << "function defined here";
-      return diag;
-    }
-    if (failed(prepare(callee)))
-      return failure();
-    inlined = true;
-    // A region of its own, so that nested calls are found in the copy alone.
-    Region copy;
-    IRMapping mapping;
-    callee.getBody().cloneInto(&copy, mapping);
-    stack.push_back(callee);
-    LogicalResult nested = inlineCalls(copy, symbols, prepare, stack, inlined);
-    stack.pop_back();
-    if (failed(nested))
-      return failure();
-    IRRewriter rewriter(call);
-    Operation *terminator = copy.front().getTerminator();
-    rewriter.inlineBlockBefore(&copy.front(), call, call.getOperands());
-    rewriter.replaceOp(call, terminator->getOperands());
-    rewriter.eraseOp(terminator);
-  }
-  return success();
-}
-
-/// The float scalars, but constants, that the body of `op` captures.
-static llvm::SetVector<Value> getCapturedScalars(Operation *op) {
-  llvm::SetVector<Value> captured;
-  getUsedValuesDefinedAbove(op->getRegions(), captured);
-  captured.remove_if([](Value v) {
-    Operation *def = v.getDefiningOp();
-    return !isa<FloatType>(v.getType()) ||
-           (def && def->hasTrait<OpTrait::ConstantLike>());
-  });
-  return captured;
-}
-
-static bool capturesScalars(Operation *op) {
-  return !getCapturedScalars(op).empty();
-}
-
-/// Turns float scalars that the body of a `linalg.generic` captures into
-/// operands of rank 0, so that they have a place for a cotangent.
-static void promoteCapturedScalars(linalg::GenericOp op) {
-  llvm::SetVector<Value> captured = getCapturedScalars(op);
-  if (captured.empty())
-    return;
-  IRRewriter rewriter(op);
-  Location loc = op.getLoc();
-  SmallVector<Value> inputs(op.getInputs());
-  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-  unsigned numInputs = inputs.size();
-  for (Value scalar : captured) {
-    auto type = RankedTensorType::get({}, scalar.getType());
-    inputs.push_back(
-        tensor::FromElementsOp::create(rewriter, loc, type, scalar));
-    maps.insert(maps.begin() + numInputs,
-                AffineMap::get(op.getNumLoops(), 0, rewriter.getContext()));
-  }
-  auto promoted = linalg::GenericOp::create(
-      rewriter, loc, op.getResultTypes(), inputs, op.getOutputs(),
-      rewriter.getAffineMapArrayAttr(maps), op.getIteratorTypes(),
-      op.getDocAttr(), op.getLibraryCallAttr());
-  Block *body = op.getBody();
-  for (auto [i, scalar] : llvm::enumerate(captured)) {
-    BlockArgument argument =
-        body->insertArgument(numInputs + i, scalar.getType(), loc);
-    rewriter.replaceUsesWithIf(scalar, argument, [&](OpOperand &use) {
-      return op->isProperAncestor(use.getOwner());
-    });
-  }
-  rewriter.inlineRegionBefore(op.getRegion(), promoted.getRegion(),
-                              promoted.getRegion().begin());
-  rewriter.replaceOp(op, promoted.getResults());
-}
-
-FailureOr<func::FuncOp> DerivedFunctions::clonePrepared(func::FuncOp function,
-                                                        Twine name,
-                                                        Location loc) {
-  if (failed(expandTransforms(function)))
-    return failure();
-  OpBuilder builder(module.getContext());
-  auto copy = func::FuncOp::create(builder, function.getLoc(), name.str(),
-                                   function.getFunctionType());
-  copy.setPrivate();
-  symbols.insert(copy, std::next(function->getIterator()));
-  if (Attribute planned = function->getAttr(kPlannedAttrName))
-    copy->setAttr(kPlannedAttrName, planned);
-  IRMapping mapping;
-  function.getBody().cloneInto(&copy.getBody(), mapping);
-  SmallVector<Operation *> stack{function};
-  bool inlined = false;
-  if (failed(inlineCalls(
-          copy.getBody(), symbols,
-          [&](func::FuncOp callee) { return expandTransforms(callee); }, stack,
-          inlined)))
-    return failure();
-  // The plan of the function does not cover what was inlined.
-  if (inlined)
-    copy->removeAttr(kPlannedAttrName);
-  return copy;
-}
-
-//===----------------------------------------------------------------------===//
-// Reports
-//===----------------------------------------------------------------------===//
-
-static int64_t getBytes(Type type) {
-  auto tensor = dyn_cast<RankedTensorType>(type);
-  if (!tensor || !tensor.hasStaticShape() ||
-      !tensor.getElementType().isIntOrIndexOrFloat())
-    return 0;
-  unsigned bits =
-      tensor.getElementType().isIndex() ? 64 : tensor.getElementTypeBitWidth();
-  return tensor.getNumElements() * ((bits + 7) / 8);
-}
-
-static std::string printLocation(Location loc) {
-  std::string text;
-  llvm::raw_string_ostream os(text);
-  if (auto file = loc->findInstanceOf<FileLineColLoc>())
-    os << file.getFilename().getValue() << ':' << file.getLine() << ':'
-       << file.getColumn();
-  else
-    os << loc;
-  return text;
-}
-
-static Attribute makeEntry(Builder &builder, Location loc, int64_t bytes,
-                           StringRef strategy, StringRef reason) {
-  auto string = [&](StringRef text) { return builder.getStringAttr(text); };
-  return builder.getDictionaryAttr(
-      {builder.getNamedAttr("bytes", builder.getI64IntegerAttr(bytes)),
-       builder.getNamedAttr("location", string(printLocation(loc))),
-       builder.getNamedAttr("reason", string(reason)),
-       builder.getNamedAttr("strategy", string(strategy))});
-}
-
-void memrev::eraseDeadOps(Block &block, Operation *keep) {
-  IRRewriter rewriter(block.getParentOp()->getContext());
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-    if (&op != keep && isOpTriviallyDead(&op))
-      rewriter.eraseOp(&op);
-}
-
-/// What the reverse part of `function`, behind `marker`, does with each value.
-/// Cleans up dead code between collecting what was had back, which may be dead,
-/// and what is stored, which must not be.
-static SmallVector<Attribute> makeReport(func::FuncOp function,
-                                         Operation *marker,
-                                         const ReverseState &state) {
-  Builder builder(function.getContext());
-  Block &body = function.getBody().front();
-  auto describe = [&](Value value, StringRef strategy,
-                      StringRef reason) -> Attribute {
-    int64_t bytes = getBytes(value.getType());
-    return bytes ? makeEntry(builder, value.getLoc(), bytes, strategy, reason)
-                 : Attribute();
-  };
-  SmallVector<std::pair<const void *, Attribute>> hadBack;
-  for (Value value : state.inverted) {
-    // The caller holds the arguments anyway.
-    auto argument = dyn_cast<BlockArgument>(value);
-    if (argument && argument.getOwner() == &body)
-      continue;
-    hadBack.push_back(
-        {value.getAsOpaquePointer(),
-         describe(value, "inverted", "given back by an inverse edge")});
-  }
-  for (Value value : state.recomputedValues)
-    hadBack.push_back({value.getAsOpaquePointer(),
-                       describe(value, "recomputed",
-                                "evaluated again in the backward part")});
-  eraseDeadOps(body, marker);
-
-  SmallVector<Attribute> entries;
-  llvm::DenseSet<const void *> stored;
-  for (Operation &op : llvm::make_range(body.begin(), marker->getIterator())) {
-    auto rule = dyn_cast<DifferentiableOpInterface>(&op);
-    bool isView = op.hasTrait<OpTrait::ConstantLike>() ||
-                  (rule && rule.isCheapToRecompute());
-    for (Value result : op.getResults())
-      for (Operation *user : result.getUsers()) {
-        Operation *ancestor = body.findAncestorOpInBlock(*user);
-        if (isView || !ancestor || !marker->isBeforeInBlock(ancestor))
-          continue;
-        stored.insert(result.getAsOpaquePointer());
-        auto reason = op.getAttrOfType<StringAttr>(kReasonAttrName);
-        if (Attribute entry = describe(result, "stored",
-                                       reason ? reason.getValue()
-                                              : "read by the backward part"))
-          entries.push_back(entry);
-        break;
-      }
-  }
-  for (auto [value, entry] : hadBack)
-    if (entry && !stored.contains(value))
-      entries.push_back(entry);
-  return entries;
-}
-
-/// The public functions that call `function`, directly or not.
-static SmallVector<func::FuncOp> getEntries(func::FuncOp function,
-                                            ModuleOp module) {
-  llvm::SetVector<Operation *> reached;
-  reached.insert(function);
-  SmallVector<func::FuncOp> entries;
-  for (size_t i = 0; i < reached.size(); ++i) {
-    auto callee = cast<func::FuncOp>(reached[i]);
-    if (callee.isPublic())
-      entries.push_back(callee);
-    auto uses = SymbolTable::getSymbolUses(callee, module);
-    if (!uses)
-      continue;
-    for (const SymbolTable::SymbolUse &use : *uses)
-      if (auto caller = use.getUser()->getParentOfType<func::FuncOp>())
-        reached.insert(caller);
-  }
-  return entries;
-}
-
-void DerivedFunctions::addReport() {
-  Builder builder(module.getContext());
-  SmallVector<Attribute> all;
-  for (auto &[function, entries] : reports)
-    for (func::FuncOp entry : getEntries(function, module))
-      for (Attribute value : entries) {
-        NamedAttrList named(cast<DictionaryAttr>(value));
-        named.set("function", builder.getStringAttr(entry.getName()));
-        all.push_back(named.getDictionary(module.getContext()));
-      }
-  if (!all.empty())
-    module->setAttr("memrev.plan", builder.getArrayAttr(all));
+std::string memrev::getMode(rev::Policy policy, bool strongZero) {
+  return (rev::stringifyPolicy(policy) + (strongZero ? " strong_zero" : ""))
+      .str();
 }
 
 std::string memrev::getKey(StringRef kind, func::FuncOp function,
@@ -369,15 +129,14 @@ std::string memrev::getKey(StringRef kind, func::FuncOp function,
   return key;
 }
 
-//===----------------------------------------------------------------------===//
-// Derivatives
-//===----------------------------------------------------------------------===//
-
 FailureOr<func::FuncOp>
 DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
-                        bool returnResults, Operation *&marker) {
+                        bool returnResults, Operation *&marker,
+                        SmallVectorImpl<int64_t> &sums) {
+  Preparation preparation{Preparation::Reverse, request.wrt, request.policy,
+                          request.strongZero, request.loc};
   FailureOr<func::FuncOp> copy =
-      clonePrepared(request.function, name, request.loc);
+      clonePrepared(request.function, name, preparation);
   if (failed(copy))
     return failure();
   func::FuncOp function = *copy;
@@ -386,21 +145,8 @@ DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
       failed(planFunction(function, request.policy)))
     return failure();
   expandForDifferentiation(function, DerivativeMode::Reverse);
-  SmallVector<linalg::LinalgOp> named;
-  function.walk([&](linalg::LinalgOp op) {
-    if (isa<linalg::MapOp, linalg::ReduceOp>(op) && capturesScalars(op))
-      named.push_back(op);
-  });
-  IRRewriter rewriter(function.getContext());
-  for (linalg::LinalgOp op : named) {
-    rewriter.setInsertionPoint(op);
-    if (failed(linalg::generalizeNamedOp(rewriter, op)))
-      return failure();
-  }
-  SmallVector<linalg::GenericOp> generics;
-  function.walk([&](linalg::GenericOp op) { generics.push_back(op); });
-  for (linalg::GenericOp op : generics)
-    promoteCapturedScalars(op);
+  if (failed(promoteCapturedScalars(function)))
+    return failure();
 
   Block &body = function.getBody().front();
   Operation *terminator = body.getTerminator();
@@ -414,6 +160,7 @@ DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
   marker = UnrealizedConversionCastOp::create(builder, loc, TypeRange(),
                                               ValueRange());
   ReverseState state;
+  state.strongZero = request.strongZero;
   for (int64_t i : request.wrt)
     state.activity.addRoot(body.getArgument(i));
   state.activity.propagate(body);
@@ -439,16 +186,24 @@ DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
   SmallVector<Value> outputs;
   if (returnResults)
     outputs = results;
-  for (int64_t i : request.wrt) {
-    Value gradient = context.accumulator(body.getArgument(i));
+  for (auto [k, i] : llvm::enumerate(request.wrt)) {
+    Value argument = body.getArgument(i);
+    Value gradient = context.accumulator(argument);
     if (!gradient)
       return failure();
     outputs.push_back(gradient);
+    Value start = context.getZeroStart(argument);
+    if (request.accumulates && start && start != gradient &&
+        isa<RankedTensorType>(start.getType())) {
+      start.replaceAllUsesWith(body.addArgument(start.getType(), loc));
+      sums.push_back(k);
+    }
   }
   terminator->setOperands(outputs);
   function.setFunctionType(builder.getFunctionType(
       body.getArgumentTypes(), TypeRange(ValueRange(outputs))));
   buildTapes(state);
+  eraseCallDerivatives(function);
   reports.push_back({function, makeReport(function, marker, state)});
   return function;
 }
@@ -458,13 +213,14 @@ DerivedFunctions::getDerivative(const DerivativeRequest &request) {
   StringRef kind = request.isValueAndGrad ? "value_and_grad" : "vjp";
   func::FuncOp primal = request.function;
   std::string key = getKey(kind, primal, request.wrt, request.of,
-                           rev::stringifyPolicy(request.policy));
+                           getMode(request.policy, request.strongZero));
   if (func::FuncOp known = derived.lookup(key))
     return known;
   Operation *marker = nullptr;
+  SmallVector<int64_t> sums;
   FailureOr<func::FuncOp> function =
       build(request, (primal.getName() + "_" + kind).str(),
-            /*returnResults=*/request.isValueAndGrad, marker);
+            /*returnResults=*/request.isValueAndGrad, marker, sums);
   if (failed(function))
     return failure();
   marker->erase();
@@ -480,7 +236,9 @@ FailureOr<func::FuncOp> DerivedFunctions::getInverse(func::FuncOp function,
   if (func::FuncOp known = derived.lookup(key))
     return known;
   std::string name = (function.getName() + "_inverse").str();
-  FailureOr<func::FuncOp> forward = clonePrepared(function, name + "_of", loc);
+  Preparation preparation{Preparation::Inverse, {}, {}, false, loc};
+  FailureOr<func::FuncOp> forward =
+      clonePrepared(function, name + "_of", preparation);
   if (failed(forward))
     return failure();
   if (std::optional<int64_t> missing = planInverse(*forward, wrt)) {

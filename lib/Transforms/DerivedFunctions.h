@@ -25,8 +25,12 @@ struct DerivativeRequest {
   SmallVector<int64_t> of;
   bool isValueAndGrad = false;
   rev::Policy policy = rev::Policy::Invert;
+  bool strongZero = false;
   /// Whom to blame.
   Location loc;
+  /// For a split: the backward function may take sums that it adds gradients
+  /// to.
+  bool accumulates = false;
 };
 
 /// What to derive from a function in forward mode.
@@ -40,6 +44,36 @@ struct TangentRequest {
   Location loc;
 };
 
+/// A derivative cut in two: `forward` takes the function's arguments and
+/// returns its results and saved values, `backward` takes residuals and
+/// cotangents.
+struct SplitFunctions {
+  /// Where an argument of `backward` comes from.
+  struct Residual {
+    enum Kind { Argument, Result, Saved } kind;
+    /// Among the arguments, results or saved values.
+    int64_t number;
+  };
+
+  func::FuncOp forward, backward;
+  SmallVector<Residual> residuals;
+  /// The gradients, by their positions among the results of `backward`, that
+  /// are added to an argument.
+  SmallVector<int64_t> sums;
+};
+
+/// What a copy of a function is prepared for.
+struct Preparation {
+  enum Kind { Reverse, Forward, Inverse } kind;
+  SmallVector<int64_t> wrt;
+  rev::Policy policy = rev::Policy::Invert;
+  bool strongZero = false;
+  /// Whom to blame.
+  Location loc;
+};
+
+struct ReverseState;
+
 /// Adds derived functions to a module, each once.
 class DerivedFunctions {
 public:
@@ -52,43 +86,85 @@ public:
   /// gradients, or arguments -> (results, gradients).
   FailureOr<func::FuncOp> getDerivative(const DerivativeRequest &request);
 
+  /// The vector-Jacobian product `request` as a forward and a backward
+  /// function,
+  /// `@f_fwd` and `@f_bwd`.
+  FailureOr<SplitFunctions> getSplit(const DerivativeRequest &request);
+
   /// The function (arguments, tangents of `wrt`) -> (results, tangents of
   /// `of`).
   FailureOr<func::FuncOp> getTangent(const TangentRequest &request);
-
-  /// Lists in the module's attribute `memrev.plan` what the derived functions
-  /// store, invert and recompute, under the public functions that call them.
-  void addReport();
 
   /// The function (results, other arguments) -> arguments `wrt`.
   FailureOr<func::FuncOp> getInverse(func::FuncOp function,
                                      ArrayRef<int64_t> wrt, Location loc);
 
-  /// Adds `@f_fwd` and `@f_bwd` for `request`, a vector-Jacobian product.
-  LogicalResult addSplit(const DerivativeRequest &request);
+  /// Lists in the module's attribute `memrev.plan` what the derived functions
+  /// store, invert and recompute, under the public functions that call them.
+  void addReport();
 
 private:
   /// Expands the transforms in `function`; reports a function that transforms
   /// itself.
   LogicalResult expandTransforms(func::FuncOp function);
   LogicalResult expandTransform(Operation *transform);
-  /// A private copy of `function` with calls inlined and transforms expanded.
+
+  /// A private copy of `function` with transforms expanded, and calls inlined
+  /// or derived.
   FailureOr<func::FuncOp> clonePrepared(func::FuncOp function, Twine name,
-                                        Location loc);
-  /// Builds the derivative of `request`; `lastForward` receives the last
-  /// operation of its forward part.
+                                        const Preparation &preparation);
+  bool isInlined(func::CallOp call, func::FuncOp callee,
+                 const Preparation &preparation);
+  LogicalResult inlineCalls(Region &region, const Preparation &preparation,
+                            SmallVectorImpl<Operation *> &stack, bool &inlined);
+  /// Derives what the active calls in `function` call, and says on the calls
+  /// how (see CallDerivative.h).
+  LogicalResult deriveCalls(func::FuncOp function,
+                            const Preparation &preparation);
+
+  /// What the attributes of a function with a custom rule name. Widens `wrt`
+  /// and `of` of the request to all that these functions take.
+  FailureOr<SplitFunctions> getCustomSplit(DerivativeRequest &request);
+  FailureOr<func::FuncOp> getCustomTangent(TangentRequest &request);
+
+  /// Builds the derivative of `request`. `marker` receives an operation behind
+  /// its forward part, `sums` the positions of gradients that are added to an
+  /// argument: these follow the cotangents.
   FailureOr<func::FuncOp> build(const DerivativeRequest &request,
                                 StringRef name, bool returnResults,
-                                Operation *&lastForward);
+                                Operation *&marker,
+                                SmallVectorImpl<int64_t> &sums);
 
   ModuleOp module;
   SymbolTable symbols;
   llvm::StringMap<func::FuncOp> derived;
+  llvm::StringMap<SplitFunctions> splits;
+  /// How often each function is called.
+  DenseMap<Operation *, unsigned> numCalls;
   /// What became of the values of each derived function.
   SmallVector<std::pair<func::FuncOp, SmallVector<Attribute>>> reports;
-  llvm::SetVector<Operation *> expanding;
+  llvm::SetVector<Operation *> expanding, deriving;
   llvm::DenseSet<Operation *> expanded;
 };
+
+/// True if `function` says how it is differentiated.
+bool hasCustomRule(func::FuncOp function);
+
+/// Removes what `deriveCalls` said on the calls in `function`.
+void eraseCallDerivatives(func::FuncOp function);
+
+/// Gives the float scalars that the bodies of linalg operations in `function`
+/// capture a place for a cotangent.
+LogicalResult promoteCapturedScalars(func::FuncOp function);
+
+/// What the reverse part of `function`, behind `marker`, does with each value.
+/// Cleans up dead code between collecting what was had back, which may be dead,
+/// and what is stored, which must not be.
+SmallVector<Attribute> makeReport(func::FuncOp function, Operation *marker,
+                                  const ReverseState &state);
+
+/// A text for what two requests with one mode share.
+std::string getMode(rev::Policy policy, bool strongZero);
 
 /// A text that two requests for the same function share.
 std::string getKey(StringRef kind, func::FuncOp function, ArrayRef<int64_t> wrt,

@@ -47,35 +47,99 @@ struct RevDifferentiate final
       return emitError(loc, "expects option 'function' to name a function, but "
                             "got '")
              << function << "'";
-    if (!llvm::hasSingleElement(target.getBody()))
+    if (!hasCustomRule(target) && !llvm::hasSingleElement(target.getBody()))
       return target.emitError("expects a function with a body of one block");
     std::optional<rev::Policy> parsed = rev::symbolizePolicy(policy);
     if (!parsed)
       return emitError(loc, "expects option 'policy' to be 'invert' or "
                             "'store', but got '")
              << policy << "'";
-    if (mode != "vjp" && mode != "split")
-      return emitError(loc, "expects option 'mode' to be 'vjp' or 'split', but "
-                            "got '")
+    if (mode != "vjp" && mode != "value_and_grad" && mode != "jvp" &&
+        mode != "split")
+      return emitError(loc, "expects option 'mode' to be 'vjp', "
+                            "'value_and_grad', 'jvp' or 'split', but got '")
              << mode << "'";
-    std::optional<ArrayRef<int64_t>> indices;
-    if (!wrt.empty())
-      indices = ArrayRef<int64_t>(wrt);
-    DerivativeRequest request{target, {}, {}, false, *parsed, target.getLoc()};
-    request.wrt = rev::getDifferentiated(indices, target.getArgumentTypes());
-    request.of = rev::getDifferentiated(std::nullopt, target.getResultTypes());
-    for (int64_t i : request.wrt)
-      if (i < 0 || i >= static_cast<int64_t>(target.getNumArguments()) ||
-          !rev::isDifferentiable(target.getArgumentTypes()[i]))
-        return target.emitError("expects option 'wrt' to hold numbers of "
-                                "arguments with a float element type, but got ")
-               << i;
-    if (mode == "split")
-      return derived.addSplit(request);
-    FailureOr<func::FuncOp> result = derived.getDerivative(request);
+    FailureOr<SmallVector<int64_t>> arguments =
+        select(target, "wrt", "arguments", wrt, target.getArgumentTypes());
+    FailureOr<SmallVector<int64_t>> results =
+        select(target, "of", "results", of, target.getResultTypes());
+    if (failed(arguments) || failed(results))
+      return failure();
+    FailureOr<func::FuncOp> result = failure();
+    if (mode == "jvp") {
+      result = derived.getTangent(
+          {target, *arguments, *results, strongZero, target.getLoc()});
+    } else {
+      DerivativeRequest request{target,  *arguments, *results,       false,
+                                *parsed, strongZero, target.getLoc()};
+      if (mode == "split")
+        return addSplit(derived, request);
+      if (mode == "value_and_grad") {
+        request.isValueAndGrad = true;
+        request.of.clear();
+        if (failed(verifyLoss(target)))
+          return failure();
+      }
+      result = derived.getDerivative(request);
+    }
     if (failed(result))
       return failure();
     result->setPublic();
+    return success();
+  }
+
+  /// The numbers that an option lists, or all of differentiable `types`.
+  static FailureOr<SmallVector<int64_t>>
+  select(func::FuncOp target, StringRef option, StringRef what,
+         ArrayRef<int64_t> numbers, TypeRange types) {
+    if (numbers.empty())
+      return rev::getDifferentiated(std::nullopt, types);
+    llvm::SmallDenseSet<int64_t> seen;
+    for (int64_t i : numbers) {
+      if (i < 0 || i >= static_cast<int64_t>(types.size()) ||
+          !rev::isDifferentiable(types[i]))
+        return target.emitError("expects option '")
+               << option << "' to hold numbers of " << what
+               << " with a float element type, but got " << i;
+      if (!seen.insert(i).second)
+        return target.emitError("expects option '")
+               << option << "' to hold distinct numbers, but got " << i
+               << " twice";
+    }
+    return SmallVector<int64_t>(numbers);
+  }
+
+  /// Verifies that result 0 of `target` can be a loss.
+  LogicalResult verifyLoss(func::FuncOp target) {
+    if (target.getNumResults() != 0) {
+      Type loss = target.getResultTypes()[0];
+      auto tensor = dyn_cast<RankedTensorType>(loss);
+      if (rev::isDifferentiable(loss) && (!tensor || tensor.getRank() == 0))
+        return success();
+    }
+    return target.emitError("expects a function with a float as result 0 for "
+                            "mode 'value_and_grad'");
+  }
+
+  /// Adds `@f_fwd` and `@f_bwd`, and says where residuals come from.
+  static LogicalResult addSplit(DerivedFunctions &derived,
+                                const DerivativeRequest &request) {
+    FailureOr<SplitFunctions> split = derived.getSplit(request);
+    if (failed(split))
+      return failure();
+    split->forward.setPublic();
+    split->backward.setPublic();
+    using Residual = SplitFunctions::Residual;
+    for (auto [i, residual] : llvm::enumerate(split->residuals)) {
+      std::string origin = "saved";
+      if (residual.kind == Residual::Argument)
+        origin = "argument " + std::to_string(residual.number);
+      else if (residual.kind == Residual::Result)
+        origin = "result " + std::to_string(residual.number);
+      split->backward.setArgAttr(
+          i, "rev.residual",
+          StringAttr::get(split->backward.getContext(), origin));
+    }
     return success();
   }
 };

@@ -21,8 +21,10 @@ DerivedFunctions::getTangent(const TangentRequest &request) {
                            request.strongZero ? "strong_zero" : "");
   if (func::FuncOp known = derived.lookup(key))
     return known;
+  Preparation preparation{
+      Preparation::Forward, request.wrt, {}, request.strongZero, request.loc};
   FailureOr<func::FuncOp> copy =
-      clonePrepared(primal, primal.getName() + "_jvp", request.loc);
+      clonePrepared(primal, primal.getName() + "_jvp", preparation);
   if (failed(copy))
     return failure();
   func::FuncOp function = *copy;
@@ -45,6 +47,7 @@ DerivedFunctions::getTangent(const TangentRequest &request) {
     outputs.push_back(context.tangentOrZero(terminator->getOperand(i)));
   terminator->setOperands(outputs);
   eraseDeadOps(body);
+  eraseCallDerivatives(function);
   function.setFunctionType(FunctionType::get(module.getContext(),
                                              body.getArgumentTypes(),
                                              TypeRange(ValueRange(outputs))));

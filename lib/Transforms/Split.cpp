@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "DerivedFunctions.h"
+#include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -28,7 +29,7 @@ public:
                 body.getTerminator()->operand_begin() + numResults) {}
 
   /// Finds what the backward part reads of the forward part.
-  void findResiduals();
+  void findResiduals(SmallVectorImpl<SplitFunctions::Residual> &origins);
   func::FuncOp buildForward(StringRef name);
   func::FuncOp buildBackward(StringRef name);
 
@@ -89,7 +90,8 @@ void Splitter::addResidual(Value value) {
   residuals.insert(value);
 }
 
-void Splitter::findResiduals() {
+void Splitter::findResiduals(
+    SmallVectorImpl<SplitFunctions::Residual> &origins) {
   auto read = [&](Operation *op) {
     llvm::SetVector<Value> used(op->operand_begin(), op->operand_end());
     getUsedValuesDefinedAbove(op->getRegions(), used);
@@ -104,6 +106,17 @@ void Splitter::findResiduals() {
        body.getTerminator()->getOperands().drop_front(results.size()))
     if (isForward(gradient))
       addResidual(gradient);
+  using Residual = SplitFunctions::Residual;
+  int64_t numSaved = 0;
+  for (Value value : residuals) {
+    auto result = llvm::find(results, value);
+    if (auto argument = dyn_cast<BlockArgument>(value))
+      origins.push_back({Residual::Argument, argument.getArgNumber()});
+    else if (result != results.end())
+      origins.push_back({Residual::Result, result - results.begin()});
+    else
+      origins.push_back({Residual::Saved, numSaved++});
+  }
 }
 
 func::FuncOp Splitter::buildForward(StringRef name) {
@@ -143,17 +156,8 @@ func::FuncOp Splitter::buildBackward(StringRef name) {
   Block *entry = function.addEntryBlock();
   builder.setInsertionPointToEnd(entry);
   IRMapping mapping;
-  for (auto [i, value] : llvm::enumerate(residuals)) {
+  for (auto [i, value] : llvm::enumerate(residuals))
     mapping.map(value, entry->getArgument(i));
-    std::string origin = "saved";
-    auto argument = dyn_cast<BlockArgument>(value);
-    auto result = llvm::find(results, value);
-    if (argument)
-      origin = "argument " + std::to_string(argument.getArgNumber());
-    else if (result != results.end())
-      origin = "result " + std::to_string(result - results.begin());
-    function.setArgAttr(i, "rev.residual", builder.getStringAttr(origin));
-  }
   mapping.map(body.getArguments().drop_front(numArguments),
               entry->getArguments().drop_front(residuals.size()));
   for (Operation *op : remade)
@@ -167,26 +171,34 @@ func::FuncOp Splitter::buildBackward(StringRef name) {
   return function;
 }
 
-LogicalResult DerivedFunctions::addSplit(const DerivativeRequest &request) {
+FailureOr<SplitFunctions>
+DerivedFunctions::getSplit(const DerivativeRequest &request) {
   func::FuncOp primal = request.function;
+  std::string key =
+      getKey(request.accumulates ? "sums" : "split", primal, request.wrt,
+             request.of, getMode(request.policy, request.strongZero));
+  if (auto known = splits.find(key); known != splits.end())
+    return known->second;
   Operation *marker = nullptr;
+  SplitFunctions split;
   FailureOr<func::FuncOp> combined =
       build(request, (primal.getName() + "_combined").str(),
-            /*returnResults=*/true, marker);
+            /*returnResults=*/true, marker, split.sums);
   if (failed(combined))
     return failure();
   Splitter splitter(*combined, primal.getNumArguments(), primal.getNumResults(),
                     marker);
-  splitter.findResiduals();
-  func::FuncOp forward =
-      splitter.buildForward((primal.getName() + "_fwd").str());
-  symbols.insert(forward, std::next((*combined)->getIterator()));
-  func::FuncOp backward =
-      splitter.buildBackward((primal.getName() + "_bwd").str());
-  symbols.insert(backward, std::next(forward->getIterator()));
-  eraseDeadOps(forward.getBody().front());
-  eraseDeadOps(backward.getBody().front());
-  reports.back().first = backward;
+  splitter.findResiduals(split.residuals);
+  split.forward = splitter.buildForward((primal.getName() + "_fwd").str());
+  split.backward = splitter.buildBackward((primal.getName() + "_bwd").str());
+  for (func::FuncOp function : {split.forward, split.backward}) {
+    function.setPrivate();
+    symbols.insert(function, (*combined)->getIterator());
+    eraseDeadOps(function.getBody().front());
+    erasePlan(function);
+  }
+  reports.back().first = split.backward;
   symbols.erase(*combined);
-  return success();
+  splits[key] = split;
+  return split;
 }

@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ReverseContext.h"
+#include "memrev/Interfaces/TripCount.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -22,16 +23,6 @@
 
 using namespace mlir;
 using namespace mlir::memrev;
-
-std::optional<int64_t> memrev::getConstantTripCount(Operation *op) {
-  auto loop = cast<scf::ForOp>(op);
-  std::optional<int64_t> lower = getConstantIntValue(loop.getLowerBound());
-  std::optional<int64_t> upper = getConstantIntValue(loop.getUpperBound());
-  std::optional<int64_t> step = getConstantIntValue(loop.getStep());
-  if (!lower || !upper || !step || *step <= 0)
-    return std::nullopt;
-  return std::max<int64_t>(0, llvm::divideCeilSigned(*upper - *lower, *step));
-}
 
 /// The slice of a tape that holds the value of type `type` of one iteration.
 static void getSlice(OpBuilder &builder, Value index, RankedTensorType type,
@@ -96,20 +87,15 @@ static scf::ForOp addTapes(IRRewriter &rewriter, scf::ForOp loop,
                            ArrayRef<RankedTensorType> types) {
   Location loc = loop.getLoc();
   rewriter.setInsertionPoint(loop);
-  Value lower = loop.getLowerBound(), step = loop.getStep();
+  Value lower = loop.getLowerBound();
   SmallVector<Value> inits;
   for (RankedTensorType type : types) {
     SmallVector<Value> dynamic;
     if (type.isDynamicDim(0)) {
-      Value span =
-          arith::SubIOp::create(rewriter, loc, loop.getUpperBound(), lower);
-      Value count = arith::CeilDivSIOp::create(rewriter, loc, span, step);
-      Value zero = arith::ConstantOp::create(
-          rewriter, loc, rewriter.getZeroAttr(count.getType()));
+      Value count = buildTripCount(rewriter, loop, lower, loop.getUpperBound(),
+                                   loop.getStep());
+      Value zero = arith::ConstantIndexOp::create(rewriter, loc, 0);
       count = arith::MaxSIOp::create(rewriter, loc, count, zero);
-      if (!count.getType().isIndex())
-        count = arith::IndexCastOp::create(rewriter, loc,
-                                           rewriter.getIndexType(), count);
       dynamic.push_back(count);
     }
     inits.push_back(tensor::EmptyOp::create(rewriter, loc, type, dynamic));
@@ -117,11 +103,7 @@ static scf::ForOp addTapes(IRRewriter &rewriter, scf::ForOp loop,
   auto writeTapes = [&](OpBuilder &b, Location, ArrayRef<BlockArgument> tapes) {
     // The tapes are arguments of the new loop; its body is still the old one's.
     b.setInsertionPointToStart(loop.getBody());
-    Value position =
-        arith::SubIOp::create(b, loc, loop.getInductionVar(), lower);
-    position = arith::DivSIOp::create(b, loc, position, step);
-    if (!position.getType().isIndex())
-      position = arith::IndexCastOp::create(b, loc, b.getIndexType(), position);
+    Value position = buildPosition(b, loop);
     SmallVector<Value> written;
     for (auto [value, tape] : llvm::zip_equal(values, tapes)) {
       // Where the value is defined: at the end of the body its buffer may hold

@@ -11,7 +11,12 @@
 
 #include "mlir/IR/Operation.h"
 #include "mlir/IR/Value.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
 #include "llvm/ADT/DenseSet.h"
+
+namespace mlir::scf {
+class ForallOp;
+} // namespace mlir::scf
 
 namespace mlir::memrev {
 
@@ -34,6 +39,8 @@ public:
   bool isActive(Value value) const { return active.contains(value); }
 
 private:
+  void propagate(RegionBranchOpInterface op);
+  void propagate(scf::ForallOp loop);
   bool mark(Value value);
   bool isAnyActive(ValueRange values) const;
   /// True if a value that `op` reads, inside of its regions too, is active.

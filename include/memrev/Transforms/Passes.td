@@ -35,8 +35,8 @@ def RevPlan : Pass<"rev-plan", "::mlir::ModuleOp"> {
 def RevDifferentiate : Pass<"rev-differentiate", "::mlir::ModuleOp"> {
   let summary = "Replace function transforms by calls of derived functions";
   let description = [{
-    Expands `rev.vjp`, `rev.value_and_grad` and `rev.inverse`, innermost first,
-    into private functions and calls of them. Functions whose plan is missing
+    Expands `rev.vjp`, `rev.value_and_grad`, `rev.jvp` and `rev.inverse`,
+    innermost first, into private functions and calls of them. Functions whose plan is missing
     are planned first (see `rev-plan`).
 
     The derivative of a function is its forward part followed by its backward
@@ -50,9 +50,17 @@ def RevDifferentiate : Pass<"rev-differentiate", "::mlir::ModuleOp"> {
     are errors. What was inverted, stored and recomputed, with bytes, is left in
     the module's attribute `memrev.plan`.
 
+    A function that is called more than once is differentiated once, and calls of
+    it become calls of its derivative: of a forward function that returns what
+    the backward function reads besides, and of that. Calls of a function with
+    couplings, and calls in loops, are inlined instead under `policy(invert)`:
+    inversion crosses calls. `rev.custom_vjp` and `rev.custom_jvp` on a function
+    replace its derivative (see `#rev.custom_vjp`). Recursion is an error.
+
     With `function` set, the pass derives that function without a transform in
-    the program: `mode=vjp` adds a public `@f_vjp(arguments, cotangents)`;
-    `mode=split` adds `@f_fwd(arguments) -> (results, residuals)` and
+    the program, as the transforms would: `mode=vjp` adds a public
+    `@f_vjp(arguments, cotangents)`; `mode=value_and_grad` `@f_value_and_grad`;
+    `mode=jvp` `@f_jvp(arguments, tangents)`; `mode=split` adds `@f_fwd(arguments) -> (results, residuals)` and
     `@f_bwd(residuals, cotangents)` for frameworks that call the parts apart.
     Each residual of `@f_bwd` says where it comes from in an argument attribute
     `rev.residual`: `"argument i"`, `"result i"` or `"saved"`.
@@ -74,8 +82,12 @@ def RevDifferentiate : Pass<"rev-differentiate", "::mlir::ModuleOp"> {
            "Name of a function to derive without a transform op">,
     ListOption<"wrt", "wrt", "int64_t",
            "Arguments to differentiate with respect to (default: all floats)">,
+    ListOption<"of", "of", "int64_t",
+           "Results to differentiate (default: all floats)">,
     Option<"mode", "mode", "std::string", /*default=*/"\"vjp\"",
-           "What to derive from `function`: vjp or split">,
+           "What to derive from `function`: vjp, value_and_grad, jvp or split">,
+    Option<"strongZero", "strong-zero", "bool", /*default=*/"false",
+           "For `function`: zero times an infinite derivative is zero">,
     Option<"policy", "policy", "std::string", /*default=*/"\"invert\"",
            "Policy for `function`: invert or store">
   ];

@@ -7,8 +7,10 @@ module writes compares
     <w, (f(x + h v) - f(x - h v)) / 2h>   with   <vjp_f(w), v>.
 
 v is dense, so that one wrong or missing element of the gradient shows. Where f
-is linear in x, h is 1 and both sides are equal up to rounding: this is the
-dot-product identity. Elsewhere h is small and they agree up to h^2.
+is linear in x, h is 1 and both sides are equal up to rounding. Elsewhere h is
+small and they agree up to h^2. Forward mode has to satisfy the dot-product
+identity <w, jvp_f(v)> = <vjp_f(w), v> with the directions of all arguments at
+once.
 
 memrev-opt derives the functions and lowers them, mlir-runner runs them; the
 program prints the two sides' difference relative to their size.
@@ -21,7 +23,7 @@ import sys
 
 LOWERING = (
     "builtin.module("
-    "rev-differentiate,symbol-dce,convert-rev-to-linalg,"
+    "rev-differentiate,symbol-dce,convert-rev-to-linalg,codegen-expand-tensor-ops,"
     "func.func(convert-elementwise-to-linalg),"
     "one-shot-bufferize{bufferize-function-boundaries allow-return-allocs-from-loops},"
     "convert-bufferization-to-memref,"
@@ -70,11 +72,12 @@ class Case:
     `results` are the types of what the body returns, `static_results` those at
     run time where they have dynamic extents. `reference` is the body of a
     function with the same values to take differences of, where `body` itself
-    can be derived but not run.
+    can be derived but not run. `forward` is false where there is no forward mode.
+    `functions` is the text of functions that the body calls.
     """
 
     def __init__(self, name, args, results, body, *, static_results=None,
-                 reference=None, policy=None):
+                 reference=None, policy=None, forward=True, functions=""):
         self.name = re.sub(r"\W+", "_", name)
         self.args = args
         self.results = results if isinstance(results, list) else [results]
@@ -82,6 +85,8 @@ class Case:
         self.body = body
         self.reference = reference
         self.policy = policy
+        self.forward = forward
+        self.functions = functions
 
 
 def is_tensor(type):
@@ -149,6 +154,11 @@ class Writer:
         return self.emit(f"func.call @{self.helper(kind, type)}({a}, {b}) "
                          f": ({type}, {type}) -> f64", "f64")
 
+    def sum(self, total, term):
+        if total is None:
+            return term
+        return self.emit(f"arith.addf {total}, {term} : f64", "f64")
+
     def cast(self, x, source, target):
         if source == target:
             return x
@@ -163,6 +173,8 @@ class Writer:
 
     def write_case(self, case, seed):
         """The functions of `case`, and what they have to agree in."""
+        if case.functions:
+            self.text.append(case.functions)
         self.function(case, case.name, case.body)
         reference = case.name
         if case.reference:
@@ -171,7 +183,7 @@ class Writer:
 
         labels = []
         self.text.append(f"func.func private @check_{case.name}() {{")
-        values, directions = [], []
+        values = []
         for i, arg in enumerate(case.args):
             if arg.value is not None:
                 values.append(self.emit(f"arith.constant {arg.value} : {arg.type}",
@@ -193,10 +205,13 @@ class Writer:
             f"cotangents({', '.join(weights)}) wrt {wrt}{policy} : "
             f"({', '.join(arg_types + case.results)}) -> "
             f"({', '.join(arg_types[i] for i in wrt)})")
+        directions = {i: self.random(case.args[i].static, seed + 900 + i, -1.0, 1.0)
+                      for i in wrt}
+        total_product, total_size = None, None
         for k, i in enumerate(wrt):
             arg = case.args[i]
             gradient = f"{gradients}#{k}"
-            direction = self.random(arg.static, seed + 900 + i, -1.0, 1.0)
+            direction = directions[i]
             h = 1.0 if arg.linear else STEP
             sides = []
             for sign in (h, -h):
@@ -212,9 +227,7 @@ class Writer:
                 total = None
                 for j, (static, type) in enumerate(result_types):
                     value = self.cast(f"{results}#{j}", type, static)
-                    term = self.dot(value, cotangents[j], static)
-                    total = term if total is None else self.emit(
-                        f"arith.addf {total}, {term} : f64", "f64")
+                    total = self.sum(total, self.dot(value, cotangents[j], static))
                 sides.append(total)
             difference = self.emit(f"arith.subf {sides[0]}, {sides[1]} : f64", "f64")
             width = self.constant(2 * h)
@@ -230,8 +243,41 @@ class Writer:
             self.emit(f"vector.print {relative} : f64")
             labels.append((f"{case.name} argument {i}",
                            0.0 if arg.zero else arg.tolerance))
+            total_product = self.sum(total_product, analytic)
+            total_size = self.sum(total_size, size)
+        if case.forward:
+            labels.append(self.write_forward(case, wrt, operands, directions, cotangents,
+                                             total_product, total_size))
         self.text += ["  return", "}"]
         return labels
+
+    def write_forward(self, case, wrt, operands, directions, cotangents, product, size):
+        """Compares <w, jvp(v)> with `product`, whose terms add up to `size`."""
+        arg_types = [arg.type for arg in case.args]
+        tangents = [self.cast(directions[i], case.args[i].static, case.args[i].type)
+                    for i in wrt]
+        results = self.fresh()
+        count = len(case.results)
+        self.text.append(
+            f"  {results}:{2 * count} = rev.jvp @{case.name}({', '.join(operands)}) "
+            f"tangents({', '.join(tangents)}) wrt {wrt} : "
+            f"({', '.join(arg_types + [arg_types[i] for i in wrt])}) -> "
+            f"({', '.join(case.results * 2)})")
+        total = None
+        for j, (static, type) in enumerate(zip(case.static_results, case.results)):
+            tangent = self.cast(f"{results}#{count + j}", type, static)
+            total = self.sum(total, self.dot(tangent, cotangents[j], static))
+        error = self.emit(f"arith.subf {total}, {product} : f64", "f64")
+        # Both sides are exactly zero where nothing depends on the arguments.
+        if all(case.args[i].zero for i in wrt):
+            relative = error
+        else:
+            relative = self.emit(f"arith.divf {error}, {size} : f64", "f64")
+        self.emit(f"vector.print {relative} : f64")
+        # Less than double precision shows only where the arguments are linear.
+        tolerance = max([LINEAR_TOLERANCE] + [case.args[i].tolerance for i in wrt
+                                              if case.args[i].linear])
+        return f"{case.name} forward", tolerance
 
     def write(self, cases):
         labels = []
@@ -359,7 +405,7 @@ def run(cases, memrev_opt, mlir_runner, libraries):
             for (label, tolerance), error in zip(labels, errors)]
 
 
-def main(cases):
+def main(cases, forward=True):
     parser = argparse.ArgumentParser()
     parser.add_argument("memrev_opt")
     parser.add_argument("mlir_runner")
@@ -368,6 +414,8 @@ def main(cases):
     parser.add_argument("--dump", action="store_true", help="print the program")
     options = parser.parse_args()
     cases = [case for case in cases if options.only in case.name]
+    for case in cases:
+        case.forward = case.forward and forward
     if options.dump:
         print(Writer().write(cases)[0])
         return
@@ -378,5 +426,5 @@ def main(cases):
         ok = abs(error) <= tolerance
         failed += not ok
         print(f"{'ok  ' if ok else 'FAIL'} {label}: {error:.1e}")
-    print(f"{len(checked) - failed} of {len(checked)} gradients agree")
+    print(f"{len(checked) - failed} of {len(checked)} numbers agree")
     sys.exit(1 if failed else 0)

@@ -89,4 +89,4 @@ def cases():
 
 
 if __name__ == "__main__":
-    main(list(cases()))
+    main(list(cases()), forward=False)

@@ -87,9 +87,9 @@ ParseResult CouplingOp::parse(OpAsmParser &parser, OperationState &result) {
   SMLoc typesLoc;
   if (parser.parseColonType(type) || parser.parseComma() ||
       parser.getCurrentLocation(&typesLoc) ||
-      parser.parseCommaSeparatedList(
-          OpAsmParser::Delimiter::Paren,
-          [&] { return parser.parseType(givenTypes.emplace_back()); }))
+      parser.parseCommaSeparatedList(OpAsmParser::Delimiter::Paren, [&] {
+        return parser.parseType(givenTypes.emplace_back());
+      }))
     return failure();
   if (hasLogDet && (parser.parseArrow() || parser.parseType(logDetType)))
     return failure();
@@ -142,8 +142,8 @@ LogicalResult CouplingOp::verify() {
     return emitOpError("expects a coupled tensor with a batch dimension for "
                        "'log_det', but got ")
            << type;
-  auto expected = RankedTensorType::get({type.getDimSize(batch)},
-                                        type.getElementType());
+  auto expected =
+      RankedTensorType::get({type.getDimSize(batch)}, type.getElementType());
   if (getLogDet().getType() != expected)
     return emitOpError("expects a log-determinant of type ")
            << expected << ", but got " << getLogDet().getType();
@@ -159,8 +159,7 @@ LogicalResult CouplingOp::verifyRegions() {
            << block.getArgumentTypes() << ")";
 
   // coupling_c3
-  auto yield =
-      block.empty() ? YieldOp() : dyn_cast<YieldOp>(block.back());
+  auto yield = block.empty() ? YieldOp() : dyn_cast<YieldOp>(block.back());
   if (!yield)
     return emitOpError("expects a region that ends with 'rev.yield'");
   unsigned count = getKind().getNumParameters();
@@ -261,8 +260,8 @@ Value CouplingOp::buildLogDet(OpBuilder &builder, Value coupled,
   auto generic = linalg::GenericOp::create(
       builder, loc, TypeRange{resultType}, inputs, ValueRange{init}, maps,
       iterators, [&](OpBuilder &b, Location l, ValueRange args) {
-        Value log = getKind().buildLogDerivative(
-            b, l, args.front(), args.drop_front().drop_back());
+        Value log = getKind().buildLogDerivative(b, l, args.front(),
+                                                 args.drop_front().drop_back());
         constant = !log;
         Value sum =
             log ? arith::AddFOp::create(b, l, args.back(), log).getResult()

@@ -129,8 +129,8 @@ LogicalResult BijectionDerivative::build(ValueRange parameters) {
     nested->accumulate(y, cotangentScalar);
   }
   if (logDerivative) {
-    AffineMap perSample = AffineMap::get(
-        type.getRank(), 0, b.getAffineDimExpr(op.getBatchDim()));
+    AffineMap perSample =
+        AffineMap::get(type.getRank(), 0, b.getAffineDimExpr(op.getBatchDim()));
     nested->accumulate(logDerivative,
                        add(ctx.cotangent(op.getLogDet()), perSample));
   }

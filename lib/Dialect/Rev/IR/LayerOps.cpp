@@ -38,8 +38,8 @@ static LogicalResult verifyBatchNorm(OpTy op) {
     return op.emitOpError("expects 'channel_dim' to be a dimension of ")
            << type << ", but got " << channel;
   // batch_norm_c2
-  auto expected = RankedTensorType::get({type.getDimSize(channel)},
-                                        type.getElementType());
+  auto expected =
+      RankedTensorType::get({type.getDimSize(channel)}, type.getElementType());
   if (op.getScale().getType() != expected)
     return op.emitOpError("expects a scale of type ")
            << expected << ", but got " << op.getScale().getType();
@@ -145,8 +145,7 @@ static std::pair<Value, Value> buildStatistics(ImplicitLocOpBuilder &b,
   Type elementType = type.getElementType();
   auto statType =
       RankedTensorType::get({type.getDimSize(channel)}, elementType);
-  SmallVector<OpFoldResult> sizes =
-      tensor::getMixedSizes(b, b.getLoc(), input);
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, b.getLoc(), input);
 
   SmallVector<OpFoldResult> offsets(rank, b.getIndexAttr(0));
   SmallVector<OpFoldResult> strides(rank, b.getIndexAttr(1));
@@ -157,9 +156,8 @@ static std::pair<Value, Value> buildStatistics(ImplicitLocOpBuilder &b,
 
   Value zero = arith::ConstantOp::create(b, b.getZeroAttr(elementType));
   auto zeros = [&]() -> Value {
-    Value empty =
-        tensor::EmptyOp::create(b, ArrayRef<OpFoldResult>{sizes[channel]},
-                                elementType);
+    Value empty = tensor::EmptyOp::create(
+        b, ArrayRef<OpFoldResult>{sizes[channel]}, elementType);
     return linalg::FillOp::create(b, zero, empty).getResult(0);
   };
   AffineMap identity = b.getMultiDimIdentityMap(rank);
@@ -296,8 +294,8 @@ SmallVector<Value> SoftmaxCrossEntropyOp::decompose(RewriterBase &rewriter) {
         Value label = args[2];
         if (!label.getType().isIndex())
           column = arith::IndexCastOp::create(sb, label.getType(), column);
-        Value hit = arith::CmpIOp::create(sb, arith::CmpIPredicate::eq, column,
-                                          label);
+        Value hit =
+            arith::CmpIOp::create(sb, arith::CmpIPredicate::eq, column, label);
         Value zero = arith::ConstantOp::create(sb, sb.getZeroAttr(elementType));
         Value picked = arith::SelectOp::create(sb, hit, args[0], zero);
         Value pick = arith::AddFOp::create(sb, args[4], picked);

@@ -85,8 +85,7 @@ LogicalResult BatchNormOp::buildVJP(DerivativeContext &ctx) {
 
   // dx = a dy + c d + e, with coefficients per channel.
   SmallVector<Value> inputs{scale, variance, sum, moment};
-  bool hasStatistics =
-      ctx.cotangent(getMean()) || ctx.cotangent(getVariance());
+  bool hasStatistics = ctx.cotangent(getMean()) || ctx.cotangent(getVariance());
   if (hasStatistics) {
     inputs.push_back(cotangent(getMean()));
     inputs.push_back(cotangent(getVariance()));
@@ -106,16 +105,16 @@ LogicalResult BatchNormOp::buildVJP(DerivativeContext &ctx) {
         };
         Value eps = arith::ConstantOp::create(
             sb, sb.getFloatAttr(elementType, epsilon));
-        Value rstd = math::RsqrtOp::create(
-            sb, arith::AddFOp::create(sb, args[1], eps));
+        Value rstd =
+            math::RsqrtOp::create(sb, arith::AddFOp::create(sb, args[1], eps));
         Value dScale = mul(args[3], rstd);
         Value a = mul(args[0], rstd);
         Value aOverN = mul(a, inverseCount);
         Value c = arith::NegFOp::create(sb, mul(aOverN, mul(rstd, dScale)));
         Value e = arith::NegFOp::create(sb, mul(aOverN, args[2]));
         if (hasStatistics) {
-          Value two = arith::ConstantOp::create(
-              sb, sb.getFloatAttr(elementType, 2.0));
+          Value two =
+              arith::ConstantOp::create(sb, sb.getFloatAttr(elementType, 2.0));
           e = arith::AddFOp::create(sb, e, mul(args[4], inverseCount));
           c = arith::AddFOp::create(sb, c,
                                     mul(two, mul(args[5], inverseCount)));
@@ -154,10 +153,10 @@ LogicalResult BatchNormOp::buildVJP(DerivativeContext &ctx) {
 // SoftmaxCrossEntropyOp
 //===----------------------------------------------------------------------===//
 
-void SoftmaxCrossEntropyOp::getResiduals(
-    function_ref<bool(Value)>, SmallVectorImpl<Residual> &residuals) {
-  llvm::append_range(residuals, ArrayRef<Residual>{getLogits(), getLabels(),
-                                                   getLogSumExp()});
+void SoftmaxCrossEntropyOp::getResiduals(function_ref<bool(Value)>,
+                                         SmallVectorImpl<Residual> &residuals) {
+  llvm::append_range(
+      residuals, ArrayRef<Residual>{getLogits(), getLabels(), getLogSumExp()});
 }
 
 /// d logits = (d loss + d log_sum_exp) softmax(logits) - d loss onehot(labels).
@@ -197,8 +196,7 @@ LogicalResult SoftmaxCrossEntropyOp::buildVJP(DerivativeContext &ctx) {
           column = arith::IndexCastOp::create(sb, args[1].getType(), column);
         Value hit = arith::CmpIOp::create(sb, arith::CmpIPredicate::eq, column,
                                           args[1]);
-        Value zero =
-            arith::ConstantOp::create(sb, sb.getZeroAttr(elementType));
+        Value zero = arith::ConstantOp::create(sb, sb.getZeroAttr(elementType));
         Value picked = arith::SelectOp::create(sb, hit, args[3], zero);
         Value total = arith::SubFOp::create(sb, spread, picked);
         linalg::YieldOp::create(sb, total);

@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -33,6 +34,32 @@ void RevDialect::initialize() {
 #define GET_ATTRDEF_LIST
 #include "memrev/Dialect/Rev/IR/RevAttrs.cpp.inc"
       >();
+}
+
+/// Discardable attributes that mean something only on a function.
+static LogicalResult verifyCustomRule(Operation *op, NamedAttribute attribute,
+                                      bool hasRightKind, StringRef kind) {
+  if (!isa<FunctionOpInterface>(op))
+    return op->emitError("expects '")
+           << attribute.getName().getValue() << "' on a function";
+  if (!hasRightKind)
+    return op->emitError("expects '")
+           << attribute.getName().getValue() << "' to be " << kind
+           << ", but got " << attribute.getValue();
+  return success();
+}
+
+LogicalResult RevDialect::verifyOperationAttribute(Operation *op,
+                                                   NamedAttribute attribute) {
+  if (attribute.getName() == kCustomVjpAttrName)
+    return verifyCustomRule(op, attribute,
+                            isa<CustomVjpAttr>(attribute.getValue()),
+                            "a #rev.custom_vjp");
+  if (attribute.getName() == kCustomJvpAttrName)
+    return verifyCustomRule(op, attribute,
+                            isa<FlatSymbolRefAttr>(attribute.getValue()),
+                            "the name of a function");
+  return success();
 }
 
 //===----------------------------------------------------------------------===//
@@ -79,6 +106,14 @@ Value AdditiveAttr::buildLogDerivative(OpBuilder &, Location, Value,
   return {};
 }
 
+std::pair<Value, Value>
+AdditiveAttr::buildTangent(OpBuilder &builder, Location loc, Value x,
+                           ValueRange, ArrayRef<Value> tangents) const {
+  Value one = arith::ConstantOp::create(
+      builder, loc, builder.getFloatAttr(x.getType(), 1.0));
+  return {one, tangents[0]};
+}
+
 //===----------------------------------------------------------------------===//
 // AffineAttr
 //===----------------------------------------------------------------------===//
@@ -120,10 +155,10 @@ static Value buildLogScale(OpBuilder &b, Location loc, AffineAttr kind,
     // form does not overflow, and has the right derivative at z = 0 too.
     Value magnitude = math::AbsFOp::create(b, loc, shifted);
     Value difference = arith::SubFOp::create(b, loc, magnitude, shifted);
-    Value large = arith::MulFOp::create(b, loc, difference,
-                                        constant(b, loc, type, 0.5));
-    Value decay = math::ExpOp::create(
-        b, loc, arith::NegFOp::create(b, loc, magnitude));
+    Value large =
+        arith::MulFOp::create(b, loc, difference, constant(b, loc, type, 0.5));
+    Value decay =
+        math::ExpOp::create(b, loc, arith::NegFOp::create(b, loc, magnitude));
     Value softplus = arith::AddFOp::create(
         b, loc, large, math::Log1pOp::create(b, loc, decay));
     return arith::NegFOp::create(b, loc, softplus);
@@ -157,8 +192,8 @@ static Value buildScale(OpBuilder &b, Location loc, AffineAttr kind, Value a) {
     Type type = a.getType();
     Value shifted = arith::AddFOp::create(b, loc, a, constant(b, loc, type, 2));
     Value one = constant(b, loc, type, 1);
-    Value e = math::ExpOp::create(b, loc,
-                                  arith::NegFOp::create(b, loc, shifted));
+    Value e =
+        math::ExpOp::create(b, loc, arith::NegFOp::create(b, loc, shifted));
     return arith::DivFOp::create(b, loc, one,
                                  arith::AddFOp::create(b, loc, one, e));
   }
@@ -190,4 +225,53 @@ Value AffineAttr::buildInverse(OpBuilder &b, Location loc, Value y,
 Value AffineAttr::buildLogDerivative(OpBuilder &b, Location loc, Value,
                                      ValueRange parameters) const {
   return buildLogScale(b, loc, *this, parameters[0]);
+}
+
+/// Emits d log s / d a, but for the scale a itself.
+static Value buildLogScaleDerivative(OpBuilder &b, Location loc,
+                                     AffineAttr kind, Value a, Value scale) {
+  Type type = a.getType();
+  Value one = constant(b, loc, type, 1.0);
+  double alpha = kind.getAlpha() ? kind.getAlpha().getValueAsDouble() : 1.0;
+  switch (kind.getScale()) {
+  case Scale::Exp:
+    return one;
+  case Scale::Sigmoid:
+    return arith::SubFOp::create(b, loc, one, scale);
+  case Scale::SoftTanh: {
+    Value squashed = math::TanhOp::create(
+        b, loc,
+        arith::MulFOp::create(b, loc, a, constant(b, loc, type, 1 / alpha)));
+    return arith::SubFOp::create(
+        b, loc, one, arith::MulFOp::create(b, loc, squashed, squashed));
+  }
+  case Scale::SoftAtan: {
+    Value square = arith::MulFOp::create(b, loc, a, a);
+    return arith::DivFOp::create(b, loc,
+                                 constant(b, loc, type, 0.636 * alpha),
+                                 arith::AddFOp::create(b, loc, one, square));
+  }
+  case Scale::Identity:
+    break;
+  }
+  llvm_unreachable("the scale a has a derivative without a logarithm");
+}
+
+std::pair<Value, Value>
+AffineAttr::buildTangent(OpBuilder &b, Location loc, Value x,
+                         ValueRange parameters,
+                         ArrayRef<Value> tangents) const {
+  Value scale = buildScale(b, loc, *this, parameters[0]);
+  Value shift = tangents[1];
+  if (!tangents[0])
+    return {scale, shift};
+  Value change = tangents[0];
+  if (getScale() != Scale::Identity) {
+    Value rate = buildLogScaleDerivative(b, loc, *this, parameters[0], scale);
+    change = arith::MulFOp::create(
+        b, loc, change, arith::MulFOp::create(b, loc, rate, scale));
+  }
+  Value product = arith::MulFOp::create(b, loc, x, change);
+  return {scale, shift ? arith::AddFOp::create(b, loc, product, shift)
+                       : product};
 }

@@ -51,7 +51,9 @@ static func::FuncOp resolveCallee(Operation *op, FlatSymbolRefAttr name,
         << name.getValue() << "'";
     return {};
   }
-  if (!llvm::hasSingleElement(callee.getBody())) {
+  bool hasRule = !isa<InverseOp>(op) && (callee->hasAttr(kCustomVjpAttrName) ||
+                                         callee->hasAttr(kCustomJvpAttrName));
+  if (!hasRule && !llvm::hasSingleElement(callee.getBody())) {
     InFlightDiagnostic diag =
         op->emitOpError("expects a function with a body of one block, but '@")
         << name.getValue() << "' has " << callee.getBody().getBlocks().size();

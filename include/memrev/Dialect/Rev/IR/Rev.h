@@ -12,6 +12,7 @@
 #include "memrev/Interfaces/BijectionAttrInterface.h"
 #include "memrev/Interfaces/DecomposableOpInterface.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
+#include "memrev/Interfaces/ForwardDifferentiableOpInterface.h"
 #include "memrev/Interfaces/InvertibleOpInterface.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -35,6 +36,11 @@
 #include "memrev/Dialect/Rev/IR/RevOps.h.inc"
 
 namespace mlir::memrev::rev {
+
+/// On a function: its derivative in reverse mode (`CustomVjpAttr`), and in
+/// forward mode (the name of a function).
+inline constexpr llvm::StringLiteral kCustomVjpAttrName = "rev.custom_vjp";
+inline constexpr llvm::StringLiteral kCustomJvpAttrName = "rev.custom_jvp";
 
 /// True if values of `type` can be differentiated: floats and tensors of them.
 bool isDifferentiable(Type type);

@@ -26,6 +26,7 @@ def Rev_Dialect : Dialect {
   }];
   let cppNamespace = "::mlir::memrev::rev";
   let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
     "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
@@ -53,6 +54,41 @@ def Rev_Policy : I32Enum<"Policy", "how a derivative gets primal values back", [
 }
 
 def Rev_PolicyAttr : EnumAttr<Rev_Dialect, Rev_Policy, "policy">;
+
+//===----------------------------------------------------------------------===//
+// Custom rules
+//===----------------------------------------------------------------------===//
+
+def Rev_CustomVjpAttr : Rev_Attr<"CustomVjp", "custom_vjp"> {
+  let summary = "The derivative of a function, given by two functions";
+  let description = [{
+    As the attribute `rev.custom_vjp` of a `func.func`, which may be a
+    declaration, says how reverse mode goes through calls of it:
+
+    * `forward` takes the function's arguments and returns its results, then any
+      number of residuals;
+    * `backward` takes the residuals, then a cotangent for each result with a
+      float element type, and returns a cotangent for each argument with a float
+      element type.
+
+    A function with a rule is never inlined into what is differentiated, and its
+    body is not differentiated. In forward mode the attribute
+    `rev.custom_jvp = @g` does the same: `@g` takes the function's arguments,
+    then a tangent for each with a float element type, and returns the results,
+    then their tangents. A mode without a rule is an error where a derivative is
+    needed.
+
+    Example:
+
+    ```mlir
+    func.func private @clip(%x: tensor<4xf32>) -> tensor<4xf32> attributes {
+      rev.custom_vjp = #rev.custom_vjp<forward = @clip_fwd, backward = @clip_bwd>}
+    ```
+  }];
+  let parameters = (ins "::mlir::FlatSymbolRefAttr":$forward,
+                        "::mlir::FlatSymbolRefAttr":$backward);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
 
 //===----------------------------------------------------------------------===//
 // Bijections

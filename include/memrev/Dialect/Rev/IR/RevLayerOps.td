@@ -17,12 +17,35 @@
 include "memrev/Dialect/Rev/IR/RevDialect.td"
 include "memrev/Interfaces/DecomposableOpInterface.td"
 include "memrev/Interfaces/DifferentiableOpInterface.td"
+include "memrev/Interfaces/ForwardDifferentiableOpInterface.td"
+include "memrev/Interfaces/InvertibleOpInterface.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Rev_StopGradientOp : Rev_Op<"stop_gradient", [
+    Pure, AllTypesMatch<["input", "result"]>,
+    DeclareOpInterfaceMethods<DecomposableOpInterface>,
+    DeclareOpInterfaceMethods<DifferentiableOpInterface,
+                              ["isInactive", "isCheapToRecompute"]>,
+    DeclareOpInterfaceMethods<ForwardDifferentiableOpInterface>,
+    DeclareOpInterfaceMethods<InvertibleOpInterface>]> {
+  let summary = "Pass a value on without its derivative";
+  let description = [{
+    The `rev.stop_gradient` operation is the identity. Its derivative is taken
+    to be zero, in both modes. It can be inverted, so that it does not stand in
+    the way of inversion.
+
+    Example: `%1 = rev.stop_gradient %0 : tensor<4xf32>`
+  }];
+  let arguments = (ins AnyType:$input);
+  let results = (outs AnyType:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input)";
+}
 
 def Rev_BatchNormOp : Rev_Op<"batch_norm", [
     Pure, DeclareOpInterfaceMethods<DecomposableOpInterface>,
     DeclareOpInterfaceMethods<DifferentiableOpInterface, ["getResiduals"]>,
+    DeclareOpInterfaceMethods<ForwardDifferentiableOpInterface>,
     AllTypesMatch<["input", "result"]> /*batch_norm_c1*/,
     AllTypesMatch<["scale", "offset", "mean", "variance"]> /*batch_norm_c2*/]> {
   let summary = "Normalise each channel by its statistics over the batch";
@@ -122,6 +145,7 @@ def Rev_BatchNormInferenceOp : Rev_Op<"batch_norm_inference", [
 def Rev_SoftmaxCrossEntropyOp : Rev_Op<"softmax_cross_entropy", [
     Pure, DeclareOpInterfaceMethods<DecomposableOpInterface>,
     DeclareOpInterfaceMethods<DifferentiableOpInterface, ["getResiduals"]>,
+    DeclareOpInterfaceMethods<ForwardDifferentiableOpInterface>,
     AllTypesMatch<["loss", "log_sum_exp"]>]> {
   let summary = "Evaluate the cross-entropy of softmax(logits) and labels";
   let description = [{

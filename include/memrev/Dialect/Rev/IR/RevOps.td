@@ -29,6 +29,7 @@ def Rev_CouplingOp : Rev_Op<"coupling", [
     AllTypesMatch<["coupled", "result"]> /*coupling_c1*/,
     DeclareOpInterfaceMethods<DecomposableOpInterface>,
     DeclareOpInterfaceMethods<DifferentiableOpInterface, ["getResiduals"]>,
+    DeclareOpInterfaceMethods<ForwardDifferentiableOpInterface>,
     DeclareOpInterfaceMethods<InvertibleOpInterface>]> {
   let summary = "Transform a value by a bijection with computed parameters";
   let description = [{
@@ -133,8 +134,13 @@ def Rev_VjpOp : Rev_TransformOp<"vjp", [AttrSizedOperandSegments]> {
     computed back: `invert` (default) runs invertible operations backwards,
     `store` keeps every value, as ordinary reverse mode does.
 
+    With `strong_zero` a zero cotangent times an infinite or undefined partial
+    derivative is zero: the gradient of `sqrt(x)` at 0 is then 0 where nothing
+    asks for it, instead of the NaN that 0 * inf gives.
+
     Constraints:
-    * (C1) `callee` names a `func.func` with a body of one block.
+    * (C1) `callee` names a `func.func` with a body of one block or a custom
+      rule (`rev.custom_vjp`, `rev.custom_jvp`).
     * (C2) `args` have the types of the function's arguments.
     * (C3) `wrt` holds distinct numbers of arguments with a float element type.
     * (C4) `of` holds distinct numbers of results with a float element type.
@@ -156,11 +162,13 @@ def Rev_VjpOp : Rev_TransformOp<"vjp", [AttrSizedOperandSegments]> {
     OptionalAttr<DenseI64ArrayAttr>:$wrt,
     OptionalAttr<DenseI64ArrayAttr>:$of,
     DefaultValuedOptionalAttr<Rev_PolicyAttr,
-      "::mlir::memrev::rev::Policy::Invert">:$policy);
+      "::mlir::memrev::rev::Policy::Invert">:$policy,
+    UnitAttr:$strong_zero);
   let results = (outs Variadic<AnyType>:$gradients);
   let assemblyFormat = [{
     $callee `(` $args `)` `cotangents` `(` $cotangents `)` (`wrt` $wrt^)?
-    (`of` $of^)? (`policy` `(` custom<Policy>($policy)^ `)`)? attr-dict
+    (`of` $of^)? (`policy` `(` custom<Policy>($policy)^ `)`)?
+    (`strong_zero` $strong_zero^)? attr-dict
     `:` functional-type(operands, results)
   }];
 }
@@ -174,7 +182,8 @@ def Rev_ValueAndGradOp : Rev_TransformOp<"value_and_grad"> {
     type).
 
     Constraints:
-    * (C1) `callee` names a `func.func` with a body of one block.
+    * (C1) `callee` names a `func.func` with a body of one block or a custom
+      rule (`rev.custom_vjp`, `rev.custom_jvp`).
     * (C2) `args` have the types of the function's arguments.
     * (C3) `wrt` holds distinct numbers of arguments with a float element type.
     * (C4) Result 0 of the function is a float or a tensor of rank 0 of floats.
@@ -193,11 +202,12 @@ def Rev_ValueAndGradOp : Rev_TransformOp<"value_and_grad"> {
     Variadic<AnyType>:$args,
     OptionalAttr<DenseI64ArrayAttr>:$wrt,
     DefaultValuedOptionalAttr<Rev_PolicyAttr,
-      "::mlir::memrev::rev::Policy::Invert">:$policy);
+      "::mlir::memrev::rev::Policy::Invert">:$policy,
+    UnitAttr:$strong_zero);
   let results = (outs Variadic<AnyType>:$outputs);
   let assemblyFormat = [{
     $callee `(` $args `)` (`wrt` $wrt^)? (`policy` `(` custom<Policy>($policy)^ `)`)?
-    attr-dict `:` functional-type(operands, results)
+    (`strong_zero` $strong_zero^)? attr-dict `:` functional-type(operands, results)
   }];
 }
 
@@ -211,7 +221,8 @@ def Rev_JvpOp : Rev_TransformOp<"jvp", [AttrSizedOperandSegments]> {
     results are all results of the function, then the tangents.
 
     Constraints:
-    * (C1) `callee` names a `func.func` with a body of one block.
+    * (C1) `callee` names a `func.func` with a body of one block or a custom
+      rule (`rev.custom_vjp`, `rev.custom_jvp`).
     * (C2) `args` have the types of the function's arguments.
     * (C3) `wrt` holds distinct numbers of arguments with a float element type.
     * (C4) `of` holds distinct numbers of results with a float element type.
@@ -232,11 +243,13 @@ def Rev_JvpOp : Rev_TransformOp<"jvp", [AttrSizedOperandSegments]> {
     Variadic<AnyType>:$args,
     Variadic<AnyType>:$tangents,
     OptionalAttr<DenseI64ArrayAttr>:$wrt,
-    OptionalAttr<DenseI64ArrayAttr>:$of);
+    OptionalAttr<DenseI64ArrayAttr>:$of,
+    UnitAttr:$strong_zero);
   let results = (outs Variadic<AnyType>:$outputs);
   let assemblyFormat = [{
     $callee `(` $args `)` `tangents` `(` $tangents `)` (`wrt` $wrt^)?
-    (`of` $of^)? attr-dict `:` functional-type(operands, results)
+    (`of` $of^)? (`strong_zero` $strong_zero^)? attr-dict
+    `:` functional-type(operands, results)
   }];
 }
 

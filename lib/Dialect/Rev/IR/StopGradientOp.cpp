@@ -1,0 +1,39 @@
+//===- StopGradientOp.cpp - rev.stop_gradient -----------------------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "memrev/Dialect/Rev/IR/Rev.h"
+
+using namespace mlir;
+using namespace mlir::memrev;
+using namespace mlir::memrev::rev;
+
+SmallVector<Value> StopGradientOp::decompose(RewriterBase &) {
+  return {getInput()};
+}
+
+bool StopGradientOp::isInactive() { return true; }
+
+bool StopGradientOp::isCheapToRecompute() { return true; }
+
+LogicalResult StopGradientOp::buildVJP(DerivativeContext &) {
+  return success();
+}
+
+LogicalResult StopGradientOp::buildJVP(TangentContext &) { return success(); }
+
+SmallVector<InverseEdge> StopGradientOp::getInverseEdges() {
+  return {{{getInput()}, {getResult()}}};
+}
+
+LogicalResult StopGradientOp::buildInverse(DerivativeContext &ctx, unsigned) {
+  Value result = ctx.primal(getResult());
+  if (!result)
+    return failure();
+  ctx.provide(getInput(), result, Precision::Rounded);
+  return success();
+}

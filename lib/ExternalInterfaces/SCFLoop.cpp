@@ -1,0 +1,236 @@
+//===- SCFLoop.cpp - Reverse mode of scf.for ------------------------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Models.h"
+#include "memrev/Interfaces/DifferentiableOpInterface.h"
+#include "memrev/Interfaces/InvertibleOpInterface.h"
+#include "memrev/Interfaces/TripCount.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/DialectRegistry.h"
+#include "mlir/Transforms/RegionUtils.h"
+#include "llvm/ADT/SetVector.h"
+
+using namespace mlir;
+using namespace mlir::memrev;
+
+namespace {
+
+/// Emits the reverse of a loop: a loop over the same iterations, last first. It
+/// carries, as asked for,
+///   - the state: what the body yields, turned back into what it was given;
+///   - the cotangents of the state's active values;
+///   - the cotangents of active values that the body captures.
+class LoopReversal {
+public:
+  LoopReversal(scf::ForOp loop, DerivativeContext &ctx, bool inverts,
+               bool differentiates)
+      : loop(loop), ctx(ctx), loc(loop.getLoc()), inverts(inverts),
+        differentiates(differentiates) {}
+
+  LogicalResult emit();
+
+private:
+  LogicalResult collect();
+  LogicalResult buildBounds();
+  LogicalResult buildBody(scf::ForOp reversed);
+
+  Value constant(OpBuilder &b, int64_t value) {
+    return arith::ConstantIndexOp::create(b, loc, value);
+  }
+
+  scf::ForOp loop;
+  DerivativeContext &ctx;
+  Location loc;
+  bool inverts, differentiates;
+
+  Value lower, step, count;
+  SmallVector<Value> inits;
+  /// The numbers of the loop's results that have a cotangent.
+  SmallVector<unsigned> active;
+  SmallVector<Value> captured;
+};
+
+} // namespace
+
+LogicalResult LoopReversal::buildBounds() {
+  OpBuilder &b = ctx.getBuilder();
+  lower = ctx.primal(loop.getLowerBound());
+  step = ctx.primal(loop.getStep());
+  Value upper = ctx.primal(loop.getUpperBound());
+  if (!lower || !upper || !step)
+    return failure();
+  count = buildTripCount(b, loop, lower, upper, step);
+  return success();
+}
+
+LogicalResult LoopReversal::collect() {
+  if (inverts)
+    for (Value result : loop.getResults()) {
+      Value now = ctx.primal(result);
+      if (!now)
+        return failure();
+      inits.push_back(now);
+    }
+  if (!differentiates)
+    return success();
+  llvm::SetVector<Value> used;
+  getUsedValuesDefinedAbove(loop.getRegion(), used);
+  for (Value value : used)
+    if (ctx.isActive(value))
+      captured.push_back(value);
+  auto add = [&](Value value) {
+    Value sum = ctx.accumulator(value);
+    inits.push_back(sum);
+    return success(static_cast<bool>(sum));
+  };
+  for (auto [i, result] : llvm::enumerate(loop.getResults()))
+    if (ctx.isActive(result)) {
+      active.push_back(i);
+      if (failed(add(result)))
+        return failure();
+    }
+  for (Value value : captured)
+    if (failed(add(value)))
+      return failure();
+  return success();
+}
+
+LogicalResult LoopReversal::buildBody(scf::ForOp reversed) {
+  Block *body = reversed.getBody();
+  if (!body->empty())
+    body->clear();
+  OpBuilder b = OpBuilder::atBlockEnd(body);
+  Value last = arith::SubIOp::create(b, loc, count, constant(b, 1));
+  Value position =
+      arith::SubIOp::create(b, loc, last, reversed.getInductionVar());
+  Value induction = buildInduction(b, loop, lower, step, position);
+
+  std::unique_ptr<DerivativeContext> nested =
+      ctx.nest(b, loop.getRegion(),
+               inverts ? DerivativeContext::Fallback::Recompute
+                       : DerivativeContext::Fallback::Tape,
+               position);
+  nested->provide(loop.getInductionVar(), induction);
+
+  ArrayRef<BlockArgument> args = reversed.getRegionIterArgs();
+  unsigned numState = inverts ? loop.getNumResults() : 0;
+  for (unsigned i = 0; i < numState; ++i)
+    nested->provide(loop.getYieldedValues()[i], args[i], Precision::Rounded);
+  // Accumulators first: a cotangent that starts as a part of one must find it.
+  for (auto [i, value] : llvm::enumerate(captured))
+    nested->setCotangent(value, args[numState + active.size() + i]);
+  for (auto [i, number] : llvm::enumerate(active))
+    nested->accumulate(loop.getYieldedValues()[number], args[numState + i]);
+
+  SmallVector<Operation *> ops;
+  for (Operation &op : loop.getBody()->without_terminator())
+    ops.push_back(&op);
+  if (failed(nested->differentiate(ops)))
+    return failure();
+
+  SmallVector<Value> yields;
+  for (unsigned i = 0; i < numState; ++i)
+    yields.push_back(nested->primal(loop.getRegionIterArgs()[i]));
+  for (unsigned number : active)
+    yields.push_back(nested->accumulator(loop.getRegionIterArgs()[number]));
+  for (Value value : captured)
+    yields.push_back(nested->accumulator(value));
+  if (llvm::is_contained(yields, Value()))
+    return failure();
+  scf::YieldOp::create(b, loc, yields);
+  return success();
+}
+
+LogicalResult LoopReversal::emit() {
+  if (failed(buildBounds()) || failed(collect()))
+    return failure();
+  OpBuilder &b = ctx.getBuilder();
+  Value zero = constant(b, 0), one = constant(b, 1);
+  auto reversed = scf::ForOp::create(b, loc, zero, count, one, inits);
+  {
+    // What the body needs from outside is emitted before the loop.
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(reversed);
+    if (failed(buildBody(reversed)))
+      return failure();
+  }
+  unsigned next = 0;
+  if (inverts)
+    for (Value init : loop.getInitArgs())
+      ctx.provide(init, reversed.getResult(next++), Precision::Rounded);
+  SmallVector<Value> cotangents;
+  for (size_t i = 0; i < active.size(); ++i)
+    cotangents.push_back(reversed.getResult(next++));
+  for (Value value : captured)
+    ctx.setCotangent(value, reversed.getResult(next++));
+  for (auto [number, cotangent] : llvm::zip_equal(active, cotangents))
+    ctx.accumulate(loop.getInitArgs()[number], cotangent);
+  return success();
+}
+
+namespace {
+
+struct ForModel
+    : DifferentiableOpInterface::ExternalModel<ForModel, scf::ForOp> {
+  void getResiduals(Operation *op, function_ref<bool(Value)>,
+                    SmallVectorImpl<Residual> &residuals) const {
+    // Where the loop runs again, and its bounds where it runs backwards.
+    llvm::SetVector<Value> used(op->operand_begin(), op->operand_end());
+    getUsedValuesDefinedAbove(op->getRegions(), used);
+    residuals.append(used.begin(), used.end());
+  }
+
+  LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
+    return LoopReversal(cast<scf::ForOp>(op), ctx, /*inverts=*/false,
+                        /*differentiates=*/true)
+        .emit();
+  }
+};
+
+/// A loop whose body can be run backwards gives all its initial values back.
+struct ForInverseModel
+    : InvertibleOpInterface::ExternalModel<ForInverseModel, scf::ForOp> {
+  SmallVector<InverseEdge> getInverseEdges(Operation *op) const {
+    auto loop = cast<scf::ForOp>(op);
+    // The plan says whether the body can.
+    if (!op->hasAttr("rev.invert"))
+      return {};
+    InverseEdge edge;
+    edge.solved.assign(loop.getInitArgs().begin(), loop.getInitArgs().end());
+    llvm::SetVector<Value> from(loop.result_begin(), loop.result_end());
+    getUsedValuesDefinedAbove(loop.getRegion(), from);
+    from.insert(loop.getLowerBound());
+    from.insert(loop.getUpperBound());
+    from.insert(loop.getStep());
+    edge.from.assign(from.begin(), from.end());
+    return {edge};
+  }
+
+  LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,
+                             unsigned) const {
+    return LoopReversal(cast<scf::ForOp>(op), ctx, /*inverts=*/true,
+                        /*differentiates=*/false)
+        .emit();
+  }
+
+  LogicalResult buildInverseAndVJP(Operation *op, DerivativeContext &ctx,
+                                   unsigned) const {
+    return LoopReversal(cast<scf::ForOp>(op), ctx, /*inverts=*/true,
+                        /*differentiates=*/true)
+        .emit();
+  }
+};
+
+} // namespace
+
+void memrev::registerSCFLoopModels(DialectRegistry &registry) {
+  registry.addExtension(+[](MLIRContext *c, scf::SCFDialect *) {
+    scf::ForOp::attachInterface<ForModel, ForInverseModel>(*c);
+  });
+}
