@@ -10,6 +10,7 @@ is less than the difference's step reaches. The program prints, for each operand
 and mode, the largest error and how many points were used.
 """
 
+import re
 import subprocess
 import sys
 
@@ -240,7 +241,22 @@ class SweepWriter(Writer):
         return labels
 
 
+# Has a rule that is an error.
+WITHOUT_DERIVATIVE = {"arith.bitcast"}
+
+
+def check_complete(memrev_opt):
+    """Every operation with a rule has an entry."""
+    table = subprocess.run([memrev_opt, "--show-derivative-rules"], capture_output=True,
+                           text=True, check=True).stdout
+    ruled = set(re.findall(r"^\| `((?:arith|math)\.\w+)` \| rule", table, re.MULTILINE))
+    swept = {entry.op for entry in ENTRIES} | WITHOUT_DERIVATIVE
+    if ruled != swept:
+        sys.exit(f"expects an entry for each rule, but got no match for {ruled ^ swept}")
+
+
 def run(memrev_opt, mlir_runner, libraries):
+    check_complete(memrev_opt)
     writer = SweepWriter()
     labels = []
     for n, entry in enumerate(ENTRIES):
