@@ -99,6 +99,9 @@ private:
   Values perturbed;
   double largestValue = 0;
   uint64_t decisions = 0;
+  /// The unit of the last place of the shortest type: constants in derivatives
+  /// are rounded to their types, even where values are not.
+  double unit = 0;
 
   std::optional<DerivedModule> reverse;
   Values gradient;
@@ -306,7 +309,8 @@ void Checker::checkDifferences() {
     ++counts.passed["differences-inconclusive"];
     return;
   }
-  double tolerance = kDifference * scale + 4 * curvature + rounding;
+  double tolerance =
+      (kDifference + 16 * unit) * scale + 4 * curvature + rounding;
   expect("differences", std::abs(*fine - analytic), tolerance,
          llvm::formatv("difference {0:e} against gradient {1:e}", *fine,
                        analytic));
@@ -321,12 +325,14 @@ void Checker::checkDifferences() {
 /// none if rounding rules it.
 static std::optional<double> getSlope(double coarse, double fine,
                                       double rounding) {
-  if (fine < 1000 * rounding || coarse < 1000 * rounding)
+  if (fine <= 1000 * rounding || coarse <= 1000 * rounding)
     return std::nullopt;
   return std::log2(coarse / fine);
 }
 
 void Checker::checkTaylor() {
+  if (unit != 0)
+    return;
   double valueSize;
   double start = dot(weights, takeOf(results), &valueSize);
   double rounding = 2e-16 * (valueSize + largestValue);
@@ -429,7 +435,7 @@ void Checker::checkForward() {
   double rounding = 1e-15 * (valueSize + largestValue) / kStep * 50;
   if (curvature < 1e-4 * scale + 100 * rounding)
     expect("jvp-differences", std::abs(extrapolated - fromForward),
-           kDifference * scale + curvature + rounding,
+           (kDifference + 16 * unit) * scale + curvature + rounding,
            llvm::formatv("difference {0:e} against <w, J v> = {1:e}",
                          extrapolated, fromForward));
 }
@@ -518,7 +524,8 @@ void Checker::checkSecondOrder() {
     if (std::isfinite(scale) && curvature > 1e-4 * scale + 100 * rounding)
       return;
     expect("hessian-differences", difference(*fine, *hv),
-           kDifference * scale + 4 * curvature + rounding,
+           (kDifference + 16 * unit) * (scale + largest(gradient)) +
+               4 * curvature + rounding,
            "jvp of vjp against differences of vjp");
 
     std::optional<DerivedModule> twice = tryDerive({Derived::VjpOfVjp});
@@ -599,9 +606,32 @@ void Checker::checkSplit() {
            "the split form against vjp");
 }
 
+/// The relative distance of neighbours in `type`; 0 for f64 and integers.
+static double getUnit(Type type) {
+  std::optional<ElementKind> kind = getElementKind(type);
+  if (!kind)
+    return 0;
+  switch (kind->kind) {
+  case NumberKind::F32:
+    return 0x1p-23;
+  case NumberKind::F16:
+    return 0x1p-10;
+  case NumberKind::BF16:
+    return 0x1p-7;
+  default:
+    return 0;
+  }
+}
+
 std::optional<Finding> Checker::run() {
   if (signature.wrt.empty() || signature.of.empty())
     return std::nullopt;
+  program.walk([&](Operation *op) {
+    for (Type type : op->getResultTypes())
+      unit = std::max(unit, getUnit(type));
+  });
+  for (Type type : signature.func.getArgumentTypes())
+    unit = std::max(unit, getUnit(type));
   function = derive(program, {});
   if (!function.error.empty())
     return Finding{"lower", function.error};

@@ -66,7 +66,7 @@ static const Contraction kContractions[] = {
     {"km", "nk", "nm", buildWithMaps<linalg::ContractOp>},
     {"abk", "kcb", "cab", buildWithMaps<linalg::ContractOp>},
     {"kab", "abk", "", buildWithMaps<linalg::ContractOp>},
-    {"a", "b", "ba", buildWithMaps<linalg::ContractOp>},
+    {"ak", "k", "a", buildWithMaps<linalg::ContractOp>},
 };
 
 static bool emitContraction(Generator &g) {

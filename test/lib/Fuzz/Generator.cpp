@@ -196,9 +196,11 @@ SmallVector<Value> Generator::dynamicSizes(RankedTensorType type,
 }
 
 Value Generator::empty(ArrayRef<int64_t> shape, Type type) {
-  RankedTensorType tensorType = typeFor(shape, type);
-  return tensor::EmptyOp::create(b, tensorType,
-                                 dynamicSizes(tensorType, shape));
+  return emptyOf(typeFor(shape, type), shape);
+}
+
+Value Generator::emptyOf(RankedTensorType type, ArrayRef<int64_t> shape) {
+  return tensor::EmptyOp::create(b, type, dynamicSizes(type, shape));
 }
 
 Value Generator::filled(ArrayRef<int64_t> shape, Type type, double value) {
@@ -211,8 +213,7 @@ Value Generator::filled(ArrayRef<int64_t> shape, Type type, double value) {
   if (rng.chance(0.2))
     return tensor::SplatOp::create(b, scalar, tensorType,
                                    dynamicSizes(tensorType, shape));
-  Value destination =
-      tensor::EmptyOp::create(b, tensorType, dynamicSizes(tensorType, shape));
+  Value destination = emptyOf(tensorType, shape);
   return linalg::FillOp::create(b, scalar, destination).getResult(0);
 }
 

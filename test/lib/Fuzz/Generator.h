@@ -120,6 +120,8 @@ public:
   SmallVector<Value> dynamicSizes(RankedTensorType type,
                                   ArrayRef<int64_t> shape);
   Value empty(ArrayRef<int64_t> shape, Type elementType);
+  /// An uninitialised tensor of this type, whose extents are `shape`.
+  Value emptyOf(RankedTensorType type, ArrayRef<int64_t> shape);
   /// A tensor of one number.
   Value filled(ArrayRef<int64_t> shape, Type elementType, double value);
   Value constant(Type scalarType, double value);

@@ -397,7 +397,9 @@ static bool emitElementwise(Generator &g) {
 
 static bool emitMap(Generator &g) {
   Known x = g.pick(/*isTensor=*/true), y = g.pickShape(x.shape);
-  Value out = g.empty(x.shape, g.elementType);
+  auto type = cast<RankedTensorType>(x.value.getType());
+  y.value = g.castTo(y, type);
+  Value out = g.emptyOf(type, x.shape);
   double bound = 1;
   auto op = linalg::MapOp::create(
       g.b, ValueRange{x.value, y.value}, out,
@@ -421,7 +423,8 @@ static bool emitReduce(Generator &g) {
   Known x = g.pick(/*isTensor=*/true);
   if (x.shape.empty())
     return false;
-  SmallVector<int64_t> dims, rest;
+  auto type = cast<RankedTensorType>(x.value.getType());
+  SmallVector<int64_t> dims, rest, extents;
   int64_t count = 1;
   for (auto [n, extent] : llvm::enumerate(x.shape))
     if (g.rng.chance(0.5)) {
@@ -429,13 +432,16 @@ static bool emitReduce(Generator &g) {
       count *= extent;
     } else {
       rest.push_back(extent);
+      extents.push_back(type.getDimSize(n));
     }
   Join join = pickJoin(g);
   if (dims.empty() || (count == 0 && join != Join::Add && join != Join::Mul))
     return false;
   if (join == Join::Mul)
     x = tame(g, x, count);
-  Value start = buildStart(g, join, rest);
+  Known begin;
+  begin.value = buildStart(g, join, rest);
+  Value start = g.castTo(begin, RankedTensorType::get(extents, g.elementType));
   auto op = linalg::ReduceOp::create(
       g.b, ValueRange(x.value), ValueRange(start), dims,
       [&](OpBuilder &nested, Location, ValueRange arguments) {
@@ -454,15 +460,21 @@ static bool emitBroadcast(Generator &g) {
   if (x.shape.size() > 2)
     return false;
   SmallVector<int64_t> shape = llvm::to_vector<6>(x.shape), dims;
+  SmallVector<int64_t> extents = llvm::to_vector<6>(
+      cast<RankedTensorType>(x.value.getType()).getShape());
   for (int64_t n = g.rng.range(1, 2); n > 0; --n) {
     int64_t at = g.rng.range(0, int64_t(shape.size()));
     shape.insert(shape.begin() + at, g.extent());
+    bool isUnknown = g.isDynamic && g.rng.chance(0.5);
+    extents.insert(extents.begin() + at,
+                   isUnknown ? ShapedType::kDynamic : shape[at]);
     for (int64_t &dim : dims)
       dim += dim >= at;
     dims.push_back(at);
   }
   llvm::sort(dims);
-  Value out = g.empty(shape, g.elementType);
+  Value out =
+      g.emptyOf(RankedTensorType::get(extents, g.elementType), shape);
   g.add(linalg::BroadcastOp::create(g.b, x.value, out, dims).getResults()[0],
         shape, x.bound);
   return true;
@@ -473,14 +485,18 @@ static bool emitTranspose(Generator &g) {
   // Upstream's verifier crashes on a transpose of rank 0.
   if (x.shape.empty())
     return false;
-  SmallVector<int64_t> permutation, shape;
+  auto type = cast<RankedTensorType>(x.value.getType());
+  SmallVector<int64_t> permutation, shape, extents;
   for (size_t n = 0; n < x.shape.size(); ++n)
     permutation.push_back(n);
   for (size_t n = permutation.size(); n > 1; --n)
     std::swap(permutation[n - 1], permutation[g.rng.range(0, int64_t(n) - 1)]);
-  for (int64_t dim : permutation)
+  for (int64_t dim : permutation) {
     shape.push_back(x.shape[dim]);
-  Value out = g.empty(shape, g.elementType);
+    extents.push_back(type.getDimSize(dim));
+  }
+  Value out =
+      g.emptyOf(RankedTensorType::get(extents, g.elementType), shape);
   g.add(linalg::TransposeOp::create(g.b, x.value, out, permutation)
             .getResult()[0],
         shape, x.bound);
@@ -508,8 +524,8 @@ static bool emitSoftmax(Generator &g) {
   if (x.shape.empty())
     return false;
   int64_t dim = g.rng.range(0, int64_t(x.shape.size()) - 1);
-  RankedTensorType type = cast<RankedTensorType>(x.value.getType());
-  Value out = tensor::EmptyOp::create(g.b, type, g.dynamicSizes(type, x.shape));
+  auto type = cast<RankedTensorType>(x.value.getType());
+  Value out = g.emptyOf(type, x.shape);
   auto op = linalg::SoftmaxOp::create(g.b, TypeRange(type), x.value, out,
                                       uint64_t(dim));
   g.add(op->getResult(0), x.shape, 1);
@@ -551,8 +567,7 @@ static bool emitPack(Generator &g) {
     if (source.isDynamicDim(permutation[n]))
       extents[n] = ShapedType::kDynamic;
   auto packedType = RankedTensorType::get(extents, g.elementType);
-  Value out = tensor::EmptyOp::create(g.b, packedType,
-                                      g.dynamicSizes(packedType, packed));
+  Value out = g.emptyOf(packedType, packed);
   SmallVector<OpFoldResult> innerTiles;
   for (int64_t tile : tiles)
     innerTiles.push_back(g.b.getIndexAttr(tile));
@@ -570,8 +585,7 @@ static bool emitPack(Generator &g) {
                                      padding, outerPermutation);
   g.add(pack->getResult(0), packed, std::max(x.bound, 8.0));
   if (g.rng.chance(0.5)) {
-    Value plain =
-        tensor::EmptyOp::create(g.b, source, g.dynamicSizes(source, x.shape));
+    Value plain = g.emptyOf(source, x.shape);
     Known packedValue = g.values.back();
     auto unpack = linalg::UnPackOp::create(
         g.b, packedValue.value, plain, positions, innerTiles, outerPermutation);
