@@ -200,6 +200,14 @@ int main(int argc, char **argv) {
       CheckCounts ignored;
       if (std::optional<Finding> small = check(*module, seed, checks, ignored))
         llvm::outs() << "  shrunk: " << small->details << "\n";
+      llvm::StringSet<> names;
+      module->walk([&](Operation *op) {
+        if (!isa<ModuleOp>(op) && !op->getName().getStringRef().starts_with("func.") &&
+            names.insert(op->getName().getStringRef()).second)
+          llvm::outs() << (names.size() == 1 ? "  of " : " ")
+                       << op->getName().getStringRef();
+      });
+      llvm::outs() << "\n";
     }
     SmallString<128> path(folder);
     llvm::sys::path::append(path,

@@ -390,6 +390,11 @@ void Checker::checkForward() {
     fail("jvp-primal", "the results of jvp are not those of f");
     return;
   }
+  ++counts.passed["tangent-finite"];
+  if (!std::isfinite(largest(tangents))) {
+    fail("tangent-finite", "a tangent of a smooth point is not finite");
+    return;
+  }
   std::optional<Values> near = call(*forward, jvp, join(perturbed, direction));
   Values other = sampleLike(direction, rng);
   std::optional<Values> second = call(*forward, jvp, join(point, other));
@@ -493,6 +498,12 @@ void Checker::checkSecondOrder() {
     std::optional<Values> hv = product(direction), hu = product(other);
     if (!hv || !hu)
       return;
+    ++counts.passed["hessian-finite"];
+    if (!std::isfinite(largest(*hv))) {
+      fail("hessian-finite", "a second derivative of a smooth point is not "
+                             "finite");
+      return;
+    }
     double sizeU, sizeV;
     double uhv = dot(other, *hv, &sizeU), vhu = dot(direction, *hu, &sizeV);
     expect(

@@ -36,6 +36,7 @@ private:
   bool attempt(function_ref<bool(ModuleOp)> change);
   bool dropResults();
   bool dropOperations();
+  bool dropRegions();
   bool dropArguments();
   bool shrinkExtents();
 
@@ -177,6 +178,66 @@ bool Shrinker::dropOperations() {
   return any;
 }
 
+/// Replaces `op` by the contents of its region `number`, as if it ran once.
+static bool inlineRegion(Operation *op, unsigned number) {
+  if (op->getRegion(number).empty())
+    return false;
+  Block &block = op->getRegion(number).front();
+  Operation *terminator = block.getTerminator();
+  OpBuilder b(op);
+  auto findLike = [&](Type type, unsigned position) -> Value {
+    if (type.isIndex())
+      return arith::ConstantIndexOp::create(b, op->getLoc(), 0);
+    // The operand that is as far from the end as the argument is.
+    unsigned fromEnd = block.getNumArguments() - position;
+    if (fromEnd <= op->getNumOperands()) {
+      Value operand = op->getOperand(op->getNumOperands() - fromEnd);
+      if (operand.getType() == type)
+        return operand;
+    }
+    return {};
+  };
+  for (auto [n, argument] : llvm::enumerate(block.getArguments())) {
+    Value substitute = findLike(argument.getType(), n);
+    if (!substitute)
+      return false;
+    argument.replaceAllUsesWith(substitute);
+  }
+  for (auto [n, result] : llvm::enumerate(op->getResults())) {
+    unsigned fromEnd = op->getNumResults() - n;
+    Value substitute;
+    if (fromEnd <= terminator->getNumOperands())
+      substitute =
+          terminator->getOperand(terminator->getNumOperands() - fromEnd);
+    else if (fromEnd <= op->getNumOperands())
+      substitute = op->getOperand(op->getNumOperands() - fromEnd);
+    if (result.use_empty())
+      continue;
+    if (!substitute || substitute.getType() != result.getType())
+      return false;
+    result.replaceAllUsesWith(substitute);
+  }
+  for (Operation &inner : llvm::make_early_inc_range(block.without_terminator()))
+    inner.moveBefore(op);
+  op->erase();
+  return true;
+}
+
+bool Shrinker::dropRegions() {
+  bool any = false;
+  for (size_t n = 0; n < getOperations(*best).size();) {
+    bool dropped = false;
+    unsigned count = getOperations(*best)[n]->getNumRegions();
+    for (unsigned k = 0; k < count && !dropped; ++k)
+      dropped = attempt([&](ModuleOp module) {
+        return inlineRegion(getOperations(module)[n], k);
+      });
+    any |= dropped;
+    n += !dropped;
+  }
+  return any;
+}
+
 bool Shrinker::dropArguments() {
   bool any = false;
   for (unsigned n = 0; n < Signature(*best).func.getNumArguments();) {
@@ -277,6 +338,7 @@ OwningOpRef<ModuleOp> Shrinker::run() {
   while (changed) {
     changed = dropResults();
     changed |= dropOperations();
+    changed |= dropRegions();
     changed |= dropArguments();
     changed |= shrinkExtents();
   }
