@@ -133,9 +133,12 @@ Values Checker::takeOf(const Values &all) const {
 
 void Checker::countUnsupported(const std::string &what,
                                const std::string &error) {
-  // Numbers and types differ from program to program.
+  // Numbers and maps differ from program to program.
+  StringRef line = StringRef(error).split('\n').first;
   std::string text = what + ": ";
-  for (char c : StringRef(error).take_until([](char c) { return c == '\n'; }))
+  if (auto [head, map] = line.split("affine_map<"); !map.empty())
+    line = head;
+  for (char c : line)
     if (!llvm::isDigit(c) || text.back() != '#')
       text += llvm::isDigit(c) ? '#' : c;
   auto &[count, first] = counts.unsupported[text];

@@ -182,7 +182,8 @@ static bool emitFor(Generator &g) {
   int64_t lower = g.rng.range(-1, 2), trips = g.rng.range(0, 4);
   int64_t step = g.rng.range(1, 3);
   // The last step may reach beyond the end.
-  int64_t upper = lower + trips * step - (trips > 0 ? g.rng.range(0, step - 1) : 0);
+  int64_t upper =
+      lower + trips * step - (trips > 0 ? g.rng.range(0, step - 1) : 0);
   auto bound = [&](int64_t value) -> Value {
     if (g.rng.chance(0.2) && g.canAddArguments() &&
         g.func.getNumArguments() < 7)
@@ -200,7 +201,8 @@ static bool emitFor(Generator &g) {
     g.b.setInsertionPoint(op);
     SmallVector<int64_t> shape = {upper, g.rng.range(1, 3)};
     weights = g.pickShape(shape);
-    weights->value = g.castTo(*weights, RankedTensorType::get(shape, g.elementType));
+    weights->value =
+        g.castTo(*weights, RankedTensorType::get(shape, g.elementType));
   }
   g.inBlock(op.getBody(), [&] {
     addArguments(g, state, op.getRegionIterArgs());
@@ -233,10 +235,10 @@ static bool emitWhile(Generator &g) {
   SmallVector<Known> state = pickState(g);
   Value zero = arith::ConstantIndexOp::create(g.b, 0);
   Value one = arith::ConstantIndexOp::create(g.b, 1);
-  Value limit = g.rng.chance(0.5) && g.canAddArguments() &&
-                        g.func.getNumArguments() < 7
-                    ? g.makeIndexArgument(0, 4)
-                    : arith::ConstantIndexOp::create(g.b, g.rng.range(0, 4));
+  Value limit =
+      g.rng.chance(0.5) && g.canAddArguments() && g.func.getNumArguments() < 7
+          ? g.makeIndexArgument(0, 4)
+          : arith::ConstantIndexOp::create(g.b, g.rng.range(0, 4));
   SmallVector<Value> operands = getValues(state);
   operands.push_back(zero);
   SmallVector<Type> types(ValueRange(operands).getTypes());
@@ -249,14 +251,14 @@ static bool emitWhile(Generator &g) {
     SmallVector<Known> known =
         addArguments(g, state, before->getArguments().drop_back());
     Value counter = before->getArguments().back();
-    Value goesOn = arith::CmpIOp::create(g.b, arith::CmpIPredicate::slt,
-                                         counter, limit);
+    Value goesOn =
+        arith::CmpIOp::create(g.b, arith::CmpIPredicate::slt, counter, limit);
     // The state may end the loop, too.
     for (const Known &one : known)
       if (!one.isTensor() && g.rng.chance(0.5)) {
-        Value small = arith::CmpFOp::create(g.b, arith::CmpFPredicate::OLT,
-                                            one.value,
-                                            g.constant(g.elementType, 0.7));
+        Value small =
+            arith::CmpFOp::create(g.b, arith::CmpFPredicate::OLT, one.value,
+                                  g.constant(g.elementType, 0.7));
         goesOn = arith::AndIOp::create(g.b, goesOn, small);
       }
     SmallVector<Value> passed;
@@ -341,9 +343,8 @@ static bool emitForall(Generator &g) {
     Known result = g.limit(pickLike(g, known), 8);
     auto stores = scf::InParallelOp::create(g.b);
     g.b.setInsertionPointToStart(&stores.getRegion().front());
-    tensor::ParallelInsertSliceOp::create(g.b, result.value,
-                                          op.getRegionIterArgs()[0], offsets,
-                                          sizes, strides);
+    tensor::ParallelInsertSliceOp::create(
+        g.b, result.value, op.getRegionIterArgs()[0], offsets, sizes, strides);
   });
   g.add(op.getResult(0), out.shape, 8);
   return true;

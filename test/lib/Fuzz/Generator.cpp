@@ -273,8 +273,8 @@ Generator::makeFunction(TypeRange inputs,
                         function_ref<SmallVector<Value>(ValueRange)> body) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(func);
-  auto callee = func::FuncOp::create(
-      b, "g" + std::to_string(numFunctions++), b.getFunctionType(inputs, {}));
+  auto callee = func::FuncOp::create(b, "g" + std::to_string(numFunctions++),
+                                     b.getFunctionType(inputs, {}));
   callee.setPrivate();
   Block *entry = callee.addEntryBlock();
   b.setInsertionPointToStart(entry);

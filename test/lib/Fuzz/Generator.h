@@ -144,9 +144,8 @@ public:
 
   /// A private function of arguments of types `inputs`, which `body` gets, that
   /// returns what `body` returns. No value of the program is known in it.
-  func::FuncOp
-  makeFunction(TypeRange inputs,
-               function_ref<SmallVector<Value>(ValueRange)> body);
+  func::FuncOp makeFunction(TypeRange inputs,
+                            function_ref<SmallVector<Value>(ValueRange)> body);
 
   /// Whether the program may get more arguments here.
   bool canAddArguments() const { return !isInCallee; }

@@ -30,7 +30,10 @@ static BijectionAttrInterface pickBijection(Generator &g) {
        rev::Scale::SoftAtan, rev::Scale::Identity});
   FloatAttr alpha;
   if (scale == rev::Scale::SoftTanh || scale == rev::Scale::SoftAtan)
-    alpha = g.b.getF64FloatAttr(g.rng.uniform(0.5, 2));
+    // In short types a power of two and its inverse are exact.
+    alpha = g.b.getF64FloatAttr(g.elementType.isF64() ? g.rng.uniform(0.5, 2)
+                                : g.rng.chance(0.5)   ? 0.5
+                                                      : 2.0);
   return cast<BijectionAttrInterface>(
       rev::AffineAttr::get(context, scale, alpha));
 }
@@ -95,8 +98,7 @@ static bool emitCoupling(Generator &g) {
   // A chain that couples one half with the other.
   for (int64_t n = g.rng.range(1, 4); n > 0; --n) {
     Value logDet;
-    Value y =
-        buildCoupling(g, x, given, g.rng.chance(0.3) ? &logDet : nullptr);
+    Value y = buildCoupling(g, x, given, g.rng.chance(0.3) ? &logDet : nullptr);
     if (logDet)
       g.add(logDet, {x.shape[0]}, 8);
     x.value = y;
@@ -121,12 +123,12 @@ static bool emitCouplingLoop(Generator &g) {
   int64_t trips = g.rng.range(0, 4);
   Value zero = arith::ConstantIndexOp::create(g.b, 0);
   Value one = arith::ConstantIndexOp::create(g.b, 1);
-  Value end = g.rng.chance(0.3) && g.canAddArguments() &&
-                      g.func.getNumArguments() < 7
-                  ? g.makeIndexArgument(0, 4)
-                  : arith::ConstantIndexOp::create(g.b, trips);
-  auto loop = scf::ForOp::create(g.b, zero, end, one,
-                                 ValueRange{x.value, given.value});
+  Value end =
+      g.rng.chance(0.3) && g.canAddArguments() && g.func.getNumArguments() < 7
+          ? g.makeIndexArgument(0, 4)
+          : arith::ConstantIndexOp::create(g.b, trips);
+  auto loop =
+      scf::ForOp::create(g.b, zero, end, one, ValueRange{x.value, given.value});
   bool swaps = g.rng.chance(0.3);
   g.inBlock(loop.getBody(), [&] {
     Known a = x, c = given;
@@ -195,8 +197,7 @@ static bool emitCrossEntropy(Generator &g) {
                RankedTensorType::get({shape[0]}, g.b.getI32Type()), labels));
   if (type.isDynamicDim(0))
     constant = tensor::CastOp::create(
-        g.b,
-        RankedTensorType::get({ShapedType::kDynamic}, g.b.getI32Type()),
+        g.b, RankedTensorType::get({ShapedType::kDynamic}, g.b.getI32Type()),
         constant);
   auto loss = RankedTensorType::get({type.getDimSize(0)}, g.elementType);
   auto op = rev::SoftmaxCrossEntropyOp::create(g.b, loss, loss, logits.value,

@@ -47,7 +47,9 @@ static Box makeBox(Generator &g, ArrayRef<int64_t> shape) {
     int64_t size = g.rng.chance(0.03) ? 0 : g.rng.range(extent > 0, extent);
     int64_t stride = size > 1 ? g.rng.range(1, (extent - 1) / (size - 1)) : 1;
     int64_t reach = size == 0 ? 0 : (size - 1) * stride + 1;
-    box.offsets.push_back(g.rng.range(0, extent - reach));
+    // The verifier wants offsets inside, of empty slices too.
+    box.offsets.push_back(g.rng.range(
+        0, std::max<int64_t>(extent - std::max<int64_t>(reach, 1), 0)));
     box.sizes.push_back(size);
     box.strides.push_back(stride);
   }
@@ -67,16 +69,20 @@ static Box makeBox(Generator &g, ArrayRef<int64_t> shape) {
 
 static bool emitExtractSlice(Generator &g) {
   Known x = g.pick(/*isTensor=*/true);
+  if (llvm::is_contained(x.shape, 0))
+    return false;
   Box box = makeBox(g, x.shape);
-  Value slice = tensor::ExtractSliceOp::create(
-      g.b, box.type, x.value, box.foldedOffsets, box.foldedSizes,
-      box.foldedStrides);
+  Value slice =
+      tensor::ExtractSliceOp::create(g.b, box.type, x.value, box.foldedOffsets,
+                                     box.foldedSizes, box.foldedStrides);
   g.add(slice, box.shape, x.bound);
   return true;
 }
 
 static bool emitInsertSlice(Generator &g) {
   Known x = g.pick(/*isTensor=*/true);
+  if (llvm::is_contained(x.shape, 0))
+    return false;
   Box box = makeBox(g, x.shape);
   Known part = g.pickShape(box.shape);
   Value result = tensor::InsertSliceOp::create(
@@ -339,8 +345,8 @@ static Value makeIndexTensor(Generator &g, ArrayRef<int64_t> shape,
   int64_t count = 1;
   for (int64_t extent : batch)
     count *= extent;
-  Type type = g.rng.chance(0.5) ? Type(g.b.getIndexType())
-                                : Type(g.b.getI32Type());
+  Type type =
+      g.rng.chance(0.5) ? Type(g.b.getIndexType()) : Type(g.b.getI32Type());
   SmallVector<Attribute> numbers;
   SmallVector<SmallVector<int64_t>> used;
   for (int64_t n = 0; n < count; ++n) {
@@ -386,8 +392,7 @@ static bool emitGather(Generator &g) {
   SmallVector<int64_t> batch;
   for (int64_t n = g.rng.range(1, 2); n > 0; --n)
     batch.push_back(g.rng.range(1, 3));
-  Value indices =
-      makeIndexTensor(g, x.shape, dims, batch, /*isUnique=*/false);
+  Value indices = makeIndexTensor(g, x.shape, dims, batch, /*isUnique=*/false);
   auto type = cast<RankedTensorType>(x.value.getType());
   bool drops = g.rng.chance(0.5);
   SmallVector<int64_t> shape = batch, extents = batch;
@@ -425,8 +430,7 @@ static bool emitScatter(Generator &g) {
     extents.push_back(isIndexed ? 1 : type.getDimSize(dim));
   }
   Known part = g.pickShape(shape);
-  Value source =
-      g.castTo(part, RankedTensorType::get(extents, g.elementType));
+  Value source = g.castTo(part, RankedTensorType::get(extents, g.elementType));
   Value result = tensor::ScatterOp::create(g.b, type, source, x.value, indices,
                                            dims, /*unique=*/true);
   g.add(result, x.shape, std::max(x.bound, part.bound));

@@ -99,10 +99,9 @@ static Value pad(Generator &g, const Known &inner, ArrayRef<int64_t> low,
     after.push_back(g.b.getIndexAttr(extent - low[n] - inner.shape[n]));
     extents.push_back(type.isDynamicDim(n) ? ShapedType::kDynamic : extent);
   }
-  return tensor::PadOp::create(g.b,
-                               RankedTensorType::get(extents, g.elementType),
-                               inner.value, before, after,
-                               g.constant(g.elementType, 0));
+  return tensor::PadOp::create(
+      g.b, RankedTensorType::get(extents, g.elementType), inner.value, before,
+      after, g.constant(g.elementType, 0));
 }
 
 static bool emitWindow(Generator &g, bool isConvolution) {
@@ -120,18 +119,17 @@ static bool emitWindow(Generator &g, bool isConvolution) {
   for (char letter : StringRef("dhw")) {
     if (StringRef(window.input).find(letter) == StringRef::npos)
       continue;
-    int64_t stride = window.hasSteps && g.rng.chance(0.5) ? g.rng.range(2, 3) : 1;
+    int64_t stride =
+        window.hasSteps && g.rng.chance(0.5) ? g.rng.range(2, 3) : 1;
     int64_t dilation = window.hasSteps && g.rng.chance(0.3) ? 2 : 1;
     strides.push_back(stride);
     dilations.push_back(dilation);
     taps[letter] = g.rng.range(1, numSpatial > 2 ? 2 : 3);
-    result[letter] = g.rng.chance(0.03) ? 0 : g.rng.range(1, 3);
+    result[letter] = g.rng.range(1, 3);
     // Rows that no window reaches are left over now and then.
     int64_t rest = stride > 1 ? g.rng.range(0, stride - 1) : 0;
-    image[letter] = (std::max<int64_t>(result[letter], 1) - 1) * stride +
+    image[letter] = (result[letter] - 1) * stride +
                     (taps[letter] - 1) * dilation + 1 + rest;
-    if (result[letter] == 0)
-      image[letter] = (taps[letter] - 1) * dilation;
   }
   for (char letter : StringRef("ngcfm"))
     others[letter] = g.rng.range(1, numSpatial > 2 ? 2 : 3);
@@ -175,10 +173,9 @@ static bool emitWindow(Generator &g, bool isConvolution) {
                       window.kind == Window::Max   ? -INFINITY
                       : window.kind == Window::Min ? INFINITY
                                                    : 0.0);
-  Value value =
-      window.build(g, {input.value, filter.value}, output,
-                   g.b.getI64TensorAttr(strides),
-                   g.b.getI64TensorAttr(dilations));
+  Value value = window.build(g, {input.value, filter.value}, output,
+                             g.b.getI64TensorAttr(strides),
+                             g.b.getI64TensorAttr(dilations));
   double bound = window.kind == Window::Convolution ? 4 * count + 8
                  : window.kind == Window::Sum       ? 2 * count + 8
                                                     : 8;
