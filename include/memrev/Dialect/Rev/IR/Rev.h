@@ -42,6 +42,10 @@ namespace mlir::memrev::rev {
 inline constexpr llvm::StringLiteral kCustomVjpAttrName = "rev.custom_vjp";
 inline constexpr llvm::StringLiteral kCustomJvpAttrName = "rev.custom_jvp";
 
+/// On a loop: which of its states the derivative keeps (`PeriodicAttr` or
+/// `BinomialAttr`).
+inline constexpr llvm::StringLiteral kCheckpointAttrName = "rev.checkpoint";
+
 /// True if values of `type` can be differentiated: floats and tensors of them.
 bool isDifferentiable(Type type);
 
