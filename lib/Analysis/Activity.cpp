@@ -75,7 +75,20 @@ void Activity::propagate(Operation *op) {
          llvm::zip_first(op->getOperands(), body.getArguments()))
       if (active.contains(operand))
         mark(arg);
-    propagate(body);
+    // What a reduction folds into its running value makes that active, whatever
+    // it started from.
+    auto linalgOp = cast<linalg::LinalgOp>(op);
+    for (bool changed = true; changed;) {
+      changed = false;
+      propagate(body);
+      if (linalgOp.getNumReductionLoops() == 0)
+        break;
+      for (auto [arg, yielded] :
+           llvm::zip_equal(linalgOp.getRegionOutputArgs(),
+                           body.getTerminator()->getOperands()))
+        if (active.contains(yielded))
+          changed |= mark(arg);
+    }
     if (readsActive(op))
       for (Value result : op->getResults())
         mark(result);

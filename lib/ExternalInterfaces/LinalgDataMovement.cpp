@@ -38,8 +38,8 @@ static Value buildTranspose(OpBuilder &b, Location loc, Value tensor,
 }
 
 /// Emits `tensor` with elements of the float type `elementType`.
-static Value buildFloatCast(OpBuilder &b, Location loc, Value tensor,
-                            Type elementType) {
+static Value buildTensorCast(OpBuilder &b, Location loc, Value tensor,
+                             Type elementType) {
   if (getElementTypeOrSelf(tensor.getType()) == elementType)
     return tensor;
   Value empty = tensor::EmptyOp::create(
@@ -68,9 +68,9 @@ struct CopyModel
     Value input = cast<linalg::CopyOp>(op).getInputs()[0];
     if (ctx.isActive(input))
       ctx.accumulate(input,
-                     buildFloatCast(ctx.getBuilder(), op->getLoc(),
-                                    ctx.cotangent(op->getResult(0)),
-                                    getElementTypeOrSelf(input.getType())));
+                     buildTensorCast(ctx.getBuilder(), op->getLoc(),
+                                     ctx.cotangent(op->getResult(0)),
+                                     getElementTypeOrSelf(input.getType())));
     return success();
   }
 };

@@ -10,6 +10,7 @@
 #define MEMREV_LIB_EXTERNALINTERFACES_LINALGRULES_H
 
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
+#include "memrev/Interfaces/TangentContext.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 
 namespace mlir::memrev {
@@ -20,6 +21,10 @@ void getStructuredResiduals(linalg::LinalgOp op,
                             function_ref<bool(Value)> isActive,
                             SmallVectorImpl<Residual> &residuals);
 LogicalResult buildStructuredVJP(linalg::LinalgOp op, DerivativeContext &ctx);
+
+/// The forward-mode rule of any structured operation whose body has scalar
+/// rules.
+LogicalResult buildStructuredJVP(linalg::LinalgOp op, TangentContext &ctx);
 
 } // namespace mlir::memrev
 

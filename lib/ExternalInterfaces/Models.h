@@ -21,13 +21,18 @@ void registerLinalgContractionModels(DialectRegistry &registry);
 void registerLinalgConvolutionModels(DialectRegistry &registry);
 void registerLinalgDataMovementModels(DialectRegistry &registry);
 void registerLinalgGenericModels(DialectRegistry &registry);
+void registerLinalgPackingModels(DialectRegistry &registry);
 void registerLinalgPoolingModels(DialectRegistry &registry);
+void registerLinalgSoftmaxModels(DialectRegistry &registry);
+void registerLinalgTangentModels(DialectRegistry &registry);
 void registerMathModels(DialectRegistry &registry);
 void registerSCFForwardModels(DialectRegistry &registry);
 void registerSCFLoopModels(DialectRegistry &registry);
 void registerSCFModels(DialectRegistry &registry);
+void registerTensorIndexedModels(DialectRegistry &registry);
 void registerTensorModels(DialectRegistry &registry);
 void registerTensorSliceModels(DialectRegistry &registry);
+void registerTensorTangentModels(DialectRegistry &registry);
 
 } // namespace mlir::memrev
 

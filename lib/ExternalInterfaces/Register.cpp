@@ -18,11 +18,16 @@ void memrev::registerExternalInterfaces(DialectRegistry &registry) {
   registerLinalgConvolutionModels(registry);
   registerLinalgDataMovementModels(registry);
   registerLinalgGenericModels(registry);
+  registerLinalgPackingModels(registry);
   registerLinalgPoolingModels(registry);
+  registerLinalgSoftmaxModels(registry);
+  registerLinalgTangentModels(registry);
   registerMathModels(registry);
   registerSCFForwardModels(registry);
   registerSCFLoopModels(registry);
   registerSCFModels(registry);
+  registerTensorIndexedModels(registry);
   registerTensorModels(registry);
   registerTensorSliceModels(registry);
+  registerTensorTangentModels(registry);
 }

@@ -48,12 +48,41 @@ memrev::getPrimalSizes(DerivativeContext &ctx, Value value, Location loc) {
   return tensor::getMixedSizes(b, loc, now);
 }
 
+Value memrev::buildEmptyLike(OpBuilder &builder, Location loc, Value tensor,
+                             Type elementType) {
+  return tensor::EmptyOp::create(
+      builder, loc, tensor::getMixedSizes(builder, loc, tensor),
+      elementType ? elementType : getElementTypeOrSelf(tensor.getType()));
+}
+
+Type memrev::getSumType(Type elementType) {
+  return elementType.getIntOrFloatBitWidth() < 32
+             ? Float32Type::get(elementType.getContext())
+             : elementType;
+}
+
+Value memrev::buildFloatCast(OpBuilder &builder, Location loc, Value scalar,
+                             Type type) {
+  unsigned from = scalar.getType().getIntOrFloatBitWidth();
+  unsigned to = type.getIntOrFloatBitWidth();
+  if (scalar.getType() == type)
+    return scalar;
+  if (from < to)
+    return arith::ExtFOp::create(builder, loc, type, scalar);
+  if (from > to)
+    return arith::TruncFOp::create(builder, loc, type, scalar);
+  // Two formats of one width: through one that holds both.
+  Value wide = arith::ExtFOp::create(builder, loc, getSumType(type), scalar);
+  return arith::TruncFOp::create(builder, loc, type, wide);
+}
+
 Value memrev::buildSum(OpBuilder &builder, Location loc, Value tensor) {
   auto type = cast<RankedTensorType>(tensor.getType());
-  Value zero = arith::ConstantOp::create(
-      builder, loc, builder.getZeroAttr(type.getElementType()));
-  Value empty = tensor::EmptyOp::create(builder, loc, ArrayRef<int64_t>(),
-                                        type.getElementType());
+  Type sumType = getSumType(type.getElementType());
+  Value zero =
+      arith::ConstantOp::create(builder, loc, builder.getZeroAttr(sumType));
+  Value empty =
+      tensor::EmptyOp::create(builder, loc, ArrayRef<int64_t>(), sumType);
   Value start = linalg::FillOp::create(builder, loc, zero, empty).getResult(0);
   int64_t rank = type.getRank();
   AffineMap identity = builder.getMultiDimIdentityMap(rank);
@@ -64,13 +93,15 @@ Value memrev::buildSum(OpBuilder &builder, Location loc, Value tensor) {
       linalg::GenericOp::create(
           builder, loc, TypeRange{start.getType()}, ValueRange{tensor},
           ValueRange{start}, ArrayRef<AffineMap>{identity, scalar}, iterators,
-          [](OpBuilder &b, Location l, ValueRange args) {
+          [&](OpBuilder &b, Location l, ValueRange args) {
+            Value element = buildFloatCast(b, l, args[0], sumType);
             linalg::YieldOp::create(
                 b, l,
-                arith::AddFOp::create(b, l, args[1], args[0]).getResult());
+                arith::AddFOp::create(b, l, args[1], element).getResult());
           })
           .getResult(0);
-  return tensor::ExtractOp::create(builder, loc, sum, ValueRange());
+  Value total = tensor::ExtractOp::create(builder, loc, sum, ValueRange());
+  return buildFloatCast(builder, loc, total, type.getElementType());
 }
 
 Value memrev::buildAdd(OpBuilder &builder, Location loc, Value summand,
@@ -114,6 +145,16 @@ Value memrev::buildZeroSlice(OpBuilder &builder, Location loc,
   return tensor::InsertSliceOp::create(builder, loc, zeros, destination,
                                        slice.offsets, slice.sizes,
                                        slice.strides);
+}
+
+LogicalResult memrev::verifyBitcast(tensor::BitcastOp op) {
+  Type from = getElementTypeOrSelf(op.getSource().getType());
+  Type to = getElementTypeOrSelf(op.getType());
+  if (from == to)
+    return success();
+  return op.emitError("expects a bitcast that keeps the element type where a "
+                      "derivative is taken, but got one from ")
+         << from << " to " << to;
 }
 
 void memrev::provideMoved(DerivativeContext &ctx, Value value, Value now,

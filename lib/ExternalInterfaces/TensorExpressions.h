@@ -37,6 +37,18 @@ LogicalResult getPrimal(DerivativeContext &ctx,
 FailureOr<SmallVector<OpFoldResult>> getPrimalSizes(DerivativeContext &ctx,
                                                     Value value, Location loc);
 
+/// A tensor of the shape of `tensor`, with elements of `elementType` or of its
+/// own element type, for an operation that overwrites all of it.
+Value buildEmptyLike(OpBuilder &builder, Location loc, Value tensor,
+                     Type elementType = {});
+
+/// The type in which elements of the float type `elementType` are summed: a sum
+/// of 16-bit floats loses what is small against it after a few hundred terms.
+Type getSumType(Type elementType);
+
+/// The float scalar `scalar` as one of type `type`.
+Value buildFloatCast(OpBuilder &builder, Location loc, Value scalar, Type type);
+
 /// The sum of all elements of `tensor` as a scalar.
 Value buildSum(OpBuilder &builder, Location loc, Value tensor);
 
@@ -52,6 +64,29 @@ Value buildAddToSlice(OpBuilder &builder, Location loc, Value summand,
 /// `sliceType`, in place.
 Value buildZeroSlice(OpBuilder &builder, Location loc, Value destination,
                      const Slice &slice, RankedTensorType sliceType);
+
+/// Emits what one iteration of a nest of loops over `indices` yields for the
+/// values that it carries. Empty after an error was reported.
+using LoopBody = function_ref<FailureOr<SmallVector<Value>>(
+    OpBuilder &builder, ValueRange indices, ValueRange carried)>;
+
+/// Emits loops from 0 to each of `sizes` at the context's builder that carry
+/// `inits`. What the body asks the context for is emitted before the loops.
+FailureOr<SmallVector<Value>> buildLoops(DerivativeContext &ctx, Location loc,
+                                         ArrayRef<OpFoldResult> sizes,
+                                         ValueRange inits, LoopBody body);
+
+/// Emits the vector-Jacobian product of the region of `op`, which computes an
+/// element of the result from its indices, given the cotangents of the elements
+/// and which of them the region computes; null means all.
+LogicalResult buildElementsVJP(
+    Operation *op, Value cotangent, DerivativeContext &ctx,
+    function_ref<Value(OpBuilder &builder, ValueRange indices)> isComputed =
+        nullptr);
+
+/// Reports a bitcast that reads the bits of one float type as another one,
+/// which has no derivative.
+LogicalResult verifyBitcast(tensor::BitcastOp op);
 
 /// Declares to the context that `now`, made of the value `from` without
 /// rounding, equals `value`.

@@ -132,7 +132,8 @@ std::string memrev::getKey(StringRef kind, func::FuncOp function,
 
 FailureOr<func::FuncOp>
 DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
-                        bool returnResults, Operation *&marker) {
+                        bool returnResults, Operation *&marker,
+                        SmallVectorImpl<int64_t> &sums) {
   Preparation preparation{Preparation::Reverse, request.wrt, request.policy,
                           request.strongZero, request.loc};
   FailureOr<func::FuncOp> copy =
@@ -186,11 +187,18 @@ DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
   SmallVector<Value> outputs;
   if (returnResults)
     outputs = results;
-  for (int64_t i : request.wrt) {
-    Value gradient = context.accumulator(body.getArgument(i));
+  for (auto [k, i] : llvm::enumerate(request.wrt)) {
+    Value argument = body.getArgument(i);
+    Value gradient = context.accumulator(argument);
     if (!gradient)
       return failure();
     outputs.push_back(gradient);
+    Value start = context.getZeroStart(argument);
+    if (request.accumulates && start && start != gradient &&
+        isa<RankedTensorType>(start.getType())) {
+      start.replaceAllUsesWith(body.addArgument(start.getType(), loc));
+      sums.push_back(k);
+    }
   }
   terminator->setOperands(outputs);
   function.setFunctionType(builder.getFunctionType(
@@ -211,9 +219,10 @@ DerivedFunctions::getDerivative(const DerivativeRequest &request) {
   if (func::FuncOp known = derived.lookup(key))
     return known;
   Operation *marker = nullptr;
+  SmallVector<int64_t> sums;
   FailureOr<func::FuncOp> function =
       build(request, (primal.getName() + "_" + kind).str(),
-            /*returnResults=*/request.isValueAndGrad, marker);
+            /*returnResults=*/request.isValueAndGrad, marker, sums);
   if (failed(function))
     return failure();
   marker->erase();

@@ -200,7 +200,8 @@ LogicalResult DerivedFunctions::deriveCalls(func::FuncOp function,
                               /*isValueAndGrad=*/false,
                               preparation.policy,
                               preparation.strongZero,
-                              loc};
+                              loc,
+                              /*accumulates=*/true};
     FailureOr<SplitFunctions> split =
         hasCustomRule(callee) ? getCustomSplit(request) : getSplit(request);
     if (failed(split))
@@ -225,6 +226,8 @@ LogicalResult DerivedFunctions::deriveCalls(func::FuncOp function,
     }
     call->setAttr(kCallResidualsAttrName,
                   DenseI64ArrayAttr::get(call.getContext(), residuals));
+    call->setAttr(kCallSumsAttrName,
+                  DenseI64ArrayAttr::get(call.getContext(), split->sums));
   }
   return success();
 }
@@ -233,7 +236,7 @@ void memrev::eraseCallDerivatives(func::FuncOp function) {
   function.walk([](func::CallOp call) {
     for (StringRef name :
          {kBackwardAttrName, kTangentAttrName, kCallWrtAttrName,
-          kCallOfAttrName, kCallResidualsAttrName})
+          kCallOfAttrName, kCallResidualsAttrName, kCallSumsAttrName})
       call->removeAttr(name);
   });
 }
@@ -339,7 +342,7 @@ DerivedFunctions::clonePrepared(func::FuncOp function, Twine name,
     // The copy calls the function, and the call has the rule.
     Block *body = copy.addEntryBlock();
     builder.setInsertionPointToEnd(body);
-    auto call = func::CallOp::create(builder, function.getLoc(), function,
+    auto call = func::CallOp::create(builder, preparation.loc, function,
                                      body->getArguments());
     func::ReturnOp::create(builder, function.getLoc(), call.getResults());
   } else {

@@ -344,7 +344,7 @@ Value ReverseContext::accumulator(Value value) {
     return sum;
   if (Value start = seed(value))
     return start;
-  return zero(value.getType(), value, value.getLoc());
+  return zeroStarts[value] = zero(value.getType(), value, value.getLoc());
 }
 
 void ReverseContext::setCotangent(Value value, Value cotangent) {
@@ -461,8 +461,10 @@ void memrev::expandForDifferentiation(Operation *root, DerivativeMode mode) {
   bool isCoupling = isa<rev::CouplingOp>(root);
   if (isCoupling && getPlannedEdge(root))
     return;
+  // A log-determinant has no tangent that is a coupling's result.
+  bool hasLogDet = isCoupling && cast<rev::CouplingOp>(root).getLogDet();
   bool hasRule = mode == DerivativeMode::Forward
-                     ? isa<ForwardDifferentiableOpInterface>(root)
+                     ? isa<ForwardDifferentiableOpInterface>(root) && !hasLogDet
                      : isa<DifferentiableOpInterface>(root) && !isCoupling;
   SmallVector<Operation *> contents;
   auto decomposable = dyn_cast<DecomposableOpInterface>(root);

@@ -104,6 +104,10 @@ public:
   /// Registers the values that the planned inverse of `op` gives back.
   void addInverters(Operation *op);
 
+  /// The zero that the sum of the cotangents of `value` starts from, if rules
+  /// add to one in place: another start in its stead is added to the gradient.
+  Value getZeroStart(Value value) const { return zeroStarts.lookup(value); }
+
 private:
   /// The primal value that `value` stands for.
   Value canonical(Value value) const;
@@ -151,6 +155,8 @@ private:
   DenseMap<Value, unsigned> holders;
   /// The borrower of each lent cotangent, and the owner by borrower.
   DenseMap<Value, Value> loans, borrowed;
+  /// The zeros that accumulators start from.
+  DenseMap<Value, Value> zeroStarts;
   /// What the cotangent of each borrower started from.
   DenseMap<Value, Value> parts;
   /// Set when a rule that cannot fail by itself (a seed) reported an error.

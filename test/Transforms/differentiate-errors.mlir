@@ -1,9 +1,11 @@
 // RUN: memrev-opt %s -rev-differentiate -split-input-file -verify-diagnostics
 
 func.func private @no_rule(%x: f32) -> f32 {
-  // expected-error @below {{expects operations with a derivative rule where a gradient flows, but 'math.floor' has none}}
-  %0 = math.floor %x : f32
-  return %0 : f32
+  %s = arith.constant 1.0 : f8E8M0FNU
+  // expected-error @below {{expects operations with a derivative rule where a gradient flows, but 'arith.scaling_truncf' has none}}
+  %0 = arith.scaling_truncf %x, %s : f32, f8E8M0FNU to f4E2M1FN
+  %1 = arith.extf %0 : f4E2M1FN to f32
+  return %1 : f32
 }
 
 func.func @main(%x: f32) -> f32 {
@@ -15,7 +17,9 @@ func.func @main(%x: f32) -> f32 {
 
 // Off the path of a gradient an operation needs no rule.
 func.func private @no_rule_inactive(%x: f32, %y: f32) -> f32 {
-  %0 = math.floor %y : f32
+  %s = arith.constant 1.0 : f8E8M0FNU
+  %q = arith.scaling_truncf %y, %s : f32, f8E8M0FNU to f4E2M1FN
+  %0 = arith.extf %q : f4E2M1FN to f32
   %1 = arith.mulf %x, %0 : f32
   return %1 : f32
 }

@@ -2,15 +2,24 @@
 // RUN: memrev-opt %s -rev-differentiate="function=f wrt=0 mode=split" -cse | FileCheck %s --check-prefix=SPLIT
 // RUN: memrev-opt %s -rev-differentiate="function=f mode=split policy=store" -cse | FileCheck %s --check-prefix=STORE
 // RUN: not memrev-opt %s -rev-differentiate="function=g" 2>&1 | FileCheck %s --check-prefix=FUNCTION
-// RUN: not memrev-opt %s -rev-differentiate="function=f mode=jvp" 2>&1 | FileCheck %s --check-prefix=MODE
+// RUN: memrev-opt %s -rev-differentiate="function=scalar mode=jvp wrt=1" | FileCheck %s --check-prefix=JVP
+// RUN: memrev-opt %s -rev-differentiate="function=scalar mode=value_and_grad wrt=0" | FileCheck %s --check-prefix=GRAD
+// RUN: memrev-opt %s -rev-differentiate="function=scalar mode=vjp of=1 wrt=1" | FileCheck %s --check-prefix=OF
+// RUN: not memrev-opt %s -rev-differentiate="function=f mode=hessian" 2>&1 | FileCheck %s --check-prefix=MODE
 // RUN: not memrev-opt %s -rev-differentiate="function=f policy=keep" 2>&1 | FileCheck %s --check-prefix=POLICY
 // RUN: not memrev-opt %s -rev-differentiate="function=f wrt=2" 2>&1 | FileCheck %s --check-prefix=WRT
+// RUN: not memrev-opt %s -rev-differentiate="function=f of=1" 2>&1 | FileCheck %s --check-prefix=OFERROR
+// RUN: not memrev-opt %s -rev-differentiate="function=f wrt=1,1" 2>&1 | FileCheck %s --check-prefix=TWICE
+// RUN: not memrev-opt %s -rev-differentiate="function=f mode=value_and_grad" 2>&1 | FileCheck %s --check-prefix=LOSS
 // RUN: not memrev-opt %s -rev-differentiate="function=blocks" 2>&1 | FileCheck %s --check-prefix=BLOCKS
 
 // FUNCTION: error: expects option 'function' to name a function, but got 'g'
-// MODE: error: expects option 'mode' to be 'vjp' or 'split', but got 'jvp'
+// MODE: error: expects option 'mode' to be 'vjp', 'value_and_grad', 'jvp' or 'split', but got 'hessian'
 // POLICY: error: expects option 'policy' to be 'invert' or 'store', but got 'keep'
 // WRT: error: expects option 'wrt' to hold numbers of arguments with a float element type, but got 2
+// OFERROR: error: expects option 'of' to hold numbers of results with a float element type, but got 1
+// TWICE: error: expects option 'wrt' to hold distinct numbers, but got 1 twice
+// LOSS: error: expects a function with a float as result 0 for mode 'value_and_grad'
 // BLOCKS: error: expects a function with a body of one block
 
 // VJP: func.func @f_vjp(%{{.*}}: tensor<4xf32>, %{{.*}}: tensor<4xf32>, %{{.*}}: i32, %{{.*}}: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
@@ -38,4 +47,18 @@ func.func @blocks(%x: f32) -> f32 {
   cf.br ^bb1
 ^bb1:
   return %x : f32
+}
+
+// JVP: func.func @scalar_jvp(%[[X:.*]]: f64, %[[Y:.*]]: f64, %[[T:.*]]: f64) -> (f64, f64, f64, f64)
+// JVP:   %[[R:.*]] = arith.mulf %[[X]], %[[Y]]
+// JVP:   %[[D:.*]] = arith.mulf %[[T]], %[[X]]
+// JVP:   return %[[R]], %[[Y]], %[[D]], %[[T]]
+
+// GRAD: func.func @scalar_value_and_grad(%[[X:.*]]: f64, %[[Y:.*]]: f64) -> (f64, f64, f64)
+
+// OF: func.func @scalar_vjp(%{{.*}}: f64, %{{.*}}: f64, %[[T:.*]]: f64) -> f64
+// OF:   return %[[T]]
+func.func @scalar(%x: f64, %y: f64) -> (f64, f64) {
+  %0 = arith.mulf %x, %y : f64
+  return %0, %y : f64, f64
 }

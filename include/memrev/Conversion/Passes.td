@@ -17,7 +17,11 @@ def ConvertRevToLinalg : Pass<"convert-rev-to-linalg"> {
     Replaces every `rev` operation that computes by operations of upstream
     dialects: a coupling by its region and one elementwise operation that takes
     the place of the coupled value, a layer by the passes over memory it needs.
+    So are operations of linalg that are no loop nest: `linalg.softmax`,
+    `linalg.pack` and `linalg.unpack`, which nothing bufferizes.
     Function transforms are left alone; `rev-differentiate` expands them.
+    `rev.custom_vjp` and `rev.custom_jvp` are removed from functions: what they
+    name need not be kept any longer.
 
     Example:
 

@@ -493,3 +493,66 @@ func.func @inverse_c4(%z: tensor<4xf32>) {
   %0 = rev.inverse @f(%z) : (tensor<4xf32>) -> tensor<8xf32>
   return
 }
+
+// -----
+
+func.func @jvp_c1(%x: tensor<4xf32>) {
+  // expected-error @below {{'rev.jvp' op expects the name of a function, but got '@absent'}}
+  %0:2 = rev.jvp @absent(%x) tangents(%x) : (tensor<4xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
+  return %x : tensor<4xf32>
+}
+func.func @jvp_c2(%x: tensor<4xf32>, %y: tensor<8xf32>) {
+  // expected-error @below {{'rev.jvp' op expects arguments of types ('tensor<4xf32>'), but got ('tensor<8xf32>')}}
+  %0:2 = rev.jvp @f(%y) tangents(%x) : (tensor<8xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
+  return %x : tensor<4xf32>
+}
+func.func @jvp_c3(%x: tensor<4xf32>) {
+  // expected-error @below {{'rev.jvp' op expects 'wrt' to hold numbers of arguments below 1, but got 1}}
+  %0:2 = rev.jvp @f(%x) tangents(%x) wrt [1] : (tensor<4xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
+  return %x : tensor<4xf32>
+}
+func.func @jvp_c4(%x: tensor<4xf32>) {
+  // expected-error @below {{'rev.jvp' op expects 'of' to hold distinct numbers, but got 0 twice}}
+  %0:3 = rev.jvp @f(%x) tangents(%x) of [0, 0] : (tensor<4xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
+  return %x : tensor<4xf32>
+}
+func.func @jvp_c5(%x: tensor<4xf32>, %y: tensor<8xf32>) {
+  // expected-error @below {{'rev.jvp' op expects tangents of types ('tensor<4xf32>'), but got ('tensor<8xf32>')}}
+  %0:2 = rev.jvp @f(%x) tangents(%y) : (tensor<4xf32>, tensor<8xf32>) -> (tensor<4xf32>, tensor<4xf32>)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
+  return %x : tensor<4xf32>
+}
+func.func @jvp_c6(%x: tensor<4xf32>) {
+  // expected-error @below {{'rev.jvp' op expects results of types ('tensor<4xf32>', 'tensor<4xf32>'), but got ('tensor<4xf32>')}}
+  %0 = rev.jvp @f(%x) tangents(%x) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return
+}

@@ -84,6 +84,25 @@ func.func @vjp(%x: tensor<4xf32>, %i: i32) -> tensor<4xf32> {
   return %1 : tensor<4xf32>
 }
 
+// CHECK-LABEL: @jvp
+func.func @jvp(%x: tensor<4xf32>, %i: i32) -> tensor<4xf32> {
+  // CHECK: rev.jvp @f(%{{.*}}, %{{.*}}, %{{.*}}) tangents(%{{.*}}, %{{.*}}) : (tensor<4xf32>, tensor<4xf32>, i32, tensor<4xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
+  %0:2 = rev.jvp @f(%x, %x, %i) tangents(%x, %x)
+      : (tensor<4xf32>, tensor<4xf32>, i32, tensor<4xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
+  // CHECK: rev.jvp @f({{.*}}) tangents(%{{.*}}) wrt [1] of [0] strong_zero :
+  %1:2 = rev.jvp @f(%x, %x, %i) tangents(%x) wrt [1] of [0] strong_zero
+      : (tensor<4xf32>, tensor<4xf32>, i32, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
+  // CHECK: rev.stop_gradient %{{.*}} : tensor<4xf32>
+  %2 = rev.stop_gradient %1#1 : tensor<4xf32>
+  return %2 : tensor<4xf32>
+}
+
+// CHECK-LABEL: @custom
+// CHECK-SAME: rev.custom_jvp = @g
+// CHECK-SAME: rev.custom_vjp = #rev.custom_vjp<forward = @h, backward = @k>
+func.func private @custom(%x: f32) -> f32 attributes {
+    rev.custom_vjp = #rev.custom_vjp<forward = @h, backward = @k>, rev.custom_jvp = @g}
+
 // CHECK-LABEL: @value_and_grad
 func.func @value_and_grad(%x: tensor<4xf32>) -> f32 {
   // CHECK: rev.value_and_grad @loss(%{{.*}}, %{{.*}}) wrt [1] policy(store) :

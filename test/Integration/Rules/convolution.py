@@ -182,4 +182,4 @@ def cases():
 
 
 if __name__ == "__main__":
-    main(list(cases()), forward=False)
+    main(list(cases()))

@@ -23,12 +23,13 @@ import sys
 
 LOWERING = (
     "builtin.module("
-    "rev-differentiate,symbol-dce,convert-rev-to-linalg,"
+    "rev-differentiate,symbol-dce,convert-rev-to-linalg,codegen-expand-tensor-ops,"
     "func.func(convert-elementwise-to-linalg),"
     "one-shot-bufferize{bufferize-function-boundaries allow-return-allocs-from-loops},"
     "convert-bufferization-to-memref,"
     "func.func(convert-linalg-to-loops),lower-affine,"
     "expand-strided-metadata,lower-affine,convert-scf-to-cf,"
+    "codegen-math-to-libm,convert-math-to-funcs,"
     "convert-math-to-llvm,convert-math-to-libm,convert-vector-to-llvm,"
     "convert-to-llvm,"
     "reconcile-unrealized-casts)"
@@ -73,10 +74,11 @@ class Case:
     run time where they have dynamic extents. `reference` is the body of a
     function with the same values to take differences of, where `body` itself
     can be derived but not run. `forward` is false where there is no forward mode.
+    `functions` is the text of functions that the body calls.
     """
 
     def __init__(self, name, args, results, body, *, static_results=None,
-                 reference=None, policy=None, forward=True):
+                 reference=None, policy=None, forward=True, functions=""):
         self.name = re.sub(r"\W+", "_", name)
         self.args = args
         self.results = results if isinstance(results, list) else [results]
@@ -85,6 +87,7 @@ class Case:
         self.reference = reference
         self.policy = policy
         self.forward = forward
+        self.functions = functions
 
 
 def is_tensor(type):
@@ -171,6 +174,8 @@ class Writer:
 
     def write_case(self, case, seed):
         """The functions of `case`, and what they have to agree in."""
+        if case.functions:
+            self.text.append(case.functions)
         self.function(case, case.name, case.body)
         reference = case.name
         if case.reference:

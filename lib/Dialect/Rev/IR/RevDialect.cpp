@@ -13,6 +13,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -39,7 +40,7 @@ void RevDialect::initialize() {
 /// Discardable attributes that mean something only on a function.
 static LogicalResult verifyCustomRule(Operation *op, NamedAttribute attribute,
                                       bool hasRightKind, StringRef kind) {
-  if (!isa<func::FuncOp>(op))
+  if (!isa<FunctionOpInterface>(op))
     return op->emitError("expects '")
            << attribute.getName().getValue() << "' on a function";
   if (!hasRightKind)
@@ -135,6 +136,14 @@ Value AdditiveAttr::buildInverse(OpBuilder &builder, Location loc, Value y,
 Value AdditiveAttr::buildLogDerivative(OpBuilder &, Location, Value,
                                        ValueRange) const {
   return {};
+}
+
+std::pair<Value, Value>
+AdditiveAttr::buildTangent(OpBuilder &builder, Location loc, Value x,
+                           ValueRange, ArrayRef<Value> tangents) const {
+  Value one = arith::ConstantOp::create(
+      builder, loc, builder.getFloatAttr(x.getType(), 1.0));
+  return {one, tangents[0]};
 }
 
 //===----------------------------------------------------------------------===//
@@ -248,4 +257,53 @@ Value AffineAttr::buildInverse(OpBuilder &b, Location loc, Value y,
 Value AffineAttr::buildLogDerivative(OpBuilder &b, Location loc, Value,
                                      ValueRange parameters) const {
   return buildLogScale(b, loc, *this, parameters[0]);
+}
+
+/// Emits d log s / d a, but for the scale a itself.
+static Value buildLogScaleDerivative(OpBuilder &b, Location loc,
+                                     AffineAttr kind, Value a, Value scale) {
+  Type type = a.getType();
+  Value one = constant(b, loc, type, 1.0);
+  double alpha = kind.getAlpha() ? kind.getAlpha().getValueAsDouble() : 1.0;
+  switch (kind.getScale()) {
+  case Scale::Exp:
+    return one;
+  case Scale::Sigmoid:
+    return arith::SubFOp::create(b, loc, one, scale);
+  case Scale::SoftTanh: {
+    Value squashed = math::TanhOp::create(
+        b, loc,
+        arith::MulFOp::create(b, loc, a, constant(b, loc, type, 1 / alpha)));
+    return arith::SubFOp::create(
+        b, loc, one, arith::MulFOp::create(b, loc, squashed, squashed));
+  }
+  case Scale::SoftAtan: {
+    Value square = arith::MulFOp::create(b, loc, a, a);
+    return arith::DivFOp::create(b, loc,
+                                 constant(b, loc, type, 0.636 * alpha),
+                                 arith::AddFOp::create(b, loc, one, square));
+  }
+  case Scale::Identity:
+    break;
+  }
+  llvm_unreachable("the scale a has a derivative without a logarithm");
+}
+
+std::pair<Value, Value>
+AffineAttr::buildTangent(OpBuilder &b, Location loc, Value x,
+                         ValueRange parameters,
+                         ArrayRef<Value> tangents) const {
+  Value scale = buildScale(b, loc, *this, parameters[0]);
+  Value shift = tangents[1];
+  if (!tangents[0])
+    return {scale, shift};
+  Value change = tangents[0];
+  if (getScale() != Scale::Identity) {
+    Value rate = buildLogScaleDerivative(b, loc, *this, parameters[0], scale);
+    change = arith::MulFOp::create(
+        b, loc, change, arith::MulFOp::create(b, loc, rate, scale));
+  }
+  Value product = arith::MulFOp::create(b, loc, x, change);
+  return {scale, shift ? arith::AddFOp::create(b, loc, product, shift)
+                       : product};
 }

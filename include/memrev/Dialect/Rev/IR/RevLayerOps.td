@@ -45,6 +45,7 @@ def Rev_StopGradientOp : Rev_Op<"stop_gradient", [
 def Rev_BatchNormOp : Rev_Op<"batch_norm", [
     Pure, DeclareOpInterfaceMethods<DecomposableOpInterface>,
     DeclareOpInterfaceMethods<DifferentiableOpInterface, ["getResiduals"]>,
+    DeclareOpInterfaceMethods<ForwardDifferentiableOpInterface>,
     AllTypesMatch<["input", "result"]> /*batch_norm_c1*/,
     AllTypesMatch<["scale", "offset", "mean", "variance"]> /*batch_norm_c2*/]> {
   let summary = "Normalise each channel by its statistics over the batch";
@@ -144,6 +145,7 @@ def Rev_BatchNormInferenceOp : Rev_Op<"batch_norm_inference", [
 def Rev_SoftmaxCrossEntropyOp : Rev_Op<"softmax_cross_entropy", [
     Pure, DeclareOpInterfaceMethods<DecomposableOpInterface>,
     DeclareOpInterfaceMethods<DifferentiableOpInterface, ["getResiduals"]>,
+    DeclareOpInterfaceMethods<ForwardDifferentiableOpInterface>,
     AllTypesMatch<["loss", "log_sum_exp"]>]> {
   let summary = "Evaluate the cross-entropy of softmax(logits) and labels";
   let description = [{

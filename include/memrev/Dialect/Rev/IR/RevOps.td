@@ -29,6 +29,7 @@ def Rev_CouplingOp : Rev_Op<"coupling", [
     AllTypesMatch<["coupled", "result"]> /*coupling_c1*/,
     DeclareOpInterfaceMethods<DecomposableOpInterface>,
     DeclareOpInterfaceMethods<DifferentiableOpInterface, ["getResiduals"]>,
+    DeclareOpInterfaceMethods<ForwardDifferentiableOpInterface>,
     DeclareOpInterfaceMethods<InvertibleOpInterface>]> {
   let summary = "Transform a value by a bijection with computed parameters";
   let description = [{

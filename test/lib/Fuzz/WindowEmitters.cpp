@@ -1,0 +1,4 @@
+#include "Generator.h"
+using namespace mlir;
+using namespace mlir::memrev::testing;
+ArrayRef<EmitterEntry> mlir::memrev::testing::getWindowEmitters() { return {}; }
