@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "DerivedFunctions.h"
+#include "PreparedLoops.h"
 #include "ReverseContext.h"
 #include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
@@ -206,6 +207,7 @@ DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
       body.getArgumentTypes(), TypeRange(ValueRange(outputs))));
   buildTapes(state);
   eraseCallDerivatives(function);
+  eraseLoopForms(function);
   reports.push_back({function, makeReport(function, marker, state)});
   return function;
 }

@@ -176,24 +176,6 @@ func.func @main(%x: tensor<4xf32>, %d: tensor<f32>) -> tensor<4xf32> {
 
 // -----
 
-func.func private @unsigned(%x: tensor<4xf32>, %n: i8) -> tensor<4xf32> {
-  %c0 = arith.constant 0 : i8
-  %c1 = arith.constant 1 : i8
-  // expected-error @below {{expects a loop with signed bounds to run backwards, but got one with unsigned bounds}}
-  %r = scf.for unsigned %i = %c0 to %n step %c1 iter_args(%a = %x) -> tensor<4xf32> : i8 {
-    %t = math.tanh %a : tensor<4xf32>
-    scf.yield %t : tensor<4xf32>
-  }
-  return %r : tensor<4xf32>
-}
-
-func.func @main(%x: tensor<4xf32>, %n: i8) -> tensor<4xf32> {
-  %0 = rev.vjp @unsigned(%x, %n) cotangents(%x) : (tensor<4xf32>, i8, tensor<4xf32>) -> tensor<4xf32>
-  return %0 : tensor<4xf32>
-}
-
-// -----
-
 func.func private @vectors(%x: tensor<4xf32>) -> tensor<4xf32> {
   %c0 = arith.constant 0 : index
   %z = arith.constant 0.0 : f32
