@@ -384,11 +384,15 @@ SmallVector<Value> DropoutOp::decompose(RewriterBase &rewriter) {
                                    one);
   Value scale =
       arith::DivFOp::create(b, one, arith::SubFOp::create(b, one, rate));
-  unsigned elementWidth = elementType.getIntOrFloatBitWidth();
-  if (elementWidth < 64)
-    scale = arith::TruncFOp::create(b, elementType, scale);
-  else if (elementWidth > 64)
-    scale = arith::ExtFOp::create(b, elementType, scale);
+  // Narrow elements are scaled in f32: their own type would hold the scale to
+  // two or three digits, an error that all elements share.
+  Type scaleType =
+      elementType.getIntOrFloatBitWidth() < 32 ? b.getF32Type() : elementType;
+  unsigned scaleWidth = scaleType.getIntOrFloatBitWidth();
+  if (scaleWidth < 64)
+    scale = arith::TruncFOp::create(b, scaleType, scale);
+  else if (scaleWidth > 64)
+    scale = arith::ExtFOp::create(b, scaleType, scale);
   // A rate that is not a number drops nothing, so that it shows in the scale.
   Value known = arith::MaxNumFOp::create(b, rate, zero);
   Value scaled = arith::MulFOp::create(
@@ -404,7 +408,12 @@ SmallVector<Value> DropoutOp::decompose(RewriterBase &rewriter) {
             arith::CmpIOp::create(sb, arith::CmpIPredicate::sge,
                                   getHighBits(sb, words[0], 24), threshold);
         // Selected, not multiplied: at a rate of 1 the scale is infinite.
-        Value element = arith::MulFOp::create(sb, args[0], scale);
+        Value element = args[0];
+        if (scaleType != elementType)
+          element = arith::ExtFOp::create(sb, scaleType, element);
+        element = arith::MulFOp::create(sb, element, scale);
+        if (scaleType != elementType)
+          element = arith::TruncFOp::create(sb, elementType, element);
         return arith::SelectOp::create(sb, stays, element,
                                        floatConstant(sb, elementType, 0));
       })};

@@ -148,7 +148,8 @@ def Rev_DropoutOp : Rev_Op<"dropout", [
         result = u < rate ? 0 : input / (1 - rate)
 
     elementwise, where u is the result of `rev.random_uniform` in f32 with the
-    same `seed`, `layer`, `step` and `offset`. The derivative drops the same
+    same `seed`, `layer`, `step` and `offset`. Elements of less than 32 bits are
+    scaled in f32 and rounded. The derivative drops the same
     elements: it evaluates u again, and no mask is stored. Which elements are
     dropped depends on neither the element type nor the device. A rate of 0 drops
     nothing, a rate of 1 everything; below 0 and above 1 rates count as 0 and 1.
