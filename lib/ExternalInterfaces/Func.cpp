@@ -16,21 +16,20 @@
 using namespace mlir;
 using namespace mlir::memrev;
 
+/// An array attribute of a prepared call; a custom rule has no sums.
+static ArrayRef<int64_t> getNumbers(Operation *op, StringRef name) {
+  auto numbers = op->getAttrOfType<DenseI64ArrayAttr>(name);
+  return numbers ? numbers.asArrayRef() : ArrayRef<int64_t>();
+}
+
 /// The values that `call`'s backward function reads besides cotangents.
 static SmallVector<Value> getCallResiduals(func::CallOp call) {
   SmallVector<Value> values;
-  auto numbers = call->getAttrOfType<DenseI64ArrayAttr>(kCallResidualsAttrName);
-  if (!numbers)
-    return values;
   int64_t numOperands = call.getNumOperands();
-  for (int64_t k : numbers.asArrayRef())
+  for (int64_t k : getNumbers(call, kCallResidualsAttrName))
     values.push_back(k < numOperands ? call.getOperand(k)
                                      : call.getResult(k - numOperands));
   return values;
-}
-
-static ArrayRef<int64_t> getNumbers(Operation *op, StringRef name) {
-  return op->getAttrOfType<DenseI64ArrayAttr>(name).asArrayRef();
 }
 
 /// The function that attribute `name` of `call` names, or null after an error.
@@ -46,6 +45,12 @@ static func::FuncOp getDerived(func::CallOp call, StringRef name,
           call, call.getCalleeAttr()))
     diag.attachNote(callee.getLoc()) << "function declared here";
   return {};
+}
+
+/// True if the cotangent of `value` can be a part of another value's.
+static bool isView(Value value) {
+  auto rule = value.getDefiningOp<DifferentiableOpInterface>();
+  return rule && rule.isCheapToRecompute();
 }
 
 namespace {
@@ -79,11 +84,30 @@ struct CallModel
         return failure();
       operands.push_back(cotangent);
     }
+    // A cotangent that is added to in place must be nobody else's: neither that
+    // of the same operand again nor a part of another one's.
+    ArrayRef<int64_t> wrt = getNumbers(op, kCallWrtAttrName);
+    llvm::SmallDenseSet<Value> inPlace;
+    llvm::SmallDenseSet<int64_t> replaced;
+    for (int64_t k : getNumbers(op, kCallSumsAttrName)) {
+      Value operand = call.getOperand(wrt[k]);
+      if (ctx.isActive(operand) && !isView(operand) &&
+          inPlace.insert(operand).second) {
+        replaced.insert(k);
+        operands.push_back(ctx.accumulator(operand));
+      } else {
+        operands.push_back(ctx.zero(operand.getType(), operand, call.getLoc()));
+      }
+      if (!operands.back())
+        return failure();
+    }
     auto gradients = func::CallOp::create(ctx.getBuilder(), call.getLoc(),
                                           backward, operands);
-    for (auto [i, gradient] : llvm::zip_equal(getNumbers(op, kCallWrtAttrName),
-                                              gradients.getResults()))
-      ctx.accumulate(call.getOperand(i), gradient);
+    for (int64_t k : replaced)
+      ctx.setCotangent(call.getOperand(wrt[k]), gradients.getResult(k));
+    for (auto [k, i] : llvm::enumerate(wrt))
+      if (!replaced.contains(k))
+        ctx.accumulate(call.getOperand(i), gradients.getResult(k));
     return success();
   }
 };

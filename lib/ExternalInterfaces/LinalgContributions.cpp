@@ -16,7 +16,7 @@
 //    adds to a strided slice. A loop with a negative factor runs backwards;
 //  * diagonals (d0, d0): sums over the loops first, then one pass over the
 //    cotangent that selects the diagonal;
-//  * anything else: a nest of scf.for that adds element by element.
+//  * anything else: a loop that adds element by element.
 //
 //===----------------------------------------------------------------------===//
 
@@ -27,10 +27,8 @@
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
-#include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
@@ -53,9 +51,9 @@ void ScratchBody::getSlice(ValueRange values, llvm::SetVector<Operation *> &ops,
     Operation *def = value.getDefiningOp();
     if (def->getBlock() != block || !live.insert(def).second)
       continue;
-    llvm::append_range(pending, def->getOperands());
-    visitUsedValuesDefinedAbove(def->getRegions(), [&](OpOperand *operand) {
-      pending.push_back(operand->get());
+    // What its regions capture too.
+    def->walk([&](Operation *inner) {
+      llvm::append_range(pending, inner->getOperands());
     });
   }
   for (Operation &inner : *block)
@@ -644,40 +642,35 @@ LogicalResult ContributionEmitter::emitLoops(ArrayRef<Contribution> group) {
     llvm::SetVector<Value> arguments;
     scratch.getSlice(needed, ops, arguments);
 
-    Value zero = arith::ConstantIndexOp::create(b, loc, 0);
-    Value one = arith::ConstantIndexOp::create(b, loc, 1);
-    SmallVector<Value> lower(sizes->size(), zero), steps(sizes->size(), one);
-    SmallVector<Value> upper = getValueOrCreateConstantIndexOp(b, loc, *sizes);
-    scf::LoopNest nest = scf::buildLoopNest(
-        b, loc, lower, upper, steps, ValueRange{sum},
-        [&](OpBuilder &builder, Location l, ValueRange ivs, ValueRange args) {
+    FailureOr<SmallVector<Value>> sums = buildLoop(
+        ctx, loc, *sizes, sum,
+        [&](OpBuilder &builder, ValueRange ivs,
+            ValueRange carried) -> FailureOr<SmallVector<Value>> {
           SmallVector<OpFoldResult> positions(ivs.begin(), ivs.end());
           auto apply = [&](AffineMap map) {
             SmallVector<Value> indices;
             for (AffineExpr expr : map.getResults())
               indices.push_back(getValueOrCreateConstantIndexOp(
-                  builder, l,
+                  builder, loc,
                   affine::makeComposedFoldedAffineApply(
-                      builder, l, AffineMap::get(map.getNumDims(), 0, expr),
+                      builder, loc, AffineMap::get(map.getNumDims(), 0, expr),
                       positions)));
             return indices;
           };
           IRMapping mapping;
           for (Value argument : arguments) {
             unsigned i = cast<BlockArgument>(argument).getArgNumber();
-            Value tensor = scratch.tensors[i];
-            mapping.map(argument,
-                        isa<RankedTensorType>(tensor.getType())
-                            ? tensor::ExtractOp::create(builder, l, tensor,
-                                                        apply(scratch.maps[i]))
-                                  .getResult()
-                            : tensor);
+            Value now = scratch.tensors[i];
+            if (isa<RankedTensorType>(now.getType()))
+              now = tensor::ExtractOp::create(builder, loc, now,
+                                              apply(scratch.maps[i]));
+            mapping.map(argument, now);
           }
           for (Operation *inner : ops) {
             Operation *copy = builder.clone(*inner, mapping);
-            SmallVector<linalg::IndexOp> indexOps;
-            copy->walk([&](linalg::IndexOp i) { indexOps.push_back(i); });
-            for (linalg::IndexOp index : indexOps) {
+            SmallVector<linalg::IndexOp> indices;
+            copy->walk([&](linalg::IndexOp i) { indices.push_back(i); });
+            for (linalg::IndexOp index : indices) {
               Value position = ivs[index.getDim()];
               if (index == copy)
                 mapping.map(inner->getResult(0), position);
@@ -693,12 +686,14 @@ LogicalResult ContributionEmitter::emitLoops(ArrayRef<Contribution> group) {
           Value term =
               buildTerm(builder, mapping, c.scalar, wide.getElementType());
           Value before =
-              tensor::ExtractOp::create(builder, l, args[0], element);
-          Value after = arith::AddFOp::create(builder, l, before, term);
-          return scf::ValueVector{
-              tensor::InsertOp::create(builder, l, after, args[0], element)};
+              tensor::ExtractOp::create(builder, loc, carried[0], element);
+          Value after = arith::AddFOp::create(builder, loc, before, term);
+          return SmallVector<Value>{tensor::InsertOp::create(
+              builder, loc, after, carried[0], element)};
         });
-    wide.finish(nest.results.empty() ? sum : nest.results.front());
+    if (failed(sums))
+      return failure();
+    wide.finish(sums->front());
   }
   return success();
 }

@@ -29,6 +29,7 @@ void registerMathModels(DialectRegistry &registry);
 void registerSCFForwardModels(DialectRegistry &registry);
 void registerSCFLoopModels(DialectRegistry &registry);
 void registerSCFModels(DialectRegistry &registry);
+void registerTensorIndexedModels(DialectRegistry &registry);
 void registerTensorModels(DialectRegistry &registry);
 void registerTensorSliceModels(DialectRegistry &registry);
 void registerTensorTangentModels(DialectRegistry &registry);

@@ -26,6 +26,7 @@ void memrev::registerExternalInterfaces(DialectRegistry &registry) {
   registerSCFForwardModels(registry);
   registerSCFLoopModels(registry);
   registerSCFModels(registry);
+  registerTensorIndexedModels(registry);
   registerTensorModels(registry);
   registerTensorSliceModels(registry);
   registerTensorTangentModels(registry);

@@ -6,8 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// An elementwise operation's rule is its partial derivatives. The same rule
-// serves scalars, tensors and the bodies of linalg operations.
+// An elementwise operation's rule is its partial derivatives, which
+// ScalarRules.td lists. The same rule serves scalars, tensors and the bodies of
+// linalg operations, and both modes. This is what the code that memrev-tblgen
+// writes for the table talks to.
 //
 //===----------------------------------------------------------------------===//
 
@@ -16,127 +18,137 @@
 
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
 #include "memrev/Interfaces/ForwardDifferentiableOpInterface.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "memrev/Interfaces/InvertibleOpInterface.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
 namespace mlir::memrev {
 
-/// A constant with `value` in every element of the type of `like`.
-inline Value constantLike(ImplicitLocOpBuilder &b, Value like, double value) {
-  Type elementType = getElementTypeOrSelf(like.getType());
-  TypedAttr scalar = b.getFloatAttr(elementType, value);
-  auto type = dyn_cast<RankedTensorType>(like.getType());
-  if (!type)
-    return arith::ConstantOp::create(b, scalar);
-  if (type.hasStaticShape())
-    return arith::ConstantOp::create(b, DenseElementsAttr::get(type, scalar));
-  SmallVector<Value> dynamic;
-  for (auto [i, size] : llvm::enumerate(type.getShape()))
-    if (ShapedType::isDynamic(size))
-      dynamic.push_back(tensor::DimOp::create(b, like, i));
-  Value constant = arith::ConstantOp::create(b, scalar);
-  return tensor::SplatOp::create(b, constant, type, dynamic);
-}
-
-/// What a partial derivative reads.
+/// What a partial derivative or an inverse reads: numbers of operands and
+/// results.
 struct Reads {
-  SmallVector<unsigned, 2> operands;
-  bool result = false;
+  SmallVector<unsigned, 2> operands, results;
   Precision precision = Precision::Rounded;
 };
 
-/// A point at which a partial derivative is evaluated: values only for what the
-/// rule says it reads.
-struct ScalarPoint {
-  Operation *op;
-  /// What equals a primal value here.
-  function_ref<Value(Value)> primal;
-  function_ref<bool(Value)> isActive;
-  /// What the partial derivative is multiplied by: the cotangent of the result,
-  /// or the tangent of the operand.
-  Value cotangent;
+/// A point at which a formula is evaluated.
+class ScalarPoint {
+public:
+  ScalarPoint(OpBuilder &builder, Operation *op,
+              function_ref<Value(Value)> primal)
+      : builder(op->getLoc(), builder), op(op), primal(primal) {}
 
-  Value operand(unsigned i) const { return primal(op->getOperand(i)); }
-  Value result() const { return primal(op->getResult(0)); }
+  /// What equals an operand or a result here.
+  Value operand(unsigned i) { return primal(op->getOperand(i)); }
+  Value result(unsigned i) { return primal(op->getResult(i)); }
+
+  /// True if operand number `i` is differentiated.
+  bool isActive(unsigned i) { return isValueActive(op->getOperand(i)); }
+
+  /// `value` in every element of the type of `dy`.
+  Value constant(double value);
+  /// `value` in the element type of what gets the contribution.
+  Value convert(Value value);
+  /// The integers `value` in the type of `dy`.
+  Value toFloat(Value value);
+  /// The power that is left of the integer power `n` after differentiation:
+  /// n - 1, and 0 of 0, whose derivative is 0 whatever the base is. Narrow
+  /// integers are widened first, for which the lowest has no predecessor; of
+  /// the others it stands for its own.
+  Value lowerPower(Value n);
+  /// `product`, a multiple of `dy`; with strong zeros it is zero where `dy` is,
+  /// whatever the other factors are.
+  Value product(Value product);
+
+  ImplicitLocOpBuilder builder;
+  /// What the partial derivative is multiplied by: the cotangent of the result
+  /// or the tangent of the operand.
+  Value dy;
+  /// The type of what gets the contribution.
+  Type type;
+  bool hasStrongZero = false;
+  function_ref<bool(Value)> isValueActive;
+
+private:
+  Operation *op;
+  function_ref<Value(Value)> primal;
 };
 
-/// The model of an elementwise operation with one result. `Rule` has
-///   static Reads reads(Operation *op, unsigned i);
-///   static Value vjp(ImplicitLocOpBuilder &b, ScalarPoint &p, unsigned i);
-/// where `i` is the operand that is differentiated.
-template <typename OpTy, typename Rule>
+/// The partial derivatives of an operation. Number i is that of result
+/// i / numOperands with respect to operand i % numOperands.
+struct ScalarRule {
+  Reads (*reads)(unsigned partial);
+  /// Emits the partial derivative times `dy`; null if it is zero everywhere.
+  Value (*emit)(ScalarPoint &point, unsigned partial);
+};
+
+/// The inverses of an operation with one result, by operand.
+struct ScalarInverse {
+  Reads (*reads)(unsigned operand);
+  Value (*solve)(ScalarPoint &point, unsigned operand);
+};
+
+//===----------------------------------------------------------------------===//
+// What the models do, for any rule
+//===----------------------------------------------------------------------===//
+
+void getScalarResiduals(const ScalarRule &rule, Operation *op,
+                        function_ref<bool(Value)> isActive,
+                        SmallVectorImpl<Residual> &residuals);
+LogicalResult buildScalarVJP(const ScalarRule &rule, Operation *op,
+                             DerivativeContext &ctx);
+LogicalResult buildScalarJVP(const ScalarRule &rule, Operation *op,
+                             TangentContext &ctx);
+SmallVector<InverseEdge> getScalarInverseEdges(const ScalarInverse &inverse,
+                                               Operation *op);
+LogicalResult buildScalarInverse(const ScalarInverse &inverse, Operation *op,
+                                 DerivativeContext &ctx, unsigned edge);
+
+//===----------------------------------------------------------------------===//
+// Models
+//===----------------------------------------------------------------------===//
+
+template <typename OpTy, const ScalarRule &rule>
 struct ScalarModel
-    : DifferentiableOpInterface::ExternalModel<ScalarModel<OpTy, Rule>, OpTy> {
+    : DifferentiableOpInterface::ExternalModel<ScalarModel<OpTy, rule>, OpTy> {
   void getResiduals(Operation *op, function_ref<bool(Value)> isActive,
                     SmallVectorImpl<Residual> &residuals) const {
-    for (auto [i, operand] : llvm::enumerate(op->getOperands())) {
-      if (!isActive(operand))
-        continue;
-      Reads reads = Rule::reads(op, i);
-      for (unsigned k : reads.operands)
-        residuals.push_back(Residual(op->getOperand(k), reads.precision));
-      if (reads.result)
-        residuals.push_back(Residual(op->getResult(0), reads.precision));
-    }
+    getScalarResiduals(rule, op, isActive, residuals);
   }
-
   LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
-    Value cotangent = ctx.cotangent(op->getResult(0));
-    for (auto [i, operand] : llvm::enumerate(op->getOperands())) {
-      if (!ctx.isActive(operand))
-        continue;
-      // Ask first: a value that has to be made must not interrupt the formula.
-      Reads reads = Rule::reads(op, i);
-      for (unsigned k : reads.operands)
-        if (!ctx.primal(op->getOperand(k), reads.precision))
-          return failure();
-      if (reads.result && !ctx.primal(op->getResult(0), reads.precision))
-        return failure();
-      ImplicitLocOpBuilder b(op->getLoc(), ctx.getBuilder());
-      auto primal = [&](Value v) { return ctx.primal(v, reads.precision); };
-      auto isActive = [&](Value v) { return ctx.isActive(v); };
-      ScalarPoint point{op, primal, isActive, cotangent};
-      ctx.accumulate(operand, Rule::vjp(b, point, i));
-    }
-    return success();
+    return buildScalarVJP(rule, op, ctx);
   }
 };
 
-/// The forward-mode model of an elementwise operation with one result: the sum
-/// of its partial derivatives times tangents.
-template <typename OpTy, typename Rule>
+template <typename OpTy, const ScalarRule &rule>
 struct ScalarTangentModel : ForwardDifferentiableOpInterface::ExternalModel<
-                                ScalarTangentModel<OpTy, Rule>, OpTy> {
+                                ScalarTangentModel<OpTy, rule>, OpTy> {
   LogicalResult buildJVP(Operation *op, TangentContext &ctx) const {
-    for (auto [i, operand] : llvm::enumerate(op->getOperands())) {
-      Value tangent = ctx.tangent(operand);
-      if (!tangent)
-        continue;
-      auto primal = [&](Value v) { return v; };
-      auto isActive = [&](Value v) { return ctx.isActive(v); };
-      ImplicitLocOpBuilder b(op->getLoc(), ctx.getBuilder());
-      ScalarPoint point{op, primal, isActive, tangent};
-      ctx.addTangent(op->getResult(0), Rule::vjp(b, point, i));
-    }
-    return success();
+    return buildScalarJVP(rule, op, ctx);
   }
 };
 
-/// A rule that reads nothing: the derivative is linear in the cotangent with
-/// constant coefficients.
-struct LinearRule {
-  static Reads reads(Operation *, unsigned) { return {}; }
+template <typename OpTy, const ScalarInverse &inverse>
+struct ScalarInverseModel
+    : InvertibleOpInterface::ExternalModel<ScalarInverseModel<OpTy, inverse>,
+                                           OpTy> {
+  SmallVector<InverseEdge> getInverseEdges(Operation *op) const {
+    return getScalarInverseEdges(inverse, op);
+  }
+  LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,
+                             unsigned edge) const {
+    return buildScalarInverse(inverse, op, ctx, edge);
+  }
 };
 
-/// A rule of a function of one operand that reads the operand.
-struct OperandRule {
-  static Reads reads(Operation *, unsigned) { return {{0}}; }
-};
-
-/// A rule of a function of one operand that reads the result.
-struct ResultRule {
-  static Reads reads(Operation *, unsigned) { return {{}, true}; }
+/// The model of an operation whose results depend on nothing differentiably.
+template <typename OpTy>
+struct InactiveModel
+    : DifferentiableOpInterface::ExternalModel<InactiveModel<OpTy>, OpTy> {
+  static bool isNeverActive() { return true; }
+  bool isInactive(Operation *) const { return true; }
+  LogicalResult buildVJP(Operation *, DerivativeContext &) const {
+    return success();
+  }
 };
 
 } // namespace mlir::memrev

@@ -17,6 +17,7 @@
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
 #include "memrev/Interfaces/InvertibleOpInterface.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/DialectRegistry.h"
 
@@ -160,6 +161,55 @@ struct ReshapeInverse
   }
 };
 
+/// A reshape by a tensor of sizes goes back by the sizes of its source.
+struct ReshapeByShapeModel
+    : DifferentiableOpInterface::ExternalModel<ReshapeByShapeModel,
+                                               tensor::ReshapeOp> {
+  void getResiduals(Operation *op, function_ref<bool(Value)>,
+                    SmallVectorImpl<Residual> &residuals) const {
+    auto type = dyn_cast<RankedTensorType>(op->getOperand(0).getType());
+    if (type && !type.hasStaticShape())
+      residuals.push_back(op->getOperand(0));
+  }
+
+  LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
+    auto reshape = cast<tensor::ReshapeOp>(op);
+    OpBuilder &b = ctx.getBuilder();
+    Location loc = op->getLoc();
+    FailureOr<SmallVector<OpFoldResult>> sizes =
+        getPrimalSizes(ctx, reshape.getSource(), loc);
+    if (failed(sizes))
+      return failure();
+    auto shapeType = RankedTensorType::get(
+        {static_cast<int64_t>(sizes->size())}, b.getIndexType());
+    Value shape = tensor::FromElementsOp::create(
+        b, loc, shapeType, getValueOrCreateConstantIndexOp(b, loc, *sizes));
+    ctx.accumulate(
+        reshape.getSource(),
+        tensor::ReshapeOp::create(b, loc, reshape.getSource().getType(),
+                                  ctx.cotangent(reshape.getResult()), shape));
+    return success();
+  }
+};
+
+struct BitcastModel
+    : DifferentiableOpInterface::ExternalModel<BitcastModel,
+                                               tensor::BitcastOp> {
+  LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
+    auto bitcast = cast<tensor::BitcastOp>(op);
+    if (failed(verifyBitcast(bitcast)))
+      return failure();
+    ctx.accumulate(
+        bitcast.getSource(),
+        tensor::BitcastOp::create(ctx.getBuilder(), op->getLoc(),
+                                  bitcast.getSource().getType(),
+                                  ctx.cotangent(bitcast.getResult())));
+    return success();
+  }
+
+  bool isCheapToRecompute(Operation *) const { return true; }
+};
+
 //===----------------------------------------------------------------------===//
 // Scalars in tensors
 //===----------------------------------------------------------------------===//
@@ -292,10 +342,12 @@ void memrev::registerTensorModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *c, tensor::TensorDialect *) {
     using namespace tensor;
     attachReshapes<CastOp, CollapseShapeOp, ExpandShapeOp>(c);
+    BitcastOp::attachInterface<BitcastModel>(*c);
     EmptyOp::attachInterface<InactiveModel<EmptyOp>>(*c);
     ExtractOp::attachInterface<ExtractModel>(*c);
     FromElementsOp::attachInterface<FromElementsModel>(*c);
     InsertOp::attachInterface<InsertModel>(*c);
+    ReshapeOp::attachInterface<ReshapeByShapeModel>(*c);
     SplatOp::attachInterface<SplatModel>(*c);
   });
 }

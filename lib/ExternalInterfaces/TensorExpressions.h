@@ -91,6 +91,27 @@ Value buildAddToSlice(OpBuilder &builder, Location loc, Value summand,
 Value buildZeroSlice(OpBuilder &builder, Location loc, Value destination,
                      const Slice &slice, RankedTensorType sliceType);
 
+/// Emits what an iteration of a loop over `indices` yields for the values that
+/// it carries. Fails after an error was reported.
+using LoopBody = function_ref<FailureOr<SmallVector<Value>>(
+    OpBuilder &builder, ValueRange indices, ValueRange carried)>;
+
+/// Emits a loop over the indices of a tensor of `sizes` at the context's
+/// builder that carries `inits`. It is one loop for any rank: a derivative of
+/// it does not have to store what a nest would carry. What the body asks the
+/// context for is emitted before the loop.
+FailureOr<SmallVector<Value>> buildLoop(DerivativeContext &ctx, Location loc,
+                                        ArrayRef<OpFoldResult> sizes,
+                                        ValueRange inits, LoopBody body);
+
+/// Emits the vector-Jacobian product of the region of `op`, which computes an
+/// element of the result from its indices, given the cotangents of the elements
+/// and which of them the region computes; null means all.
+LogicalResult buildElementsVJP(
+    Operation *op, Value cotangent, DerivativeContext &ctx,
+    function_ref<Value(OpBuilder &builder, ValueRange indices)> isComputed =
+        nullptr);
+
 /// Reports a bitcast that reads the bits of one float type as another one,
 /// which has no derivative.
 LogicalResult verifyBitcast(tensor::BitcastOp op);

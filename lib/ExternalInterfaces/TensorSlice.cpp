@@ -19,6 +19,7 @@
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/DialectRegistry.h"
+#include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
 using namespace mlir::memrev;
@@ -364,6 +365,7 @@ static FailureOr<KeptBox> getKeptBox(tensor::PadOp op, DerivativeContext &ctx) {
     cutHigh =
         ShapedType::isDynamic(cutHigh) ? 0 : std::max<int64_t>(0, -cutHigh);
     OpFoldResult size = (*sizes)[i];
+    box.isEmpty |= getConstantIntValue(size) == 0;
     if (cutLow + cutHigh > 0) {
       box.isWholeSource = false;
       if (std::optional<int64_t> n = getConstantIntValue(size)) {
@@ -404,16 +406,18 @@ struct PadModel
       residuals.push_back(low);
     if (!pad.getSourceType().hasStaticShape())
       residuals.push_back(pad.getSource());
+    if (isComputed(pad)) {
+      llvm::SetVector<Value> used;
+      getUsedValuesDefinedAbove(pad.getRegion(), used);
+      for (Value value : used)
+        residuals.push_back(value);
+    }
   }
 
   LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
     auto pad = cast<tensor::PadOp>(op);
     Value padding = pad.getBody()->getTerminator()->getOperand(0);
     bool isPaddingActive = ctx.isActive(padding);
-    if (isPaddingActive &&
-        pad.getRegion().isAncestor(padding.getParentRegion()))
-      return op->emitError("expects a padding value that is computed outside "
-                           "of the region where a gradient flows");
     FailureOr<KeptBox> box = getKeptBox(pad, ctx);
     if (failed(box))
       return failure();
@@ -437,6 +441,12 @@ struct PadModel
                          buildAddToSlice(b, loc, kept, sum, box->inSource));
       }
     }
+    if (isPaddingActive && isComputed(pad)) {
+      auto isMargin = [&](OpBuilder &builder, ValueRange indices) {
+        return buildIsOutside(builder, loc, indices, box->inResult);
+      };
+      return buildElementsVJP(op, cotangent, ctx, isMargin);
+    }
     if (isPaddingActive) {
       Value margin = cotangent;
       if (!box->isEmpty)
@@ -446,6 +456,30 @@ struct PadModel
       ctx.accumulate(padding, buildSum(b, loc, margin));
     }
     return success();
+  }
+
+private:
+  /// True if the region computes the padding, for each element anew.
+  static bool isComputed(tensor::PadOp pad) {
+    Value padding = pad.getBody()->getTerminator()->getOperand(0);
+    return pad.getRegion().isAncestor(padding.getParentRegion());
+  }
+
+  /// Emits whether an element is not in `box`, whose strides are 1.
+  static Value buildIsOutside(OpBuilder &b, Location loc, ValueRange indices,
+                              const Slice &box) {
+    Value outside = arith::ConstantOp::create(b, loc, b.getBoolAttr(false));
+    for (auto [index, offset, size] :
+         llvm::zip_equal(indices, box.offsets, box.sizes)) {
+      // One comparison: an index below the offset is a large unsigned number.
+      Value distance = arith::SubIOp::create(
+          b, loc, index, getValueOrCreateConstantIndexOp(b, loc, offset));
+      Value isOutside =
+          arith::CmpIOp::create(b, loc, arith::CmpIPredicate::uge, distance,
+                                getValueOrCreateConstantIndexOp(b, loc, size));
+      outside = arith::OrIOp::create(b, loc, outside, isOutside);
+    }
+    return outside;
   }
 };
 
@@ -508,7 +542,9 @@ struct ConcatModel
           getPrimalSizes(ctx, input, loc);
       if (failed(sizes))
         return failure();
-      if (ctx.isActive(input))
+      // A slice may not start behind the last element, an empty one neither.
+      bool isEmpty = getConstantIntValue((*sizes)[concat.getDim()]) == 0;
+      if (ctx.isActive(input) && !isEmpty)
         ctx.accumulate(input,
                        tensor::ExtractSliceOp::create(
                            b, loc, cast<RankedTensorType>(input.getType()),

@@ -27,6 +27,7 @@ void memrev::buildDifferentiatePipeline(OpPassManager &pm) {
 
 void memrev::buildLowerPipeline(OpPassManager &pm) {
   pm.addPass(createConvertRevToLinalg());
+  pm.addPass(createCodegenExpandTensorOps());
   // Functions that only transforms named.
   pm.addPass(createSymbolDCEPass());
   pm.addPass(createCanonicalizerPass());

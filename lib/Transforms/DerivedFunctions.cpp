@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "DerivedFunctions.h"
+#include "PreparedLoops.h"
 #include "ReverseContext.h"
 #include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
@@ -131,7 +132,8 @@ std::string memrev::getKey(StringRef kind, func::FuncOp function,
 
 FailureOr<func::FuncOp>
 DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
-                        bool returnResults, Operation *&marker) {
+                        bool returnResults, Operation *&marker,
+                        SmallVectorImpl<int64_t> &sums) {
   Preparation preparation{Preparation::Reverse, request.wrt, request.policy,
                           request.strongZero, request.loc};
   FailureOr<func::FuncOp> copy =
@@ -163,6 +165,8 @@ DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
   for (int64_t i : request.wrt)
     state.activity.addRoot(body.getArgument(i));
   state.activity.propagate(body);
+  if (failed(state.activity.verifyNoWrites(function)))
+    return failure();
   ReverseContext context(builder, function.getBody(), state);
   function.walk([&](Operation *op) { context.addInverters(op); });
 
@@ -185,17 +189,25 @@ DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
   SmallVector<Value> outputs;
   if (returnResults)
     outputs = results;
-  for (int64_t i : request.wrt) {
-    Value gradient = context.accumulator(body.getArgument(i));
+  for (auto [k, i] : llvm::enumerate(request.wrt)) {
+    Value argument = body.getArgument(i);
+    Value gradient = context.accumulator(argument);
     if (!gradient)
       return failure();
     outputs.push_back(gradient);
+    Value start = context.getZeroStart(argument);
+    if (request.accumulates && start && start != gradient &&
+        isa<RankedTensorType>(start.getType())) {
+      start.replaceAllUsesWith(body.addArgument(start.getType(), loc));
+      sums.push_back(k);
+    }
   }
   terminator->setOperands(outputs);
   function.setFunctionType(builder.getFunctionType(
       body.getArgumentTypes(), TypeRange(ValueRange(outputs))));
   buildTapes(state);
   eraseCallDerivatives(function);
+  eraseLoopForms(function);
   reports.push_back({function, makeReport(function, marker, state)});
   return function;
 }
@@ -209,9 +221,10 @@ DerivedFunctions::getDerivative(const DerivativeRequest &request) {
   if (func::FuncOp known = derived.lookup(key))
     return known;
   Operation *marker = nullptr;
+  SmallVector<int64_t> sums;
   FailureOr<func::FuncOp> function =
       build(request, (primal.getName() + "_" + kind).str(),
-            /*returnResults=*/request.isValueAndGrad, marker);
+            /*returnResults=*/request.isValueAndGrad, marker, sums);
   if (failed(function))
     return failure();
   marker->erase();

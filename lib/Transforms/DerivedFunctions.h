@@ -28,6 +28,9 @@ struct DerivativeRequest {
   bool strongZero = false;
   /// Whom to blame.
   Location loc;
+  /// For a split: the backward function may take sums that it adds gradients
+  /// to.
+  bool accumulates = false;
 };
 
 /// What to derive from a function in forward mode.
@@ -54,6 +57,9 @@ struct SplitFunctions {
 
   func::FuncOp forward, backward;
   SmallVector<Residual> residuals;
+  /// The gradients, by their positions among the results of `backward`, that
+  /// are added to an argument.
+  SmallVector<int64_t> sums;
 };
 
 /// What a copy of a function is prepared for.
@@ -121,11 +127,13 @@ private:
   FailureOr<SplitFunctions> getCustomSplit(DerivativeRequest &request);
   FailureOr<func::FuncOp> getCustomTangent(TangentRequest &request);
 
-  /// Builds the derivative of `request`; `lastForward` receives the last
-  /// operation of its forward part.
+  /// Builds the derivative of `request`. `marker` receives an operation behind
+  /// its forward part, `sums` the positions of gradients that are added to an
+  /// argument: these follow the cotangents.
   FailureOr<func::FuncOp> build(const DerivativeRequest &request,
                                 StringRef name, bool returnResults,
-                                Operation *&lastForward);
+                                Operation *&marker,
+                                SmallVectorImpl<int64_t> &sums);
 
   ModuleOp module;
   SymbolTable symbols;

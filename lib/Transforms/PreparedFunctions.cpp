@@ -13,6 +13,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "DerivedFunctions.h"
+#include "PreparedLoops.h"
 #include "memrev/Analysis/Activity.h"
 #include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/Interfaces/CallDerivative.h"
@@ -199,7 +200,8 @@ LogicalResult DerivedFunctions::deriveCalls(func::FuncOp function,
                               /*isValueAndGrad=*/false,
                               preparation.policy,
                               preparation.strongZero,
-                              loc};
+                              loc,
+                              /*accumulates=*/true};
     FailureOr<SplitFunctions> split =
         hasCustomRule(callee) ? getCustomSplit(request) : getSplit(request);
     if (failed(split))
@@ -224,6 +226,8 @@ LogicalResult DerivedFunctions::deriveCalls(func::FuncOp function,
     }
     call->setAttr(kCallResidualsAttrName,
                   DenseI64ArrayAttr::get(call.getContext(), residuals));
+    call->setAttr(kCallSumsAttrName,
+                  DenseI64ArrayAttr::get(call.getContext(), split->sums));
   }
   return success();
 }
@@ -232,7 +236,7 @@ void memrev::eraseCallDerivatives(func::FuncOp function) {
   function.walk([](func::CallOp call) {
     for (StringRef name :
          {kBackwardAttrName, kTangentAttrName, kCallWrtAttrName,
-          kCallOfAttrName, kCallResidualsAttrName})
+          kCallOfAttrName, kCallResidualsAttrName, kCallSumsAttrName})
       call->removeAttr(name);
   });
 }
@@ -354,6 +358,13 @@ DerivedFunctions::clonePrepared(func::FuncOp function, Twine name,
   }
   if (preparation.kind == Preparation::Inverse)
     return copy;
+  if (preparation.kind == Preparation::Reverse) {
+    bool changed = false;
+    if (failed(prepareLoops(copy, preparation.wrt, changed)))
+      return failure();
+    if (changed)
+      copy->removeAttr(kPlannedAttrName);
+  }
   if (failed(deriveCalls(copy, preparation)))
     return failure();
   return copy;

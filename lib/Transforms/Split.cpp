@@ -174,19 +174,20 @@ func::FuncOp Splitter::buildBackward(StringRef name) {
 FailureOr<SplitFunctions>
 DerivedFunctions::getSplit(const DerivativeRequest &request) {
   func::FuncOp primal = request.function;
-  std::string key = getKey("split", primal, request.wrt, request.of,
-                           getMode(request.policy, request.strongZero));
+  std::string key =
+      getKey(request.accumulates ? "sums" : "split", primal, request.wrt,
+             request.of, getMode(request.policy, request.strongZero));
   if (auto known = splits.find(key); known != splits.end())
     return known->second;
   Operation *marker = nullptr;
+  SplitFunctions split;
   FailureOr<func::FuncOp> combined =
       build(request, (primal.getName() + "_combined").str(),
-            /*returnResults=*/true, marker);
+            /*returnResults=*/true, marker, split.sums);
   if (failed(combined))
     return failure();
   Splitter splitter(*combined, primal.getNumArguments(), primal.getNumResults(),
                     marker);
-  SplitFunctions split;
   splitter.findResiduals(split.residuals);
   split.forward = splitter.buildForward((primal.getName() + "_fwd").str());
   split.backward = splitter.buildBackward((primal.getName() + "_bwd").str());

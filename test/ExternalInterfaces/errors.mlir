@@ -58,18 +58,6 @@ func.func @f(%x: tensor<4x2xf32>, %i: tensor<5xf32>) -> tensor<5xf32> {
 
 // -----
 
-func.func @f(%x: f32, %t: tensor<4xf32>) -> tensor<6xf32> {
-  // expected-error @below {{expects a padding value that is computed outside of the region where a gradient flows}}
-  %y = tensor.pad %t low[1] high[1] {
-  ^bb0(%i: index):
-    %v = arith.mulf %x, %x : f32
-    tensor.yield %v : f32
-  } : tensor<4xf32> to tensor<6xf32>
-  return %y : tensor<6xf32>
-}
-
-// -----
-
 // Slices that leave a row out do not give the tensor back.
 // expected-note @below {{function defined here}}
 func.func private @f(%x: tensor<5x2xf32>) -> (tensor<2x2xf32>, tensor<2x2xf32>) {

@@ -63,6 +63,39 @@ func.func @jvp(%x: f64, %w: f64, %t: f64) -> f64 {
 
 // -----
 
+// Gradients that rules add to in place are added to sums that the call hands
+// over, as far as they are nobody else's: %0 is passed twice to the second call.
+// CHECK-LABEL: func.func private @product_bwd(
+// CHECK-SAME:    %[[A:[^:]*]]: tensor<4x4xf64>, %[[B:[^:]*]]: tensor<4x4xf64>, %[[C:[^:]*]]: tensor<4x4xf64>, %[[SA:[^:]*]]: tensor<4x4xf64>, %[[SB:[^:]*]]: tensor<4x4xf64>)
+// CHECK:         %[[DA:.*]] = linalg.matmul {{.*}} outs(%[[SA]] :
+// CHECK:         %[[DB:.*]] = linalg.matmul {{.*}} outs(%[[SB]] :
+// CHECK:         return %[[DA]], %[[DB]]
+// CHECK-LABEL: func.func private @f_vjp(
+// CHECK:         %[[Z0:.*]] = linalg.fill
+// CHECK:         %[[Z1:.*]] = linalg.fill
+// CHECK:         %[[D1:.*]]:2 = call @product_bwd(%{{.*}}, %{{.*}}, %{{.*}}, %[[Z0]], %[[Z1]])
+// CHECK:         %[[SUM:.*]] = linalg.generic {{.*}} ins(%[[D1]]#1 : tensor<4x4xf64>) outs(%[[D1]]#0 :
+// CHECK:         %[[Z2:.*]] = linalg.fill
+// CHECK:         %[[Z3:.*]] = linalg.fill
+// CHECK:         %[[D0:.*]]:2 = call @product_bwd(%{{.*}}, %{{.*}}, %[[SUM]], %[[Z2]], %[[Z3]])
+// CHECK:         return %[[D0]]#0, %[[D0]]#1
+func.func private @product(%a: tensor<4x4xf64>, %b: tensor<4x4xf64>) -> tensor<4x4xf64> {
+  %z = arith.constant dense<0.0> : tensor<4x4xf64>
+  %m = linalg.matmul ins(%a, %b : tensor<4x4xf64>, tensor<4x4xf64>) outs(%z : tensor<4x4xf64>) -> tensor<4x4xf64>
+  return %m : tensor<4x4xf64>
+}
+func.func @f(%x: tensor<4x4xf64>, %w: tensor<4x4xf64>) -> tensor<4x4xf64> {
+  %0 = call @product(%x, %w) : (tensor<4x4xf64>, tensor<4x4xf64>) -> tensor<4x4xf64>
+  %1 = call @product(%0, %0) : (tensor<4x4xf64>, tensor<4x4xf64>) -> tensor<4x4xf64>
+  return %1 : tensor<4x4xf64>
+}
+func.func @vjp(%x: tensor<4x4xf64>, %w: tensor<4x4xf64>, %c: tensor<4x4xf64>) -> (tensor<4x4xf64>, tensor<4x4xf64>) {
+  %0:2 = rev.vjp @f(%x, %w) cotangents(%c) : (tensor<4x4xf64>, tensor<4x4xf64>, tensor<4x4xf64>) -> (tensor<4x4xf64>, tensor<4x4xf64>)
+  return %0#0, %0#1 : tensor<4x4xf64>, tensor<4x4xf64>
+}
+
+// -----
+
 // What is called once is inlined.
 // CHECK-LABEL: func.func private @once_vjp(
 // CHECK-NOT:     call

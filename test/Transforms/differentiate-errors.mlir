@@ -1,9 +1,11 @@
 // RUN: memrev-opt %s -rev-differentiate -split-input-file -verify-diagnostics
 
 func.func private @no_rule(%x: f32) -> f32 {
-  // expected-error @below {{expects operations with a derivative rule where a gradient flows, but 'math.floor' has none}}
-  %0 = math.floor %x : f32
-  return %0 : f32
+  %s = arith.constant 1.0 : f8E8M0FNU
+  // expected-error @below {{expects operations with a derivative rule where a gradient flows, but 'arith.scaling_truncf' has none}}
+  %0 = arith.scaling_truncf %x, %s : f32, f8E8M0FNU to f4E2M1FN
+  %1 = arith.extf %0 : f4E2M1FN to f32
+  return %1 : f32
 }
 
 func.func @main(%x: f32) -> f32 {
@@ -15,7 +17,9 @@ func.func @main(%x: f32) -> f32 {
 
 // Off the path of a gradient an operation needs no rule.
 func.func private @no_rule_inactive(%x: f32, %y: f32) -> f32 {
-  %0 = math.floor %y : f32
+  %s = arith.constant 1.0 : f8E8M0FNU
+  %q = arith.scaling_truncf %y, %s : f32, f8E8M0FNU to f4E2M1FN
+  %0 = arith.extf %q : f4E2M1FN to f32
   %1 = arith.mulf %x, %0 : f32
   return %1 : f32
 }
@@ -154,24 +158,6 @@ func.func @main(%x: tensor<4xf32>, %d: tensor<f32>) -> tensor<4xf32> {
 
 // -----
 
-func.func private @unsigned(%x: tensor<4xf32>, %n: i8) -> tensor<4xf32> {
-  %c0 = arith.constant 0 : i8
-  %c1 = arith.constant 1 : i8
-  // expected-error @below {{expects a loop with signed bounds to run backwards, but got one with unsigned bounds}}
-  %r = scf.for unsigned %i = %c0 to %n step %c1 iter_args(%a = %x) -> tensor<4xf32> : i8 {
-    %t = math.tanh %a : tensor<4xf32>
-    scf.yield %t : tensor<4xf32>
-  }
-  return %r : tensor<4xf32>
-}
-
-func.func @main(%x: tensor<4xf32>, %n: i8) -> tensor<4xf32> {
-  %0 = rev.vjp @unsigned(%x, %n) cotangents(%x) : (tensor<4xf32>, i8, tensor<4xf32>) -> tensor<4xf32>
-  return %0 : tensor<4xf32>
-}
-
-// -----
-
 func.func private @vectors(%x: tensor<4xf32>) -> tensor<4xf32> {
   %c0 = arith.constant 0 : index
   %z = arith.constant 0.0 : f32
@@ -184,4 +170,31 @@ func.func private @vectors(%x: tensor<4xf32>) -> tensor<4xf32> {
 func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
   %0 = rev.vjp @vectors(%x) cotangents(%x) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
   return %0 : tensor<4xf32>
+}
+
+// -----
+
+func.func @f(%x: f64) -> f64 {
+  %m = memref.alloca() : memref<1xf64>
+  %c0 = arith.constant 0 : index
+  // expected-error@+1 {{expects programs of values where a derivative flows, but 'memref.store' writes to memory}}
+  memref.store %x, %m[%c0] : memref<1xf64>
+  %y = memref.load %m[%c0] : memref<1xf64>
+  return %y : f64
+}
+func.func @vjp(%x: f64, %c: f64) -> f64 {
+  %0 = rev.vjp @f(%x) cotangents(%c) : (f64, f64) -> f64
+  return %0 : f64
+}
+
+// -----
+
+func.func @f(%x: tensor<4xf64>, %m: memref<4xf64>) -> tensor<4xf64> {
+  // expected-error@+1 {{expects programs of values where a derivative flows, but 'bufferization.materialize_in_destination' writes to memory}}
+  bufferization.materialize_in_destination %x in restrict writable %m : (tensor<4xf64>, memref<4xf64>) -> ()
+  return %x : tensor<4xf64>
+}
+func.func @jvp(%x: tensor<4xf64>, %m: memref<4xf64>) -> tensor<4xf64> {
+  %0:2 = rev.jvp @f(%x, %m) tangents(%x) : (tensor<4xf64>, memref<4xf64>, tensor<4xf64>) -> (tensor<4xf64>, tensor<4xf64>)
+  return %0#1 : tensor<4xf64>
 }

@@ -20,6 +20,8 @@ def ConvertRevToLinalg : Pass<"convert-rev-to-linalg"> {
     So are operations of linalg that are no loop nest: `linalg.softmax`,
     `linalg.pack` and `linalg.unpack`, which nothing bufferizes.
     Function transforms are left alone; `rev-differentiate` expands them.
+    `rev.custom_vjp` and `rev.custom_jvp` are removed from functions: what they
+    name need not be kept any longer.
 
     Example:
 

@@ -16,7 +16,7 @@ def BijectionAttrInterface : AttrInterface<"BijectionAttrInterface"> {
     A scalar bijection y = f(x; p...) that a coupling applies to every element,
     with parameters that the coupling's region computes. The coupling derives
     its vector-Jacobian product from the scalar forward form, so a new bijection
-    is a forward form, an inverse and a logarithm of the derivative.
+    is a forward form, an inverse, a logarithm of the derivative and a tangent.
   }];
   let cppNamespace = "::mlir::memrev";
   let methods = [
@@ -37,6 +37,15 @@ def BijectionAttrInterface : AttrInterface<"BijectionAttrInterface"> {
       "::mlir::Value", "buildLogDerivative",
       (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
            "::mlir::Value":$x, "::mlir::ValueRange":$parameters)>,
+    InterfaceMethod<[{
+        Emits the tangent of y on scalars of one float type as a bijection of the
+        tangent of x: the first value times that, plus the second. `tangents` are
+        those of the parameters; null, also for the second value, means zero.
+      }],
+      "::std::pair<::mlir::Value, ::mlir::Value>", "buildTangent",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+           "::mlir::Value":$x, "::mlir::ValueRange":$parameters,
+           "::llvm::ArrayRef<::mlir::Value>":$tangents)>,
   ];
 }
 

@@ -19,7 +19,7 @@
 
 namespace mlir::memrev {
 
-/// The function (residuals, cotangents of `of`) -> cotangents of `wrt`.
+/// The function (residuals, cotangents of `of`, sums) -> cotangents of `wrt`.
 inline constexpr llvm::StringLiteral kBackwardAttrName = "rev.backward";
 /// The function (arguments, tangents of `wrt`) -> (results, tangents of `of`).
 inline constexpr llvm::StringLiteral kTangentAttrName = "rev.tangent";
@@ -30,6 +30,9 @@ inline constexpr llvm::StringLiteral kCallOfAttrName = "rev.of";
 /// The residuals (i64 array): numbers of operands of the call, then, counted on
 /// from these, of its results.
 inline constexpr llvm::StringLiteral kCallResidualsAttrName = "rev.residuals";
+/// The results of the backward function (i64 array) that it adds to sums: the
+/// cotangents so far.
+inline constexpr llvm::StringLiteral kCallSumsAttrName = "rev.sums";
 
 } // namespace mlir::memrev
 

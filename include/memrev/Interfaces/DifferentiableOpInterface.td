@@ -58,6 +58,10 @@ def DifferentiableOpInterface : OpInterface<"DifferentiableOpInterface"> {
         and tangents.
       }],
       "bool", "isInactive", (ins), "", [{ return false; }]>,
+    StaticInterfaceMethod<[{
+        True if `isInactive` is true of every operation of this kind.
+      }],
+      "bool", "isNeverActive", (ins), "", [{ return false; }]>,
     InterfaceMethod<[{
         True if evaluating the operation again costs next to nothing (views,
         fills, constants), so that its results are never worth storing.

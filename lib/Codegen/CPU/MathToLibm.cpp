@@ -161,6 +161,28 @@ void LibmRewriter::rewrite(Operation *op, StringRef function) {
   op->erase();
 }
 
+/// Replaces `clamp` by min(max(value, low), high). Upstream's expansion takes
+/// the bounds the wrong way round.
+static void expandClamp(math::ClampFOp clamp) {
+  OpBuilder builder(clamp);
+  Value raised = arith::MaximumFOp::create(builder, clamp.getLoc(),
+                                           clamp.getValue(), clamp.getMin());
+  Value clamped = arith::MinimumFOp::create(builder, clamp.getLoc(), raised,
+                                            clamp.getMax());
+  clamp.replaceAllUsesWith(clamped);
+  clamp.erase();
+}
+
+/// Replaces `op` by a sine and a cosine, which libmvec has.
+static void expandSincos(math::SincosOp op) {
+  OpBuilder builder(op);
+  op.getSin().replaceAllUsesWith(
+      math::SinOp::create(builder, op.getLoc(), op.getOperand()));
+  op.getCos().replaceAllUsesWith(
+      math::CosOp::create(builder, op.getLoc(), op.getOperand()));
+  op.erase();
+}
+
 namespace {
 class CodegenMathToLibmPass
     : public memrev::impl::CodegenMathToLibmBase<CodegenMathToLibmPass> {
@@ -169,6 +191,12 @@ public:
 
   void runOnOperation() override {
     SmallVector<std::pair<Operation *, StringRef>> calls;
+    getOperation().walk([](Operation *op) {
+      if (auto clamp = dyn_cast<math::ClampFOp>(op))
+        expandClamp(clamp);
+      else if (auto sincos = dyn_cast<math::SincosOp>(op))
+        expandSincos(sincos);
+    });
     getOperation().walk([&](Operation *op) {
       StringRef function = getLibmName(op);
       if (function.empty())

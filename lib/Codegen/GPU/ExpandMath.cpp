@@ -228,6 +228,31 @@ struct FloatExpansion : OpRewritePattern<OpTy> {
   }
 };
 
+/// Expands a clamp to min(max(value, low), high). Upstream's expansion takes
+/// the bounds the wrong way round.
+struct ClampExpansion : OpRewritePattern<math::ClampFOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::ClampFOp op,
+                                PatternRewriter &rewriter) const override {
+    Value raised = arith::MaximumFOp::create(rewriter, op.getLoc(),
+                                             op.getValue(), op.getMin());
+    rewriter.replaceOpWithNewOp<arith::MinimumFOp>(op, raised, op.getMax());
+    return success();
+  }
+};
+
+/// Expands a sincos, for which upstream has no expansion.
+struct SincosExpansion : OpRewritePattern<math::SincosOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::SincosOp op,
+                                PatternRewriter &rewriter) const override {
+    Value sine = math::SinOp::create(rewriter, op.getLoc(), op.getOperand());
+    Value cosine = math::CosOp::create(rewriter, op.getLoc(), op.getOperand());
+    rewriter.replaceOp(op, {sine, cosine});
+    return success();
+  }
+};
+
 struct GPUExpandMath : memrev::impl::GPUExpandMathBase<GPUExpandMath> {
   void runOnOperation() override {
     // Upstream's approximations are for f32, and good to a few units in the
@@ -244,11 +269,12 @@ struct GPUExpandMath : memrev::impl::GPUExpandMathBase<GPUExpandMath> {
                  FloatExpansion<math::AtanOp, expandAtan, true>>(&getContext(),
                                                                  /*benefit=*/2);
     auto all = [](StringRef) { return true; };
+    patterns.add<ClampExpansion, SincosExpansion>(&getContext());
     populateMathF32ExpansionPatterns(patterns, all);
     populateMathPolynomialApproximationPatterns(patterns, all);
     math::populateExpansionPatterns(patterns, {"sinh", "cosh", "tan", "asinh",
                                                "acosh", "atanh", "exp2", "powf",
-                                               "fpowi", "ipowi", "clampf"});
+                                               "fpowi", "ipowi"});
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();
 

@@ -39,6 +39,12 @@ struct ConvertRevToLinalg final
       rewriter.setInsertionPoint(op);
       rewriter.replaceOp(op, op.decompose(rewriter));
     }
+    // Nobody differentiates what is lowered, and the functions that a rule names
+    // need not be kept for it.
+    getOperation()->walk([](FunctionOpInterface function) {
+      function->removeAttr(rev::kCustomVjpAttrName);
+      function->removeAttr(rev::kCustomJvpAttrName);
+    });
   }
 };
 

@@ -53,6 +53,28 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // CHECK-LABEL: gpu.func @clamp
+  // CHECK-SAME: %[[X:.*]]: f32, %[[LOW:.*]]: f32, %[[HIGH:.*]]: f32
+  // CHECK: %[[RAISED:.*]] = arith.maximumf %[[X]], %[[LOW]]
+  // CHECK: arith.minimumf %[[RAISED]], %[[HIGH]]
+  gpu.func @clamp(%x: f32, %low: f32, %high: f32, %out: memref<16xf32>) kernel {
+    %c0 = arith.constant 0 : index
+    %0 = math.clampf %x to [%low, %high] : f32
+    memref.store %0, %out[%c0] : memref<16xf32>
+    gpu.return
+  }
+
+  // CHECK-LABEL: gpu.func @sincos
+  // CHECK-NOT: math.{{sin|cos}}
+  gpu.func @sincos(%x: f32, %out: memref<16xf32>) kernel {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %0, %1 = math.sincos %x : f32
+    memref.store %0, %out[%c0] : memref<16xf32>
+    memref.store %1, %out[%c1] : memref<16xf32>
+    gpu.return
+  }
+
   // CHECK-LABEL: gpu.func @instructions
   // CHECK: math.sqrt
   // CHECK: math.rsqrt

@@ -1,6 +1,6 @@
 """Loops, couplings, layers and small networks, under both policies."""
 
-from harness import Arg, Case, main, tensor
+from harness import Arg, Case, gradient_of, main, tangent_of, tensor
 
 
 def both(name, args, results, body, **options):
@@ -305,10 +305,120 @@ def captures():
         return %r : {x}""")
 
 
+def calls():
+    """Functions that are called more than once, so that their derivatives are
+    functions too."""
+    x, w, s = tensor(3, 4), tensor(4, 4), tensor(2, 4, 4)
+    layer = f"""
+func.func private @LAYER(%x: {x}, %w: {w}) -> {x} {{
+  %z = arith.constant dense<0.0> : {x}
+  %m = linalg.matmul ins(%x, %w : {x}, {w}) outs(%z : {x}) -> {x}
+  %t = math.tanh %m : {x}
+  return %t : {x}
+}}"""
+    twice = layer + f"""
+func.func private @TWICE(%x: {x}, %v: {w}, %w: {w}) -> {x} {{
+  %0 = call @LAYER(%x, %v) : ({x}, {w}) -> {x}
+  %1 = call @LAYER(%0, %w) : ({x}, {w}) -> {x}
+  return %1 : {x}
+}}"""
+    # One weight for both calls, then each call of a function that calls twice.
+    for policy in ("invert", "store"):
+        name = f"called_twice_{policy}"
+        yield Case(name, [Arg(x), Arg(w)], x, f"""
+            %2 = func.call @{name}_twice(%0, %1, %1) : ({x}, {w}, {w}) -> {x}
+            %3 = func.call @{name}_twice(%2, %1, %1) : ({x}, {w}, {w}) -> {x}
+            return %3 : {x}""", policy=policy,
+            functions=twice.replace("LAYER", f"{name}_layer").replace("TWICE", f"{name}_twice"))
+        # Slices of one stack, in a loop; the second result has no cotangent.
+        name = f"called_in_a_loop_{policy}"
+        yield Case(name, [Arg(x), Arg(s)], x, f"""
+            %c0 = arith.constant 0 : index
+            %c1 = arith.constant 1 : index
+            %c2 = arith.constant 2 : index
+            %r = scf.for %i = %c0 to %c2 step %c1 iter_args(%a = %0) -> {x} {{
+              %j = arith.subi %c1, %i : index
+              %v = tensor.extract_slice %1[%i, 0, 0] [1, 4, 4] [1, 1, 1] : {s} to {w}
+              %w = tensor.extract_slice %1[%j, 0, 0] [1, 4, 4] [1, 1, 1] : {s} to {w}
+              %b = func.call @{name}_twice(%a, %v, %w) : ({x}, {w}, {w}) -> {x}
+              %d = func.call @{name}_twice(%b, %v, %v) : ({x}, {w}, {w}) -> {x}
+              scf.yield %d : {x}
+            }}
+            return %r : {x}""", policy=policy,
+            functions=twice.replace("LAYER", f"{name}_layer").replace("TWICE", f"{name}_twice"))
+    # A rule in place of the derivative: softplus through the logistic function.
+    yield Case("custom_rule", [Arg(x)], x, f"""
+        %1 = func.call @softplus(%0) : ({x}) -> {x}
+        %2 = arith.mulf %1, %0 : {x}
+        %3 = func.call @softplus(%2) : ({x}) -> {x}
+        return %3 : {x}""", functions=f"""
+func.func private @softplus(%x: {x}) -> {x} attributes {{
+    rev.custom_vjp = #rev.custom_vjp<forward = @softplus_fwd, backward = @softplus_bwd>,
+    rev.custom_jvp = @softplus_jvp}} {{
+  %e = math.exp %x : {x}
+  %y = math.log1p %e : {x}
+  return %y : {x}
+}}
+func.func private @logistic(%x: {x}) -> {x} {{
+  %one = arith.constant dense<1.0> : {x}
+  %n = arith.negf %x : {x}
+  %e = math.exp %n : {x}
+  %d = arith.addf %one, %e : {x}
+  %y = arith.divf %one, %d : {x}
+  return %y : {x}
+}}
+func.func private @softplus_fwd(%x: {x}) -> ({x}, {x}) {{
+  %y = call @softplus(%x) : ({x}) -> {x}
+  return %y, %x : {x}, {x}
+}}
+func.func private @softplus_bwd(%x: {x}, %c: {x}) -> {x} {{
+  %s = call @logistic(%x) : ({x}) -> {x}
+  %d = arith.mulf %c, %s : {x}
+  return %d : {x}
+}}
+func.func private @softplus_jvp(%x: {x}, %t: {x}) -> ({x}, {x}) {{
+  %y = call @softplus(%x) : ({x}) -> {x}
+  %s = call @logistic(%x) : ({x}) -> {x}
+  %d = arith.mulf %t, %s : {x}
+  return %y, %d : {x}, {x}
+}}""")
+
+
+def same_tangents():
+    """A coupling whose tangent is read by its region: it cannot be inverted."""
+    x = tensor(3, 4)
+    function = f"""
+func.func private @coupling_of_same(%0: {x}, %2: {x}) -> {x} {{
+  %1 = arith.constant dense<0.25> : tensor<4x4xf64>
+  %y = rev.coupling affine<exp> %0 given(%2) {{
+  ^bb0(%c: {x}):{region("affine", 0.5)}
+  }} : {x}, ({x})
+  return %y : {x}
+}}"""
+    for case in both("same_tangents", [Arg(x), Arg(x), Arg(x, linear=True)], x, f"""
+        %r:2 = rev.jvp @coupling_of_same(%0, %1) tangents(%2, %2)
+          : ({x}, {x}, {x}, {x}) -> ({x}, {x})
+        return %r#1 : {x}"""):
+        case.functions = function
+        yield case
+
+
+def second():
+    """Derivatives of the derivatives of couplings and layers."""
+    names = ("additive", "affine_exp", "affine_sigmoid", "nested", "batch_norm",
+             "softmax_cross_entropy")
+    for group in (couplings, layers):
+        for case in group():
+            if case.name in [name + "_invert" for name in names]:
+                yield tangent_of(case)
+                yield gradient_of(case)
+
+
 def cases():
-    for group in (couplings, loops, layers, networks, captures):
+    for group in (couplings, loops, layers, networks, captures, calls, same_tangents,
+                  second):
         yield from group()
 
 
 if __name__ == "__main__":
-    main(list(cases()), forward=False)
+    main(list(cases()))

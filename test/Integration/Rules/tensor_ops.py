@@ -1,6 +1,6 @@
 """Tensor operations: slices, pads, concatenation, reshapes and elements."""
 
-from harness import Arg, Case, main, tensor
+from harness import Arg, Case, gradient_of, main, tangent_of, tensor
 
 
 def index(value):
@@ -69,7 +69,7 @@ def slices():
         %h = linalg.matmul ins(%0, %w0 : {n}, tensor<2x4xf64>)
           outs(%h1 : tensor<3x4xf64>) -> tensor<3x4xf64>
         %y = linalg.matmul ins(%h, %w1 : tensor<3x4xf64>, {m}) outs(%z : {n}) -> {n}
-        return %y : {n}""", forward=False)
+        return %y : {n}""")
 
     x, s = tensor(4, 6), tensor(2, 3)
     yield Case("insert_slice", [Arg(s, linear=True), Arg(x, linear=True)], x, f"""
@@ -108,23 +108,42 @@ def pads():
                    pad_text("%0", "[%2, 0]", "[%3, %2]", tensor("?", 4),
                             tensor("?", "?"), "%1") + "\nreturn %y : tensor<?x?xf64>",
                static_results=[y])
-    # A negative amount cuts off. MLIR cannot bufferize it, so the reference
-    # takes a slice first.
-    for low, high, cut, kept, rest, result in (
-            ([-1, 2], [1, -2], [1, 0], [2, 2], ([0, 2], [1, 0]), tensor(3, 4)),
-            ([-4, 0], [3, 0], None, None, ([2, 0], [0, 0]), tensor(2, 4))):
-        part = tensor(*(kept or [0, 4]))
+    # A negative amount cuts off, at last everything.
+    for low, high, result in (([-1, 2], [1, -2], tensor(3, 4)),
+                              ([-4, 0], [3, 0], tensor(2, 4))):
+        nothing = low[0] == -4
         body = pad_text("%0", low, high, x, result, "%1") + f"\nreturn %y : {result}"
-        if cut is None:
-            reference = f"%y = tensor.splat %1 : {result}\nreturn %y : {result}"
-        else:
-            reference = (f"%s = tensor.extract_slice %0{cut} {kept} [1, 1] : "
-                         f"{x} to {part}\n" +
-                         pad_text("%s", *rest, part, result, "%1") +
-                         f"\nreturn %y : {result}")
         yield Case(f"pad_negative_{-low[0]}",
-                   [Arg(x, linear=True, zero=cut is None), Arg("f64", linear=True)],
-                   result, body, reference=reference, forward=False)
+                   [Arg(x, linear=True, zero=nothing), Arg("f64", linear=True)],
+                   result, body)
+
+
+    yield Case("pad_empty", [Arg(tensor(0, 4), linear=True, zero=True), Arg("f64", linear=True)],
+               tensor(3, 4),
+               pad_text("%0", [3, 0], [0, 0], tensor(0, 4), tensor(3, 4), "%1") +
+               "\nreturn %y : tensor<3x4xf64>")
+    # Padding that depends on where it is, with a kink outside of the margin: the
+    # region is evaluated in the margin alone.
+    for name, low, high, result in (("", [2, 1], [1, 0], tensor(6, 5)),
+                                    ("_negative", [2, -1], [1, 1], tensor(6, 4)),
+                                    ("_outside", [6, 0], [-4, 0], tensor(5, 4))):
+        yield Case(f"pad_computed{name}",
+                   [Arg(x, zero=low[0] == 6), Arg("f64"), Arg(tensor(6))], result,
+                   f"""
+        %y = tensor.pad %0 low{low} high{high} {{
+        ^bb0(%i: index, %j: index):
+          %a = tensor.extract %2[%i] : tensor<6xf64>
+          %c2 = arith.constant 2 : index
+          %d = arith.subi %i, %c2 : index
+          %n = arith.index_cast %d : index to i64
+          %f = arith.sitofp %n : i64 to f64
+          %h = arith.constant 0.3 : f64
+          %g = arith.addf %f, %h : f64
+          %p = arith.divf %1, %g : f64
+          %q = arith.mulf %p, %a : f64
+          tensor.yield %q : f64
+        }} : {x} to {result}
+        return %y : {result}""")
 
 
 def concats():
@@ -137,6 +156,11 @@ def concats():
     yield Case("concat_rows", [Arg(a, linear=True)], tensor(4, 3), f"""
         %y = tensor.concat dim(0) %0, %0 : ({a}, {a}) -> tensor<4x3xf64>
         return %y : tensor<4x3xf64>""")
+    yield Case("concat_empty", [Arg(a, linear=True), Arg(tensor(2, 0), linear=True, zero=True)],
+               [a, tensor(2, 0)], f"""
+        %y = tensor.concat dim(1) %1, %0, %1 : (tensor<2x0xf64>, {a}, tensor<2x0xf64>) -> {a}
+        %z = tensor.concat dim(1) %1, %1 : (tensor<2x0xf64>, tensor<2x0xf64>) -> tensor<2x0xf64>
+        return %y, %z : {a}, tensor<2x0xf64>""")
     d = tensor("?", 3)
     yield Case("concat_dynamic", [Arg(d, static=tensor(2, 3), linear=True),
                                       Arg(d, static=tensor(4, 3), linear=True)], d, f"""
@@ -178,6 +202,135 @@ def reshapes():
         return %y : {x}""")
 
 
+    # The sizes of the result are a tensor.
+    yield Case("reshape", [Arg(x, linear=True)], tensor(4, 6), f"""
+        %s = arith.constant dense<[4, 6]> : tensor<2xindex>
+        %y = tensor.reshape %0(%s) : ({x}, tensor<2xindex>) -> tensor<4x6xf64>
+        return %y : tensor<4x6xf64>""")
+    d = tensor("?", "?")
+    yield Case("reshape_dynamic",
+               [Arg(d, static=tensor(6, 4)), Arg("tensor<3xi32>", value="dense<[2, 4, 3]>")],
+               tensor("?", "?", "?"), f"""
+        %q = arith.mulf %0, %0 : {d}
+        %y = tensor.reshape %q(%1) : ({d}, tensor<3xi32>) -> tensor<?x?x?xf64>
+        return %y : tensor<?x?x?xf64>""", static_results=[tensor(2, 4, 3)])
+    yield Case("bitcast", [Arg(x)], x, f"""
+        %d = tensor.bitcast %0 : {x} to tensor<?x3x?xf64>
+        %q = arith.mulf %d, %d : tensor<?x3x?xf64>
+        %y = tensor.bitcast %q : tensor<?x3x?xf64> to {x}
+        return %y : {x}""")
+
+
+def indexed():
+    """Gather, scatter and generate."""
+    x = tensor(4, 3, 5)
+    # Coordinates that repeat, in one dimension, in all and in two of three.
+    rows = Arg("tensor<2x3x1xindex>", value="dense<[[[1], [0], [1]], [[2], [1], [2]]]>")
+    for name, result in (("", tensor(2, 3, 4, 1, 5)), ("_reduced", tensor(2, 3, 4, 5))):
+        yield Case(f"gather{name}", [Arg(x, linear=True), rows], result, f"""
+        %y = tensor.gather %0[%1] gather_dims([1]) : ({x}, tensor<2x3x1xindex>) -> {result}
+        return %y : {result}""")
+    points = Arg("tensor<4x3xi32>",
+                 value="dense<[[1, 0, 2], [3, 2, 4], [1, 0, 2], [0, 0, 0]]>")
+    for name, result in (("", tensor(4, 1, 1, 1)), ("_reduced", tensor(4))):
+        yield Case(f"gather_elements{name}", [Arg(x), points], [result, x], f"""
+        %y = tensor.gather %0[%1] gather_dims([0, 1, 2])
+          : ({x}, tensor<4x3xi32>) -> {result}
+        %q = arith.mulf %y, %y : {result}
+        %p = arith.mulf %0, %0 : {x}
+        return %q, %p : {result}, {x}""")
+    pairs = Arg("tensor<3x2xi64>", value="dense<[[3, 4], [0, 1], [2, 2]]>")
+    yield Case("gather_unique", [Arg(x, linear=True), pairs], tensor(3, 3), f"""
+        %y = tensor.gather %0[%1] gather_dims([0, 2]) unique
+          : ({x}, tensor<3x2xi64>) -> tensor<3x3xf64>
+        return %y : tensor<3x3xf64>""")
+    d = tensor("?", "?", "?")
+    yield Case("gather_dynamic",
+               [Arg(d, static=x, linear=True), Arg("tensor<2x1xindex>", value="dense<[[2], [2]]>")],
+               tensor("?", "?", "?"), f"""
+        %i = tensor.cast %1 : tensor<2x1xindex> to tensor<?x1xindex>
+        %y = tensor.gather %0[%i] gather_dims([1]) : ({d}, tensor<?x1xindex>) -> {d}
+        return %y : {d}""", static_results=[tensor(2, 4, 5)])
+    # One tuple of coordinates without a leading dimension, and none at all.
+    yield Case("gather_once", [Arg(x), Arg("tensor<1xindex>", value="dense<3>")],
+               tensor(3, 5), f"""
+        %y = tensor.gather %0[%1] gather_dims([0])
+          : ({x}, tensor<1xindex>) -> tensor<3x5xf64>
+        %q = arith.mulf %y, %y : tensor<3x5xf64>
+        return %q : tensor<3x5xf64>""")
+    yield Case("gather_nothing", [Arg(x)], [tensor(4, 0, 5), x], f"""
+        %i = tensor.empty() : tensor<0x1xindex>
+        %y = tensor.gather %0[%i] gather_dims([1]) : ({x}, tensor<0x1xindex>) -> tensor<0x4x5xf64>
+        %e = tensor.collapse_shape %y [[0, 1], [2]] : tensor<0x4x5xf64> into tensor<0x5xf64>
+        %z = tensor.expand_shape %e [[0, 1], [2]] output_shape [4, 0, 5] : tensor<0x5xf64> into tensor<4x0x5xf64>
+        %p = arith.mulf %0, %0 : {x}
+        return %z, %p : tensor<4x0x5xf64>, {x}""")
+
+    for name, source in (("", tensor(2, 4, 1, 5)), ("_reduced", tensor(2, 4, 5))):
+        yield Case(f"scatter{name}",
+                   [Arg(source), Arg(x), Arg("tensor<2x1xindex>", value="dense<[[2], [0]]>")],
+                   [x, x], f"""
+        %y = tensor.scatter %0 into %1[%2] scatter_dims([1]) unique
+          : ({source}, {x}, tensor<2x1xindex>) -> {x}
+        %q = arith.mulf %y, %1 : {x}
+        return %y, %q : {x}, {x}""")
+    yield Case("scatter_elements",
+               [Arg(tensor(3), linear=True), Arg(tensor(4, 5), linear=True),
+                Arg("tensor<3x2xi32>", value="dense<[[3, 4], [0, 1], [2, 2]]>")],
+               tensor(4, 5), """
+        %y = tensor.scatter %0 into %1[%2] scatter_dims([0, 1]) unique
+          : (tensor<3xf64>, tensor<4x5xf64>, tensor<3x2xi32>) -> tensor<4x5xf64>
+        return %y : tensor<4x5xf64>""")
+    yield Case("scatter_dynamic",
+               [Arg(d, static=tensor(2, 4, 5), linear=True), Arg(d, static=x, linear=True),
+                Arg("tensor<2x1xindex>", value="dense<[[2], [0]]>")], d, f"""
+        %i = tensor.cast %2 : tensor<2x1xindex> to tensor<?x1xindex>
+        %y = tensor.scatter %0 into %1[%i] scatter_dims([1]) unique
+          : ({d}, {d}, tensor<?x1xindex>) -> {d}
+        return %y : {d}""", static_results=[x])
+
+    # A region that captures scalars and tensors, read at places that repeat.
+    yield Case("generate", [Arg(tensor(4)), Arg("f64"), Arg(tensor(3))], tensor(4, 3), """
+        %y = tensor.generate {
+        ^bb0(%i: index, %j: index):
+          %a = tensor.extract %0[%i] : tensor<4xf64>
+          %b = tensor.extract %2[%j] : tensor<3xf64>
+          %c = tensor.extract %0[%j] : tensor<4xf64>
+          %p = arith.mulf %a, %b : f64
+          %q = math.sin %p : f64
+          %r = arith.mulf %q, %1 : f64
+          %s = arith.addf %r, %c : f64
+          tensor.yield %s : f64
+        } : tensor<4x3xf64>
+        return %y : tensor<4x3xf64>""")
+    yield Case("generate_dynamic", [Arg(tensor("?"), static=tensor(4)), Arg("f64"), index(5)],
+               [tensor("?", 2), tensor(4)], """
+        %y = tensor.generate %2 {
+        ^bb0(%i: index, %j: index):
+          %c4 = arith.constant 4 : index
+          %k = arith.remui %i, %c4 : index
+          %a = tensor.extract %0[%k] : tensor<?xf64>
+          %p = arith.mulf %a, %1 : f64
+          tensor.yield %p : f64
+        } : tensor<?x2xf64>
+        %q = arith.mulf %0, %0 : tensor<?xf64>
+        %v = tensor.cast %q : tensor<?xf64> to tensor<4xf64>
+        return %y, %v : tensor<?x2xf64>, tensor<4xf64>""",
+               static_results=[tensor(5, 2), tensor(4)])
+    yield Case("generate_yields_a_captured_value", [Arg("f64"), index(0)],
+               [tensor(3), tensor()], """
+        %p = arith.mulf %0, %0 : f64
+        %y = tensor.generate {
+        ^bb0(%i: index):
+          tensor.yield %p : f64
+        } : tensor<3xf64>
+        %z = tensor.generate {
+          %s = math.sin %0 : f64
+          tensor.yield %s : f64
+        } : tensor<f64>
+        return %y, %z : tensor<3xf64>, tensor<f64>""")
+
+
 def elements():
     x = tensor(3, 4)
     yield Case("extract", [Arg(x), index(1), index(2)], ["f64", x], f"""
@@ -216,7 +369,7 @@ def elements():
           %u = tensor.insert %p into %t[%j] : tensor<5xf64>
           scf.yield %u : tensor<5xf64>
         }
-        return %y : tensor<5xf64>""", forward=False)
+        return %y : tensor<5xf64>""")
     # Stacked weights: one row a trip, and another use of them outside.
     w, x = tensor(3, 4), tensor(4)
     yield Case("slices_in_a_loop", [Arg(x), Arg(w)], [x, w], f"""
@@ -232,11 +385,20 @@ def elements():
           scf.yield %u : {x}
         }}
         %q = arith.mulf %1, %1 : {w}
-        return %y, %q : {x}, {w}""", forward=False)
+        return %y, %q : {x}, {w}""")
+
+
+def second():
+    """Derivatives of the derivatives that are loops."""
+    for group in (pads, indexed, elements):
+        for case in group():
+            if not all(arg.linear or arg.value for arg in case.args):
+                yield tangent_of(case)
+                yield gradient_of(case)
 
 
 def cases():
-    for group in (slices, pads, concats, reshapes, elements):
+    for group in (slices, pads, concats, reshapes, indexed, elements, second):
         yield from group()
 
 

@@ -56,6 +56,8 @@ def CodegenMathToLibm : Pass<"codegen-math-to-libm", "ModuleOp"> {
     allows, 256, 128), the rest is computed by scalar calls. Upstream's lowering
     of `math.log1p` and `math.expm1` loses all digits near zero; this one does
     not. What LLVM lowers to instructions (sqrt, fma, floor, …) stays.
+    `math.clampf` becomes a maximum and a minimum, `math.sincos` a sine and a
+    cosine.
 
     Example: `math.exp %x : vector<16xf32>` becomes
     `call @_ZGVeN16v_expf(%x) : (vector<16xf32>) -> vector<16xf32>`.
@@ -64,8 +66,9 @@ def CodegenMathToLibm : Pass<"codegen-math-to-libm", "ModuleOp"> {
     Option<"vectorBits", "vector-bits", "int64_t", /*default=*/"128",
            "Widest vector register, in bits; 0 for scalar calls only">
   ];
-  let dependentDialects = ["func::FuncDialect", "ub::UBDialect",
-                           "vector::VectorDialect", "LLVM::LLVMDialect"];
+  let dependentDialects = ["arith::ArithDialect", "func::FuncDialect",
+                           "ub::UBDialect", "vector::VectorDialect",
+                           "LLVM::LLVMDialect"];
 }
 
 def CodegenParallelToOpenMP : Pass<"codegen-parallel-to-openmp", "ModuleOp"> {

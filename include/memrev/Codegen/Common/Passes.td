@@ -61,6 +61,39 @@ def CodegenWrapEntries : Pass<"codegen-wrap-entries", "ModuleOp"> {
   let dependentDialects = ["func::FuncDialect", "memref::MemRefDialect"];
 }
 
+def CodegenExpandTensorOps : Pass<"codegen-expand-tensor-ops"> {
+  let summary = "Expand tensor operations that do not bufferize";
+  let description = [{
+    Upstream bufferizes no `tensor.gather`, `tensor.scatter` and
+    `tensor.bitcast`, no `tensor.pad` that cuts elements off and no slice without
+    elements that begins behind the last one, and lowers `tensor.reshape` and some
+    expansions to code that no target has:
+
+    - a gather becomes one parallel `linalg.generic` that reads its source at
+      computed places;
+    - a scatter becomes loops over the tuples of coordinates that update the
+      destination in place;
+    - a bitcast becomes `arith.bitcast`, or nothing if the element type stays;
+    - a reshape by a tensor of sizes becomes a collapse and an expansion, and an
+      expansion of one dimension to several of dynamic extent a copy;
+    - negative amounts of padding become a slice of the source, and a pad that
+      keeps no element becomes a `tensor.generate`;
+    - a concatenation does without operands that have no elements.
+
+    A bitcast between integers of different signs stays.
+
+    Example: `tensor.pad %x low[-1] high[2] : tensor<4xf32> to tensor<5xf32>`
+    becomes
+
+    ```mlir
+    %s = tensor.extract_slice %x[1] [3] [1] : tensor<4xf32> to tensor<3xf32>
+    %y = tensor.pad %s low[0] high[2] {...} : tensor<3xf32> to tensor<5xf32>
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect",
+                           "scf::SCFDialect", "tensor::TensorDialect"];
+}
+
 def CodegenConstantsToFills : Pass<"codegen-constants-to-fills"> {
   let summary = "Turn large splat tensor constants into fills of fresh tensors";
   let description = [{

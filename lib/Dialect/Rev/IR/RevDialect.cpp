@@ -10,8 +10,10 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -38,13 +40,23 @@ void RevDialect::initialize() {
 /// Discardable attributes that mean something only on a function.
 static LogicalResult verifyCustomRule(Operation *op, NamedAttribute attribute,
                                       bool hasRightKind, StringRef kind) {
-  if (!isa<func::FuncOp>(op))
+  if (!isa<FunctionOpInterface>(op))
     return op->emitError("expects '")
            << attribute.getName().getValue() << "' on a function";
   if (!hasRightKind)
     return op->emitError("expects '")
            << attribute.getName().getValue() << "' to be " << kind
            << ", but got " << attribute.getValue();
+  return success();
+}
+
+static LogicalResult verifyCheckpoint(Operation *op, NamedAttribute attribute) {
+  if (!isa<scf::ForOp, scf::WhileOp>(op))
+    return op->emitError("expects 'rev.checkpoint' on an scf.for or scf.while");
+  if (!isa<PeriodicAttr, BinomialAttr>(attribute.getValue()))
+    return op->emitError("expects 'rev.checkpoint' to be a #rev.periodic or "
+                         "#rev.binomial, but got ")
+           << attribute.getValue();
   return success();
 }
 
@@ -58,6 +70,27 @@ LogicalResult RevDialect::verifyOperationAttribute(Operation *op,
     return verifyCustomRule(op, attribute,
                             isa<FlatSymbolRefAttr>(attribute.getValue()),
                             "the name of a function");
+  if (attribute.getName() == kCheckpointAttrName)
+    return verifyCheckpoint(op, attribute);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Checkpointing
+//===----------------------------------------------------------------------===//
+
+LogicalResult PeriodicAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   int64_t period) {
+  if (period < 1)
+    return emitError() << "expects a positive period, but got " << period;
+  return success();
+}
+
+LogicalResult BinomialAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   int64_t slots) {
+  if (slots < 1)
+    return emitError() << "expects a positive number of slots, but got "
+                       << slots;
   return success();
 }
 
@@ -103,6 +136,14 @@ Value AdditiveAttr::buildInverse(OpBuilder &builder, Location loc, Value y,
 Value AdditiveAttr::buildLogDerivative(OpBuilder &, Location, Value,
                                        ValueRange) const {
   return {};
+}
+
+std::pair<Value, Value>
+AdditiveAttr::buildTangent(OpBuilder &builder, Location loc, Value x,
+                           ValueRange, ArrayRef<Value> tangents) const {
+  Value one = arith::ConstantOp::create(
+      builder, loc, builder.getFloatAttr(x.getType(), 1.0));
+  return {one, tangents[0]};
 }
 
 //===----------------------------------------------------------------------===//
@@ -216,4 +257,53 @@ Value AffineAttr::buildInverse(OpBuilder &b, Location loc, Value y,
 Value AffineAttr::buildLogDerivative(OpBuilder &b, Location loc, Value,
                                      ValueRange parameters) const {
   return buildLogScale(b, loc, *this, parameters[0]);
+}
+
+/// Emits d log s / d a, but for the scale a itself.
+static Value buildLogScaleDerivative(OpBuilder &b, Location loc,
+                                     AffineAttr kind, Value a, Value scale) {
+  Type type = a.getType();
+  Value one = constant(b, loc, type, 1.0);
+  double alpha = kind.getAlpha() ? kind.getAlpha().getValueAsDouble() : 1.0;
+  switch (kind.getScale()) {
+  case Scale::Exp:
+    return one;
+  case Scale::Sigmoid:
+    return arith::SubFOp::create(b, loc, one, scale);
+  case Scale::SoftTanh: {
+    Value squashed = math::TanhOp::create(
+        b, loc,
+        arith::MulFOp::create(b, loc, a, constant(b, loc, type, 1 / alpha)));
+    return arith::SubFOp::create(
+        b, loc, one, arith::MulFOp::create(b, loc, squashed, squashed));
+  }
+  case Scale::SoftAtan: {
+    Value square = arith::MulFOp::create(b, loc, a, a);
+    return arith::DivFOp::create(b, loc,
+                                 constant(b, loc, type, 0.636 * alpha),
+                                 arith::AddFOp::create(b, loc, one, square));
+  }
+  case Scale::Identity:
+    break;
+  }
+  llvm_unreachable("the scale a has a derivative without a logarithm");
+}
+
+std::pair<Value, Value>
+AffineAttr::buildTangent(OpBuilder &b, Location loc, Value x,
+                         ValueRange parameters,
+                         ArrayRef<Value> tangents) const {
+  Value scale = buildScale(b, loc, *this, parameters[0]);
+  Value shift = tangents[1];
+  if (!tangents[0])
+    return {scale, shift};
+  Value change = tangents[0];
+  if (getScale() != Scale::Identity) {
+    Value rate = buildLogScaleDerivative(b, loc, *this, parameters[0], scale);
+    change = arith::MulFOp::create(
+        b, loc, change, arith::MulFOp::create(b, loc, rate, scale));
+  }
+  Value product = arith::MulFOp::create(b, loc, x, change);
+  return {scale, shift ? arith::AddFOp::create(b, loc, product, shift)
+                       : product};
 }

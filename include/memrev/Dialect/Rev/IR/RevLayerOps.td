@@ -26,7 +26,8 @@ def Rev_StopGradientOp : Rev_Op<"stop_gradient", [
     Pure, AllTypesMatch<["input", "result"]>,
     DeclareOpInterfaceMethods<DecomposableOpInterface>,
     DeclareOpInterfaceMethods<DifferentiableOpInterface,
-                              ["isInactive", "isCheapToRecompute"]>,
+                              ["isInactive", "isNeverActive",
+                               "isCheapToRecompute"]>,
     DeclareOpInterfaceMethods<ForwardDifferentiableOpInterface>,
     DeclareOpInterfaceMethods<InvertibleOpInterface>]> {
   let summary = "Pass a value on without its derivative";
@@ -45,6 +46,7 @@ def Rev_StopGradientOp : Rev_Op<"stop_gradient", [
 def Rev_BatchNormOp : Rev_Op<"batch_norm", [
     Pure, DeclareOpInterfaceMethods<DecomposableOpInterface>,
     DeclareOpInterfaceMethods<DifferentiableOpInterface, ["getResiduals"]>,
+    DeclareOpInterfaceMethods<ForwardDifferentiableOpInterface>,
     AllTypesMatch<["input", "result"]> /*batch_norm_c1*/,
     AllTypesMatch<["scale", "offset", "mean", "variance"]> /*batch_norm_c2*/]> {
   let summary = "Normalise each channel by its statistics over the batch";
@@ -144,6 +146,7 @@ def Rev_BatchNormInferenceOp : Rev_Op<"batch_norm_inference", [
 def Rev_SoftmaxCrossEntropyOp : Rev_Op<"softmax_cross_entropy", [
     Pure, DeclareOpInterfaceMethods<DecomposableOpInterface>,
     DeclareOpInterfaceMethods<DifferentiableOpInterface, ["getResiduals"]>,
+    DeclareOpInterfaceMethods<ForwardDifferentiableOpInterface>,
     AllTypesMatch<["loss", "log_sum_exp"]>]> {
   let summary = "Evaluate the cross-entropy of softmax(logits) and labels";
   let description = [{

@@ -1,0 +1,218 @@
+//===- ScalarRules.cpp - Rules of elementwise operations ------------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ScalarRules.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/TypeUtilities.h"
+#include "llvm/ADT/STLExtras.h"
+
+using namespace mlir;
+using namespace mlir::memrev;
+
+//===----------------------------------------------------------------------===//
+// ScalarPoint
+//===----------------------------------------------------------------------===//
+
+/// `scalar` in every element of the shape of `like`, a scalar or a tensor.
+static Value splat(ImplicitLocOpBuilder &b, TypedAttr scalar, Value like) {
+  auto shaped = dyn_cast<RankedTensorType>(like.getType());
+  if (!shaped)
+    return arith::ConstantOp::create(b, scalar);
+  RankedTensorType type = shaped.clone(scalar.getType());
+  if (type.hasStaticShape())
+    return arith::ConstantOp::create(b, DenseElementsAttr::get(type, scalar));
+  SmallVector<Value> dynamic;
+  for (auto [i, size] : llvm::enumerate(type.getShape()))
+    if (ShapedType::isDynamic(size))
+      dynamic.push_back(tensor::DimOp::create(b, like, i));
+  Value constant = arith::ConstantOp::create(b, scalar);
+  return tensor::SplatOp::create(b, constant, type, dynamic);
+}
+
+/// The type of `like` with elements of type `elementType`.
+static Type withElements(Type like, Type elementType) {
+  auto shaped = dyn_cast<ShapedType>(like);
+  return shaped ? Type(shaped.clone(elementType)) : elementType;
+}
+
+Value ScalarPoint::constant(double value) {
+  return splat(builder,
+               builder.getFloatAttr(getElementTypeOrSelf(dy.getType()), value),
+               dy);
+}
+
+Value ScalarPoint::convert(Value value) {
+  Type elementType = getElementTypeOrSelf(type);
+  Type result = withElements(value.getType(), elementType);
+  unsigned from = getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth();
+  unsigned to = elementType.getIntOrFloatBitWidth();
+  if (to < from)
+    return arith::TruncFOp::create(builder, result, value);
+  return arith::ExtFOp::create(builder, result, value);
+}
+
+Value ScalarPoint::toFloat(Value value) {
+  Type elementType = getElementTypeOrSelf(value.getType());
+  if (elementType.isIndex())
+    value = arith::IndexCastOp::create(
+        builder, withElements(value.getType(), builder.getI64Type()), value);
+  return arith::SIToFPOp::create(
+      builder,
+      withElements(value.getType(), getElementTypeOrSelf(dy.getType())), value);
+}
+
+Value ScalarPoint::lowerPower(Value n) {
+  Type elementType = getElementTypeOrSelf(n.getType());
+  unsigned width =
+      elementType.isIndex() ? 64 : elementType.getIntOrFloatBitWidth();
+  if (width < 32) {
+    elementType = builder.getI32Type();
+    n = arith::ExtSIOp::create(builder, withElements(n.getType(), elementType),
+                               n);
+  }
+  auto integer = [&](const APInt &value) {
+    return splat(builder, builder.getIntegerAttr(elementType, value), n);
+  };
+  width = std::max(width, 32u);
+  Value zero = integer(APInt::getZero(width));
+  Value lowest = integer(APInt::getSignedMinValue(width));
+  Value isZero =
+      arith::CmpIOp::create(builder, arith::CmpIPredicate::eq, n, zero);
+  Value isLowest =
+      arith::CmpIOp::create(builder, arith::CmpIPredicate::eq, n, lowest);
+  Value stays = arith::OrIOp::create(builder, isZero, isLowest);
+  Value less = arith::SubIOp::create(builder, n, integer(APInt(width, 1)));
+  return arith::SelectOp::create(builder, stays, n, less);
+}
+
+Value ScalarPoint::product(Value product) {
+  if (!hasStrongZero)
+    return product;
+  Value zero = constant(0.0);
+  Value isZero =
+      arith::CmpFOp::create(builder, arith::CmpFPredicate::OEQ, dy, zero);
+  return arith::SelectOp::create(builder, isZero, zero, product);
+}
+
+//===----------------------------------------------------------------------===//
+// Derivatives
+//===----------------------------------------------------------------------===//
+
+void memrev::getScalarResiduals(const ScalarRule &rule, Operation *op,
+                                function_ref<bool(Value)> isActive,
+                                SmallVectorImpl<Residual> &residuals) {
+  for (unsigned partial = 0, e = op->getNumOperands() * op->getNumResults();
+       partial < e; ++partial) {
+    if (!isActive(op->getOperand(partial % op->getNumOperands())))
+      continue;
+    Reads reads = rule.reads(partial);
+    for (unsigned i : reads.operands)
+      residuals.push_back(Residual(op->getOperand(i), reads.precision));
+    for (unsigned i : reads.results)
+      residuals.push_back(Residual(op->getResult(i), reads.precision));
+  }
+}
+
+LogicalResult memrev::buildScalarVJP(const ScalarRule &rule, Operation *op,
+                                     DerivativeContext &ctx) {
+  unsigned numOperands = op->getNumOperands();
+  for (OpResult result : op->getResults()) {
+    Value cotangent = ctx.cotangent(result);
+    if (!cotangent)
+      continue;
+    for (OpOperand &operand : op->getOpOperands()) {
+      if (!ctx.isActive(operand.get()))
+        continue;
+      unsigned partial =
+          result.getResultNumber() * numOperands + operand.getOperandNumber();
+      Reads reads = rule.reads(partial);
+      // Ask first: a value that has to be made must not interrupt the formula.
+      for (unsigned i : reads.operands)
+        if (!ctx.primal(op->getOperand(i), reads.precision))
+          return failure();
+      for (unsigned i : reads.results)
+        if (!ctx.primal(op->getResult(i), reads.precision))
+          return failure();
+      auto primal = [&](Value v) { return ctx.primal(v, reads.precision); };
+      auto isActive = [&](Value v) { return ctx.isActive(v); };
+      ScalarPoint point(ctx.getBuilder(), op, primal);
+      point.dy = cotangent;
+      point.type = operand.get().getType();
+      point.hasStrongZero = ctx.hasStrongZero();
+      point.isValueActive = isActive;
+      if (Value contribution = rule.emit(point, partial))
+        ctx.accumulate(operand.get(), contribution);
+    }
+  }
+  return success();
+}
+
+LogicalResult memrev::buildScalarJVP(const ScalarRule &rule, Operation *op,
+                                     TangentContext &ctx) {
+  unsigned numOperands = op->getNumOperands();
+  for (OpOperand &operand : op->getOpOperands()) {
+    Value tangent = ctx.tangent(operand.get());
+    if (!tangent)
+      continue;
+    for (OpResult result : op->getResults()) {
+      unsigned partial =
+          result.getResultNumber() * numOperands + operand.getOperandNumber();
+      auto primal = [](Value v) { return v; };
+      auto isActive = [&](Value v) { return ctx.isActive(v); };
+      ScalarPoint point(ctx.getBuilder(), op, primal);
+      point.dy = tangent;
+      point.type = result.getType();
+      point.hasStrongZero = ctx.hasStrongZero();
+      point.isValueActive = isActive;
+      if (Value contribution = rule.emit(point, partial))
+        ctx.addTangent(result, contribution);
+    }
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Inverses
+//===----------------------------------------------------------------------===//
+
+SmallVector<InverseEdge>
+memrev::getScalarInverseEdges(const ScalarInverse &inverse, Operation *op) {
+  SmallVector<InverseEdge> edges;
+  for (OpOperand &operand : op->getOpOperands()) {
+    Reads reads = inverse.reads(operand.getOperandNumber());
+    InverseEdge edge;
+    edge.solved.push_back(operand.get());
+    for (unsigned i : reads.results)
+      edge.from.push_back(op->getResult(i));
+    for (unsigned i : reads.operands)
+      edge.from.push_back(op->getOperand(i));
+    // x + x gives x back too, but by another formula.
+    if (llvm::is_contained(edge.from, operand.get()))
+      return {};
+    edges.push_back(edge);
+  }
+  return edges;
+}
+
+LogicalResult memrev::buildScalarInverse(const ScalarInverse &inverse,
+                                         Operation *op, DerivativeContext &ctx,
+                                         unsigned edge) {
+  Reads reads = inverse.reads(edge);
+  for (unsigned i : reads.results)
+    if (!ctx.primal(op->getResult(i)))
+      return failure();
+  for (unsigned i : reads.operands)
+    if (!ctx.primal(op->getOperand(i)))
+      return failure();
+  auto primal = [&](Value v) { return ctx.primal(v); };
+  ScalarPoint point(ctx.getBuilder(), op, primal);
+  ctx.provide(op->getOperand(edge), inverse.solve(point, edge),
+              Precision::Rounded);
+  return success();
+}
