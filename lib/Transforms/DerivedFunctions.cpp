@@ -165,6 +165,8 @@ DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
   for (int64_t i : request.wrt)
     state.activity.addRoot(body.getArgument(i));
   state.activity.propagate(body);
+  if (failed(state.activity.verifyNoWrites(function)))
+    return failure();
   ReverseContext context(builder, function.getBody(), state);
   function.walk([&](Operation *op) { context.addInverters(op); });
 

@@ -316,6 +316,7 @@ void ReverseContext::accumulate(Value value, Value contribution) {
   value = canonical(value);
   if (!isActive(value))
     return;
+  contribution = castToType(builder, contribution, value.getType());
   settle(value);
   Value sum = cotangents.lookup(value);
   if (!sum)
@@ -349,6 +350,8 @@ Value ReverseContext::accumulator(Value value) {
 
 void ReverseContext::setCotangent(Value value, Value cotangent) {
   value = canonical(value);
+  if (cotangent)
+    cotangent = castToType(builder, cotangent, value.getType());
   replaceCotangent(value, cotangent);
   // Written back at once, each contribution is an update of the owner in place;
   // a part that is kept while several are added would be copied out and back.
