@@ -103,17 +103,6 @@ func.func @jvp(%x: tensor<4xf32>, %i: i32) -> tensor<4xf32> {
 func.func private @custom(%x: f32) -> f32 attributes {
     rev.custom_vjp = #rev.custom_vjp<forward = @h, backward = @k>, rev.custom_jvp = @g}
 
-// CHECK-LABEL: @checkpoints
-func.func @checkpoints(%n: index) {
-  // CHECK: rev.checkpoint = #rev.periodic<16>
-  scf.for %i = %n to %n step %n {
-  } {rev.checkpoint = #rev.periodic<16>}
-  // CHECK: rev.checkpoint = #rev.binomial<4>
-  scf.for %i = %n to %n step %n {
-  } {rev.checkpoint = #rev.binomial<4>}
-  return
-}
-
 // CHECK-LABEL: @value_and_grad
 func.func @value_and_grad(%x: tensor<4xf32>) -> f32 {
   // CHECK: rev.value_and_grad @loss(%{{.*}}, %{{.*}}) wrt [1] policy(store) :
