@@ -104,25 +104,6 @@ func.func @main(%x: tensor<4xf32>, %d: tensor<f32>) -> tensor<4xf32> {
 
 // -----
 
-// A loop that stores needs shapes to make tapes of.
-func.func private @dynamic_tape(%x: tensor<?xf32>, %n: index) -> tensor<?xf32> {
-  %c0 = arith.constant 0 : index
-  %c1 = arith.constant 1 : index
-  %r = scf.for %i = %c0 to %n step %c1 iter_args(%a = %x) -> tensor<?xf32> {
-    // expected-error @below {{expects a value of a type with a static shape to be stored by a loop, but got 'tensor<?xf32>'}}
-    %t = math.tanh %a : tensor<?xf32>
-    scf.yield %t : tensor<?xf32>
-  }
-  return %r : tensor<?xf32>
-}
-
-func.func @main(%x: tensor<?xf32>, %n: index) -> tensor<?xf32> {
-  %0 = rev.vjp @dynamic_tape(%x, %n) cotangents(%x) : (tensor<?xf32>, index, tensor<?xf32>) -> tensor<?xf32>
-  return %0 : tensor<?xf32>
-}
-
-// -----
-
 func.func private @unranked(%x: tensor<4xf32>) -> tensor<4xf32> {
   %u = tensor.cast %x : tensor<4xf32> to tensor<*xf32>
   // expected-error @below {{expects floats and ranked tensors of floats where a gradient flows, but got 'tensor<*xf32>'}}
@@ -197,4 +178,25 @@ func.func @f(%x: tensor<4xf64>, %m: memref<4xf64>) -> tensor<4xf64> {
 func.func @jvp(%x: tensor<4xf64>, %m: memref<4xf64>) -> tensor<4xf64> {
   %0:2 = rev.jvp @f(%x, %m) tangents(%x) : (tensor<4xf64>, memref<4xf64>, tensor<4xf64>) -> (tensor<4xf64>, tensor<4xf64>)
   return %0#1 : tensor<4xf64>
+}
+
+// -----
+
+// A shape that changes from iteration to iteration fits no tape, and a state
+// cannot be evaluated again.
+func.func private @growing_state(%x: tensor<?xf32>, %n: index) -> tensor<?xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  // expected-error @below {{expects a value whose shape is known before the loop where a derivative reads it, but got 'tensor<?xf32>'}}
+  %r = scf.for %i = %c0 to %n step %c1 iter_args(%a = %x) -> tensor<?xf32> {
+    %t = math.sin %a : tensor<?xf32>
+    %g = tensor.concat dim(0) %t, %t : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+    scf.yield %g : tensor<?xf32>
+  }
+  return %r : tensor<?xf32>
+}
+
+func.func @main(%x: tensor<?xf32>, %n: index) -> tensor<?xf32> {
+  %0 = rev.vjp @growing_state(%x, %n) cotangents(%x) : (tensor<?xf32>, index, tensor<?xf32>) -> tensor<?xf32>
+  return %0 : tensor<?xf32>
 }
