@@ -71,6 +71,9 @@ static cl::opt<bool>
     printsUnsupported("unsupported",
                       cl::desc("Print what could not be differentiated"),
                       cl::init(true));
+static cl::list<std::string>
+    errors("fail-on", cl::desc("Errors with this text are failures; all errors "
+                               "are with an empty text"));
 static cl::opt<bool>
     coverage("coverage",
              cl::desc("Print the operations with derivative rules that no "
@@ -98,6 +101,7 @@ static CheckOptions getChecks(uint64_t seed) {
   checks.secondOrder = seed % 100 < secondOrderShare;
   checks.split = (seed / 7) % 100 < splitShare;
   checks.self = true;
+  checks.errors.assign(errors.begin(), errors.end());
   return checks;
 }
 
@@ -128,6 +132,7 @@ static int runReplay(MLIRContext &context) {
   CheckCounts counts;
   CheckOptions checks;
   checks.self = true;
+  checks.errors.assign(errors.begin(), errors.end());
   if (shrinksCrash) {
     if (!crashes(*module, seed, checks)) {
       llvm::outs() << "no crash\n";

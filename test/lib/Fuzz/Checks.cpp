@@ -136,11 +136,14 @@ void Checker::countUnsupported(const std::string &what,
   // Numbers and maps differ from program to program.
   StringRef line = StringRef(error).split('\n').first;
   std::string text = what + ": ";
-  if (auto [head, map] = line.split("affine_map<"); !map.empty())
-    line = head;
+  for (StringRef type : {"affine_map<", "'tensor<"})
+    line = line.split(type).first;
   for (char c : line)
     if (!llvm::isDigit(c) || text.back() != '#')
       text += llvm::isDigit(c) ? '#' : c;
+  for (const std::string &wanted : options.errors)
+    if (StringRef(text).contains(wanted))
+      fail("error", error);
   auto &[count, first] = counts.unsupported[text];
   if (count++ == 0)
     first = seed;
