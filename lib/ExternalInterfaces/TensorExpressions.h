@@ -65,16 +65,18 @@ Value buildAddToSlice(OpBuilder &builder, Location loc, Value summand,
 Value buildZeroSlice(OpBuilder &builder, Location loc, Value destination,
                      const Slice &slice, RankedTensorType sliceType);
 
-/// Emits what one iteration of a nest of loops over `indices` yields for the
-/// values that it carries. Empty after an error was reported.
+/// Emits what an iteration of a loop over `indices` yields for the values that
+/// it carries. Fails after an error was reported.
 using LoopBody = function_ref<FailureOr<SmallVector<Value>>(
     OpBuilder &builder, ValueRange indices, ValueRange carried)>;
 
-/// Emits loops from 0 to each of `sizes` at the context's builder that carry
-/// `inits`. What the body asks the context for is emitted before the loops.
-FailureOr<SmallVector<Value>> buildLoops(DerivativeContext &ctx, Location loc,
-                                         ArrayRef<OpFoldResult> sizes,
-                                         ValueRange inits, LoopBody body);
+/// Emits a loop over the indices of a tensor of `sizes` at the context's
+/// builder that carries `inits`. It is one loop for any rank: a derivative of
+/// it does not have to store what a nest would carry. What the body asks the
+/// context for is emitted before the loop.
+FailureOr<SmallVector<Value>> buildLoop(DerivativeContext &ctx, Location loc,
+                                        ArrayRef<OpFoldResult> sizes,
+                                        ValueRange inits, LoopBody body);
 
 /// Emits the vector-Jacobian product of the region of `op`, which computes an
 /// element of the result from its indices, given the cotangents of the elements

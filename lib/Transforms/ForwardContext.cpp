@@ -34,7 +34,10 @@ void ForwardContext::setTangent(Value value, Value tangent) {
     return;
   }
   activity.addRoot(value);
-  tangents[value] = tangent;
+  OpBuilder::InsertionGuard guard(builder);
+  if (tangent.getType() != value.getType())
+    builder.setInsertionPointAfterValue(tangent);
+  tangents[value] = castToType(builder, tangent, value.getType());
 }
 
 void ForwardContext::addTangent(Value value, Value contribution) {

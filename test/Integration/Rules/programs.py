@@ -1,6 +1,6 @@
 """Loops, couplings, layers and small networks, under both policies."""
 
-from harness import Arg, Case, main, tensor
+from harness import Arg, Case, gradient_of, main, tangent_of, tensor
 
 
 def both(name, args, results, body, **options):
@@ -384,10 +384,41 @@ func.func private @softplus_jvp(%x: {x}, %t: {x}) -> ({x}, {x}) {{
 }}""")
 
 
+def same_tangents():
+    """A coupling whose tangent is read by its region: it cannot be inverted."""
+    x = tensor(3, 4)
+    function = f"""
+func.func private @coupling_of_same(%0: {x}, %2: {x}) -> {x} {{
+  %1 = arith.constant dense<0.25> : tensor<4x4xf64>
+  %y = rev.coupling affine<exp> %0 given(%2) {{
+  ^bb0(%c: {x}):{region("affine", 0.5)}
+  }} : {x}, ({x})
+  return %y : {x}
+}}"""
+    for case in both("same_tangents", [Arg(x), Arg(x), Arg(x, linear=True)], x, f"""
+        %r:2 = rev.jvp @coupling_of_same(%0, %1) tangents(%2, %2)
+          : ({x}, {x}, {x}, {x}) -> ({x}, {x})
+        return %r#1 : {x}"""):
+        case.functions = function
+        yield case
+
+
+def second():
+    """Derivatives of the derivatives of couplings and layers."""
+    names = ("additive", "affine_exp", "affine_sigmoid", "nested", "batch_norm",
+             "softmax_cross_entropy")
+    for group in (couplings, layers):
+        for case in group():
+            if case.name in [name + "_invert" for name in names]:
+                yield tangent_of(case)
+                yield gradient_of(case)
+
+
 def cases():
-    for group in (couplings, loops, layers, networks, captures, calls):
+    for group in (couplings, loops, layers, networks, captures, calls, same_tangents,
+                  second):
         yield from group()
 
 
 if __name__ == "__main__":
-    main(list(cases()), forward=False)
+    main(list(cases()))
