@@ -76,8 +76,8 @@ static cl::list<std::string>
                                "are with an empty text"));
 static cl::opt<bool>
     coverage("coverage",
-             cl::desc("Print the operations with derivative rules that no "
-                      "program had, and the groups of generators"));
+             cl::desc("Check nothing, but print the operations with derivative "
+                      "rules that no program has"));
 
 static void write(StringRef path, StringRef text) {
   std::error_code error;
@@ -150,6 +150,24 @@ static int runReplay(MLIRContext &context) {
   return 1;
 }
 
+/// Prints the operations with derivative rules that no program has.
+static int printCoverage(MLIRContext &context,
+                         const GeneratorOptions &options) {
+  llvm::StringSet<> seen;
+  for (int64_t n = 0; n < numPrograms; ++n)
+    generate(&context, firstSeed + n, options)->walk([&](Operation *op) {
+      seen.insert(op->getName().getStringRef());
+    });
+  for (RegisteredOperationName name : context.getRegisteredOperations()) {
+    if (seen.contains(name.getStringRef()) ||
+        (!name.hasInterface<memrev::DifferentiableOpInterface>() &&
+         !name.hasInterface<memrev::ForwardDifferentiableOpInterface>()))
+      continue;
+    llvm::outs() << name.getStringRef() << "\n";
+  }
+  return 0;
+}
+
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   cl::ParseCommandLineOptions(argc, argv,
@@ -173,9 +191,11 @@ int main(int argc, char **argv) {
       return 2;
     }
 
+  if (coverage)
+    return printCoverage(context, options);
+
   CheckCounts counts;
   int64_t programs = 0, findings = 0;
-  llvm::StringSet<> seen;
   auto start = std::chrono::steady_clock::now();
   auto elapsed = [&] {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() -
@@ -202,9 +222,6 @@ int main(int argc, char **argv) {
       ++findings;
       continue;
     }
-    if (coverage)
-      module->walk(
-          [&](Operation *op) { seen.insert(op->getName().getStringRef()); });
     CheckOptions checks = getChecks(seed);
     std::optional<Finding> finding = check(*module, seed, checks, counts);
     if (!finding)
@@ -240,13 +257,5 @@ int main(int argc, char **argv) {
       "{0} programs from seed {1} in {2:f1} s, {3} failures\n", programs,
       firstSeed, elapsed(), findings);
   print(counts);
-  if (coverage) {
-    llvm::outs() << "operations with rules that no program had:\n";
-    for (RegisteredOperationName name : context.getRegisteredOperations())
-      if ((name.hasInterface<memrev::DifferentiableOpInterface>() ||
-           name.hasInterface<memrev::ForwardDifferentiableOpInterface>()) &&
-          !seen.contains(name.getStringRef()))
-        llvm::outs() << "  " << name.getStringRef() << "\n";
-  }
   return findings != 0;
 }
