@@ -58,6 +58,9 @@ static cl::opt<unsigned>
 static cl::opt<unsigned>
     splitShare("split", cl::desc("Percentage of programs that are split"),
                cl::init(25));
+static cl::opt<unsigned> nativeShare(
+    "native", cl::desc("Percentage of programs that are compiled and run"),
+    cl::init(0));
 static cl::opt<int64_t> maxFindings("findings",
                                     cl::desc("Stop after so many failures"),
                                     cl::init(10));
@@ -100,6 +103,7 @@ static CheckOptions getChecks(uint64_t seed) {
   CheckOptions checks;
   checks.secondOrder = seed % 100 < secondOrderShare;
   checks.split = (seed / 7) % 100 < splitShare;
+  checks.native = (seed / 3) % 100 < nativeShare;
   checks.self = true;
   checks.errors.assign(errors.begin(), errors.end());
   return checks;
@@ -131,6 +135,7 @@ static int runReplay(MLIRContext &context) {
       seed = attr.getValue().getZExtValue();
   CheckCounts counts;
   CheckOptions checks;
+  checks.native = nativeShare > 0;
   checks.self = true;
   checks.errors.assign(errors.begin(), errors.end());
   if (shrinksCrash) {
