@@ -261,10 +261,6 @@ static LogicalResult buildWithTangents(LinalgOp op, TangentContext &ctx) {
 }
 
 LogicalResult memrev::buildStructuredJVP(LinalgOp op, TangentContext &ctx) {
-  if (!op.hasPureTensorSemantics())
-    return op.emitError("expects an out operand that is a tensor where a "
-                        "tangent flows, but got ")
-           << op.getDpsInits().front().getType();
   if (OpOperand *moved = getMovedOperand(op, ctx)) {
     OpBuilder &b = ctx.getBuilder();
     ctx.setTangent(
@@ -307,8 +303,8 @@ void memrev::registerLinalgTangentModels(DialectRegistry &registry) {
     attachTangents<GenericOp, MapOp, ElementwiseOp, ReduceOp, BroadcastOp,
                    TransposeOp, FillOp, FillRng2DOp, CopyOp, AddOp, SubOp,
                    MulOp, DivOp, NegFOp, ExpOp, LogOp, SqrtOp, RsqrtOp,
-                   SquareOp, ReciprocalOp, TanhOp, ErfOp, AbsOp, CeilOp,
-                   FloorOp, RoundOp, MaxOp, MinOp, PowFOp, SelectOp>(c);
+                   SquareOp, ReciprocalOp, TanhOp, ErfOp, AbsOp, MaxOp, MinOp,
+                   PowFOp, SelectOp>(c);
     // Products of matrices.
     attachTangents<DotOp, MatvecOp, VecmatOp, BatchMatvecOp, BatchVecmatOp,
                    MatmulOp, BatchMatmulOp, BatchReduceMatmulOp, Mmt4DOp,
