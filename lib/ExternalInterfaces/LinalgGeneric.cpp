@@ -431,5 +431,9 @@ void memrev::registerLinalgGenericModels(DialectRegistry &registry) {
                      SelectOp, FillRng2DOp, DotOp, MatvecOp, VecmatOp,
                      BatchMatvecOp, BatchVecmatOp, BatchReduceMatmulOp, Mmt4DOp,
                      BatchMmt4DOp, ContractOp>(c);
+    // Steps.
+    CeilOp::attachInterface<InactiveModel<CeilOp>>(*c);
+    FloorOp::attachInterface<InactiveModel<FloorOp>>(*c);
+    RoundOp::attachInterface<InactiveModel<RoundOp>>(*c);
   });
 }
