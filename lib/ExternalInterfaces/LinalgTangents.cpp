@@ -311,8 +311,8 @@ void memrev::registerLinalgTangentModels(DialectRegistry &registry) {
     attachTangents<GenericOp, MapOp, ElementwiseOp, ReduceOp, BroadcastOp,
                    TransposeOp, FillOp, FillRng2DOp, CopyOp, AddOp, SubOp,
                    MulOp, DivOp, NegFOp, ExpOp, LogOp, SqrtOp, RsqrtOp,
-                   SquareOp, ReciprocalOp, TanhOp, ErfOp, AbsOp, CeilOp,
-                   FloorOp, RoundOp, MaxOp, MinOp, PowFOp, SelectOp>(c);
+                   SquareOp, ReciprocalOp, TanhOp, ErfOp, AbsOp, MaxOp, MinOp,
+                   PowFOp, SelectOp>(c);
     // Products of matrices.
     attachTangents<DotOp, MatvecOp, VecmatOp, BatchMatvecOp, BatchVecmatOp,
                    MatmulOp, BatchMatmulOp, BatchReduceMatmulOp, Mmt4DOp,
