@@ -202,6 +202,13 @@ Value ReverseContext::readTape(Value value) {
   if (!loop || (!type && isa<ShapedType>(value.getType())) ||
       !TensorType::isValidElementType(element))
     return {};
+  // There is no slice of a tensor without elements, nor any need for one.
+  if (type && type.hasStaticShape() && type.getNumElements() == 0) {
+    Value now =
+        tensor::EmptyOp::create(builder, loc, type.getShape(), element);
+    provide(value, now, Precision::Exact);
+    return now;
+  }
 
   TapeRequest *request = nullptr;
   auto it = state.tapes.find(value);
