@@ -8,6 +8,7 @@
 
 #include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/Analysis/Invertibility.h"
+#include "memrev/Interfaces/CheckpointedLoop.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Interfaces/LoopLikeInterface.h"
 #include "mlir/Transforms/RegionUtils.h"
@@ -39,11 +40,11 @@ static void setReason(Operation *op, const Twine &reason) {
   op->setAttr(kReasonAttrName, StringAttr::get(op->getContext(), reason));
 }
 
-/// Reports an error if what `coupling`'s region reads is computed from the
-/// coupled value: then the inverse would need the value that it solves for. The
-/// states of couplings and loops count as independent, for they are had back by
-/// themselves.
-static LogicalResult verifyIndependence(rev::CouplingOp coupling) {
+/// True if what `coupling`'s region reads is computed from the coupled value:
+/// then the inverse would need the value that it solves for. The states of
+/// couplings and loops count as independent, for they are had back by
+/// themselves. `reader` receives an operation on the way, if there is one.
+static bool isDependent(rev::CouplingOp coupling, Operation *&reader) {
   SetVector<Value> reads(coupling.getGiven().begin(),
                          coupling.getGiven().end());
   getUsedValuesDefinedAbove(coupling.getBody(), reads);
@@ -55,17 +56,11 @@ static LogicalResult verifyIndependence(rev::CouplingOp coupling) {
     if (!visited.insert(v).second)
       continue;
     if (v == coupling.getCoupled()) {
-      InFlightDiagnostic diag =
-          coupling.emitOpError("expects a region that does not depend on the "
-                               "coupled value: its inverse would need it");
       for (Value other : visited)
         for (Operation *user : v.getUsers())
-          if (user == other.getDefiningOp()) {
-            diag.attachNote(user->getLoc())
-                << "the region reads a value computed here";
-            return diag;
-          }
-      return diag;
+          if (user == other.getDefiningOp())
+            reader = user;
+      return true;
     }
     Operation *op = v.getDefiningOp();
     if (!op || op->getParentRegion() != scope ||
@@ -73,7 +68,22 @@ static LogicalResult verifyIndependence(rev::CouplingOp coupling) {
       continue;
     llvm::append_range(pending, op->getOperands());
   }
-  return success();
+  return false;
+}
+
+/// Reports an error at a coupling that has no inverse.
+static LogicalResult verifyIndependence(rev::CouplingOp coupling) {
+  Operation *reader = nullptr;
+  if (coupling->hasAttr(rev::kOfTangentsAttrName) ||
+      !isDependent(coupling, reader))
+    return success();
+  InFlightDiagnostic diag =
+      coupling.emitOpError("expects a region that does not depend on the "
+                           "coupled value: its inverse would need it");
+  if (reader)
+    diag.attachNote(reader->getLoc())
+        << "the region reads a value computed here";
+  return diag;
 }
 
 static void planLoop(scf::ForOp loop);
@@ -93,6 +103,12 @@ static void planLoops(Block &block) {
 static void planLoop(scf::ForOp loop) {
   Block &body = *loop.getBody();
   planLoops(body);
+  if (loop->hasAttr(kStoredAttrName) || loop->hasAttr(kSlotsAttrName)) {
+    setReason(loop, "the program asks for checkpoints");
+    for (Operation &op : body)
+      op.removeAttr(kInvertAttrName);
+    return;
+  }
 
   auto isOutside = [&](Value v) {
     return !loop.getRegion().isAncestor(v.getParentRegion()) ||
@@ -124,9 +140,9 @@ static void planLoop(scf::ForOp loop) {
 
 LogicalResult memrev::planFunction(func::FuncOp function, rev::Policy policy) {
   erasePlan(function);
-  function->setAttr(kPlannedAttrName,
-                    StringAttr::get(function.getContext(),
-                                    rev::stringifyPolicy(policy)));
+  function->setAttr(
+      kPlannedAttrName,
+      StringAttr::get(function.getContext(), rev::stringifyPolicy(policy)));
   if (policy == rev::Policy::Store)
     return success();
 
@@ -140,8 +156,13 @@ LogicalResult memrev::planFunction(func::FuncOp function, rev::Policy policy) {
     return success();
   Block &body = function.getBody().front();
   planLoops(body);
-  for (auto coupling : body.getOps<rev::CouplingOp>())
-    setEdge(coupling, 0);
+  for (auto coupling : body.getOps<rev::CouplingOp>()) {
+    Operation *reader = nullptr;
+    if (isDependent(coupling, reader))
+      setReason(coupling, "the region depends on the coupled value");
+    else
+      setEdge(coupling, 0);
+  }
   return success();
 }
 

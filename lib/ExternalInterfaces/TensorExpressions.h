@@ -49,6 +49,32 @@ Type getSumType(Type elementType);
 /// The float scalar `scalar` as one of type `type`.
 Value buildFloatCast(OpBuilder &builder, Location loc, Value scalar, Type type);
 
+/// `tensor` with elements of the float type `elementType`.
+Value buildTensorCast(OpBuilder &builder, Location loc, Value tensor,
+                      Type elementType);
+
+/// A sum into the cotangent of a value, in a type that is wide enough for it.
+class WideSum {
+public:
+  /// `term` is the type of what is added, if it is wider than the value's.
+  WideSum(DerivativeContext &ctx, Value value, Type term, Location loc);
+
+  /// What a rule adds to: the cotangent so far, or zeros if that is less
+  /// precise than the sum. Null after an error was reported.
+  Value getStart();
+
+  /// Hands `sum`, which contains the start, to the context.
+  void finish(Value sum);
+
+  Type getElementType() const { return elementType; }
+
+private:
+  DerivativeContext &ctx;
+  Value value;
+  Type elementType;
+  Location loc;
+};
+
 /// The sum of all elements of `tensor` as a scalar.
 Value buildSum(OpBuilder &builder, Location loc, Value tensor);
 
@@ -65,16 +91,18 @@ Value buildAddToSlice(OpBuilder &builder, Location loc, Value summand,
 Value buildZeroSlice(OpBuilder &builder, Location loc, Value destination,
                      const Slice &slice, RankedTensorType sliceType);
 
-/// Emits what one iteration of a nest of loops over `indices` yields for the
-/// values that it carries. Empty after an error was reported.
+/// Emits what an iteration of a loop over `indices` yields for the values that
+/// it carries. Fails after an error was reported.
 using LoopBody = function_ref<FailureOr<SmallVector<Value>>(
     OpBuilder &builder, ValueRange indices, ValueRange carried)>;
 
-/// Emits loops from 0 to each of `sizes` at the context's builder that carry
-/// `inits`. What the body asks the context for is emitted before the loops.
-FailureOr<SmallVector<Value>> buildLoops(DerivativeContext &ctx, Location loc,
-                                         ArrayRef<OpFoldResult> sizes,
-                                         ValueRange inits, LoopBody body);
+/// Emits a loop over the indices of a tensor of `sizes` at the context's
+/// builder that carries `inits`. It is one loop for any rank: a derivative of
+/// it does not have to store what a nest would carry. What the body asks the
+/// context for is emitted before the loop.
+FailureOr<SmallVector<Value>> buildLoop(DerivativeContext &ctx, Location loc,
+                                        ArrayRef<OpFoldResult> sizes,
+                                        ValueRange inits, LoopBody body);
 
 /// Emits the vector-Jacobian product of the region of `op`, which computes an
 /// element of the result from its indices, given the cotangents of the elements

@@ -29,42 +29,39 @@ using namespace mlir::memrev;
 // Loops over indices
 //===----------------------------------------------------------------------===//
 
-FailureOr<SmallVector<Value>> memrev::buildLoops(DerivativeContext &ctx,
-                                                 Location loc,
-                                                 ArrayRef<OpFoldResult> sizes,
-                                                 ValueRange inits,
-                                                 LoopBody body) {
+FailureOr<SmallVector<Value>> memrev::buildLoop(DerivativeContext &ctx,
+                                                Location loc,
+                                                ArrayRef<OpFoldResult> sizes,
+                                                ValueRange inits,
+                                                LoopBody body) {
   OpBuilder &b = ctx.getBuilder();
   if (sizes.empty())
     return body(b, {}, inits);
   Value zero = arith::ConstantIndexOp::create(b, loc, 0);
   Value one = arith::ConstantIndexOp::create(b, loc, 1);
-  SmallVector<Value> bounds;
+  SmallVector<Value> extents;
   for (OpFoldResult size : sizes)
-    bounds.push_back(getValueOrCreateConstantIndexOp(b, loc, size));
-  OpBuilder inner(b);
-  SmallVector<scf::ForOp> loops;
-  SmallVector<Value> indices, carried(inits);
-  for (Value bound : bounds) {
-    auto loop = scf::ForOp::create(inner, loc, zero, bound, one, carried);
-    loops.push_back(loop);
-    indices.push_back(loop.getInductionVar());
-    carried.assign(loop.getRegionIterArgs().begin(),
-                   loop.getRegionIterArgs().end());
-    inner.setInsertionPointToStart(loop.getBody());
-  }
+    extents.push_back(getValueOrCreateConstantIndexOp(b, loc, size));
+  Value count = extents.front();
+  for (Value extent : ArrayRef(extents).drop_front())
+    count = arith::MulIOp::create(b, loc, count, extent);
+  auto loop = scf::ForOp::create(b, loc, zero, count, one, inits);
   OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPoint(loops.front());
-  FailureOr<SmallVector<Value>> yields = body(inner, indices, carried);
+  b.setInsertionPoint(loop);
+  OpBuilder inner = OpBuilder::atBlockEnd(loop.getBody());
+  SmallVector<Value> indices(extents.size());
+  Value rest = loop.getInductionVar();
+  for (size_t i = extents.size() - 1; i > 0; --i) {
+    indices[i] = arith::RemUIOp::create(inner, loc, rest, extents[i]);
+    rest = arith::DivUIOp::create(inner, loc, rest, extents[i]);
+  }
+  indices[0] = rest;
+  FailureOr<SmallVector<Value>> yields =
+      body(inner, indices, loop.getRegionIterArgs());
   if (failed(yields))
     return failure();
-  SmallVector<Value> results(*yields);
-  for (scf::ForOp loop : llvm::reverse(loops)) {
-    inner.setInsertionPointToEnd(loop.getBody());
-    scf::YieldOp::create(inner, loc, results);
-    results.assign(loop.result_begin(), loop.result_end());
-  }
-  return results;
+  scf::YieldOp::create(inner, loc, *yields);
+  return SmallVector<Value>(loop.getResults());
 }
 
 LogicalResult memrev::buildElementsVJP(
@@ -80,12 +77,10 @@ LogicalResult memrev::buildElementsVJP(
   getUsedValuesDefinedAbove(region, used);
   SmallVector<Value> captured, sums;
   for (Value value : used)
-    if (ctx.isActive(value)) {
+    if (ctx.isActive(value))
       captured.push_back(value);
-      sums.push_back(ctx.accumulator(value));
-      if (!sums.back())
-        return failure();
-    }
+  if (failed(ctx.takeSums(captured, sums)))
+    return failure();
   SmallVector<Operation *> ops;
   for (Operation &inner : block.without_terminator())
     ops.push_back(&inner);
@@ -131,13 +126,12 @@ LogicalResult memrev::buildElementsVJP(
     scf::YieldOp::create(otherwise, loc, carried);
     return SmallVector<Value>(branch.getResults());
   };
-  FailureOr<SmallVector<Value>> results = buildLoops(
+  FailureOr<SmallVector<Value>> results = buildLoop(
       ctx, loc, tensor::getMixedSizes(ctx.getBuilder(), loc, cotangent), sums,
       body);
   if (failed(results))
     return failure();
-  for (auto [value, sum] : llvm::zip_equal(captured, *results))
-    ctx.setCotangent(value, sum);
+  ctx.returnSums(captured, *results);
   return success();
 }
 
@@ -168,11 +162,10 @@ struct GenerateModel
 // gather
 //===----------------------------------------------------------------------===//
 
-/// The box of `tensor` that the coordinates number `lead` select: one element
-/// in each of `dims`, everything in the others.
-Slice getSelectedBox(OpBuilder &b, Location loc, Value tensor, Value indices,
+/// The box of a tensor of which `whole` is all that the coordinates number
+/// `lead` select: one element in each of `dims`, everything in the others.
+Slice getSelectedBox(OpBuilder &b, Location loc, Slice whole, Value indices,
                      ValueRange lead, ArrayRef<int64_t> dims) {
-  Slice box = getWhole(b, loc, tensor);
   for (auto [k, dim] : llvm::enumerate(dims)) {
     SmallVector<Value> position(lead);
     position.push_back(arith::ConstantIndexOp::create(b, loc, k));
@@ -180,21 +173,20 @@ Slice getSelectedBox(OpBuilder &b, Location loc, Value tensor, Value indices,
     if (!coordinate.getType().isIndex())
       coordinate =
           arith::IndexCastOp::create(b, loc, b.getIndexType(), coordinate);
-    box.offsets[dim] = coordinate;
-    box.sizes[dim] = b.getIndexAttr(1);
+    whole.offsets[dim] = coordinate;
+    whole.sizes[dim] = b.getIndexAttr(1);
   }
-  return box;
+  return whole;
 }
 
-/// The box of a gathered tensor that belongs to the coordinates number `lead`.
-Slice getGatheredBox(OpBuilder &b, Location loc, Value tensor,
-                     ValueRange lead) {
-  Slice box = getWhole(b, loc, tensor);
+/// The box of a gathered tensor of which `whole` is all that belongs to the
+/// coordinates number `lead`.
+Slice getGatheredBox(OpBuilder &b, Slice whole, ValueRange lead) {
   for (auto [i, index] : llvm::enumerate(lead)) {
-    box.offsets[i] = index;
-    box.sizes[i] = b.getIndexAttr(1);
+    whole.offsets[i] = index;
+    whole.sizes[i] = b.getIndexAttr(1);
   }
-  return box;
+  return whole;
 }
 
 struct GatherModel
@@ -225,10 +217,14 @@ struct GatherModel
         shape.push_back(size);
     auto partType = RankedTensorType::get(shape, type.getElementType());
 
+    // Sizes are read outside of the loops, so that a derivative of them stores
+    // nothing.
+    Slice wholeSum = getWhole(ctx.getBuilder(), loc, sum);
+    Slice wholeCotangent = getWhole(ctx.getBuilder(), loc, cotangent);
     auto body = [&](OpBuilder &b, ValueRange lead,
                     ValueRange carried) -> FailureOr<SmallVector<Value>> {
       Value old = carried.front();
-      Slice target = getSelectedBox(b, loc, old, indices, lead, dims);
+      Slice target = getSelectedBox(b, loc, wholeSum, indices, lead, dims);
       if (shape.empty()) {
         SmallVector<Value> from(lead), to;
         from.resize(cotangentType.getRank(),
@@ -241,7 +237,7 @@ struct GatherModel
         return SmallVector<Value>{
             tensor::InsertOp::create(b, loc, total, old, to)};
       }
-      Slice from = getGatheredBox(b, loc, cotangent, lead);
+      Slice from = getGatheredBox(b, wholeCotangent, lead);
       Value part = tensor::ExtractSliceOp::create(
           b, loc, partType, cotangent, from.offsets, from.sizes, from.strides);
       return SmallVector<Value>{buildAddToSlice(b, loc, part, old, target)};
@@ -249,7 +245,7 @@ struct GatherModel
     SmallVector<OpFoldResult> sizes =
         tensor::getMixedSizes(ctx.getBuilder(), loc, indices);
     FailureOr<SmallVector<Value>> result =
-        buildLoops(ctx, loc, ArrayRef(sizes).drop_back(), sum, body);
+        buildLoop(ctx, loc, ArrayRef(sizes).drop_back(), sum, body);
     if (failed(result))
       return failure();
     ctx.setCotangent(gather.getSource(), result->front());

@@ -56,3 +56,10 @@ Value memrev::createSum(OpBuilder &builder, Value sum, Value contribution,
              })
       .getResult(0);
 }
+
+Value memrev::castToType(OpBuilder &builder, Value derivative, Type type) {
+  if (derivative.getType() == type ||
+      !tensor::CastOp::areCastCompatible(derivative.getType(), type))
+    return derivative;
+  return tensor::CastOp::create(builder, derivative.getLoc(), type, derivative);
+}

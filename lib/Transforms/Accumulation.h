@@ -23,6 +23,10 @@ Value createZero(OpBuilder &builder, Location loc, Type type, Value like);
 Value createSum(OpBuilder &builder, Value sum, Value contribution,
                 bool inPlace);
 
+/// Casts a derivative to `type`, that of the value it belongs to, where a rule
+/// knows static extents better.
+Value castToType(OpBuilder &builder, Value derivative, Type type);
+
 } // namespace mlir::memrev
 
 #endif // MEMREV_LIB_TRANSFORMS_ACCUMULATION_H

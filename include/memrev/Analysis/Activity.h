@@ -36,6 +36,10 @@ public:
   /// Marks the results of `op`, and what becomes active inside of it.
   void propagate(Operation *op);
 
+  /// Fails after an error at an operation in `root` that writes an active value
+  /// to memory: nothing follows its derivative from there.
+  LogicalResult verifyNoWrites(Operation *root) const;
+
   bool isActive(Value value) const { return active.contains(value); }
 
 private:
@@ -48,6 +52,10 @@ private:
 
   llvm::DenseSet<Value> active;
 };
+
+/// True if the iterations of `loop` hand over slices of its outputs and nothing
+/// else.
+bool writesOnlySlices(scf::ForallOp loop);
 
 } // namespace mlir::memrev
 

@@ -613,3 +613,38 @@ func.func @dropout_c2(%x: tensor<4xf32>, %s: i64) {
   %0 = rev.dropout %x rate %p seed %s layer %s step %s : (tensor<4xf32>, f32, i64, i64, i64) -> tensor<4xf32>
   return
 }
+
+// -----
+
+func.func @checkpoint_on_a_loop(%x: f32) {
+  // expected-error @below {{expects 'rev.checkpoint' on an scf.for or scf.while}}
+  %0 = arith.negf %x {rev.checkpoint = #rev.periodic<2>} : f32
+  return
+}
+
+// -----
+
+func.func @checkpoint_kind(%n: index) {
+  // expected-error @below {{expects 'rev.checkpoint' to be a #rev.periodic or #rev.binomial, but got 4 : i64}}
+  scf.for %i = %n to %n step %n {
+  } {rev.checkpoint = 4}
+  return
+}
+
+// -----
+
+func.func @checkpoint_period(%n: index) {
+  scf.for %i = %n to %n step %n {
+  // expected-error @below {{expects a positive period, but got 0}}
+  } {rev.checkpoint = #rev.periodic<0>}
+  return
+}
+
+// -----
+
+func.func @checkpoint_slots(%n: index) {
+  scf.for %i = %n to %n step %n {
+  // expected-error @below {{expects a positive number of slots, but got -1}}
+  } {rev.checkpoint = #rev.binomial<-1>}
+  return
+}

@@ -51,17 +51,18 @@ class Arg:
 
     `static` is the type at run time where `type` has dynamic extents. `value`
     makes it a constant that is not differentiated. `linear` says that the case
-    is linear in it, `zero` that nothing depends on it. Random values are in
-    `range`. `tolerance` is for cases that compute in less than double precision.
+    is linear in it, `zero` that nothing depends on it, `maybe_zero` that this can
+    be so. Random values are in `range`. `tolerance` is for cases that compute in less than double precision.
     """
 
     def __init__(self, type, *, static=None, value=None, linear=False, zero=False,
-                 active=True, range=(-1.0, 1.0), tolerance=None):
+                 maybe_zero=False, active=True, range=(-1.0, 1.0), tolerance=None):
         self.type = type
         self.static = static or type
         self.value = value
         self.linear = linear
         self.zero = zero
+        self.maybe_zero = maybe_zero
         self.active = active and value is None
         self.range = range
         self.tolerance = tolerance or (LINEAR_TOLERANCE if linear else SMOOTH_TOLERANCE)
@@ -74,11 +75,13 @@ class Case:
     run time where they have dynamic extents. `reference` is the body of a
     function with the same values to take differences of, where `body` itself
     can be derived but not run. `forward` is false where there is no forward mode.
-    `functions` is the text of functions that the body calls.
+    `functions` is the text of functions that the body calls, `inner` a case whose
+    function it derives.
     """
 
     def __init__(self, name, args, results, body, *, static_results=None,
-                 reference=None, policy=None, forward=True, functions=""):
+                 reference=None, policy=None, forward=True, functions="",
+                 inner=None):
         self.name = re.sub(r"\W+", "_", name)
         self.args = args
         self.results = results if isinstance(results, list) else [results]
@@ -88,6 +91,53 @@ class Case:
         self.policy = policy
         self.forward = forward
         self.functions = functions
+        self.inner = inner
+
+
+def again(arg):
+    """An argument as one of a derivative, which may not depend on it any more."""
+    return Arg(arg.type, static=arg.static, value=arg.value, linear=arg.linear,
+               zero=arg.zero, maybe_zero=True, active=arg.active, range=arg.range,
+               tolerance=arg.tolerance)
+
+
+def tangent_of(case):
+    """The tangents of a case's results as a case of its own."""
+    wrt = [i for i, arg in enumerate(case.args) if arg.active]
+    args = [again(arg) for arg in case.args]
+    args += [Arg(case.args[i].type, static=case.args[i].static, linear=True,
+                 zero=case.args[i].zero) for i in wrt]
+    count = len(case.results)
+    operands = ", ".join(f"%{i}" for i in range(len(case.args)))
+    tangents = ", ".join(f"%{len(case.args) + k}" for k in range(len(wrt)))
+    body = f"""
+        %r:{2 * count} = rev.jvp @{case.name}({operands}) tangents({tangents}) wrt {wrt} :
+          ({", ".join(arg.type for arg in args)}) -> ({", ".join(case.results * 2)})
+        return {", ".join(f"%r#{count + j}" for j in range(count))} :
+          {", ".join(case.results)}"""
+    return Case(f"{case.name}_tangent", args, case.results, body,
+                static_results=case.static_results, policy=case.policy, inner=case)
+
+
+def gradient_of(case):
+    """The gradients of a case as a case of its own."""
+    wrt = [i for i, arg in enumerate(case.args) if arg.active]
+    nothing = all(case.args[i].zero for i in wrt)
+    args = [again(arg) for arg in case.args]
+    args += [Arg(type, static=static, linear=True, zero=nothing,
+                 maybe_zero=is_tensor(static) and 0 in shape_of(static))
+             for type, static in zip(case.results, case.static_results)]
+    operands = ", ".join(f"%{i}" for i in range(len(case.args)))
+    cotangents = ", ".join(f"%{len(case.args) + j}" for j in range(len(case.results)))
+    policy = f" policy({case.policy})" if case.policy else ""
+    types = ", ".join(case.args[i].type for i in wrt)
+    body = f"""
+        %r:{len(wrt)} = rev.vjp @{case.name}({operands}) cotangents({cotangents})
+          wrt {wrt}{policy} : ({", ".join(arg.type for arg in args)}) -> ({types})
+        return {", ".join(f"%r#{k}" for k in range(len(wrt)))} : {types}"""
+    return Case(f"{case.name}_gradient", args, [case.args[i].type for i in wrt], body,
+                static_results=[case.args[i].static for i in wrt], policy=case.policy,
+                inner=case)
 
 
 def is_tensor(type):
@@ -103,6 +153,7 @@ class Writer:
 
     def __init__(self):
         self.helpers = {}
+        self.functions = set()
         self.text = []
         self.count = 0
 
@@ -160,12 +211,25 @@ class Writer:
             return term
         return self.emit(f"arith.addf {total}, {term} : f64", "f64")
 
+    def divide(self, error, scale, maybe_zero):
+        """A difference that is zero relative to anything if nothing is there."""
+        if maybe_zero:
+            tiny = self.constant(1e-300)
+            scale = self.emit(f"arith.addf {scale}, {tiny} : f64", "f64")
+        return self.emit(f"arith.divf {error}, {scale} : f64", "f64")
+
     def cast(self, x, source, target):
         if source == target:
             return x
         return self.emit(f"tensor.cast {x} : {source} to {target}", target)
 
     def function(self, case, name, body):
+        if name in self.functions:
+            return
+        self.functions.add(name)
+        if case.functions and case.functions not in self.functions:
+            self.functions.add(case.functions)
+            self.text.append(case.functions)
         args = ", ".join(f"%{i}: {a.type}" for i, a in enumerate(case.args))
         results = ", ".join(case.results)
         self.text.append(f"func.func private @{name}({args}) -> ({results}) {{")
@@ -174,8 +238,8 @@ class Writer:
 
     def write_case(self, case, seed):
         """The functions of `case`, and what they have to agree in."""
-        if case.functions:
-            self.text.append(case.functions)
+        if case.inner:
+            self.function(case.inner, case.inner.name, case.inner.body)
         self.function(case, case.name, case.body)
         reference = case.name
         if case.reference:
@@ -239,8 +303,7 @@ class Writer:
             magnitude = self.emit(f"math.absf {numeric} : f64", "f64")
             scale = self.emit(f"arith.addf {size}, {magnitude} : f64", "f64")
             error = self.emit(f"arith.subf {numeric}, {analytic} : f64", "f64")
-            relative = scale if arg.zero else self.emit(
-                f"arith.divf {error}, {scale} : f64", "f64")
+            relative = scale if arg.zero else self.divide(error, scale, arg.maybe_zero)
             self.emit(f"vector.print {relative} : f64")
             labels.append((f"{case.name} argument {i}",
                            0.0 if arg.zero else arg.tolerance))
@@ -273,7 +336,8 @@ class Writer:
         if all(case.args[i].zero for i in wrt):
             relative = error
         else:
-            relative = self.emit(f"arith.divf {error}, {size} : f64", "f64")
+            relative = self.divide(error, size,
+                                   all(case.args[i].maybe_zero for i in wrt))
         self.emit(f"vector.print {relative} : f64")
         # Less than double precision shows only where the arguments are linear.
         tolerance = max([LINEAR_TOLERANCE] + [case.args[i].tolerance for i in wrt
@@ -385,8 +449,19 @@ HELPERS = {"random": random_helper, "step": step_helper, "dot": dot_helper,
            "absdot": dot_helper}
 
 
-def run(cases, memrev_opt, mlir_runner, libraries):
+# Compiling a program takes more than linear time in its length.
+CASES_PER_PROGRAM = 16
+
+
+def run(cases, *tools):
     """Checks `cases`. Returns a list of (label, error, tolerance)."""
+    checked = []
+    for first in range(0, len(cases), CASES_PER_PROGRAM):
+        checked += run_program(cases[first:first + CASES_PER_PROGRAM], *tools)
+    return checked
+
+
+def run_program(cases, memrev_opt, mlir_runner, libraries):
     text, labels = Writer().write(cases)
     lowered = subprocess.run([memrev_opt, f"--pass-pipeline={LOWERING}"], input=text,
                              capture_output=True, text=True)

@@ -1,6 +1,6 @@
 """Loops, couplings, layers and small networks, under both policies."""
 
-from harness import Arg, Case, main, tensor
+from harness import Arg, Case, gradient_of, main, tangent_of, tensor
 
 
 def both(name, args, results, body, **options):
@@ -326,6 +326,35 @@ def captures():
         ^bb0(%c: {x}):{update}
         }} : {x}, ({x})
         return %l#0, %l#1, %z : {x}, {x}, {x}""")
+    # Slices of one tensor that overlap, all read by a region.
+    v, part = tensor(6), tensor(3)
+    slices = f"""{bounds}
+        %s1 = tensor.extract_slice %0[0] [3] [1] : {v} to {part}
+        %s2 = tensor.extract_slice %0[1] [3] [1] : {v} to {part}
+        %s3 = tensor.extract_slice %0[0] [3] [1] : {v} to {part}"""
+    mixed = f"""
+          %p = arith.mulf %a, %s1 : {part}
+          %q = math.sin %s2 : {part}
+          %u = arith.addf %p, %q : {part}
+          %k = arith.mulf %u, %s3 : {part}
+          %h = tensor.extract_slice %0[2] [3] [1] : {v} to {part}
+          %n = arith.mulf %k, %h : {part}"""
+    yield Case("overlapping_slices_in_a_loop", [Arg(v), Arg(part)], part, f"""{slices}
+        %r = scf.for %i = %c0 to %c3 step %c1 iter_args(%a = %1) -> {part} {{{mixed}
+          scf.yield %n : {part}
+        }}
+        return %r : {part}""")
+    yield Case("overlapping_slices_in_a_branch", [Arg(v), Arg(part)], part, f"""{slices}
+        %first = tensor.extract %0[%c0] : {v}
+        %limit = arith.constant -5.0 : f64
+        %above = arith.cmpf ogt, %first, %limit : f64
+        %r = scf.if %above -> {part} {{
+          %a = math.sin %1 : {part}{mixed}
+          scf.yield %n : {part}
+        }} else {{
+          scf.yield %s1 : {part}
+        }}
+        return %r : {part}""")
     yield Case("map_captures_a_scalar", [Arg(x), Arg("f64")], x, f"""
         %e = tensor.empty() : {x}
         %r = linalg.map ins(%0 : {x}) outs(%e : {x}) (%a: f64, %o: f64) {{
@@ -414,10 +443,41 @@ func.func private @softplus_jvp(%x: {x}, %t: {x}) -> ({x}, {x}) {{
 }}""")
 
 
+def same_tangents():
+    """A coupling whose tangent is read by its region: it cannot be inverted."""
+    x = tensor(3, 4)
+    function = f"""
+func.func private @coupling_of_same(%0: {x}, %2: {x}) -> {x} {{
+  %1 = arith.constant dense<0.25> : tensor<4x4xf64>
+  %y = rev.coupling affine<exp> %0 given(%2) {{
+  ^bb0(%c: {x}):{region("affine", 0.5)}
+  }} : {x}, ({x})
+  return %y : {x}
+}}"""
+    for case in both("same_tangents", [Arg(x), Arg(x), Arg(x, linear=True)], x, f"""
+        %r:2 = rev.jvp @coupling_of_same(%0, %1) tangents(%2, %2)
+          : ({x}, {x}, {x}, {x}) -> ({x}, {x})
+        return %r#1 : {x}"""):
+        case.functions = function
+        yield case
+
+
+def second():
+    """Derivatives of the derivatives of couplings and layers."""
+    names = ("additive", "affine_exp", "affine_sigmoid", "nested", "batch_norm",
+             "softmax_cross_entropy")
+    for group in (couplings, layers):
+        for case in group():
+            if case.name in [name + "_invert" for name in names]:
+                yield tangent_of(case)
+                yield gradient_of(case)
+
+
 def cases():
-    for group in (couplings, loops, layers, networks, captures, calls):
+    for group in (couplings, loops, layers, networks, captures, calls, same_tangents,
+                  second):
         yield from group()
 
 
 if __name__ == "__main__":
-    main(list(cases()), forward=False)
+    main(list(cases()))

@@ -128,10 +128,9 @@ func.func private @of_{name}(%0: {X}, %1: {W}) -> {X} {{{body}
             yield Case(f"gradient_of_{name}_{policy}", args + [Arg(X, linear=True)], [X, W], f"""
                 %g:2 = rev.vjp @of_{name}(%0, %1) cotangents(%2) policy({policy}) : ({X}, {W}, {X}) -> ({X}, {W})
                 return %g#0, %g#1 : {X}, {W}""", functions=function, policy=policy)
-            function = ""
         yield Case(f"tangent_of_{name}", args + [Arg(X, linear=True), Arg(W, linear=True)], [X], f"""
             %t:2 = rev.jvp @of_{name}(%0, %1) tangents(%2, %3) : ({X}, {W}, {X}, {W}) -> ({X}, {X})
-            return %t#1 : {X}""")
+            return %t#1 : {X}""", functions=function)
 
 
 if __name__ == "__main__":

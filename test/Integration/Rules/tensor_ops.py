@@ -1,6 +1,6 @@
 """Tensor operations: slices, pads, concatenation, reshapes and elements."""
 
-from harness import Arg, Case, main, tensor
+from harness import Arg, Case, gradient_of, main, tangent_of, tensor
 
 
 def index(value):
@@ -69,7 +69,7 @@ def slices():
         %h = linalg.matmul ins(%0, %w0 : {n}, tensor<2x4xf64>)
           outs(%h1 : tensor<3x4xf64>) -> tensor<3x4xf64>
         %y = linalg.matmul ins(%h, %w1 : tensor<3x4xf64>, {m}) outs(%z : {n}) -> {n}
-        return %y : {n}""", forward=False)
+        return %y : {n}""")
 
     x, s = tensor(4, 6), tensor(2, 3)
     yield Case("insert_slice", [Arg(s, linear=True), Arg(x, linear=True)], x, f"""
@@ -369,7 +369,7 @@ def elements():
           %u = tensor.insert %p into %t[%j] : tensor<5xf64>
           scf.yield %u : tensor<5xf64>
         }
-        return %y : tensor<5xf64>""", forward=False)
+        return %y : tensor<5xf64>""")
     # Stacked weights: one row a trip, and another use of them outside.
     w, x = tensor(3, 4), tensor(4)
     yield Case("slices_in_a_loop", [Arg(x), Arg(w)], [x, w], f"""
@@ -385,11 +385,20 @@ def elements():
           scf.yield %u : {x}
         }}
         %q = arith.mulf %1, %1 : {w}
-        return %y, %q : {x}, {w}""", forward=False)
+        return %y, %q : {x}, {w}""")
+
+
+def second():
+    """Derivatives of the derivatives that are loops."""
+    for group in (pads, indexed, elements):
+        for case in group():
+            if not all(arg.linear or arg.value for arg in case.args):
+                yield tangent_of(case)
+                yield gradient_of(case)
 
 
 def cases():
-    for group in (slices, pads, concats, reshapes, indexed, elements):
+    for group in (slices, pads, concats, reshapes, indexed, elements, second):
         yield from group()
 
 

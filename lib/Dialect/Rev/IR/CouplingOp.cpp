@@ -176,11 +176,12 @@ LogicalResult CouplingOp::verifyRegions() {
     }
 
   // coupling_c4
-  if (llvm::is_contained(getGiven(), getCoupled()))
+  bool isOfTangents = (*this)->hasAttr(kOfTangentsAttrName);
+  if (!isOfTangents && llvm::is_contained(getGiven(), getCoupled()))
     return emitOpError("expects given values other than the coupled value");
   Operation *reader = nullptr;
   getBody().walk([&](Operation *op) {
-    if (!llvm::is_contained(op->getOperands(), getCoupled()))
+    if (isOfTangents || !llvm::is_contained(op->getOperands(), getCoupled()))
       return WalkResult::advance();
     reader = op;
     return WalkResult::interrupt();

@@ -12,7 +12,6 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
-#include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
 using namespace mlir::memrev;
@@ -118,20 +117,12 @@ LogicalResult CouplingTangent::emit() {
   BijectionAttrInterface kind = buildParameters(body);
 
   b.setInsertionPoint(primal);
-  llvm::SetVector<Value> captured;
-  getUsedValuesDefinedAbove(op.getBody(), captured);
-  // Two values can have one tangent, but the coupled one is nobody else's.
-  if (captured.contains(coupled) ||
-      llvm::is_contained(op.getGiven(), coupled)) {
-    ImplicitLocOpBuilder ib(loc, b);
-    coupled = linalg::CopyOp::create(ib, coupled, buildEmptyLike(ib, coupled))
-                  .getResult(0);
-  }
   OperationState state(loc, CouplingOp::getOperationName());
   state.addOperands(coupled);
   state.addOperands(op.getGiven());
   state.addTypes(coupled.getType());
   state.addAttribute(CouplingOp::getKindAttrName(state.name), kind);
+  state.addAttribute(kOfTangentsAttrName, b.getUnitAttr());
   state.addRegion()->takeBody(op.getBody());
   auto tangent = cast<CouplingOp>(b.create(state));
   ctx.replace(op, primal->getResults());

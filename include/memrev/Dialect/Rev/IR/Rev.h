@@ -42,6 +42,14 @@ namespace mlir::memrev::rev {
 inline constexpr llvm::StringLiteral kCustomVjpAttrName = "rev.custom_vjp";
 inline constexpr llvm::StringLiteral kCustomJvpAttrName = "rev.custom_jvp";
 
+/// On a coupling of tangents (unit): two tangents can turn out to be one value,
+/// for the caller may give the same one twice. Such a coupling is not inverted;
+/// elsewhere it would be an error.
+inline constexpr llvm::StringLiteral kOfTangentsAttrName = "rev.of_tangents";
+/// On a loop: which of its states the derivative keeps (`PeriodicAttr` or
+/// `BinomialAttr`).
+inline constexpr llvm::StringLiteral kCheckpointAttrName = "rev.checkpoint";
+
 /// True if values of `type` can be differentiated: floats and tensors of them.
 bool isDifferentiable(Type type);
 

@@ -54,7 +54,8 @@ def Rev_CouplingOp : Rev_Op<"coupling", [
     * (C2) The region's arguments have the types of `given`.
     * (C3) The region yields one value of the type of `coupled` for each
       parameter of `kind`.
-    * (C4) Neither `given` nor the region mentions `coupled`.
+    * (C4) Neither `given` nor the region mentions `coupled`, but in a coupling
+      of tangents (attribute `rev.of_tangents`), where two can be one value.
     * (C5) The region's operations are free of side effects.
     * (C6) `log_det` is a tensor of rank 1 with the extent `batch_dim` and the
       element type of `coupled`; `batch_dim` is one of its dimensions.
