@@ -62,3 +62,18 @@ func.func @dropout(%x: tensor<4xf32>, %rate: f32, %seed: i64) -> tensor<4xf32> {
   %0 = rev.dropout %x rate %rate seed %seed layer %seed step %seed : (tensor<4xf32>, f32, i64, i64, i64) -> tensor<4xf32>
   return %0 : tensor<4xf32>
 }
+
+// The average is updated in its place.
+// CHECK-LABEL: func.func @running_average(
+// CHECK-SAME:    %[[RUNNING:.*]]: tensor<4xf32>, %[[MEAN:.*]]: tensor<4xf32>)
+// CHECK:         linalg.generic {{.*}} ins(%[[MEAN]] : tensor<4xf32>) outs(%[[RUNNING]] : tensor<4xf32>)
+// CHECK:         ^bb0(%[[NEW:.*]]: f32, %[[OLD:.*]]: f32):
+// CHECK-DAG:       %[[KEEP:.*]] = arith.constant 7.500000e-01 : f32
+// CHECK-DAG:       %[[MOVE:.*]] = arith.constant 2.500000e-01 : f32
+// CHECK-DAG:       %[[KEPT:.*]] = arith.mulf %[[OLD]], %[[KEEP]]
+// CHECK-DAG:       %[[MOVED:.*]] = arith.mulf %[[NEW]], %[[MOVE]]
+// CHECK:           arith.addf %[[KEPT]], %[[MOVED]]
+func.func @running_average(%running: tensor<4xf32>, %mean: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = rev.running_average %running, %mean momentum 0.25 : tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
