@@ -342,12 +342,12 @@ static LogicalResult rewriteBinomial(IRRewriter &rewriter, scf::ForOp loop,
   rewriter.setInsertionPoint(loop);
   Value zero = constant(rewriter, loc, 0), one = constant(rewriter, loc, 1);
   Value room = constant(rewriter, loc, slots);
-  Value never = constant(rewriter, loc, -1);
   Value count = buildNonnegativeCount(rewriter, loop);
+  Value last = arith::SubIOp::create(rewriter, loc, count, one);
   SmallVector<Value> inits(loop.getInitArgs());
   auto addStack = [&](Type type) {
     inits.push_back(tensor::EmptyOp::create(
-        rewriter, loc, getStackType(type, slots), ValueRange()));
+        rewriter, loc, getStackType(type, slots + 1), ValueRange()));
   };
   for (Type type : loop.getResultTypes())
     addStack(type);
@@ -376,13 +376,16 @@ static LogicalResult rewriteBinomial(IRRewriter &rewriter, scf::ForOp loop,
         kept.push_back(buildWriteStack(b, loc, args[form.getPositionsIndex()],
                                        position, used));
         Value length = arith::SubIOp::create(b, loc, count, position);
-        Value left = arith::SubIOp::create(b, loc, room, used);
+        Value free = arith::SubIOp::create(b, loc, room, used);
+        Value left = arith::MaxSIOp::create(b, loc, free, one);
         Value distance = buildCheckpointDistance(b, loc, length, left);
         Value following = arith::AddIOp::create(b, loc, position, distance);
+        // With all slots in use, the state before the last iteration is still
+        // kept: where the way back starts, it is at hand.
         Value isLast =
             arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, left, one);
         kept.push_back(
-            arith::SelectOp::create(b, loc, isLast, never, following));
+            arith::SelectOp::create(b, loc, isLast, last, following));
         kept.push_back(arith::AddIOp::create(b, loc, used, one));
         scf::YieldOp::create(b, loc, kept);
       },
