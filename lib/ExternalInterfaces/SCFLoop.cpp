@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/DialectRegistry.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
@@ -59,6 +60,12 @@ private:
 };
 
 } // namespace
+
+/// Integers are given back as they were.
+static Precision getPrecision(Type type) {
+  return isa<FloatType>(getElementTypeOrSelf(type)) ? Precision::Rounded
+                                                    : Precision::Exact;
+}
 
 LogicalResult LoopReversal::buildBounds() {
   OpBuilder &b = ctx.getBuilder();
@@ -123,7 +130,8 @@ LogicalResult LoopReversal::buildBody(scf::ForOp reversed) {
   ArrayRef<BlockArgument> args = reversed.getRegionIterArgs();
   unsigned numState = inverts ? loop.getNumResults() : 0;
   for (unsigned i = 0; i < numState; ++i)
-    nested->provide(loop.getYieldedValues()[i], args[i], Precision::Rounded);
+    nested->provide(loop.getYieldedValues()[i], args[i],
+                    getPrecision(args[i].getType()));
   // Accumulators first: a cotangent that starts as a part of one must find it.
   for (auto [i, value] : llvm::enumerate(captured))
     nested->setCotangent(value, args[numState + active.size() + i]);
@@ -165,7 +173,8 @@ LogicalResult LoopReversal::emit() {
   unsigned next = 0;
   if (inverts)
     for (Value init : loop.getInitArgs())
-      ctx.provide(init, reversed.getResult(next++), Precision::Rounded);
+      ctx.provide(init, reversed.getResult(next++),
+                  getPrecision(init.getType()));
   SmallVector<Value> cotangents;
   for (size_t i = 0; i < active.size(); ++i)
     cotangents.push_back(reversed.getResult(next++));
