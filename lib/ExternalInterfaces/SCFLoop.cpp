@@ -104,10 +104,7 @@ LogicalResult LoopReversal::collect() {
       if (failed(add(result)))
         return failure();
     }
-  for (Value value : captured)
-    if (failed(add(value)))
-      return failure();
-  return success();
+  return ctx.takeSums(captured, inits);
 }
 
 LogicalResult LoopReversal::buildBody(scf::ForOp reversed) {
@@ -178,8 +175,7 @@ LogicalResult LoopReversal::emit() {
   SmallVector<Value> cotangents;
   for (size_t i = 0; i < active.size(); ++i)
     cotangents.push_back(reversed.getResult(next++));
-  for (Value value : captured)
-    ctx.setCotangent(value, reversed.getResult(next++));
+  ctx.returnSums(captured, reversed.getResults().drop_front(next));
   for (auto [number, cotangent] : llvm::zip_equal(active, cotangents))
     ctx.accumulate(loop.getInitArgs()[number], cotangent);
   return success();

@@ -31,6 +31,7 @@ Value ForwardContext::tangentOrZero(Value value) {
 void ForwardContext::setTangent(Value value, Value tangent) {
   if (!tangent) {
     tangents.erase(value);
+    activity.forget(value);
     return;
   }
   activity.addRoot(value);
@@ -75,6 +76,9 @@ LogicalResult ForwardContext::differentiate(Operation *op) {
   if (auto rule = dyn_cast<DifferentiableOpInterface>(op))
     if (rule.isInactive())
       return success();
+  // Nobody asks for the tangents of unused results.
+  if (op->getNumResults() != 0 && op->use_empty())
+    return success();
   // Predicates and sizes have no tangents.
   if (llvm::none_of(op->getResults(), isTouched) && op->getNumRegions() == 0)
     return success();
@@ -101,5 +105,12 @@ void ForwardContext::replace(Operation *op, ValueRange results) {
       activity.addRoot(to);
     from.replaceAllUsesWith(to);
   }
-  op->erase();
+  op->remove();
+  op->dropAllReferences();
+  replaced.push_back(op);
+}
+
+ForwardContext::~ForwardContext() {
+  for (Operation *op : replaced)
+    op->destroy();
 }

@@ -57,6 +57,31 @@ bool memrev::isAncestor(Region &ancestor, Region *region) {
   return false;
 }
 
+/// True if `region` is not in a program but belongs to a rule: scalar code before
+/// it is cloned into an operation.
+static bool isScratch(Region *region) {
+  while (region) {
+    Operation *op = region->getParentOp();
+    if (!op)
+      return true;
+    region = op->getParentRegion();
+  }
+  return false;
+}
+
+ReverseContext::~ReverseContext() {
+  if (!isScratch(&emitted))
+    return;
+  // Scratch dies with its rule.
+  for (Block &block : emitted)
+    for (Value argument : block.getArguments())
+      state.activity.forget(argument);
+  emitted.walk([&](Operation *op) {
+    for (Value result : op->getResults())
+      state.activity.forget(result);
+  });
+}
+
 bool ReverseContext::isInScope(Value value) const {
   Region *region = value.getParentRegion();
   return !parent || isAncestor(scope, region) || isAncestor(emitted, region);
@@ -346,6 +371,33 @@ Value ReverseContext::accumulator(Value value) {
   if (Value start = seed(value))
     return start;
   return zeroStarts[value] = zero(value.getType(), value, value.getLoc());
+}
+
+bool ReverseContext::isView(Value value) const {
+  auto rule = value.getDefiningOp<DifferentiableOpInterface>();
+  return rule && rule.isCheapToRecompute() && isInScope(value);
+}
+
+LogicalResult ReverseContext::takeSums(ValueRange values,
+                                       SmallVectorImpl<Value> &sums) {
+  for (Value value : values) {
+    value = canonical(value);
+    sums.push_back(isView(value) ? zero(value.getType(), value, value.getLoc())
+                                 : accumulator(value));
+    if (!sums.back())
+      return failure();
+  }
+  return success();
+}
+
+void ReverseContext::returnSums(ValueRange values, ValueRange sums) {
+  // Parts are added to the sums that they are parts of.
+  for (auto [value, sum] : llvm::zip_equal(values, sums))
+    if (!isView(canonical(value)))
+      setCotangent(value, sum);
+  for (auto [value, sum] : llvm::zip_equal(values, sums))
+    if (isView(canonical(value)))
+      accumulate(value, sum);
 }
 
 void ReverseContext::setCotangent(Value value, Value cotangent) {
