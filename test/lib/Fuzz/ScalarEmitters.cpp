@@ -159,6 +159,14 @@ static Known into(Generator &g, Known x, Domain domain) {
 
 /// Compares `x` with another value or a constant.
 static Value compare(Generator &g, const Known &x, const Known &y) {
+  if (g.rng.chance(0.1)) {
+    Type bit = g.b.getI1Type();
+    if (auto tensor = dyn_cast<RankedTensorType>(x.value.getType()))
+      bit = tensor.clone(bit);
+    StringRef name = g.rng.pick<StringRef>(
+        {"math.isfinite", "math.isinf", "math.isnan", "math.isnormal"});
+    return g.op(name, x.value, bit);
+  }
   static const arith::CmpFPredicate predicates[] = {
       arith::CmpFPredicate::OGT, arith::CmpFPredicate::OGE,
       arith::CmpFPredicate::OLT, arith::CmpFPredicate::OLE,
