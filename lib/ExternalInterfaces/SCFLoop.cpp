@@ -12,9 +12,9 @@
 #include "memrev/Interfaces/InvertibleOpInterface.h"
 #include "memrev/Interfaces/TripCount.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/DialectRegistry.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -185,7 +185,9 @@ struct ForModel
   }
 
   LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
-    if (isa<linalg::LinalgOp>(op->getParentOp()))
+    // Scalar code of a rule, which is in no function yet, has no room for
+    // tapes.
+    if (!op->getParentOfType<FunctionOpInterface>())
       return op->emitError("expects no loops in the body of a linalg operation "
                            "where a gradient flows");
     if (std::optional<CheckpointedLoop> form = CheckpointedLoop::get(op))

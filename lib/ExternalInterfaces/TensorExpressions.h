@@ -49,6 +49,32 @@ Type getSumType(Type elementType);
 /// The float scalar `scalar` as one of type `type`.
 Value buildFloatCast(OpBuilder &builder, Location loc, Value scalar, Type type);
 
+/// `tensor` with elements of the float type `elementType`.
+Value buildTensorCast(OpBuilder &builder, Location loc, Value tensor,
+                      Type elementType);
+
+/// A sum into the cotangent of a value, in a type that is wide enough for it.
+class WideSum {
+public:
+  /// `term` is the type of what is added, if it is wider than the value's.
+  WideSum(DerivativeContext &ctx, Value value, Type term, Location loc);
+
+  /// What a rule adds to: the cotangent so far, or zeros if that is less
+  /// precise than the sum. Null after an error was reported.
+  Value getStart();
+
+  /// Hands `sum`, which contains the start, to the context.
+  void finish(Value sum);
+
+  Type getElementType() const { return elementType; }
+
+private:
+  DerivativeContext &ctx;
+  Value value;
+  Type elementType;
+  Location loc;
+};
+
 /// The sum of all elements of `tensor` as a scalar.
 Value buildSum(OpBuilder &builder, Location loc, Value tensor);
 
