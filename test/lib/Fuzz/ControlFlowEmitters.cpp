@@ -7,12 +7,14 @@
 //===----------------------------------------------------------------------===//
 
 #include "Generator.h"
+#include "memrev/Dialect/Rev/IR/Rev.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
+using namespace mlir::memrev;
 using namespace mlir::memrev::testing;
 
 /// How deep regions are nested.
@@ -224,6 +226,15 @@ static bool emitFor(Generator &g) {
     swapSome(g, yields);
     scf::YieldOp::create(g.b, yields);
   });
+  // Without every state on a tape.
+  if (g.rng.chance(0.2)) {
+    int64_t count = g.rng.range(1, 4);
+    Attribute checkpoints =
+        g.rng.chance(0.5)
+            ? Attribute(rev::PeriodicAttr::get(g.b.getContext(), count))
+            : Attribute(rev::BinomialAttr::get(g.b.getContext(), count));
+    op->setAttr("rev.checkpoint", checkpoints);
+  }
   for (auto [known, result] : llvm::zip_equal(state, op.getResults()))
     g.add(result, known.shape, kStateBound);
   return true;
