@@ -23,7 +23,7 @@ import sys
 
 LOWERING = (
     "builtin.module("
-    "rev-differentiate,symbol-dce,convert-rev-to-linalg,codegen-expand-tensor-ops,"
+    "convert-tosa-to-memrev,rev-differentiate,symbol-dce,convert-rev-to-linalg,codegen-expand-tensor-ops,"
     "func.func(convert-elementwise-to-linalg),"
     "one-shot-bufferize{bufferize-function-boundaries allow-return-allocs-from-loops},"
     "convert-bufferization-to-memref,"
