@@ -26,8 +26,8 @@ MAY_INCLUDE = {
     "Pipelines": ["Codegen", "Transforms", "Conversion"],
     "ExecutionEngine": ["Runtime"],
     "InitAll": [
-        "Codegen", "Dialect", "ExternalInterfaces", "Transforms", "Conversion",
-        "Pipelines",
+        "Interfaces", "Codegen", "Dialect", "ExternalInterfaces", "Transforms",
+        "Conversion", "Pipelines",
     ],
     "Compiler": ["Pipelines", "ExecutionEngine", "InitAll"],
     "CAPI": ["Compiler"],

@@ -15,6 +15,10 @@
 #ifndef MEMREV_INITALL_H
 #define MEMREV_INITALL_H
 
+namespace llvm {
+class raw_ostream;
+} // namespace llvm
+
 namespace mlir {
 class DialectRegistry;
 } // namespace mlir
@@ -34,6 +38,12 @@ void registerMemRevPasses();
 
 /// Registers every upstream and memrev pass for use by name.
 void registerAllPasses();
+
+/// Prints a Markdown table of the derivative and inverse rules that `registry`
+/// attaches to the operations of the dialects that can be differentiated:
+/// docs/Coverage.md.
+void printDerivativeRules(const DialectRegistry &registry,
+                          llvm::raw_ostream &os);
 
 } // namespace mlir::memrev
 

@@ -12,6 +12,8 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/BuiltinDialect.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
@@ -51,6 +53,22 @@ bool Activity::readsActive(Operation *op) const {
       found |= active.contains(operand->get());
     });
   return found;
+}
+
+LogicalResult Activity::verifyNoWrites(Operation *root) const {
+  WalkResult result = root->walk([&](Operation *op) {
+    // What prints or logs a value has no memory among its operands.
+    bool hasMemory = llvm::any_of(op->getOperandTypes(), [](Type type) {
+      return isa<BaseMemRefType>(type) ||
+             !isa<BuiltinDialect>(type.getDialect());
+    });
+    if (!hasMemory || !isAnyActive(op->getOperands()) || isMemoryEffectFree(op))
+      return WalkResult::advance();
+    op->emitError("expects programs of values where a derivative flows, but '")
+        << op->getName() << "' writes to memory";
+    return WalkResult::interrupt();
+  });
+  return failure(result.wasInterrupted());
 }
 
 void Activity::propagate(Block &block) {

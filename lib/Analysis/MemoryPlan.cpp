@@ -8,6 +8,7 @@
 
 #include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/Analysis/Invertibility.h"
+#include "memrev/Interfaces/CheckpointedLoop.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Interfaces/LoopLikeInterface.h"
 #include "mlir/Transforms/RegionUtils.h"
@@ -102,6 +103,12 @@ static void planLoops(Block &block) {
 static void planLoop(scf::ForOp loop) {
   Block &body = *loop.getBody();
   planLoops(body);
+  if (loop->hasAttr(kStoredAttrName) || loop->hasAttr(kSlotsAttrName)) {
+    setReason(loop, "the program asks for checkpoints");
+    for (Operation &op : body)
+      op.removeAttr(kInvertAttrName);
+    return;
+  }
 
   auto isOutside = [&](Value v) {
     return !loop.getRegion().isAncestor(v.getParentRegion()) ||
@@ -133,9 +140,9 @@ static void planLoop(scf::ForOp loop) {
 
 LogicalResult memrev::planFunction(func::FuncOp function, rev::Policy policy) {
   erasePlan(function);
-  function->setAttr(kPlannedAttrName,
-                    StringAttr::get(function.getContext(),
-                                    rev::stringifyPolicy(policy)));
+  function->setAttr(
+      kPlannedAttrName,
+      StringAttr::get(function.getContext(), rev::stringifyPolicy(policy)));
   if (policy == rev::Policy::Store)
     return success();
 

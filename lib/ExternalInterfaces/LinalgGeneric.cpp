@@ -285,9 +285,9 @@ void BodyDerivative::getSlice(ValueRange values,
     Operation *def = value.getDefiningOp();
     if (def->getBlock() != block || !live.insert(def).second)
       continue;
-    llvm::append_range(pending, def->getOperands());
-    visitUsedValuesDefinedAbove(def->getRegions(), [&](OpOperand *operand) {
-      pending.push_back(operand->get());
+    // What its regions capture too.
+    def->walk([&](Operation *inner) {
+      llvm::append_range(pending, inner->getOperands());
     });
   }
   for (Operation &inner : *block)

@@ -7,10 +7,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "Models.h"
+#include "SCFCheckpoint.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
 #include "memrev/Interfaces/InvertibleOpInterface.h"
 #include "memrev/Interfaces/TripCount.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Transforms/RegionUtils.h"
@@ -187,6 +189,11 @@ struct ForModel
   }
 
   LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
+    if (isa<linalg::LinalgOp>(op->getParentOp()))
+      return op->emitError("expects no loops in the body of a linalg operation "
+                           "where a gradient flows");
+    if (std::optional<CheckpointedLoop> form = CheckpointedLoop::get(op))
+      return buildCheckpointedVJP(*form, ctx);
     return LoopReversal(cast<scf::ForOp>(op), ctx, /*inverts=*/false,
                         /*differentiates=*/true)
         .emit();

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "DerivedFunctions.h"
+#include "PreparedLoops.h"
 #include "ReverseContext.h"
 #include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
@@ -164,6 +165,8 @@ DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
   for (int64_t i : request.wrt)
     state.activity.addRoot(body.getArgument(i));
   state.activity.propagate(body);
+  if (failed(state.activity.verifyNoWrites(function)))
+    return failure();
   ReverseContext context(builder, function.getBody(), state);
   function.walk([&](Operation *op) { context.addInverters(op); });
 
@@ -204,6 +207,7 @@ DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
       body.getArgumentTypes(), TypeRange(ValueRange(outputs))));
   buildTapes(state);
   eraseCallDerivatives(function);
+  eraseLoopForms(function);
   reports.push_back({function, makeReport(function, marker, state)});
   return function;
 }

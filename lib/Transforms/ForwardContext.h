@@ -29,6 +29,10 @@ public:
   /// marked.
   void addRoot(Value value, Value tangent);
   void propagate(Block &block) { activity.propagate(block); }
+  /// Fails after an error at an operation that writes an active value to memory.
+  LogicalResult verifyNoWrites(Operation *root) {
+    return activity.verifyNoWrites(root);
+  }
 
   OpBuilder &getBuilder() override { return builder; }
   bool isActive(Value value) override { return activity.isActive(value); }

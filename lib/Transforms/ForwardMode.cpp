@@ -38,7 +38,8 @@ DerivedFunctions::getTangent(const TangentRequest &request) {
         body.getArgument(i),
         body.addArgument(body.getArgument(i).getType(), request.loc));
   context.propagate(body);
-  if (failed(context.differentiate(body)))
+  if (failed(context.verifyNoWrites(function)) ||
+      failed(context.differentiate(body)))
     return failure();
   Operation *terminator = body.getTerminator();
   SmallVector<Value> outputs(terminator->getOperands());

@@ -13,6 +13,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "DerivedFunctions.h"
+#include "PreparedLoops.h"
 #include "memrev/Analysis/Activity.h"
 #include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/Interfaces/CallDerivative.h"
@@ -357,6 +358,13 @@ DerivedFunctions::clonePrepared(func::FuncOp function, Twine name,
   }
   if (preparation.kind == Preparation::Inverse)
     return copy;
+  if (preparation.kind == Preparation::Reverse) {
+    bool changed = false;
+    if (failed(prepareLoops(copy, preparation.wrt, changed)))
+      return failure();
+    if (changed)
+      copy->removeAttr(kPlannedAttrName);
+  }
   if (failed(deriveCalls(copy, preparation)))
     return failure();
   return copy;

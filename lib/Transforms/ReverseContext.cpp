@@ -47,9 +47,7 @@ Value ReverseContext::canonical(Value value) const {
   return value;
 }
 
-/// Region::isAncestor, but for regions without an operation too: the scalar
-/// code of a rule lives in one until it is cloned into an operation.
-static bool isAncestor(Region &ancestor, Region *region) {
+bool memrev::isAncestor(Region &ancestor, Region *region) {
   while (region) {
     if (region == &ancestor)
       return true;
@@ -73,9 +71,7 @@ bool ReverseContext::isVisible(Value value) const {
 // Primal values
 //===----------------------------------------------------------------------===//
 
-/// True if evaluating `op` again is cheaper than reading its result from
-/// memory.
-static bool isCheap(Operation *op) {
+bool memrev::isCheap(Operation *op) {
   if (op->hasTrait<OpTrait::ConstantLike>())
     return true;
   if (auto rule = dyn_cast<DifferentiableOpInterface>(op))
@@ -121,15 +117,22 @@ Value ReverseContext::primal(Value value, Precision precision) {
   }
 
   Operation *op = value.getDefiningOp();
-  bool again = op && (fallback == Fallback::Recompute || isCheap(op));
-  if (again) {
-    if (!clone(op))
-      return {};
-    return available.lookup(value);
+  if (fallback == Fallback::Tape) {
+    if (op && !isCheap(op))
+      if (Value now = evaluateOutside(value))
+        return now;
+    if (op && isWorthEvaluating(value))
+      return clone(op) ? available.lookup(value) : Value();
+    if (Value now = readTape(value))
+      return now;
   }
-  if (fallback == Fallback::Tape)
-    return readTape(value);
-  llvm_unreachable("plans invert a region only if edges reach its arguments");
+  // What no tape has room for is evaluated again from what has one.
+  if (op)
+    return clone(op) ? available.lookup(value) : Value();
+  emitError(value.getLoc(), "expects a value whose shape is known before the "
+                            "loop where a derivative reads it, but got ")
+      << value.getType();
+  return {};
 }
 
 bool ReverseContext::isAvailable(Value value) {

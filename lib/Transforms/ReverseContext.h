@@ -29,8 +29,11 @@ struct TapeRequest {
   /// The loop whose body defines `value`.
   Operation *loop;
   Value value;
-  /// Stands for the tape after the loop until the loop is rewritten.
+  /// Stands for the tape after the loop until the loop is rewritten. Its
+  /// operands are the extents of `value` that its type does not say.
   Operation *placeholder;
+  /// The operations that read the tape.
+  SmallVector<Operation *> reads;
 };
 
 /// What a function's context shares with those nested in it.
@@ -51,6 +54,14 @@ struct ReverseState {
   /// edges, and such that were evaluated again.
   llvm::SetVector<Value> inverted, recomputedValues;
 };
+
+/// True if evaluating `op` again is cheaper than reading its result from
+/// memory.
+bool isCheap(Operation *op);
+
+/// Region::isAncestor, but for regions without an operation too: the scalar
+/// code of a rule lives in one until it is cloned into an operation.
+bool isAncestor(Region &ancestor, Region *region);
 
 class ReverseContext final : public DerivativeContext {
 public:
@@ -106,7 +117,18 @@ private:
   bool isVisible(Value value) const;
   /// Clones `op` here, with results that stand for those of `op`.
   Operation *clone(Operation *op);
+  /// A slice of a tape of `value`, which the loop that owns `scope` stores.
+  /// Null if its shape is not known before the loop.
   Value readTape(Value value);
+  /// Finds what has to be stored for `value` to be evaluated again by
+  /// operations that satisfy `mayEvaluate`. False if that takes many.
+  bool findLeaves(Value value, function_ref<bool(Operation *)> mayEvaluate,
+                  llvm::SetVector<Value> &leaves);
+  /// True if a loop that stores had better evaluate `value` again.
+  bool isWorthEvaluating(Value value);
+  /// Evaluates `value` before the code that this context emits, if every
+  /// iteration computes the same. Null if not.
+  Value evaluateOutside(Value value);
   /// Writes what was lent of the cotangent of `value` back.
   void settle(Value value);
   void replaceCotangent(Value value, Value cotangent);

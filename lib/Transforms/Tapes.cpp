@@ -13,83 +13,252 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "LoopExtents.h"
 #include "ReverseContext.h"
 #include "memrev/Interfaces/TripCount.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Interfaces/LoopLikeInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
 using namespace mlir::memrev;
 
+//===----------------------------------------------------------------------===//
+// What is stored
+//===----------------------------------------------------------------------===//
+
+/// About how many bytes a value takes.
+static int64_t getBytes(Type type) {
+  // Of dynamic extents nothing is known but that they are worth naming.
+  constexpr int64_t dynamicExtent = 64;
+  int64_t elements = 1;
+  if (auto tensor = dyn_cast<RankedTensorType>(type))
+    for (int64_t size : tensor.getShape())
+      elements *= ShapedType::isDynamic(size) ? dynamicExtent : size;
+  Type element = getElementTypeOrSelf(type);
+  bool hasWidth = element.isIntOrFloat();
+  return elements * (hasWidth ? (element.getIntOrFloatBitWidth() + 7) / 8 : 8);
+}
+
+/// What takes more operations to evaluate is not worth the search for them.
+static constexpr size_t maxEvaluatedOps = 32;
+
+static llvm::SetVector<Value> getUsedValues(Operation *op) {
+  llvm::SetVector<Value> used(op->operand_begin(), op->operand_end());
+  getUsedValuesDefinedAbove(op->getRegions(), used);
+  return used;
+}
+
+bool ReverseContext::findLeaves(Value value,
+                                function_ref<bool(Operation *)> mayEvaluate,
+                                llvm::SetVector<Value> &leaves) {
+  llvm::SetVector<Operation *> ops;
+  SmallVector<Value> pending{value};
+  llvm::SmallDenseSet<Value> visited;
+  while (!pending.empty()) {
+    Value v = canonical(pending.pop_back_val());
+    if (!visited.insert(v).second || available.contains(v) || !isInScope(v) ||
+        isVisible(v) || state.tapes.contains(v))
+      continue;
+    Operation *op = v.getDefiningOp();
+    if (!op || !mayEvaluate(op)) {
+      leaves.insert(v);
+      continue;
+    }
+    ops.insert(op);
+    if (ops.size() > maxEvaluatedOps)
+      return false;
+    llvm::append_range(pending, getUsedValues(op));
+  }
+  return true;
+}
+
+/// True if evaluating `op` costs about what reading its result does.
+static bool isElementwise(Operation *op) {
+  if (auto structured = dyn_cast<linalg::LinalgOp>(op))
+    return structured.getNumReductionLoops() == 0;
+  return op->hasTrait<OpTrait::Elementwise>() && isPure(op);
+}
+
+bool ReverseContext::isWorthEvaluating(Value value) {
+  llvm::SetVector<Value> leaves;
+  if (isCheap(value.getDefiningOp())) {
+    // Of a value and what it is computed from, the smaller one is stored.
+    if (!findLeaves(value, isCheap, leaves))
+      return true;
+    int64_t bytes = 0;
+    for (Value leaf : leaves)
+      bytes += getBytes(leaf.getType());
+    return bytes <= getBytes(value.getType());
+  }
+  // A function of the induction variable and of what the loop captures.
+  auto mayEvaluate = [](Operation *op) {
+    return isCheap(op) || isElementwise(op);
+  };
+  return findLeaves(value, mayEvaluate, leaves) && leaves.empty();
+}
+
+Value ReverseContext::evaluateOutside(Value value) {
+  llvm::SetVector<Operation *> ops;
+  SmallVector<Value> pending{value};
+  auto isKnownOutside = [&](Value v) {
+    if (!isInScope(v))
+      return true;
+    Value now = available.lookup(v);
+    return now && !isAncestor(emitted, now.getParentRegion());
+  };
+  while (!pending.empty()) {
+    Value v = canonical(pending.pop_back_val());
+    if (isKnownOutside(v))
+      continue;
+    Operation *op = v.getDefiningOp();
+    if (!op || op->getBlock() != &scope.front() || !isPure(op))
+      return {};
+    if (!ops.insert(op))
+      continue;
+    if (ops.size() > maxEvaluatedOps)
+      return {};
+    llvm::append_range(pending, getUsedValues(op));
+  }
+  SmallVector<Operation *> sorted = ops.takeVector();
+  llvm::sort(sorted,
+             [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+  IRMapping mapping;
+  for (Operation *op : sorted) {
+    for (Value v : getUsedValues(op)) {
+      if (mapping.contains(v))
+        continue;
+      Value known = canonical(v);
+      Value now = isInScope(known) ? available.lookup(known)
+                                   : parent->primal(known, Precision::Rounded);
+      if (!now)
+        return {};
+      mapping.map(v, now);
+    }
+    Operation *copy = parent->builder.clone(*op, mapping);
+    for (auto [result, now] :
+         llvm::zip_equal(op->getResults(), copy->getResults()))
+      provide(result, now, Precision::Exact);
+  }
+  return available.lookup(value);
+}
+
+//===----------------------------------------------------------------------===//
+// Tapes
+//===----------------------------------------------------------------------===//
+
 /// The slice of a tape that holds the value of type `type` of one iteration.
+/// `extents` are the dynamic ones.
 static void getSlice(OpBuilder &builder, Value index, RankedTensorType type,
-                     SmallVectorImpl<OpFoldResult> &offsets,
+                     ValueRange extents, SmallVectorImpl<OpFoldResult> &offsets,
                      SmallVectorImpl<OpFoldResult> &sizes,
                      SmallVectorImpl<OpFoldResult> &strides) {
   offsets.assign(type.getRank() + 1, builder.getIndexAttr(0));
   strides.assign(type.getRank() + 1, builder.getIndexAttr(1));
   offsets[0] = index;
   sizes.assign(1, builder.getIndexAttr(1));
-  for (int64_t size : type.getShape())
-    sizes.push_back(builder.getIndexAttr(size));
+  for (int64_t size : type.getShape()) {
+    if (!ShapedType::isDynamic(size)) {
+      sizes.push_back(builder.getIndexAttr(size));
+      continue;
+    }
+    sizes.push_back(extents.front());
+    extents = extents.drop_front();
+  }
+}
+
+/// The dynamic extents of `value` before `loop`, nothing if they are not known.
+static std::optional<SmallVector<Value>> getExtents(scf::ForOp loop,
+                                                    Value value) {
+  SmallVector<Value> extents;
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  if (!type || type.hasStaticShape())
+    return extents;
+  LoopExtents known(loop);
+  OpBuilder builder(loop);
+  for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+    if (!type.isDynamicDim(dim))
+      continue;
+    OpFoldResult extent = known.get(value, dim);
+    if (!extent)
+      return std::nullopt;
+    extents.push_back(
+        getValueOrCreateConstantIndexOp(builder, loop.getLoc(), extent));
+  }
+  return extents;
 }
 
 Value ReverseContext::readTape(Value value) {
   Location loc = value.getLoc();
   auto loop = dyn_cast<scf::ForOp>(scope.getParentOp());
   auto type = dyn_cast<RankedTensorType>(value.getType());
-  if (!loop || (type && !type.hasStaticShape()) ||
-      (!type && !value.getType().isIntOrIndexOrFloat())) {
-    emitError(loc, "expects a value of a type with a static shape to be stored "
-                   "by a loop, but got ")
-        << value.getType();
+  Type element = getElementTypeOrSelf(value.getType());
+  if (!loop || (!type && isa<ShapedType>(value.getType())) ||
+      !TensorType::isValidElementType(element))
     return {};
-  }
 
-  auto [it, isNew] = state.tapes.try_emplace(value);
-  if (isNew) {
+  TapeRequest *request = nullptr;
+  auto it = state.tapes.find(value);
+  if (it != state.tapes.end()) {
+    request = &it->second;
+  } else {
+    std::optional<SmallVector<Value>> extents = getExtents(loop, value);
+    if (!extents)
+      return {};
     SmallVector<int64_t> shape{
         getConstantTripCount(loop).value_or(ShapedType::kDynamic)};
     if (type)
       llvm::append_range(shape, type.getShape());
-    auto tapeType =
-        RankedTensorType::get(shape, getElementTypeOrSelf(value.getType()));
     OpBuilder forward(loop->getContext());
     forward.setInsertionPointAfter(loop);
     auto placeholder = UnrealizedConversionCastOp::create(
-        forward, loc, TypeRange{tapeType}, ValueRange());
-    it->second = {loop, value, placeholder};
+        forward, loc, TypeRange{RankedTensorType::get(shape, element)},
+        *extents);
+    request = &state.tapes[value];
+    *request = {loop, value, placeholder, {}};
   }
-  Value tape =
-      parent->primal(it->second.placeholder->getResult(0), Precision::Exact);
+  // Asking the parent may make requests of its own.
+  Value tape = request->placeholder->getResult(0);
+  SmallVector<Value> extents(request->placeholder->getOperands());
+  tape = parent->primal(tape, Precision::Exact);
   if (!tape)
     return {};
+  for (Value &extent : extents) {
+    extent = parent->primal(extent, Precision::Exact);
+    if (!extent)
+      return {};
+  }
   Value now;
   if (type) {
     SmallVector<OpFoldResult> offsets, sizes, strides;
-    getSlice(builder, tapeIndex, type, offsets, sizes, strides);
+    getSlice(builder, tapeIndex, type, extents, offsets, sizes, strides);
     now = tensor::ExtractSliceOp::create(builder, loc, type, tape, offsets,
                                          sizes, strides);
   } else {
     now = tensor::ExtractOp::create(builder, loc, tape, tapeIndex);
   }
+  state.tapes[value].reads.push_back(now.getDefiningOp());
   provide(value, now, Precision::Exact);
   return now;
 }
 
-/// Adds tapes of `values`, of the types `types`, to `loop`. Returns the loop
-/// that replaces it; the tapes are its last results.
+/// Adds the tapes of `requests` to `loop`. Returns the loop that replaces it;
+/// the tapes are its last results.
 static scf::ForOp addTapes(IRRewriter &rewriter, scf::ForOp loop,
-                           ArrayRef<Value> values,
-                           ArrayRef<RankedTensorType> types) {
+                           ArrayRef<TapeRequest> requests) {
   Location loc = loop.getLoc();
   rewriter.setInsertionPoint(loop);
   Value lower = loop.getLowerBound();
   SmallVector<Value> inits;
-  for (RankedTensorType type : types) {
+  for (const TapeRequest &request : requests) {
+    auto type =
+        cast<RankedTensorType>(request.placeholder->getResult(0).getType());
     SmallVector<Value> dynamic;
     if (type.isDynamicDim(0)) {
       Value count = buildTripCount(rewriter, loop, lower, loop.getUpperBound(),
@@ -98,6 +267,7 @@ static scf::ForOp addTapes(IRRewriter &rewriter, scf::ForOp loop,
       count = arith::MaxSIOp::create(rewriter, loc, count, zero);
       dynamic.push_back(count);
     }
+    llvm::append_range(dynamic, request.placeholder->getOperands());
     inits.push_back(tensor::EmptyOp::create(rewriter, loc, type, dynamic));
   }
   auto writeTapes = [&](OpBuilder &b, Location, ArrayRef<BlockArgument> tapes) {
@@ -105,14 +275,16 @@ static scf::ForOp addTapes(IRRewriter &rewriter, scf::ForOp loop,
     b.setInsertionPointToStart(loop.getBody());
     Value position = buildPosition(b, loop);
     SmallVector<Value> written;
-    for (auto [value, tape] : llvm::zip_equal(values, tapes)) {
+    for (auto [request, tape] : llvm::zip_equal(requests, tapes)) {
+      Value value = request.value;
       // Where the value is defined: at the end of the body its buffer may hold
       // something else.
       b.setInsertionPointAfterValue(isa<BlockArgument>(value) ? position
                                                               : value);
       if (auto type = dyn_cast<RankedTensorType>(value.getType())) {
         SmallVector<OpFoldResult> offsets, sizes, strides;
-        getSlice(b, position, type, offsets, sizes, strides);
+        getSlice(b, position, type, request.placeholder->getOperands(), offsets,
+                 sizes, strides);
         written.push_back(tensor::InsertSliceOp::create(
             b, loc, value, tape, offsets, sizes, strides));
       } else {
@@ -139,11 +311,41 @@ static unsigned getDepth(Operation *op) {
   return depth;
 }
 
+/// Of what is read only the shape may be used. Returns false if nothing is left
+/// that reads the tape.
+static bool foldReads(IRRewriter &rewriter, TapeRequest &request) {
+  for (Operation *read : request.reads) {
+    auto slice = dyn_cast<tensor::ExtractSliceOp>(read);
+    for (Operation *user : llvm::make_early_inc_range(read->getUsers())) {
+      auto dim = dyn_cast<tensor::DimOp>(user);
+      std::optional<int64_t> number =
+          dim ? dim.getConstantIndex() : std::nullopt;
+      if (!slice || !number || *number < 0 ||
+          *number >= slice.getType().getRank())
+        continue;
+      rewriter.setInsertionPoint(dim);
+      rewriter.replaceOp(
+          dim, getValueOrCreateConstantIndexOp(
+                   rewriter, dim.getLoc(), slice.getMixedSizes()[*number + 1]));
+    }
+    if (read->use_empty())
+      rewriter.eraseOp(read);
+  }
+  request.reads.clear();
+  if (!request.placeholder->use_empty())
+    return true;
+  rewriter.eraseOp(request.placeholder);
+  return false;
+}
+
 void memrev::buildTapes(ReverseState &state) {
-  SmallVector<TapeRequest> requests = llvm::map_to_vector(
-      state.tapes, [](const auto &entry) { return entry.second; });
-  IRRewriter rewriter(
-      state.tapes.empty() ? nullptr : requests.front().loop->getContext());
+  if (state.tapes.empty())
+    return;
+  IRRewriter rewriter(state.tapes.front().second.loop->getContext());
+  SmallVector<TapeRequest> requests;
+  for (auto &entry : state.tapes)
+    if (foldReads(rewriter, entry.second))
+      requests.push_back(entry.second);
   while (!requests.empty()) {
     // Inner loops first: the tape of an inner loop is a value that the outer
     // loop may have to store.
@@ -156,13 +358,6 @@ void memrev::buildTapes(ReverseState &state) {
     for (TapeRequest &request : requests)
       (request.loop == loop ? mine : others).push_back(request);
 
-    SmallVector<Value> values;
-    SmallVector<RankedTensorType> types;
-    for (TapeRequest &request : mine) {
-      values.push_back(request.value);
-      types.push_back(
-          cast<RankedTensorType>(request.placeholder->getResult(0).getType()));
-    }
     // Requests for results of this loop have to follow it.
     SmallVector<std::pair<TapeRequest *, unsigned>> results;
     for (TapeRequest &request : others)
@@ -171,7 +366,7 @@ void memrev::buildTapes(ReverseState &state) {
             {&request, cast<OpResult>(request.value).getResultNumber()});
 
     unsigned numResults = loop.getNumResults();
-    scf::ForOp taped = addTapes(rewriter, loop, values, types);
+    scf::ForOp taped = addTapes(rewriter, loop, mine);
     for (auto [request, number] : results)
       request->value = taped.getResult(number);
     for (auto [i, request] : llvm::enumerate(mine)) {

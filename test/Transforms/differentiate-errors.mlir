@@ -176,24 +176,6 @@ func.func @main(%x: tensor<4xf32>, %d: tensor<f32>) -> tensor<4xf32> {
 
 // -----
 
-func.func private @unsigned(%x: tensor<4xf32>, %n: i8) -> tensor<4xf32> {
-  %c0 = arith.constant 0 : i8
-  %c1 = arith.constant 1 : i8
-  // expected-error @below {{expects a loop with signed bounds to run backwards, but got one with unsigned bounds}}
-  %r = scf.for unsigned %i = %c0 to %n step %c1 iter_args(%a = %x) -> tensor<4xf32> : i8 {
-    %t = math.tanh %a : tensor<4xf32>
-    scf.yield %t : tensor<4xf32>
-  }
-  return %r : tensor<4xf32>
-}
-
-func.func @main(%x: tensor<4xf32>, %n: i8) -> tensor<4xf32> {
-  %0 = rev.vjp @unsigned(%x, %n) cotangents(%x) : (tensor<4xf32>, i8, tensor<4xf32>) -> tensor<4xf32>
-  return %0 : tensor<4xf32>
-}
-
-// -----
-
 func.func private @vectors(%x: tensor<4xf32>) -> tensor<4xf32> {
   %c0 = arith.constant 0 : index
   %z = arith.constant 0.0 : f32
@@ -206,4 +188,31 @@ func.func private @vectors(%x: tensor<4xf32>) -> tensor<4xf32> {
 func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
   %0 = rev.vjp @vectors(%x) cotangents(%x) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
   return %0 : tensor<4xf32>
+}
+
+// -----
+
+func.func @f(%x: f64) -> f64 {
+  %m = memref.alloca() : memref<1xf64>
+  %c0 = arith.constant 0 : index
+  // expected-error@+1 {{expects programs of values where a derivative flows, but 'memref.store' writes to memory}}
+  memref.store %x, %m[%c0] : memref<1xf64>
+  %y = memref.load %m[%c0] : memref<1xf64>
+  return %y : f64
+}
+func.func @vjp(%x: f64, %c: f64) -> f64 {
+  %0 = rev.vjp @f(%x) cotangents(%c) : (f64, f64) -> f64
+  return %0 : f64
+}
+
+// -----
+
+func.func @f(%x: tensor<4xf64>, %m: memref<4xf64>) -> tensor<4xf64> {
+  // expected-error@+1 {{expects programs of values where a derivative flows, but 'bufferization.materialize_in_destination' writes to memory}}
+  bufferization.materialize_in_destination %x in restrict writable %m : (tensor<4xf64>, memref<4xf64>) -> ()
+  return %x : tensor<4xf64>
+}
+func.func @jvp(%x: tensor<4xf64>, %m: memref<4xf64>) -> tensor<4xf64> {
+  %0:2 = rev.jvp @f(%x, %m) tangents(%x) : (tensor<4xf64>, memref<4xf64>, tensor<4xf64>) -> (tensor<4xf64>, tensor<4xf64>)
+  return %0#1 : tensor<4xf64>
 }

@@ -63,6 +63,9 @@ static cl::opt<int64_t> maxFindings("findings",
                                     cl::init(10));
 static cl::opt<bool> shrinks("shrink", cl::desc("Make failing programs small"),
                              cl::init(true));
+static cl::opt<bool>
+    shrinksCrash("shrink-crash",
+                 cl::desc("With --replay: make a program that crashes small"));
 static cl::opt<bool> printsPrograms("print", cl::desc("Print the programs"));
 static cl::opt<bool>
     printsUnsupported("unsupported",
@@ -125,6 +128,15 @@ static int runReplay(MLIRContext &context) {
   CheckCounts counts;
   CheckOptions checks;
   checks.self = true;
+  if (shrinksCrash) {
+    if (!crashes(*module, seed, checks)) {
+      llvm::outs() << "no crash\n";
+      return 0;
+    }
+    module = shrink(*module, kCrash.str(), seed, checks);
+    llvm::outs() << "// seed " << seed << ", crash\n" << toText(*module);
+    return 1;
+  }
   std::optional<Finding> finding = check(*module, seed, checks, counts);
   print(counts);
   if (!finding)
@@ -200,6 +212,15 @@ int main(int argc, char **argv) {
       CheckCounts ignored;
       if (std::optional<Finding> small = check(*module, seed, checks, ignored))
         llvm::outs() << "  shrunk: " << small->details << "\n";
+      llvm::StringSet<> names;
+      module->walk([&](Operation *op) {
+        if (!isa<ModuleOp>(op) &&
+            !op->getName().getStringRef().starts_with("func.") &&
+            names.insert(op->getName().getStringRef()).second)
+          llvm::outs() << (names.size() == 1 ? "  of " : " ")
+                       << op->getName().getStringRef();
+      });
+      llvm::outs() << "\n";
     }
     SmallString<128> path(folder);
     llvm::sys::path::append(path,

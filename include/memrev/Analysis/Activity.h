@@ -36,6 +36,10 @@ public:
   /// Marks the results of `op`, and what becomes active inside of it.
   void propagate(Operation *op);
 
+  /// Fails after an error at an operation in `root` that writes an active value
+  /// to memory: nothing follows its derivative from there.
+  LogicalResult verifyNoWrites(Operation *root) const;
+
   bool isActive(Value value) const { return active.contains(value); }
 
 private:

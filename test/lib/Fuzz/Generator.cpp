@@ -55,7 +55,8 @@ void Generator::setRange(unsigned argument, Attribute low, Attribute high) {
 Known Generator::makeLeaf(ArrayRef<int64_t> shape, bool isTensor, Type type) {
   Known known;
   known.shape.assign(shape.begin(), shape.end());
-  if (func.getNumArguments() < 6 && (++numLeaves < 3 || rng.chance(0.8))) {
+  if (canAddArguments() && func.getNumArguments() < 6 &&
+      (++numLeaves < 3 || rng.chance(0.8))) {
     Type argumentType = isTensor ? Type(typeFor(shape, type)) : type;
     unsigned number = func.getNumArguments();
     (void)func.insertArgument(number, argumentType, {}, b.getLoc());
@@ -265,6 +266,32 @@ void Generator::inBlock(Block *block, function_ref<void()> body) {
           argument.getArgNumber() >= numArguments)
         before.push_back(known);
   values = before;
+}
+
+func::FuncOp
+Generator::makeFunction(TypeRange inputs,
+                        function_ref<SmallVector<Value>(ValueRange)> body) {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(func);
+  auto callee = func::FuncOp::create(b, "g" + std::to_string(numFunctions++),
+                                     b.getFunctionType(inputs, {}));
+  callee.setPrivate();
+  Block *entry = callee.addEntryBlock();
+  b.setInsertionPointToStart(entry);
+  SmallVector<Known> callers = std::move(values);
+  values.clear();
+  bool wasInCallee = std::exchange(isInCallee, true);
+  func::FuncOp caller = std::exchange(func, callee);
+  ++depth;
+  SmallVector<Value> results = body(entry->getArguments());
+  --depth;
+  func::ReturnOp::create(b, results);
+  callee.setFunctionType(
+      b.getFunctionType(inputs, ValueRange(results).getTypes()));
+  func = caller;
+  isInCallee = wasInCallee;
+  values = std::move(callers);
+  return callee;
 }
 
 void Generator::emitSome(int64_t count) {

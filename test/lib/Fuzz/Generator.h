@@ -142,6 +142,14 @@ public:
   /// afterwards.
   void inBlock(Block *block, function_ref<void()> body);
 
+  /// A private function of arguments of types `inputs`, which `body` gets, that
+  /// returns what `body` returns. No value of the program is known in it.
+  func::FuncOp makeFunction(TypeRange inputs,
+                            function_ref<SmallVector<Value>(ValueRange)> body);
+
+  /// Whether the program may get more arguments here.
+  bool canAddArguments() const { return !isInCallee; }
+
   /// A scalar expression of `operands`, of at most `size` operations, with its
   /// bound.
   Known expression(ArrayRef<Known> operands, unsigned size);
@@ -159,7 +167,8 @@ public:
 private:
   void setRange(unsigned argument, Attribute low, Attribute high);
 
-  unsigned numLeaves = 0;
+  unsigned numLeaves = 0, numFunctions = 0;
+  bool isInCallee = false;
 };
 
 /// Writes the program of `seed`.

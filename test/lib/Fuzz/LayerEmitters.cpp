@@ -1,4 +1,218 @@
+//===- LayerEmitters.cpp - Random couplings and layers --------------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #include "Generator.h"
+#include "memrev/Dialect/Rev/IR/Rev.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
 using namespace mlir;
+using namespace mlir::memrev;
 using namespace mlir::memrev::testing;
-ArrayRef<EmitterEntry> mlir::memrev::testing::getLayerEmitters() { return {}; }
+
+//===----------------------------------------------------------------------===//
+// Couplings
+//===----------------------------------------------------------------------===//
+
+static BijectionAttrInterface pickBijection(Generator &g) {
+  MLIRContext *context = g.b.getContext();
+  if (g.rng.chance(0.4))
+    return cast<BijectionAttrInterface>(rev::AdditiveAttr::get(context));
+  rev::Scale scale = g.rng.pick<rev::Scale>(
+      {rev::Scale::Exp, rev::Scale::Sigmoid, rev::Scale::SoftTanh,
+       rev::Scale::SoftAtan, rev::Scale::Identity});
+  FloatAttr alpha;
+  if (scale == rev::Scale::SoftTanh || scale == rev::Scale::SoftAtan)
+    // In short types a power of two and its inverse are exact.
+    alpha = g.b.getF64FloatAttr(g.elementType.isF64() ? g.rng.uniform(0.5, 2)
+                                : g.rng.chance(0.5)   ? 0.5
+                                                      : 2.0);
+  return cast<BijectionAttrInterface>(
+      rev::AffineAttr::get(context, scale, alpha));
+}
+
+/// A parameter that keeps the bijection well conditioned.
+static Value makeParameter(Generator &g, BijectionAttrInterface kind,
+                           const Known &like, unsigned number) {
+  Known known = g.limit(g.pickShape(like.shape), 1);
+  Value value = g.castTo(known, like.value.getType());
+  auto affine = dyn_cast<rev::AffineAttr>(kind);
+  if (!affine || number != 0 || affine.getScale() != rev::Scale::Identity)
+    return value;
+  // The scale itself, which must not be near zero.
+  value = math::TanhOp::create(g.b, value);
+  value = arith::MulFOp::create(g.b, value, g.constantLike(value, 0.5));
+  return arith::AddFOp::create(g.b, value, g.constantLike(value, 1.25));
+}
+
+/// Couples `x` with `given`. Sets `logDet` if the coupling has it.
+static Value buildCoupling(Generator &g, const Known &x, const Known &given,
+                           Value *logDet) {
+  BijectionAttrInterface kind = pickBijection(g);
+  auto type = cast<RankedTensorType>(x.value.getType());
+  Type logDetType;
+  if (logDet && !x.shape.empty())
+    logDetType = RankedTensorType::get({type.getDimSize(0)}, g.elementType);
+  SmallVector<Type> results = {type};
+  if (logDetType)
+    results.push_back(logDetType);
+  auto op = rev::CouplingOp::create(g.b, type, logDetType, kind, x.value,
+                                    ValueRange(given.value), uint64_t(0));
+  Block *block = new Block();
+  op.getBody().push_back(block);
+  Known argument = given;
+  argument.value = block->addArgument(given.value.getType(), g.b.getLoc());
+  g.inBlock(block, [&] {
+    // The region must not mention what is coupled.
+    llvm::erase_if(g.values,
+                   [&](const Known &k) { return k.value == x.value; });
+    g.values.push_back(argument);
+    g.emitSome(g.rng.range(1, 4));
+    SmallVector<Value> parameters;
+    for (unsigned n = 0; n < kind.getNumParameters(); ++n)
+      parameters.push_back(makeParameter(g, kind, x, n));
+    rev::YieldOp::create(g.b, parameters);
+  });
+  if (logDetType)
+    *logDet = op.getLogDet();
+  return op.getResult();
+}
+
+static bool emitCoupling(Generator &g) {
+  if (g.depth >= 2)
+    return false;
+  Known x = g.limit(g.pick(/*isTensor=*/true), 2);
+  if (x.shape.empty())
+    return false;
+  Known given = g.limit(g.pickShape(x.shape), 2);
+  given.value = g.castTo(given, x.value.getType());
+  if (given.value == x.value)
+    return false;
+  // A chain that couples one half with the other.
+  for (int64_t n = g.rng.range(1, 4); n > 0; --n) {
+    Value logDet;
+    Value y = buildCoupling(g, x, given, g.rng.chance(0.3) ? &logDet : nullptr);
+    if (logDet)
+      g.add(logDet, {x.shape[0]}, 8);
+    x.value = y;
+    x.bound = 4 * x.bound + 1;
+    std::swap(x, given);
+    if (x.bound > 100)
+      break;
+  }
+  g.add(x.value, x.shape, x.bound);
+  g.add(given.value, given.shape, given.bound);
+  return true;
+}
+
+/// A loop of couplings with weights for each layer.
+static bool emitCouplingLoop(Generator &g) {
+  if (g.depth >= 1)
+    return false;
+  SmallVector<int64_t> shape = g.shape(1, 2);
+  Known x = g.limit(g.pickShape(shape), 1);
+  Known given = g.limit(g.pickShape(shape), 1);
+  given.value = g.castTo(given, x.value.getType());
+  int64_t trips = g.rng.range(0, 4);
+  Value zero = arith::ConstantIndexOp::create(g.b, 0);
+  Value one = arith::ConstantIndexOp::create(g.b, 1);
+  Value end =
+      g.rng.chance(0.3) && g.canAddArguments() && g.func.getNumArguments() < 7
+          ? g.makeIndexArgument(0, 4)
+          : arith::ConstantIndexOp::create(g.b, trips);
+  auto loop =
+      scf::ForOp::create(g.b, zero, end, one, ValueRange{x.value, given.value});
+  bool swaps = g.rng.chance(0.3);
+  g.inBlock(loop.getBody(), [&] {
+    Known a = x, c = given;
+    a.value = loop.getRegionIterArg(0);
+    c.value = loop.getRegionIterArg(1);
+    a.bound = c.bound = 2;
+    // Neither half of the state is seen but through the couplings.
+    a.value = buildCoupling(g, a, c, nullptr);
+    if (!swaps)
+      c.value = buildCoupling(g, c, a, nullptr);
+    if (swaps)
+      std::swap(a, c);
+    scf::YieldOp::create(g.b, ValueRange{a.value, c.value});
+  });
+  for (Value result : loop.getResults()) {
+    Value small = math::TanhOp::create(g.b, result);
+    g.add(small, shape, 1);
+  }
+  return true;
+}
+
+//===----------------------------------------------------------------------===//
+// Layers
+//===----------------------------------------------------------------------===//
+
+static bool emitBatchNorm(Generator &g) {
+  Known x = g.pick(/*isTensor=*/true);
+  if (x.shape.size() < 2 || llvm::is_contained(x.shape, 0))
+    return false;
+  int64_t channel = g.rng.range(0, int64_t(x.shape.size()) - 1);
+  auto type = cast<RankedTensorType>(x.value.getType());
+  auto statistics =
+      RankedTensorType::get({type.getDimSize(channel)}, g.elementType);
+  SmallVector<int64_t> shape = {x.shape[channel]};
+  auto vector = [&] { return g.castTo(g.pickShape(shape), statistics); };
+  IntegerAttr dim = channel + 1 == int64_t(x.shape.size())
+                        ? IntegerAttr()
+                        : g.b.getI64IntegerAttr(channel);
+  FloatAttr epsilon = g.b.getF64FloatAttr(g.rng.uniform(0.1, 0.5));
+  Value scale = vector(), offset = vector();
+  if (g.rng.chance(0.5)) {
+    Value mean = vector(), variance = vector();
+    variance = arith::MulFOp::create(g.b, variance, variance);
+    g.add(rev::BatchNormInferenceOp::create(g.b, type, x.value, scale, offset,
+                                            mean, variance, epsilon, dim),
+          x.shape, 60);
+    return true;
+  }
+  auto op = rev::BatchNormOp::create(g.b, type, statistics, statistics, x.value,
+                                     scale, offset, epsilon, dim);
+  g.add(op.getResult(), x.shape, 30);
+  g.add(op.getMean(), shape, x.bound);
+  g.add(op.getVariance(), shape, x.bound * x.bound);
+  return true;
+}
+
+static bool emitCrossEntropy(Generator &g) {
+  SmallVector<int64_t> shape = {g.extent(), g.rng.range(1, 4)};
+  Known logits = g.pickShape(shape);
+  auto type = cast<RankedTensorType>(logits.value.getType());
+  SmallVector<Attribute> labels;
+  for (int64_t n = 0; n < shape[0]; ++n)
+    labels.push_back(g.b.getI32IntegerAttr(g.rng.range(-1, shape[1] - 1)));
+  Value constant = arith::ConstantOp::create(
+      g.b, DenseElementsAttr::get(
+               RankedTensorType::get({shape[0]}, g.b.getI32Type()), labels));
+  if (type.isDynamicDim(0))
+    constant = tensor::CastOp::create(
+        g.b, RankedTensorType::get({ShapedType::kDynamic}, g.b.getI32Type()),
+        constant);
+  auto loss = RankedTensorType::get({type.getDimSize(0)}, g.elementType);
+  auto op = rev::SoftmaxCrossEntropyOp::create(g.b, loss, loss, logits.value,
+                                               constant);
+  g.add(op.getLoss(), {shape[0]}, 2 * logits.bound + 2);
+  g.add(op.getLogSumExp(), {shape[0]}, logits.bound + 2);
+  return true;
+}
+
+ArrayRef<EmitterEntry> mlir::memrev::testing::getLayerEmitters() {
+  static const EmitterEntry emitters[] = {
+      {"coupling", "coupling", 0.8, emitCoupling},
+      {"coupling", "coupling loop", 0.5, emitCouplingLoop},
+      {"layer", "batch_norm", 0.4, emitBatchNorm},
+      {"layer", "cross_entropy", 0.3, emitCrossEntropy},
+  };
+  return emitters;
+}

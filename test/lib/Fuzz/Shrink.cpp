@@ -14,6 +14,9 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/StringExtras.h"
+#include <csignal>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace mlir;
 using namespace mlir::memrev::testing;
@@ -36,6 +39,7 @@ private:
   bool attempt(function_ref<bool(ModuleOp)> change);
   bool dropResults();
   bool dropOperations();
+  bool dropRegions();
   bool dropArguments();
   bool shrinkExtents();
 
@@ -48,6 +52,24 @@ private:
 
 } // namespace
 
+bool mlir::memrev::testing::crashes(ModuleOp program, uint64_t seed,
+                                    const CheckOptions &options) {
+  pid_t child = fork();
+  if (child == 0) {
+    // A crash is expected: no report of it.
+    for (int signal : {SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE})
+      (void)std::signal(signal, SIG_DFL);
+    (void)freopen("/dev/null", "w", stderr);
+    alarm(20);
+    CheckCounts ignored;
+    (void)check(program, seed, options, ignored);
+    _exit(0);
+  }
+  int status = 0;
+  return child > 0 && waitpid(child, &status, 0) == child &&
+         WIFSIGNALED(status);
+}
+
 bool Shrinker::fails(ModuleOp candidate) {
   if (++attempts > 3000)
     return false;
@@ -55,6 +77,8 @@ bool Shrinker::fails(ModuleOp candidate) {
                                 [](Diagnostic &) { return success(); });
   if (failed(verify(candidate)))
     return false;
+  if (check == kCrash)
+    return crashes(candidate, seed, options);
   CheckCounts ignored;
   // The point depends on the shapes: give smaller programs a few.
   for (uint64_t other : {seed, seed + 1000003}) {
@@ -177,6 +201,67 @@ bool Shrinker::dropOperations() {
   return any;
 }
 
+/// Replaces `op` by the contents of its region `number`, as if it ran once.
+static bool inlineRegion(Operation *op, unsigned number) {
+  if (op->getRegion(number).empty())
+    return false;
+  Block &block = op->getRegion(number).front();
+  Operation *terminator = block.getTerminator();
+  OpBuilder b(op);
+  auto findLike = [&](Type type, unsigned position) -> Value {
+    if (type.isIndex())
+      return arith::ConstantIndexOp::create(b, op->getLoc(), 0);
+    // The operand that is as far from the end as the argument is.
+    unsigned fromEnd = block.getNumArguments() - position;
+    if (fromEnd <= op->getNumOperands()) {
+      Value operand = op->getOperand(op->getNumOperands() - fromEnd);
+      if (operand.getType() == type)
+        return operand;
+    }
+    return {};
+  };
+  for (auto [n, argument] : llvm::enumerate(block.getArguments())) {
+    Value substitute = findLike(argument.getType(), n);
+    if (!substitute)
+      return false;
+    argument.replaceAllUsesWith(substitute);
+  }
+  for (auto [n, result] : llvm::enumerate(op->getResults())) {
+    unsigned fromEnd = op->getNumResults() - n;
+    Value substitute;
+    if (fromEnd <= terminator->getNumOperands())
+      substitute =
+          terminator->getOperand(terminator->getNumOperands() - fromEnd);
+    else if (fromEnd <= op->getNumOperands())
+      substitute = op->getOperand(op->getNumOperands() - fromEnd);
+    if (result.use_empty())
+      continue;
+    if (!substitute || substitute.getType() != result.getType())
+      return false;
+    result.replaceAllUsesWith(substitute);
+  }
+  for (Operation &inner :
+       llvm::make_early_inc_range(block.without_terminator()))
+    inner.moveBefore(op);
+  op->erase();
+  return true;
+}
+
+bool Shrinker::dropRegions() {
+  bool any = false;
+  for (size_t n = 0; n < getOperations(*best).size();) {
+    bool dropped = false;
+    unsigned count = getOperations(*best)[n]->getNumRegions();
+    for (unsigned k = 0; k < count && !dropped; ++k)
+      dropped = attempt([&](ModuleOp module) {
+        return inlineRegion(getOperations(module)[n], k);
+      });
+    any |= dropped;
+    n += !dropped;
+  }
+  return any;
+}
+
 bool Shrinker::dropArguments() {
   bool any = false;
   for (unsigned n = 0; n < Signature(*best).func.getNumArguments();) {
@@ -277,6 +362,7 @@ OwningOpRef<ModuleOp> Shrinker::run() {
   while (changed) {
     changed = dropResults();
     changed |= dropOperations();
+    changed |= dropRegions();
     changed |= dropArguments();
     changed |= shrinkExtents();
   }

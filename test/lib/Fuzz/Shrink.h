@@ -14,6 +14,13 @@
 
 namespace mlir::memrev::testing {
 
+/// The name of the check that ends this process.
+inline constexpr llvm::StringLiteral kCrash = "crash";
+
+/// Whether checking `program` crashes or takes forever, tried in a process of
+/// its own.
+bool crashes(ModuleOp program, uint64_t seed, const CheckOptions &options);
+
 /// A small program that fails in the same check as `program`.
 OwningOpRef<ModuleOp> shrink(ModuleOp program, const std::string &check,
                              uint64_t seed, const CheckOptions &options);

@@ -460,8 +460,8 @@ static bool emitBroadcast(Generator &g) {
   if (x.shape.size() > 2)
     return false;
   SmallVector<int64_t> shape = llvm::to_vector<6>(x.shape), dims;
-  SmallVector<int64_t> extents = llvm::to_vector<6>(
-      cast<RankedTensorType>(x.value.getType()).getShape());
+  SmallVector<int64_t> extents =
+      llvm::to_vector<6>(cast<RankedTensorType>(x.value.getType()).getShape());
   for (int64_t n = g.rng.range(1, 2); n > 0; --n) {
     int64_t at = g.rng.range(0, int64_t(shape.size()));
     shape.insert(shape.begin() + at, g.extent());
@@ -473,8 +473,7 @@ static bool emitBroadcast(Generator &g) {
     dims.push_back(at);
   }
   llvm::sort(dims);
-  Value out =
-      g.emptyOf(RankedTensorType::get(extents, g.elementType), shape);
+  Value out = g.emptyOf(RankedTensorType::get(extents, g.elementType), shape);
   g.add(linalg::BroadcastOp::create(g.b, x.value, out, dims).getResults()[0],
         shape, x.bound);
   return true;
@@ -495,8 +494,7 @@ static bool emitTranspose(Generator &g) {
     shape.push_back(x.shape[dim]);
     extents.push_back(type.getDimSize(dim));
   }
-  Value out =
-      g.emptyOf(RankedTensorType::get(extents, g.elementType), shape);
+  Value out = g.emptyOf(RankedTensorType::get(extents, g.elementType), shape);
   g.add(linalg::TransposeOp::create(g.b, x.value, out, permutation)
             .getResult()[0],
         shape, x.bound);

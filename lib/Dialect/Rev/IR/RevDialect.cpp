@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
@@ -49,6 +50,16 @@ static LogicalResult verifyCustomRule(Operation *op, NamedAttribute attribute,
   return success();
 }
 
+static LogicalResult verifyCheckpoint(Operation *op, NamedAttribute attribute) {
+  if (!isa<scf::ForOp, scf::WhileOp>(op))
+    return op->emitError("expects 'rev.checkpoint' on an scf.for or scf.while");
+  if (!isa<PeriodicAttr, BinomialAttr>(attribute.getValue()))
+    return op->emitError("expects 'rev.checkpoint' to be a #rev.periodic or "
+                         "#rev.binomial, but got ")
+           << attribute.getValue();
+  return success();
+}
+
 LogicalResult RevDialect::verifyOperationAttribute(Operation *op,
                                                    NamedAttribute attribute) {
   if (attribute.getName() == kCustomVjpAttrName)
@@ -59,6 +70,27 @@ LogicalResult RevDialect::verifyOperationAttribute(Operation *op,
     return verifyCustomRule(op, attribute,
                             isa<FlatSymbolRefAttr>(attribute.getValue()),
                             "the name of a function");
+  if (attribute.getName() == kCheckpointAttrName)
+    return verifyCheckpoint(op, attribute);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Checkpointing
+//===----------------------------------------------------------------------===//
+
+LogicalResult PeriodicAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   int64_t period) {
+  if (period < 1)
+    return emitError() << "expects a positive period, but got " << period;
+  return success();
+}
+
+LogicalResult BinomialAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   int64_t slots) {
+  if (slots < 1)
+    return emitError() << "expects a positive number of slots, but got "
+                       << slots;
   return success();
 }
 

@@ -18,6 +18,8 @@ SmallVector<Value> StopGradientOp::decompose(RewriterBase &) {
 
 bool StopGradientOp::isInactive() { return true; }
 
+bool StopGradientOp::isNeverActive() { return true; }
+
 bool StopGradientOp::isCheapToRecompute() { return true; }
 
 LogicalResult StopGradientOp::buildVJP(DerivativeContext &) {

@@ -46,6 +46,9 @@ inline constexpr llvm::StringLiteral kCustomJvpAttrName = "rev.custom_jvp";
 /// for the caller may give the same one twice. Such a coupling is not inverted;
 /// elsewhere it would be an error.
 inline constexpr llvm::StringLiteral kOfTangentsAttrName = "rev.of_tangents";
+/// On a loop: which of its states the derivative keeps (`PeriodicAttr` or
+/// `BinomialAttr`).
+inline constexpr llvm::StringLiteral kCheckpointAttrName = "rev.checkpoint";
 
 /// True if values of `type` can be differentiated: floats and tensors of them.
 bool isDifferentiable(Type type);

@@ -139,4 +139,54 @@ def Rev_AffineAttr : Rev_Attr<"Affine", "affine",
   let genVerifyDecl = 1;
 }
 
+//===----------------------------------------------------------------------===//
+// Checkpointing
+//===----------------------------------------------------------------------===//
+
+def Rev_PeriodicAttr : Rev_Attr<"Periodic", "periodic"> {
+  let summary = "Checkpoints of a loop at equal distances";
+  let description = [{
+    As the attribute `rev.checkpoint` of an `scf.for` or `scf.while`: the
+    derivative keeps the loop's state before every `period`-th iteration, and
+    runs the iterations from one checkpoint to the next again, now storing what
+    it reads, before it runs them backwards. A loop of n iterations keeps
+    ceil(n / period) states and what `period` iterations store; each iteration
+    is evaluated once more. A period of about sqrt(n) needs least.
+
+    Example:
+
+    ```mlir
+    %r = scf.for %i = %c0 to %n step %c1 iter_args(%a = %x) -> tensor<4xf32> {
+      ...
+    } {rev.checkpoint = #rev.periodic<16>}
+    ```
+  }];
+  let parameters = (ins "int64_t":$period);
+  let assemblyFormat = "`<` $period `>`";
+  let genVerifyDecl = 1;
+}
+
+def Rev_BinomialAttr : Rev_Attr<"Binomial", "binomial"> {
+  let summary = "A fixed number of checkpoints of a loop, placed best";
+  let description = [{
+    As the attribute `rev.checkpoint` of an `scf.for` or `scf.while`: the
+    derivative keeps at most `slots` states of the loop at any time. The forward
+    loop places the first of them; the backward loop advances from the last
+    checkpoint to the iteration it needs, and uses slots that have become free
+    for finer checkpoints on the way. Distances are those of Griewank and
+    Walther, Revolve (ACM TOMS 26, 2000), computed when the loop runs, so that
+    the number of iterations need not be constant. A loop of n iterations with s
+    slots advances r n - C(s + r, r - 1) times, the least possible, with
+    C(s + r - 1, s) < n <= C(s + r, s); a backward iteration evaluates what it
+    reads once more, and stores nothing.
+
+    The loop's state has shapes that are known before the loop.
+
+    Example: `{rev.checkpoint = #rev.binomial<4>}`.
+  }];
+  let parameters = (ins "int64_t":$slots);
+  let assemblyFormat = "`<` $slots `>`";
+  let genVerifyDecl = 1;
+}
+
 #endif // MEMREV_DIALECT_REV_IR_REVDIALECT_TD

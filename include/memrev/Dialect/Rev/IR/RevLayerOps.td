@@ -26,7 +26,8 @@ def Rev_StopGradientOp : Rev_Op<"stop_gradient", [
     Pure, AllTypesMatch<["input", "result"]>,
     DeclareOpInterfaceMethods<DecomposableOpInterface>,
     DeclareOpInterfaceMethods<DifferentiableOpInterface,
-                              ["isInactive", "isCheapToRecompute"]>,
+                              ["isInactive", "isNeverActive",
+                               "isCheapToRecompute"]>,
     DeclareOpInterfaceMethods<ForwardDifferentiableOpInterface>,
     DeclareOpInterfaceMethods<InvertibleOpInterface>]> {
   let summary = "Pass a value on without its derivative";

@@ -1,0 +1,366 @@
+"""Control flow: loops, branches and what they store.
+
+The names of cases that other implementations get wrong say so: `enzyme_` for
+EnzymeAD/Enzyme, `lagrad_` for LAGrad.
+"""
+
+from harness import Arg, Case, main, tensor
+
+X = tensor(3)
+
+
+def index(value, type="index"):
+    return Arg(type, value=str(value))
+
+
+def step(state, out, scale="%0", type=X):
+    """One nonlinear step of a loop: `out` = sin(`state` * `scale`)."""
+    return f"""
+          {out}_p = arith.mulf {state}, {scale} : {type}
+          {out} = math.sin {out}_p : {type}"""
+
+
+def counted(name, lower, upper, by, kind="index", unsigned=False, **options):
+    """A loop over dynamic and over constant bounds, that reads its index."""
+    compare = "unsigned " if unsigned else ""
+    suffix = "" if kind == "index" else f" : {kind}"
+    cast = "" if kind != "index" else "%ki = arith.index_cast %k : index to i64"
+    wide = "%ki" if kind == "index" else "%k"
+    wide_type = "i64" if kind == "index" else kind
+    body = f"""
+          {cast}
+          %kf = arith.sitofp {wide} : {wide_type} to f64
+          %small = arith.constant 0.02 : f64
+          %ks = arith.mulf %kf, %small : f64
+          %s = arith.mulf %ks, %1 : f64
+          %f = tensor.splat %s : {X}
+          %q = arith.mulf %p, %f : {X}
+          %t = math.tanh %q : {X}
+          %d = arith.addf %t, %p : {X}"""
+    loop = f"""
+        %r = scf.for {compare}%k = %l to %u step %b iter_args(%p = %0) -> {X}{suffix} {{{body}
+          scf.yield %d : {X}
+        }}
+        return %r : {X}"""
+    dynamic = loop.replace("%l to %u step %b", "%2 to %3 step %4")
+    constants = "".join(f"\n        {v} = arith.constant {c} : {kind}"
+                        for v, c in (("%l", lower), ("%u", upper), ("%b", by)))
+    for policy in ("store", "invert"):
+        yield Case(f"{name}_dynamic_{policy}",
+                   [Arg(X), Arg("f64", **options), index(lower, kind),
+                    index(upper, kind), index(by, kind)], X, dynamic, policy=policy)
+        if by > 0:
+            yield Case(f"{name}_static_{policy}", [Arg(X), Arg("f64", **options)], X,
+                       constants + loop, policy=policy)
+
+
+def trip_counts():
+    yield from counted("enzyme_floor_trip_count", 0, 7, 3)
+    yield from counted("steps_divide", -4, 8, 4)
+    yield from counted("steps_do_not_divide", 1, 12, 4)
+    yield from counted("one_trip", 5, 6, 3)
+    yield from counted("no_trip", 5, 5, 3, zero=True)
+    yield from counted("no_trip_backwards", 7, 2, 2, zero=True)
+    # Forward, a loop whose lower bound is not below its upper one does not run,
+    # whatever the step; a quotient of negative numbers is positive.
+    yield from counted("no_trip_negative_step", 10, 0, -1, zero=True)
+    yield from counted("no_trip_zero_step", 4, 4, 0, zero=True)
+    yield from counted("step_of_i32", -3, 9, 5, "i32")
+    yield from counted("step_of_i64", 2, 9, 2, "i64")
+    # 100 - -128 does not fit.
+    yield from counted("span_of_i8", -128, 100, 57, "i8")
+    yield from counted("unsigned", 100, -56, 50, "i8", unsigned=True)
+    yield from counted("unsigned_runs_not", -56, 100, 50, "i8", unsigned=True, zero=True)
+    yield from counted("unsigned_index", 0, 4, 1, "index", unsigned=True)
+
+
+def branches():
+    # Both sides of each branch are taken by some case.
+    for taken in (0, 1):
+        flag = Arg("i1", value=str(taken))
+        # lagrad_: only the first result of an scf.if had a cotangent. %1 is
+        # captured by one branch alone, %0 by both.
+        yield Case(f"lagrad_second_result_of_if_{taken}", [Arg(X), Arg(X, zero=not taken), flag], [X, X], f"""
+        %r:2 = scf.if %2 -> ({X}, {X}) {{
+          %s = math.sin %0 : {X}
+          %m = arith.mulf %s, %1 : {X}
+          %e = math.exp %m : {X}
+          scf.yield %e, %m : {X}, {X}
+        }} else {{
+          %t = math.tanh %0 : {X}
+          scf.yield %0, %t : {X}, {X}
+        }}
+        %q = arith.mulf %r#0, %r#1 : {X}
+        return %q, %r#1 : {X}, {X}""")
+        # Without else nothing leaves it; a value is yielded as it is captured.
+        yield Case(f"if_nested_{taken}", [Arg(X), Arg("f64"), flag], [X, "f64"], f"""
+        %true = arith.constant true
+        %r:2 = scf.if %2 -> ({X}, f64) {{
+          %v = math.exp %1 : f64
+          %i = scf.if %true -> {X} {{
+            %sp = tensor.splat %v : {X}
+            %m = arith.mulf %sp, %0 : {X}
+            %m2 = arith.mulf %m, %m : {X}
+            scf.yield %m2 : {X}
+          }} else {{
+            scf.yield %0 : {X}
+          }}
+          %j = math.sin %i : {X}
+          scf.yield %j, %v : {X}, f64
+        }} else {{
+          scf.yield %0, %1 : {X}, f64
+        }}
+        return %r#0, %r#1 : {X}, f64""")
+    # In a loop: a condition on the index, one on the state, which a tape has to
+    # hold, and a loop in a branch.
+    for policy in ("store", "invert"):
+        yield Case(f"if_in_loop_{policy}", [Arg(X), Arg(X), index(5)], X, f"""
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %c2 = arith.constant 2 : index
+        %z = arith.constant 0.3 : f64
+        %r = scf.for %k = %c0 to %2 step %c1 iter_args(%p = %0) -> {X} {{
+          %e = tensor.extract %p[%c1] : {X}
+          %above = arith.cmpf ogt, %e, %z : f64
+          %odd = arith.remui %k, %c2 : index
+          %isodd = arith.cmpi eq, %odd, %c1 : index
+          %a = scf.if %above -> {X} {{
+            %n = scf.for %l = %c0 to %c2 step %c1 iter_args(%q = %p) -> {X} {{{step("%q", "%s", "%1")}
+              scf.yield %s : {X}
+            }}
+            %h = arith.mulf %n, %p : {X}
+            scf.yield %h : {X}
+          }} else {{
+            %i = scf.if %isodd -> {X} {{
+              %x = math.cos %p : {X}
+              scf.yield %x : {X}
+            }} else {{
+              %x = arith.mulf %p, %1 : {X}
+              scf.yield %x : {X}
+            }}
+            %y = math.cos %i : {X}
+            scf.yield %y : {X}
+          }}
+          scf.yield %a : {X}
+        }}
+        return %r : {X}""", policy=policy)
+        # In the region of a coupling, that a loop of couplings runs.
+        yield Case(f"if_in_coupling_{policy}", [Arg(X), Arg(X), Arg(X), index(4)], [X, X], f"""
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %z = arith.constant 0.1 : f64
+        %r:2 = scf.for %k = %c0 to %3 step %c1 iter_args(%p = %0, %q = %1) -> ({X}, {X}) {{
+          %u = rev.coupling additive %p given(%q) {{
+          ^bb0(%c: {X}):
+            %e = tensor.extract %c[%c1] : {X}
+            %above = arith.cmpf ogt, %e, %z : f64
+            %t = scf.if %above -> {X} {{{step("%c", "%s", "%2")}
+              scf.yield %s : {X}
+            }} else {{
+              %s = arith.mulf %2, %2 : {X}
+              scf.yield %s : {X}
+            }}
+            %y = math.tanh %t : {X}
+            rev.yield %y : {X}
+          }} : {X}, ({X})
+          %v = arith.addf %q, %u : {X}
+          scf.yield %u, %v : {X}, {X}
+        }}
+        return %r#0, %r#1 : {X}, {X}""", policy=policy)
+    # In the body of a generic, with a result that reads what it captures.
+    m = "affine_map<(d0) -> (d0)>"
+    yield Case("if_in_generic", [Arg(tensor(7)), Arg(tensor(7)), Arg("f64")], tensor(7), f"""
+        %z = arith.constant 0.1 : f64
+        %e = tensor.empty() : tensor<7xf64>
+        %r = linalg.generic {{indexing_maps = [{m}, {m}, {m}], iterator_types = ["parallel"]}}
+            ins(%0, %1 : tensor<7xf64>, tensor<7xf64>) outs(%e : tensor<7xf64>) {{
+        ^bb0(%a: f64, %b: f64, %o: f64):
+          %g = arith.cmpf ogt, %a, %z : f64
+          %s = math.exp %b : f64
+          %q:2 = scf.if %g -> (f64, f64) {{
+            %u = arith.mulf %s, %a : f64
+            %w = math.sin %u : f64
+            scf.yield %w, %2 : f64, f64
+          }} else {{
+            %u = math.cos %a : f64
+            scf.yield %a, %u : f64, f64
+          }}
+          %v = arith.mulf %q#0, %q#1 : f64
+          linalg.yield %v : f64
+        }} -> tensor<7xf64>
+        return %r : tensor<7xf64>""")
+    for case in (0, 3, 8):
+        yield Case(f"index_switch_{case}", [Arg(X, zero=case == 8), Arg(X, zero=case == 0), index(case)], X, f"""
+        %r = scf.index_switch %2 -> {X}
+        case 0 {{
+          %s = math.exp %0 : {X}
+          scf.yield %s : {X}
+        }}
+        case 3 {{{step("%0", "%s", "%1")}
+          %t = arith.mulf %s, %s : {X}
+          scf.yield %t : {X}
+        }}
+        default {{
+          scf.yield %1 : {X}
+        }}
+        return %r : {X}""")
+    yield Case("execute_region", [Arg(X), Arg(X)], X, f"""
+        %r = scf.execute_region -> {X} {{{step("%0", "%s", "%1")}
+          %t = arith.mulf %s, %0 : {X}
+          scf.yield %t : {X}
+        }}
+        return %r : {X}""")
+
+
+def whiles():
+    for trips, how in ((0, "no_trip"), (1, "one_trip"), (5, "trips")):
+        for policy in ("store", "invert"):
+            # The condition counts; the first region computes, and passes on what
+            # it computes.
+            yield Case(f"while_{how}_{policy}",
+                       [Arg(X), Arg(X), index(trips)], [X, X], f"""
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %r:3 = scf.while (%p = %0, %i = %c0) : ({X}, index) -> ({X}, {X}, index) {{
+          %more = arith.cmpi slt, %i, %2 : index{step("%p", "%s", "%1")}
+          scf.condition(%more) %s, %p, %i : {X}, {X}, index
+        }} do {{
+        ^bb0(%s: {X}, %q: {X}, %i: index):
+          %t = arith.mulf %s, %q : {X}
+          %n = arith.addi %i, %c1 : index
+          scf.yield %t, %n : {X}, index
+        }}
+        return %r#0, %r#1 : {X}, {X}""", policy=policy)
+            # A body that can be inverted.
+            yield Case(f"while_of_couplings_{how}_{policy}",
+                       [Arg(X), Arg(X), index(trips, "i32")], [X, X], f"""
+        %c0 = arith.constant 0 : i32
+        %c1 = arith.constant 1 : i32
+        %r:3 = scf.while (%p = %0, %q = %1, %i = %c0) : ({X}, {X}, i32) -> ({X}, {X}, i32) {{
+          %more = arith.cmpi slt, %i, %2 : i32
+          scf.condition(%more) %p, %q, %i : {X}, {X}, i32
+        }} do {{
+        ^bb0(%p: {X}, %q: {X}, %i: i32):
+          %u = rev.coupling additive %p given(%q) {{
+          ^bb0(%c: {X}):
+            %t = math.tanh %c : {X}
+            rev.yield %t : {X}
+          }} : {X}, ({X})
+          %v = rev.coupling additive %q given(%u) {{
+          ^bb0(%c: {X}):
+            %t = math.sin %c : {X}
+            rev.yield %t : {X}
+          }} : {X}, ({X})
+          %n = arith.addi %i, %c1 : i32
+          scf.yield %u, %v, %n : {X}, {X}, i32
+        }}
+        return %r#0, %r#1 : {X}, {X}""", policy=policy)
+    # The condition depends on the state; a loop in a loop.
+    yield Case("while_of_state", [Arg(X, range=(1.0, 2.0)), Arg("f64", range=(0.4, 0.6))], X, f"""
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %low = arith.constant 0.05 : f64
+        %r = scf.while (%p = %0) : ({X}) -> {X} {{
+          %e = tensor.extract %p[%c0] : {X}
+          %more = arith.cmpf ogt, %e, %low : f64
+          scf.condition(%more) %p : {X}
+        }} do {{
+        ^bb0(%p: {X}):
+          %sp = tensor.splat %1 : {X}
+          %q = arith.mulf %p, %sp : {X}
+          %limit = arith.constant 0.3 : f64
+          %w = scf.while (%a = %q) : ({X}) -> {X} {{
+            %e = tensor.extract %a[%c1] : {X}
+            %more = arith.cmpf ogt, %e, %limit : f64
+            scf.condition(%more) %a : {X}
+          }} do {{
+          ^bb0(%a: {X}):
+            %b = math.sin %a : {X}
+            %c = arith.mulf %b, %sp : {X}
+            scf.yield %c : {X}
+          }}
+          scf.yield %w : {X}
+        }}
+        return %r : {X}""")
+
+
+def parallel():
+    x, y = tensor(5, 7), tensor(7)
+    # Tiles whose last one is smaller, which read where they write.
+    yield Case("forall_tiles", [Arg(x), Arg(x), Arg(y)], x, f"""
+        %c0 = arith.constant 0 : index
+        %r = scf.forall (%i, %j) = (0, 0) to (5, 7) step (2, 3) shared_outs(%o = %0) -> ({x}) {{
+          %m = affine.min affine_map<(d0) -> (2, 5 - d0)>(%i)
+          %n = affine.min affine_map<(d0) -> (3, 7 - d0)>(%j)
+          %a = tensor.extract_slice %o[%i, %j] [%m, %n] [1, 1] : {x} to tensor<?x?xf64>
+          %b = tensor.extract_slice %1[%i, %j] [%m, %n] [1, 1] : {x} to tensor<?x?xf64>
+          %e = tensor.extract %1[%c0, %c0] : {x}
+          %v = tensor.extract %2[%j] : {y}
+          %ev = arith.mulf %e, %v : f64
+          %f = linalg.fill ins(%ev : f64) outs(%b : tensor<?x?xf64>) -> tensor<?x?xf64>
+          %p = linalg.mul ins(%a, %b : tensor<?x?xf64>, tensor<?x?xf64>)
+            outs(%b : tensor<?x?xf64>) -> tensor<?x?xf64>
+          %s = linalg.mul ins(%p, %f : tensor<?x?xf64>, tensor<?x?xf64>)
+            outs(%b : tensor<?x?xf64>) -> tensor<?x?xf64>
+          scf.forall.in_parallel {{
+            tensor.parallel_insert_slice %s into %o[%i, %j] [%m, %n] [1, 1]
+              : tensor<?x?xf64> into {x}
+          }}
+        }}
+        return %r : {x}""")
+    # Two outputs; one is written in part and strides.
+    yield Case("forall_two_outputs", [Arg(x), Arg(tensor(16)), Arg(y)], [tensor(16), x], f"""
+        %three = arith.constant 3 : index
+        %r:2 = scf.forall (%i) in (5) shared_outs(%o = %1, %q = %0) -> (tensor<16xf64>, {x}) {{
+          %k = arith.muli %i, %three : index
+          %row = tensor.extract_slice %0[%i, 0] [1, 7] [1, 1] : {x} to {y}
+          %p = arith.mulf %row, %2 : {y}
+          %t = math.sin %p : {y}
+          %h = tensor.extract_slice %t[0] [2] [1] : {y} to tensor<2xf64>
+          scf.forall.in_parallel {{
+            tensor.parallel_insert_slice %h into %o[%k] [2] [2] : tensor<2xf64> into tensor<16xf64>
+            tensor.parallel_insert_slice %t into %q[%i, 0] [1, 7] [1, 1] : {y} into {x}
+          }}
+        }}
+        return %r#0, %r#1 : tensor<16xf64>, {x}""")
+
+
+def checkpoints():
+    for trips in (0, 1, 2, 7, 12, 25):
+        for how in ("periodic<1>", "periodic<4>", "periodic<30>", "binomial<1>",
+                    "binomial<3>", "binomial<8>"):
+            body = f"""
+        %c1 = arith.constant 1 : index
+        %c2 = arith.constant 2 : index
+        %z = arith.constant dense<0.0> : {X}
+        %r:2 = scf.for %k = %c1 to %u step %c2 iter_args(%p = %0, %q = %z) -> ({X}, {X}) {{
+          %ki = arith.index_cast %k : index to i64
+          %kf = arith.sitofp %ki : i64 to f64
+          %sp = tensor.splat %kf : {X}
+          %a = arith.mulf %p, %1 : {X}
+          %small = arith.constant dense<0.03> : {X}
+          %as = arith.mulf %a, %small : {X}
+          %b = arith.mulf %as, %sp : {X}
+          %e = arith.addf %b, %p : {X}
+          %c = math.sin %e : {X}
+          %d = arith.addf %q, %c : {X}
+          scf.yield %c, %d : {X}, {X}
+        }} {{rev.checkpoint = #rev.{how}}}
+        return %r#0, %r#1 : {X}, {X}"""
+            zero = trips == 0
+            yield Case(f"checkpoint_{how}_{trips}_dynamic",
+                       [Arg(X, range=(0.5, 1.0)), Arg(X, zero=zero, range=(0.5, 1.0)),
+                        index(2 * trips)], [X, X], body.replace("%u", "%2"))
+            if trips in (7, 12):
+                yield Case(f"checkpoint_{how}_{trips}",
+                           [Arg(X, range=(0.5, 1.0)), Arg(X, range=(0.5, 1.0))], [X, X],
+                           f"%u = arith.constant {2 * trips} : index" + body)
+
+
+def cases():
+    for group in (trip_counts, branches, whiles, parallel, checkpoints):
+        yield from group()
+
+
+if __name__ == "__main__":
+    main(list(cases()))
