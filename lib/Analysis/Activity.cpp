@@ -55,6 +55,46 @@ bool Activity::readsActive(Operation *op) const {
   return found;
 }
 
+bool memrev::writesOnlySlices(scf::ForallOp loop) {
+  return llvm::all_of(loop.getTerminator().getYieldingOps(), [](Operation &op) {
+    return isa<tensor::ParallelInsertSliceOp>(op);
+  });
+}
+
+/// True if all floats that regions of `op` and its results get are operands of
+/// `op` and of terminators, unlike what an scf.reduce combines.
+static bool handsOverOperands(RegionBranchOpInterface op) {
+  llvm::SmallDenseSet<Value> received;
+  auto receive = [&](OperandRange from, const RegionSuccessor &successor) {
+    for (auto [operand, input] :
+         llvm::zip(from, successor.getSuccessorInputs()))
+      received.insert(input);
+  };
+  SmallVector<RegionSuccessor> successors;
+  op.getSuccessorRegions(RegionBranchPoint::parent(), successors);
+  for (const RegionSuccessor &successor : successors)
+    receive(op.getEntrySuccessorOperands(successor), successor);
+  SmallVector<Value> values(op->getResults());
+  for (Region &region : op->getRegions())
+    for (Block &block : region) {
+      if (block.isEntryBlock())
+        llvm::append_range(values, block.getArguments());
+      if (block.empty())
+        continue;
+      auto terminator =
+          dyn_cast<RegionBranchTerminatorOpInterface>(block.back());
+      if (!terminator)
+        continue;
+      successors.clear();
+      op.getSuccessorRegions(RegionBranchPoint(terminator), successors);
+      for (const RegionSuccessor &successor : successors)
+        receive(terminator.getSuccessorOperands(successor), successor);
+    }
+  return llvm::all_of(values, [&](Value value) {
+    return received.contains(value) || !holdsFloats(value.getType());
+  });
+}
+
 LogicalResult Activity::verifyNoWrites(Operation *root) const {
   WalkResult result = root->walk([&](Operation *op) {
     // What prints or logs a value has no memory among its operands.
@@ -128,11 +168,13 @@ void Activity::propagate(Operation *op) {
   }
 
   if (auto loop = dyn_cast<scf::ForallOp>(op))
-    return propagate(loop);
+    if (writesOnlySlices(loop))
+      return propagate(loop);
   if (auto branch = dyn_cast<RegionBranchOpInterface>(op))
-    return propagate(branch);
+    if (handsOverOperands(branch))
+      return propagate(branch);
 
-  // An operation whose regions nothing is known about.
+  // An operation of whose regions nothing is known.
   if (!readsActive(op))
     return;
   for (Region &region : op->getRegions())
@@ -153,7 +195,7 @@ void Activity::propagate(RegionBranchOpInterface op) {
     changed = false;
     auto follow = [&](OperandRange from, const RegionSuccessor &successor) {
       for (auto [operand, input] :
-           llvm::zip_first(from, successor.getSuccessorInputs()))
+           llvm::zip(from, successor.getSuccessorInputs()))
         if (active.contains(operand))
           changed |= mark(input);
     };

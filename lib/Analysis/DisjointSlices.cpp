@@ -207,11 +207,7 @@ LogicalResult memrev::verifyDisjointSlices(scf::ForallOp loop) {
   OffsetAnalysis analysis(loop);
   SmallVector<tensor::ParallelInsertSliceOp> inserts;
   for (Operation &op : loop.getTerminator().getYieldingOps()) {
-    auto insert = dyn_cast<tensor::ParallelInsertSliceOp>(op);
-    if (!insert)
-      return op.emitError("expects tensor.parallel_insert_slice where a "
-                          "gradient flows, but got '")
-             << op.getName() << "'";
+    auto insert = cast<tensor::ParallelInsertSliceOp>(op);
     for (tensor::ParallelInsertSliceOp other : inserts) {
       if (other.getDest() != insert.getDest() || areApart(insert, other))
         continue;

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Convolution.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 
 using namespace mlir;
@@ -71,6 +72,32 @@ FailureOr<Convolution> memrev::matchConvolution(LinalgOp op) {
     conv.windows.push_back(window);
   }
   return conv;
+}
+
+bool memrev::isConvolution(LinalgOp op) {
+  FailureOr<Convolution> conv = matchConvolution(op);
+  if (failed(conv) || conv->windows.empty())
+    return false;
+  // Sums of products of the two inputs, with casts to the type of the sum.
+  auto getInput = [&](Value value) -> Value {
+    if (Operation *cast = value.getDefiningOp();
+        cast && isa<arith::ExtFOp, arith::TruncFOp>(cast))
+      return cast->getOperand(0);
+    return value;
+  };
+  Block *body = op.getBlock();
+  Value out = body->getArgument(2);
+  auto add =
+      body->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
+  if (!add || (add.getLhs() != out && add.getRhs() != out))
+    return false;
+  Value term = add.getLhs() == out ? add.getRhs() : add.getLhs();
+  auto product = term.getDefiningOp<arith::MulFOp>();
+  if (!product)
+    return false;
+  Value lhs = getInput(product.getLhs()), rhs = getInput(product.getRhs());
+  Value input = body->getArgument(0), filter = body->getArgument(1);
+  return (lhs == input && rhs == filter) || (lhs == filter && rhs == input);
 }
 
 static SmallVector<int64_t> getTapCounts(Convolution &conv) {

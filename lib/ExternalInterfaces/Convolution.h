@@ -9,6 +9,7 @@
 #ifndef MEMREV_LIB_EXTERNALINTERFACES_CONVOLUTION_H
 #define MEMREV_LIB_EXTERNALINTERFACES_CONVOLUTION_H
 
+#include "memrev/Interfaces/DerivativeContext.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 
@@ -45,6 +46,12 @@ struct Convolution {
 /// Reads the parts of `op` off its indexing maps. Fails if it is no convolution
 /// of tensors with positive strides and dilations.
 FailureOr<Convolution> matchConvolution(linalg::LinalgOp op);
+
+/// True if `op`, of any name, adds the products of an input and a filter.
+bool isConvolution(linalg::LinalgOp op);
+
+/// The rule of convolutions, for what `isConvolution`.
+LogicalResult buildConvolutionVJP(linalg::LinalgOp op, DerivativeContext &ctx);
 
 /// The position of `loop` in the results of `map`.
 std::optional<unsigned> getLoopPosition(AffineMap map, unsigned loop);

@@ -47,12 +47,6 @@ static func::FuncOp getDerived(func::CallOp call, StringRef name,
   return {};
 }
 
-/// True if the cotangent of `value` can be a part of another value's.
-static bool isView(Value value) {
-  auto rule = value.getDefiningOp<DifferentiableOpInterface>();
-  return rule && rule.isCheapToRecompute();
-}
-
 namespace {
 
 struct CallModel
@@ -84,29 +78,34 @@ struct CallModel
         return failure();
       operands.push_back(cotangent);
     }
-    // A cotangent that is added to in place must be nobody else's: neither that
-    // of the same operand again nor a part of another one's.
     ArrayRef<int64_t> wrt = getNumbers(op, kCallWrtAttrName);
-    llvm::SmallDenseSet<Value> inPlace;
-    llvm::SmallDenseSet<int64_t> replaced;
+    // The first operand of a kind takes the sum; the same value again gets its
+    // contribution added.
+    llvm::SmallSetVector<Value, 4> summed;
+    DenseMap<int64_t, int64_t> sums;
+    SmallVector<Value> taken;
+    for (int64_t k : getNumbers(op, kCallSumsAttrName))
+      if (ctx.isActive(call.getOperand(wrt[k])) &&
+          summed.insert(call.getOperand(wrt[k])))
+        sums[k] = summed.size() - 1;
+    if (failed(ctx.takeSums(summed.getArrayRef(), taken)))
+      return failure();
     for (int64_t k : getNumbers(op, kCallSumsAttrName)) {
       Value operand = call.getOperand(wrt[k]);
-      if (ctx.isActive(operand) && !isView(operand) &&
-          inPlace.insert(operand).second) {
-        replaced.insert(k);
-        operands.push_back(ctx.accumulator(operand));
-      } else {
-        operands.push_back(ctx.zero(operand.getType(), operand, call.getLoc()));
-      }
+      auto sum = sums.find(k);
+      operands.push_back(sum != sums.end() ? taken[sum->second]
+                                           : ctx.zero(operand.getType(),
+                                                      operand, call.getLoc()));
       if (!operands.back())
         return failure();
     }
     auto gradients = func::CallOp::create(ctx.getBuilder(), call.getLoc(),
                                           backward, operands);
-    for (int64_t k : replaced)
-      ctx.setCotangent(call.getOperand(wrt[k]), gradients.getResult(k));
+    for (auto [k, sum] : sums)
+      taken[sum] = gradients.getResult(k);
+    ctx.returnSums(summed.getArrayRef(), taken);
     for (auto [k, i] : llvm::enumerate(wrt))
-      if (!replaced.contains(k))
+      if (!sums.contains(k))
         ctx.accumulate(call.getOperand(i), gradients.getResult(k));
     return success();
   }

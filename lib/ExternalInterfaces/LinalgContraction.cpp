@@ -15,6 +15,7 @@
 
 #include "LinalgRules.h"
 #include "Models.h"
+#include "TensorExpressions.h"
 #include "mlir/IR/DialectRegistry.h"
 
 using namespace mlir;
@@ -22,13 +23,11 @@ using namespace mlir::memrev;
 using linalg::LinalgOp;
 
 /// True if every operand is a matrix, after the batch dimension if there is
-/// one, of the same element type: no broadcasts, no casts in the body.
+/// one: no broadcasts.
 static bool isPlainProduct(LinalgOp op, unsigned numBatch) {
-  Type elementType = getElementTypeOrSelf(op->getOperand(0).getType());
   for (OpOperand &operand : op->getOpOperands()) {
     AffineMap map = op.getMatchingIndexingMap(&operand);
-    if (map.getNumResults() != numBatch + 2 || !map.isProjectedPermutation() ||
-        getElementTypeOrSelf(operand.get().getType()) != elementType)
+    if (map.getNumResults() != numBatch + 2 || !map.isProjectedPermutation())
       return false;
     for (unsigned i = 0; i < numBatch; ++i)
       if (map.getDimPosition(i) != i)
@@ -49,8 +48,8 @@ static LogicalResult buildFactor(OpTy op, DerivativeContext &ctx, unsigned j,
   // Rename the loops so that those of the operand come in its own order and the
   // one that is summed over is last.
   unsigned numLoops = numBatch + 3;
-  SmallVector<AffineExpr> renamed(
-      numLoops, getAffineDimExpr(numLoops - 1, context));
+  SmallVector<AffineExpr> renamed(numLoops,
+                                  getAffineDimExpr(numLoops - 1, context));
   for (unsigned i = 0; i < numBatch + 2; ++i)
     renamed[maps[j].getDimPosition(i)] = getAffineDimExpr(i, context);
   auto rename = [&](AffineMap map) {
@@ -63,17 +62,20 @@ static LogicalResult buildFactor(OpTy op, DerivativeContext &ctx, unsigned j,
     std::swap(lhs, rhs);
     std::swap(lhsMap, rhsMap);
   }
+  // A product casts its factors to the type of the sum.
   Value operand = op->getOperand(j);
-  Value sum = ctx.accumulator(operand);
+  WideSum wide(ctx, operand,
+               getElementTypeOrSelf(ctx.cotangent(op->getResult(0)).getType()),
+               op.getLoc());
+  Value sum = wide.getStart();
   if (!sum)
     return failure();
   OpBuilder &b = ctx.getBuilder();
-  auto product =
-      OpTy::create(b, op.getLoc(), TypeRange{operand.getType()},
-                   ValueRange{lhs, rhs}, ValueRange{sum});
+  auto product = OpTy::create(b, op.getLoc(), TypeRange{sum.getType()},
+                              ValueRange{lhs, rhs}, ValueRange{sum});
   product.setIndexingMapsAttr(
       b.getAffineMapArrayAttr({lhsMap, rhsMap, rename(maps[j])}));
-  ctx.setCotangent(operand, product->getResult(0));
+  wide.finish(product->getResult(0));
   return success();
 }
 

@@ -19,6 +19,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Convolution.h"
+#include "LinalgRules.h"
 #include "Models.h"
 #include "TensorExpressions.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
@@ -42,8 +43,10 @@ static Value buildContraction(OpBuilder &b, Location loc, Value lhs, Value rhs,
              b, loc, TypeRange{sum.getType()}, ValueRange{lhs, rhs},
              ValueRange{sum}, maps, iterators,
              [](OpBuilder &builder, Location l, ValueRange args) {
-               Value product =
-                   arith::MulFOp::create(builder, l, args[0], args[1]);
+               Type type = args[2].getType();
+               Value product = arith::MulFOp::create(
+                   builder, l, buildFloatCast(builder, l, args[0], type),
+                   buildFloatCast(builder, l, args[1], type));
                linalg::YieldOp::create(
                    builder, l,
                    arith::AddFOp::create(builder, l, args[2], product)
@@ -62,7 +65,10 @@ static LogicalResult buildFilterGradient(Convolution &conv,
   Value input = ctx.primal(conv.getInput());
   if (!input)
     return failure();
-  Value sum = ctx.accumulator(conv.getFilter());
+  Value cotangent = ctx.cotangent(conv.getResult());
+  WideSum wide(ctx, conv.getFilter(), getElementTypeOrSelf(cotangent.getType()),
+               conv.op.getLoc());
+  Value sum = wide.getStart();
   if (!sum)
     return failure();
   // The loops over the filter are outside, so that one tap is a product of two
@@ -87,10 +93,8 @@ static LogicalResult buildFilterGradient(Convolution &conv,
   SmallVector<AffineMap> maps;
   for (AffineMap map : {conv.inputMap, conv.outputMap, conv.filterMap})
     maps.push_back(map.replaceDimsAndSymbols(renamed, {}, order.size(), 0));
-  ctx.setCotangent(conv.getFilter(),
-                   buildContraction(b, conv.op.getLoc(), input,
-                                    ctx.cotangent(conv.getResult()), sum, maps,
-                                    iterators));
+  wide.finish(buildContraction(b, conv.op.getLoc(), input, cotangent, sum, maps,
+                               iterators));
   return success();
 }
 
@@ -317,16 +321,16 @@ static LogicalResult buildPhases(Convolution &conv, DerivativeContext &ctx,
     combinations = std::move(extended);
     isStrided |= window.stride != 1;
   }
-  Value sum = ctx.accumulator(target);
+  if (combinations.empty())
+    return success();
+  Value cotangent = ctx.cotangent(conv.getResult());
+  Type cotangentType = getElementTypeOrSelf(cotangent.getType());
+  WideSum wide(ctx, target, cotangentType, loc);
+  Value sum = wide.getStart();
   if (!sum)
     return failure();
-  if (combinations.empty()) {
-    ctx.setCotangent(target, sum);
-    return success();
-  }
 
   // One padded cotangent serves all phases.
-  Value cotangent = ctx.cotangent(conv.getResult());
   int64_t outputRank = conv.getOutputShape().size();
   SmallVector<int64_t> low(outputRank, 0), high(outputRank, 0);
   for (ArrayRef<Phase> phases : combinations)
@@ -337,14 +341,17 @@ static LogicalResult buildPhases(Convolution &conv, DerivativeContext &ctx,
     }
   auto isZero = [](int64_t amount) { return amount == 0; };
   if (!llvm::all_of(low, isZero) || !llvm::all_of(high, isZero)) {
-    Value zero = arith::ConstantOp::create(
-        b, loc, b.getZeroAttr(targetType.getElementType()));
+    Value zero =
+        arith::ConstantOp::create(b, loc, b.getZeroAttr(cotangentType));
     cotangent = tensor::PadOp::create(
         b, loc, Type(), cotangent, getAsIndexOpFoldResult(b.getContext(), low),
         getAsIndexOpFoldResult(b.getContext(), high), zero);
   }
 
-  bool isNamed = isSelfAdjoint(conv);
+  // A clone of the named convolution has the types of its body.
+  bool isNamed = isSelfAdjoint(conv) &&
+                 wide.getElementType() == cotangentType &&
+                 getElementTypeOrSelf(filter.getType()) == cotangentType;
   for (ArrayRef<Phase> phases : combinations) {
     Slice read = getWhole(b, loc, cotangent);
     Slice written = getWhole(b, loc, sum);
@@ -378,7 +385,7 @@ static LogicalResult buildPhases(Convolution &conv, DerivativeContext &ctx,
                   .getResult()
             : part;
   }
-  ctx.setCotangent(target, sum);
+  wide.finish(sum);
   return success();
 }
 
@@ -392,10 +399,12 @@ static LogicalResult buildTaps(Convolution &conv, DerivativeContext &ctx,
                                Value filter) {
   OpBuilder &b = ctx.getBuilder();
   Location loc = conv.op.getLoc();
-  Value sum = ctx.accumulator(conv.getInput());
+  Value cotangent = ctx.cotangent(conv.getResult());
+  WideSum wide(ctx, conv.getInput(), getElementTypeOrSelf(cotangent.getType()),
+               loc);
+  Value sum = wide.getStart();
   if (!sum)
     return failure();
-  Value cotangent = ctx.cotangent(conv.getResult());
 
   // The loops that are left have the order they had.
   SmallVector<AffineExpr> renamed(conv.op.getNumLoops(),
@@ -452,7 +461,7 @@ static LogicalResult buildTaps(Convolution &conv, DerivativeContext &ctx,
     sum = tensor::InsertSliceOp::create(b, loc, part, sum, slice.offsets,
                                         slice.sizes, slice.strides);
   });
-  ctx.setCotangent(conv.getInput(), sum);
+  wide.finish(sum);
   return success();
 }
 
@@ -460,25 +469,8 @@ static LogicalResult buildTaps(Convolution &conv, DerivativeContext &ctx,
 // The rule
 //===----------------------------------------------------------------------===//
 
-static LogicalResult buildInputGradient(Convolution &conv,
+static LogicalResult buildInputGradient(Convolution &conv, bool isStatic,
                                         DerivativeContext &ctx) {
-  auto isDynamic = [](Value tensor, unsigned position) {
-    return cast<RankedTensorType>(tensor.getType()).isDynamicDim(position);
-  };
-  bool isStatic = true;
-  for (const Window &window : conv.windows) {
-    if (isDynamic(conv.getFilter(), window.filterPosition))
-      return conv.op.emitError("expects a filter whose window has a constant "
-                               "extent where a gradient of the input is "
-                               "needed, but got ")
-             << conv.getFilter().getType();
-    isStatic &= !isDynamic(conv.getInput(), window.inputPosition) &&
-                !isDynamic(conv.getResult(), window.outputPosition);
-  }
-  if (!isStatic && getNumTaps(conv) > kMaxTaps)
-    return conv.op.emitError("expects a filter with a window of at most ")
-           << kMaxTaps << " elements where a gradient of an input of dynamic "
-           << "shape is needed, but got " << getNumTaps(conv);
   Value filter = ctx.primal(conv.getFilter());
   if (!filter)
     return failure();
@@ -486,22 +478,28 @@ static LogicalResult buildInputGradient(Convolution &conv,
                   : buildTaps(conv, ctx, filter);
 }
 
-static LogicalResult buildConvolutionVJP(Operation *op,
-                                         DerivativeContext &ctx) {
-  FailureOr<Convolution> conv = matchConvolution(cast<LinalgOp>(op));
+LogicalResult memrev::buildConvolutionVJP(LinalgOp op, DerivativeContext &ctx) {
+  FailureOr<Convolution> conv = matchConvolution(op);
+  // A window that cannot be written out, or that runs backwards.
   if (failed(conv))
-    return op->emitError("expects a convolution with positive strides and "
-                         "dilations where a gradient flows");
-  Type elementType = getElementTypeOrSelf(conv->getResult().getType());
-  for (Value input : {conv->getInput(), conv->getFilter()})
-    if (getElementTypeOrSelf(input.getType()) != elementType)
-      return op->emitError("expects an input and a filter of the element type "
-                           "of the result where a gradient flows, but got ")
-             << input.getType();
+    return buildStructuredVJP(op, ctx);
+  auto isDynamic = [](Value tensor, unsigned position) {
+    return cast<RankedTensorType>(tensor.getType()).isDynamicDim(position);
+  };
+  bool isStatic = true, isWindowStatic = true;
+  for (const Window &window : conv->windows) {
+    isWindowStatic &= !isDynamic(conv->getFilter(), window.filterPosition);
+    isStatic &= !isDynamic(conv->getInput(), window.inputPosition) &&
+                !isDynamic(conv->getResult(), window.outputPosition);
+  }
+  if (ctx.isActive(conv->getInput()) &&
+      (!isWindowStatic || (!isStatic && getNumTaps(*conv) > kMaxTaps)))
+    return buildStructuredVJP(op, ctx);
   if (ctx.isActive(conv->getFilter()) &&
       failed(buildFilterGradient(*conv, ctx)))
     return failure();
-  if (ctx.isActive(conv->getInput()) && failed(buildInputGradient(*conv, ctx)))
+  if (ctx.isActive(conv->getInput()) &&
+      failed(buildInputGradient(*conv, isStatic, ctx)))
     return failure();
   ctx.accumulate(conv->getInit(), ctx.cotangent(conv->getResult()));
   return success();
@@ -520,7 +518,7 @@ struct ConvolutionModel
   }
 
   LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
-    return buildConvolutionVJP(op, ctx);
+    return buildConvolutionVJP(cast<LinalgOp>(op), ctx);
   }
 };
 

@@ -37,16 +37,6 @@ static Value buildTranspose(OpBuilder &b, Location loc, Value tensor,
       ->getResult(0);
 }
 
-/// Emits `tensor` with elements of the float type `elementType`.
-static Value buildTensorCast(OpBuilder &b, Location loc, Value tensor,
-                             Type elementType) {
-  if (getElementTypeOrSelf(tensor.getType()) == elementType)
-    return tensor;
-  Value empty = tensor::EmptyOp::create(
-      b, loc, tensor::getMixedSizes(b, loc, tensor), elementType);
-  return linalg::CopyOp::create(b, loc, tensor, empty).getResult(0);
-}
-
 namespace {
 
 struct FillModel
@@ -104,18 +94,23 @@ struct BroadcastModel
     auto broadcast = cast<linalg::BroadcastOp>(op);
     if (!ctx.isActive(broadcast.getInput()))
       return success();
-    Value sum = ctx.accumulator(broadcast.getInput());
+    Value cotangent = ctx.cotangent(op->getResult(0));
+    WideSum wide(ctx, broadcast.getInput(),
+                 getElementTypeOrSelf(cotangent.getType()), op->getLoc());
+    Value sum = wide.getStart();
     if (!sum)
       return failure();
     auto reduce = linalg::ReduceOp::create(
-        ctx.getBuilder(), op->getLoc(), ctx.cotangent(op->getResult(0)), sum,
+        ctx.getBuilder(), op->getLoc(), cotangent, sum,
         broadcast.getDimensions(),
-        [](OpBuilder &b, Location loc, ValueRange args) {
+        [&](OpBuilder &b, Location loc, ValueRange args) {
+          Value element =
+              buildFloatCast(b, loc, args[0], wide.getElementType());
           linalg::YieldOp::create(
               b, loc,
-              arith::AddFOp::create(b, loc, args[1], args[0]).getResult());
+              arith::AddFOp::create(b, loc, args[1], element).getResult());
         });
-    ctx.setCotangent(broadcast.getInput(), reduce->getResult(0));
+    wide.finish(reduce->getResult(0));
     return success();
   }
 };

@@ -7,20 +7,25 @@
 //===----------------------------------------------------------------------===//
 //
 // One rule for linalg.generic and the named operations that are generics with
-// a fixed body: elementwise operations with broadcasts, and additive
-// reductions. The derivative of the scalar body is reverse mode over the body.
+// a fixed body: elementwise operations, and reductions by sums, products,
+// maxima and minima. The derivative of the scalar body is reverse mode over the
+// body; what it computes for each iteration is added to the cotangents of the
+// operands by LinalgContributions.
 //
 //===----------------------------------------------------------------------===//
 
+#include "Convolution.h"
+#include "LinalgContributions.h"
+#include "LinalgReductions.h"
 #include "LinalgRules.h"
 #include "Models.h"
+#include "TensorExpressions.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Transforms/RegionUtils.h"
-#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
@@ -47,6 +52,8 @@ public:
             function_ref<bool(unsigned, Precision)> mayReadResult);
 
   SmallVector<BodyInput> inputs;
+  /// Tensors that the body captures and reads elements of.
+  llvm::SetVector<Value> captured;
 
 private:
   void visit(Value scalar, Precision precision);
@@ -60,17 +67,33 @@ private:
 
 } // namespace
 
+/// The operations that fold something into a running value by a maximum, a
+/// minimum or a product: their derivatives are not those of two scalars.
+static llvm::SmallDenseSet<Operation *> getFoldingOps(LinalgOp op) {
+  llvm::SmallDenseSet<Operation *> ops;
+  for (unsigned k = 0, e = op.getNumDpsInits(); k < e; ++k)
+    if (getReduction(op, k).folded)
+      ops.insert(op.getBlock()->getTerminator()->getOperand(k).getDefiningOp());
+  return ops;
+}
+
 BodyReads::BodyReads(LinalgOp op, function_ref<bool(Value)> isActive,
                      function_ref<bool(unsigned, Precision)> mayReadResult)
     : op(op), body(op.getBlock()), mayReadResult(mayReadResult) {
+  llvm::SmallDenseSet<Operation *> foldingOps = getFoldingOps(op);
   for (Operation &inner : body->without_terminator()) {
     auto rule = dyn_cast<DifferentiableOpInterface>(&inner);
     bool isRead = llvm::any_of(inner.getOperands(), isActive);
     visitUsedValuesDefinedAbove(inner.getRegions(), [&](OpOperand *operand) {
       isRead |= isActive(operand->get());
     });
-    if (!rule || !isRead)
+    if (!rule || !isRead || foldingOps.contains(&inner))
       continue;
+    if (auto extract = dyn_cast<tensor::ExtractOp>(inner)) {
+      for (Value index : extract.getIndices())
+        visit(index, Precision::Exact);
+      continue;
+    }
     SmallVector<Residual> residuals;
     rule.getResiduals(isActive, residuals);
     for (const Residual &residual : residuals)
@@ -86,16 +109,18 @@ void BodyReads::visit(Value scalar, Precision precision) {
     else if (precision == Precision::Exact)
       inputs[it->second].precision = precision;
   };
-  if (auto argument = dyn_cast<BlockArgument>(scalar)) {
-    if (argument.getOwner() == body) {
-      OpOperand *operand = op.getMatchingOpOperand(argument);
-      read(operand->get(), op.getMatchingIndexingMap(operand));
-    }
+  auto argument = dyn_cast<BlockArgument>(scalar);
+  if (argument && argument.getOwner() == body) {
+    OpOperand *operand = op.getMatchingOpOperand(argument);
+    read(operand->get(), op.getMatchingIndexingMap(operand));
     return;
   }
   Operation *def = scalar.getDefiningOp();
-  if (!def || def->getBlock() != body)
+  if (!def || def->getBlock() != body) {
+    if (isa<RankedTensorType>(scalar.getType()))
+      captured.insert(scalar);
     return;
+  }
   if (op.getNumReductionLoops() == 0)
     for (auto [k, yielded] :
          llvm::enumerate(body->getTerminator()->getOperands()))
@@ -113,41 +138,6 @@ void BodyReads::visit(Value scalar, Precision precision) {
   });
 }
 
-/// True if the body yields the sum of its out argument number `k` and something
-/// that does not read it.
-static bool isAdditive(LinalgOp op, unsigned k) {
-  Value out = op.getRegionOutputArgs()[k];
-  Value yielded = op.getBlock()->getTerminator()->getOperand(k);
-  auto add = yielded.getDefiningOp<arith::AddFOp>();
-  if (!add || !out.hasOneUse() || !llvm::is_contained(add->getOperands(), out))
-    return false;
-  // What is added must not read a running value, its own or another result's.
-  SmallVector<Value> pending{add.getLhs() == out ? add.getRhs() : add.getLhs()};
-  llvm::SmallDenseSet<Value> visited;
-  while (!pending.empty()) {
-    Value value = pending.pop_back_val();
-    if (!visited.insert(value).second)
-      continue;
-    if (llvm::is_contained(op.getRegionOutputArgs(), value))
-      return false;
-    Operation *def = value.getDefiningOp();
-    if (def && def->getBlock() == op.getBlock())
-      llvm::append_range(pending, def->getOperands());
-  }
-  return true;
-}
-
-/// An operand that an iteration space can be read off: its sizes give those of
-/// loop `dim`.
-static OpOperand &getOperandWithLoop(LinalgOp op, unsigned dim) {
-  for (OpOperand &operand : op->getOpOperands())
-    for (AffineExpr expr : op.getMatchingIndexingMap(&operand).getResults())
-      if (auto position = dyn_cast<AffineDimExpr>(expr))
-        if (position.getPosition() == dim)
-          return operand;
-  llvm_unreachable("the verifier wants an operand for each loop");
-}
-
 namespace {
 
 /// Emits the derivative of one operation.
@@ -159,34 +149,105 @@ public:
   LogicalResult emit();
 
 private:
-  /// The partial derivative of an operand: what scratch computes for each
-  /// element of the iteration space.
-  struct Target {
-    Value operand;
-    AffineMap map;
-    Value scalar;
+  /// A result with a cotangent.
+  struct Result {
+    unsigned number;
+    Reduction reduction;
+    /// The argument of scratch that holds the cotangent: of the result, or of
+    /// each factor of a product.
+    unsigned cotangent = 0;
+    /// If it is an extremum, the argument that holds the winner's number.
+    unsigned winner = 0;
+    IterationNumber iteration;
   };
 
+  LogicalResult collectCaptures();
   LogicalResult collectInputs();
-  LogicalResult differentiateBody(SmallVectorImpl<Target> &targets);
-  LogicalResult emitGroup(AffineMap map, ArrayRef<Target> targets);
-  /// The operations in scratch that `values` depend on, and the arguments.
-  void getSlice(ValueRange values, llvm::SetVector<Operation *> &ops,
-                llvm::SetVector<Value> &arguments);
+  LogicalResult addResult(unsigned k);
+  LogicalResult differentiateBody(SmallVectorImpl<Contribution> &contributions);
+  void seed(DerivativeContext &nested, OpBuilder &builder,
+            const Result &result);
+
+  void addContribution(OpBuilder &builder, Contribution contribution,
+                       SmallVectorImpl<Contribution> &all);
 
   LinalgOp op;
   DerivativeContext &ctx;
   Location loc;
-  /// A block with one argument per input of the derivative: primal values, then
-  /// cotangents of results.
-  Region scratch;
-  SmallVector<Value> tensors;
-  SmallVector<AffineMap> maps;
+  ScratchBody scratch;
   SmallVector<BodyInput> primals;
-  SmallVector<unsigned> differentiatedResults;
+  SmallVector<Result> results;
+  /// Reads of captured tensors that have derivatives.
+  SmallVector<tensor::ExtractOp> gathers;
 };
 
 } // namespace
+
+LogicalResult BodyDerivative::collectCaptures() {
+  LogicalResult result = success();
+  visitUsedValuesDefinedAbove(op->getRegions(), [&](OpOperand *operand) {
+    if (!ctx.isActive(operand->get()) || failed(result))
+      return;
+    auto gather = dyn_cast<tensor::ExtractOp>(operand->getOwner());
+    if (gather && gather->getBlock() == op.getBlock()) {
+      gathers.push_back(gather);
+      return;
+    }
+    InFlightDiagnostic diagnostic =
+        operand->getOwner()->emitError(
+            "expects captured tensors to be read by tensor.extract, outside of "
+            "inner regions, where a gradient flows, but got '")
+        << operand->getOwner()->getName() << "'";
+    diagnostic.attachNote(loc) << "in the body of this operation";
+    result = diagnostic;
+  });
+  return result;
+}
+
+LogicalResult BodyDerivative::addResult(unsigned k) {
+  OpOperand *initOperand = op.getDpsInitOperand(k);
+  Value cotangent = ctx.cotangent(op->getResult(k));
+  AffineMap map = op.getMatchingIndexingMap(initOperand);
+  Result result;
+  result.number = k;
+  result.reduction = getReduction(op, k);
+  const Reduction &reduction = result.reduction;
+  if (reduction.folding == Folding::Unknown)
+    return op.emitError("expects a reduction by a sum, a product, a maximum or "
+                        "a minimum where a gradient flows, but result ")
+           << k << " is another function of its running value";
+  if (reduction.folding == Folding::None && !map.isProjectedPermutation())
+    return op.emitError("expects results at projected permutations of the "
+                        "loops where a gradient flows, but got ")
+           << AffineMapAttr::get(map);
+  if (reduction.folding == Folding::Sum)
+    ctx.accumulate(initOperand->get(), cotangent);
+  if (reduction.folding == Folding::Product) {
+    FailureOr<FactorCotangents> factors =
+        buildFactorCotangents(op, ctx, k, reduction);
+    if (failed(factors))
+      return failure();
+    ctx.accumulate(initOperand->get(), factors->start);
+    cotangent = factors->factors;
+    map = factors->map;
+  }
+  result.cotangent = scratch.tensors.size();
+  scratch.add(cotangent, map);
+  if (reduction.isExtremum()) {
+    FailureOr<Winners> winners = buildWinners(op, ctx, k, reduction);
+    if (failed(winners))
+      return failure();
+    result.winner = scratch.tensors.size();
+    result.iteration = winners->number;
+    scratch.add(winners->numbers, map);
+    if (ctx.isActive(initOperand->get()))
+      ctx.accumulate(
+          initOperand->get(),
+          buildIfStartWon(ctx.getBuilder(), loc, cotangent, winners->numbers));
+  }
+  results.push_back(result);
+  return success();
+}
 
 LogicalResult BodyDerivative::collectInputs() {
   auto isActive = [&](Value v) { return ctx.isActive(v); };
@@ -201,29 +262,54 @@ LogicalResult BodyDerivative::collectInputs() {
     Value now = ctx.primal(input.tensor, input.precision);
     if (!now)
       return failure();
-    tensors.push_back(now);
-    maps.push_back(input.map);
+    scratch.add(now, input.map);
   }
-  for (unsigned k = 0, e = op->getNumResults(); k < e; ++k) {
-    Value cotangent = ctx.cotangent(op->getResult(k));
-    if (!cotangent)
-      continue;
-    if (op.getNumReductionLoops() != 0 && !isAdditive(op, k))
-      return op.emitError("expects a reduction that adds to its out operand "
-                          "where a gradient flows, but result ")
-             << k << " does not";
-    differentiatedResults.push_back(k);
-    tensors.push_back(cotangent);
-    maps.push_back(op.getMatchingIndexingMap(op.getDpsInitOperand(k)));
-  }
+  for (unsigned k = 0, e = op->getNumResults(); k < e; ++k)
+    if (ctx.cotangent(op->getResult(k)) && failed(addResult(k)))
+      return failure();
   return success();
 }
 
-LogicalResult
-BodyDerivative::differentiateBody(SmallVectorImpl<Target> &targets) {
-  Block *body = op.getBlock();
-  Block &block = scratch.emplaceBlock();
-  for (Value tensor : tensors)
+/// Gives the cotangent of `result` to what the body yields, or folds.
+void BodyDerivative::seed(DerivativeContext &nested, OpBuilder &builder,
+                          const Result &result) {
+  Value cotangent = scratch.getBlock().getArgument(result.cotangent);
+  const Reduction &reduction = result.reduction;
+  if (!reduction.folded)
+    return nested.accumulate(
+        op.getBlock()->getTerminator()->getOperand(result.number), cotangent);
+  if (!ctx.isActive(reduction.folded))
+    return;
+  if (reduction.isExtremum())
+    cotangent = buildIfWon(builder, loc, cotangent,
+                           scratch.getBlock().getArgument(result.winner),
+                           result.iteration.build(builder, loc));
+  nested.accumulate(
+      reduction.folded,
+      buildFloatCast(builder, loc, cotangent, reduction.folded.getType()));
+}
+
+void BodyDerivative::addContribution(OpBuilder &builder,
+                                     Contribution contribution,
+                                     SmallVectorImpl<Contribution> &all) {
+  if (!contribution.scalar)
+    return;
+  // The same tensor read twice at the same place gets one sum.
+  auto same = llvm::find_if(all, [&](const Contribution &c) {
+    return !contribution.isIndexed && !c.isIndexed &&
+           c.operand == contribution.operand && c.map == contribution.map;
+  });
+  if (same == all.end())
+    all.push_back(std::move(contribution));
+  else
+    same->scalar =
+        buildScalarSum(builder, loc, same->scalar, contribution.scalar);
+}
+
+LogicalResult BodyDerivative::differentiateBody(
+    SmallVectorImpl<Contribution> &contributions) {
+  Block &block = scratch.region.emplaceBlock();
+  for (Value tensor : scratch.tensors)
     block.addArgument(getElementTypeOrSelf(tensor.getType()), loc);
   OpBuilder builder(ctx.getBuilder().getContext());
   builder.setInsertionPointToEnd(&block);
@@ -231,204 +317,54 @@ BodyDerivative::differentiateBody(SmallVectorImpl<Target> &targets) {
       builder, op->getRegion(0), DerivativeContext::Fallback::Recompute);
   for (auto [i, input] : llvm::enumerate(primals))
     nested->provide(input.scalar, block.getArgument(i));
-  for (auto [i, k] : llvm::enumerate(differentiatedResults))
-    nested->accumulate(body->getTerminator()->getOperand(k),
-                       block.getArgument(primals.size() + i));
+  for (const Result &result : results)
+    seed(*nested, builder, result);
+  llvm::SmallDenseSet<Operation *> others = getFoldingOps(op);
+  others.insert(gathers.begin(), gathers.end());
   SmallVector<Operation *> ops;
-  for (Operation &inner : body->without_terminator())
-    ops.push_back(&inner);
+  for (Operation &inner : op.getBlock()->without_terminator())
+    if (!others.contains(&inner))
+      ops.push_back(&inner);
   if (failed(nested->differentiate(ops)))
     return failure();
 
   bool reduces = op.getNumReductionLoops() != 0;
   for (OpOperand &operand : op->getOpOperands()) {
     Value argument = op.getMatchingBlockArgument(&operand);
-    if (!ctx.isActive(operand.get()) || argument.use_empty())
+    // What a reduction starts from was given its cotangent.
+    if (!ctx.isActive(operand.get()) || argument.use_empty() ||
+        (reduces && op.isDpsInit(&operand)))
       continue;
-    AffineMap map = op.getMatchingIndexingMap(&operand);
-    // What a reduction starts from gets the cotangent of the result as it is.
-    if (reduces && op.isDpsInit(&operand))
-      continue;
-    Value scalar = nested->cotangent(argument);
-    if (!scalar)
-      continue;
-    if (!map.isProjectedPermutation())
-      return op.emitError("expects indexing maps that are projected "
-                          "permutations where a gradient flows, but got ")
-             << AffineMapAttr::get(map);
-    // The same tensor read twice at the same place gets one sum.
-    auto same = llvm::find_if(targets, [&](const Target &t) {
-      return t.operand == operand.get() && t.map == map;
-    });
-    if (same == targets.end())
-      targets.push_back({operand.get(), map, scalar});
-    else
-      same->scalar =
-          arith::AddFOp::create(builder, loc, same->scalar, scalar);
+    Contribution contribution;
+    contribution.operand = operand.get();
+    contribution.map = op.getMatchingIndexingMap(&operand);
+    contribution.scalar = nested->cotangent(argument);
+    addContribution(builder, contribution, contributions);
   }
-  return success();
-}
-
-void BodyDerivative::getSlice(ValueRange values,
-                              llvm::SetVector<Operation *> &ops,
-                              llvm::SetVector<Value> &arguments) {
-  Block *block = &scratch.front();
-  SmallVector<Value> pending(values);
-  llvm::SmallDenseSet<Operation *> live;
-  while (!pending.empty()) {
-    Value value = pending.pop_back_val();
-    if (auto argument = dyn_cast<BlockArgument>(value)) {
-      if (argument.getOwner() == block)
-        arguments.insert(argument);
+  for (tensor::ExtractOp gather : gathers) {
+    Contribution contribution;
+    contribution.operand = gather.getTensor();
+    contribution.isIndexed = true;
+    contribution.scalar = nested->cotangent(gather);
+    if (!contribution.scalar)
       continue;
-    }
-    Operation *def = value.getDefiningOp();
-    if (def->getBlock() != block || !live.insert(def).second)
-      continue;
-    // What its regions capture too.
-    def->walk([&](Operation *inner) {
-      llvm::append_range(pending, inner->getOperands());
-    });
-  }
-  for (Operation &inner : *block)
-    if (live.contains(&inner))
-      ops.insert(&inner);
-}
-
-LogicalResult BodyDerivative::emitGroup(AffineMap map,
-                                        ArrayRef<Target> targets) {
-  OpBuilder &b = ctx.getBuilder();
-  bool reduces = !map.isPermutation();
-  SmallVector<Value> scalars;
-  for (const Target &target : targets)
-    scalars.push_back(target.scalar);
-  llvm::SetVector<Operation *> ops;
-  llvm::SetVector<Value> arguments;
-  getSlice(scalars, ops, arguments);
-
-  SmallVector<Value> inputs, outputs;
-  SmallVector<AffineMap> groupMaps;
-  SmallVector<Value> inputScalars;
-  for (auto [i, tensor] : llvm::enumerate(tensors)) {
-    Value argument = scratch.front().getArgument(i);
-    if (!arguments.contains(argument))
-      continue;
-    inputs.push_back(tensor);
-    groupMaps.push_back(maps[i]);
-    inputScalars.push_back(argument);
-  }
-  // Loops that nothing runs over any more take their extent from an operand.
-  llvm::SmallBitVector covered(op.getNumLoops());
-  auto cover = [&](AffineMap m) {
-    for (AffineExpr expr : m.getResults())
-      if (auto dim = dyn_cast<AffineDimExpr>(expr))
-        covered.set(dim.getPosition());
-  };
-  cover(map);
-  llvm::for_each(groupMaps, cover);
-  for (unsigned dim = 0; dim < op.getNumLoops(); ++dim) {
-    if (covered[dim])
-      continue;
-    OpOperand &operand = getOperandWithLoop(op, dim);
-    Value now = ctx.primal(operand.get());
-    if (!now)
-      return failure();
-    inputs.push_back(now);
-    groupMaps.push_back(op.getMatchingIndexingMap(&operand));
-    inputScalars.push_back(nullptr);
-    cover(groupMaps.back());
-  }
-
-  SmallVector<Type> types;
-  for (const Target &target : targets) {
-    auto type = cast<RankedTensorType>(target.operand.getType());
-    types.push_back(type);
-    // An elementwise contribution is written, not added to zeros. Of several
-    // sums none is taken in place: two of them can be parts of one buffer.
-    if (reduces) {
-      Value sum = targets.size() == 1
-                      ? ctx.accumulator(target.operand)
-                      : ctx.zero(type, target.operand, loc);
-      if (!sum)
+    for (Value index : gather.getIndices()) {
+      Value now = nested->primal(index, Precision::Exact);
+      if (!now)
         return failure();
-      outputs.push_back(sum);
-    } else {
-      SmallVector<OpFoldResult> sizes;
-      if (!type.hasStaticShape()) {
-        Value now = ctx.primal(target.operand);
-        if (!now)
-          return failure();
-        sizes = tensor::getMixedSizes(b, loc, now);
-      } else {
-        sizes = getAsIndexOpFoldResult(b.getContext(), type.getShape());
-      }
-      outputs.push_back(
-          tensor::EmptyOp::create(b, loc, sizes, type.getElementType()));
+      contribution.indices.push_back(now);
     }
-    groupMaps.push_back(map);
-  }
-  SmallVector<utils::IteratorType> iterators;
-  for (unsigned dim = 0; dim < op.getNumLoops(); ++dim)
-    iterators.push_back(map.isFunctionOfDim(dim)
-                            ? utils::IteratorType::parallel
-                            : utils::IteratorType::reduction);
-
-  auto generic = linalg::GenericOp::create(
-      b, loc, types, inputs, outputs, groupMaps, iterators,
-      [&](OpBuilder &builder, Location l, ValueRange args) {
-        IRMapping mapping;
-        for (auto [scalar, arg] : llvm::zip_first(inputScalars, args))
-          if (scalar)
-            mapping.map(scalar, arg);
-        for (Operation *inner : ops)
-          builder.clone(*inner, mapping);
-        SmallVector<Value> yields;
-        for (auto [i, scalar] : llvm::enumerate(scalars)) {
-          Value value = mapping.lookupOrDefault(scalar);
-          if (reduces)
-            value = arith::AddFOp::create(builder, l, args[inputs.size() + i],
-                                          value);
-          yields.push_back(value);
-        }
-        linalg::YieldOp::create(builder, l, yields);
-      });
-  for (auto [i, target] : llvm::enumerate(targets)) {
-    if (reduces && targets.size() == 1)
-      ctx.setCotangent(target.operand, generic.getResult(i));
-    else
-      ctx.accumulate(target.operand, generic.getResult(i));
+    addContribution(builder, contribution, contributions);
   }
   return success();
 }
 
 LogicalResult BodyDerivative::emit() {
-  SmallVector<Target> targets;
-  if (failed(collectInputs()) || failed(differentiateBody(targets)))
+  SmallVector<Contribution> contributions;
+  if (failed(collectCaptures()) || failed(collectInputs()) ||
+      failed(differentiateBody(contributions)))
     return failure();
-
-  if (op.getNumReductionLoops() != 0)
-    for (unsigned k : differentiatedResults)
-      ctx.accumulate(op.getDpsInitOperand(k)->get(),
-                     ctx.cotangent(op->getResult(k)));
-
-  // What has the same map is one pass.
-  llvm::MapVector<AffineMap, SmallVector<Target>> groups;
-  for (const Target &target : targets) {
-    auto argument = dyn_cast<BlockArgument>(target.scalar);
-    if (argument && argument.getOwner() == &scratch.front() &&
-        maps[argument.getArgNumber()] == target.map &&
-        target.map.isPermutation() &&
-        tensors[argument.getArgNumber()].getType() ==
-            target.operand.getType()) {
-      ctx.accumulate(target.operand, tensors[argument.getArgNumber()]);
-      continue;
-    }
-    groups[target.map].push_back(target);
-  }
-  for (auto &[map, group] : groups)
-    if (failed(emitGroup(map, group)))
-      return failure();
-  return success();
+  return emitContributions(op, ctx, scratch, contributions);
 }
 
 void memrev::getStructuredResiduals(LinalgOp op,
@@ -440,6 +376,19 @@ void memrev::getStructuredResiduals(LinalgOp op,
   BodyReads reads(op, isActive, mayReadResult);
   for (const BodyInput &input : reads.inputs)
     residuals.push_back(Residual(input.tensor, input.precision));
+  for (Value tensor : reads.captured)
+    residuals.push_back(tensor);
+  // Maxima ask who won, products for all factors.
+  for (unsigned k = 0, e = op.getNumDpsInits(); k < e; ++k) {
+    Reduction reduction = getReduction(op, k);
+    if (!reduction.folded)
+      continue;
+    Precision precision =
+        reduction.isExtremum() ? Precision::Exact : Precision::Rounded;
+    for (OpOperand *operand : getOperandsOf(op, reduction.folded))
+      residuals.push_back(Residual(operand->get(), precision));
+    residuals.push_back(Residual(op.getDpsInitOperand(k)->get(), precision));
+  }
 }
 
 LogicalResult memrev::buildStructuredVJP(LinalgOp op, DerivativeContext &ctx) {
@@ -457,7 +406,11 @@ struct StructuredModel
   }
 
   LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
-    return buildStructuredVJP(cast<LinalgOp>(op), ctx);
+    auto structured = cast<LinalgOp>(op);
+    // The gradient of a convolution's filter is one that has no name.
+    if (std::is_same_v<OpTy, linalg::GenericOp> && isConvolution(structured))
+      return buildConvolutionVJP(structured, ctx);
+    return buildStructuredVJP(structured, ctx);
   }
 };
 
@@ -474,7 +427,8 @@ void memrev::registerLinalgGenericModels(DialectRegistry &registry) {
     attachStructured<GenericOp, MapOp, ElementwiseOp, AddOp, SubOp, MulOp,
                      DivOp, NegFOp, ExpOp, LogOp, SqrtOp, RsqrtOp, SquareOp,
                      ReciprocalOp, TanhOp, ErfOp, AbsOp, MaxOp, MinOp, PowFOp,
-                     SelectOp, DotOp, MatvecOp, VecmatOp, BatchMatvecOp,
-                     ContractOp>(c);
+                     SelectOp, CeilOp, FloorOp, RoundOp, FillRng2DOp, DotOp,
+                     MatvecOp, VecmatOp, BatchMatvecOp, BatchVecmatOp,
+                     BatchReduceMatmulOp, Mmt4DOp, BatchMmt4DOp, ContractOp>(c);
   });
 }

@@ -15,6 +15,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "Convolution.h"
+#include "LinalgReductions.h"
+#include "LinalgRules.h"
 #include "Models.h"
 #include "TensorExpressions.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
@@ -59,9 +61,6 @@ static Value buildTapNumber(OpBuilder &b, Location loc, Convolution &conv,
   return arith::IndexCastOp::create(b, loc, type, number);
 }
 
-/// The number that says that no element beat what the pooling started from.
-static constexpr int64_t kInitWins = -1;
-
 /// Emits the number of the tap that wins each window; the first of equal ones.
 /// The starting value wins against what equals it.
 static Value buildWinners(Convolution &conv, DerivativeContext &ctx,
@@ -77,7 +76,7 @@ static Value buildWinners(Convolution &conv, DerivativeContext &ctx,
                         ? b.getI64Type()
                         : b.getI32Type();
   Value none = arith::ConstantOp::create(
-      b, loc, b.getIntegerAttr(numberType, kInitWins));
+      b, loc, b.getIntegerAttr(numberType, kStartWins));
   Value empty = tensor::EmptyOp::create(
       b, loc, tensor::getMixedSizes(b, loc, init), numberType);
   Value numbers = linalg::FillOp::create(b, loc, none, empty).getResult(0);
@@ -104,16 +103,6 @@ static Value buildWinners(Convolution &conv, DerivativeContext &ctx,
                linalg::YieldOp::create(builder, l, ValueRange{best, winner});
              })
       .getResult(1);
-}
-
-/// Emits `cotangent` if `winner` is `number`, else zero.
-static Value buildIfWon(OpBuilder &b, Location loc, Value cotangent,
-                        Value winner, Value number) {
-  Value won =
-      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, winner, number);
-  Value zero =
-      arith::ConstantOp::create(b, loc, b.getZeroAttr(cotangent.getType()));
-  return arith::SelectOp::create(b, loc, won, cotangent, zero);
 }
 
 /// Emits `sum` with the elements of `cotangent` whose winner is `number` added.
@@ -252,22 +241,13 @@ static Value buildTaps(Convolution &conv, OpBuilder &b, Value cotangent,
 
 static LogicalResult buildPoolingVJP(LinalgOp op, DerivativeContext &ctx) {
   FailureOr<Convolution> conv = matchConvolution(op);
-  if (failed(conv))
-    return op.emitError("expects a pooling with positive strides and dilations "
-                        "where a gradient flows");
-  if (getElementTypeOrSelf(conv->getInput().getType()) !=
-      getElementTypeOrSelf(conv->getResult().getType()))
-    return op.emitError("expects an input of the element type of the result "
-                        "where a gradient flows, but got ")
-           << conv->getInput().getType();
-  if (ShapedType::isDynamicShape(conv->getFilterShape()))
-    return op.emitError("expects a window of constant extents where a gradient "
-                        "flows, but got ")
-           << conv->getFilter().getType();
-  if (!isTiling(*conv) && getNumTaps(*conv) > kMaxTaps)
-    return op.emitError("expects a window of at most ")
-           << kMaxTaps << " elements where a gradient flows to windows that "
-           << "do not lie side by side, but got " << getNumTaps(*conv);
+  // Windows of other forms, and sums in a wider type.
+  if (failed(conv) ||
+      getElementTypeOrSelf(conv->getInput().getType()) !=
+          getSumType(getElementTypeOrSelf(conv->getResult().getType())) ||
+      ShapedType::isDynamicShape(conv->getFilterShape()) ||
+      (!isTiling(*conv) && getNumTaps(*conv) > kMaxTaps))
+    return buildStructuredVJP(op, ctx);
   OpBuilder &b = ctx.getBuilder();
   Location loc = op.getLoc();
   bool isSum = isPooled<arith::AddFOp>(op);
@@ -280,7 +260,8 @@ static LogicalResult buildPoolingVJP(LinalgOp op, DerivativeContext &ctx) {
       return failure();
   }
   Value cotangent = ctx.cotangent(conv->getResult());
-  // Without windows there is nothing to slice, and a slice would be no valid one.
+  // Without windows there is nothing to slice, and a slice would be no valid
+  // one.
   bool isEmpty = llvm::is_contained(conv->getOutputShape(), 0);
   if (ctx.isActive(conv->getInput()) && !isEmpty) {
     Value sum = ctx.accumulator(conv->getInput());
@@ -300,7 +281,7 @@ static LogicalResult buildPoolingVJP(LinalgOp op, DerivativeContext &ctx) {
   if (!sum)
     return failure();
   ctx.setCotangent(conv->getInit(),
-                   buildAddWon(b, loc, cotangent, winners, sum, kInitWins));
+                   buildAddWon(b, loc, cotangent, winners, sum, kStartWins));
   return success();
 }
 
@@ -335,7 +316,9 @@ void memrev::registerLinalgPoolingModels(DialectRegistry &registry) {
     attachPoolings<PoolingNchwMaxOp, PoolingNchwSumOp, PoolingNcwMaxOp,
                    PoolingNcwSumOp, PoolingNdhwcMaxOp, PoolingNdhwcMinOp,
                    PoolingNdhwcSumOp, PoolingNhwcMaxOp, PoolingNhwcMinOp,
-                   PoolingNhwcSumOp, PoolingNwcMaxOp, PoolingNwcMinOp,
-                   PoolingNwcSumOp>(c);
+                   PoolingNhwcSumOp, PoolingNhwcMaxUnsignedOp,
+                   PoolingNhwcMinUnsignedOp, PoolingNwcMaxOp, PoolingNwcMinOp,
+                   PoolingNwcSumOp, PoolingNwcMaxUnsignedOp,
+                   PoolingNwcMinUnsignedOp>(c);
   });
 }

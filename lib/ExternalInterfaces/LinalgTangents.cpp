@@ -169,6 +169,8 @@ static OpOperand *getMovedOperand(LinalgOp op, TangentContext &ctx) {
   }
   Value yielded = op.getBlock()->getTerminator()->getOperand(0);
   if (!moved || !op.getRegionOutputArgs()[0].use_empty() ||
+      !op.getMatchingIndexingMap(op.getDpsInitOperand(0))
+           .isProjectedPermutation() ||
       !isLinearInEach(op, ctx, yielded))
     return nullptr;
   return moved;
@@ -237,8 +239,11 @@ static LogicalResult buildWithTangents(LinalgOp op, TangentContext &ctx) {
       tangent = ctx.zero(argument.getType(), yields[k], loc);
     }
     Value init = op.getDpsInits()[k];
-    outputs.push_back(argument.use_empty() ? buildEmptyLike(b, loc, init)
-                                           : ctx.tangentOrZero(init));
+    // What no iteration writes keeps the tangent of the out operand.
+    bool isWritten = !reduces && initMaps[k].isProjectedPermutation();
+    outputs.push_back(argument.use_empty() && isWritten
+                          ? buildEmptyLike(b, loc, init)
+                          : ctx.tangentOrZero(init));
     maps.push_back(initMaps[k]);
     yields.push_back(tangent);
     withTangent.push_back(k);
@@ -320,7 +325,9 @@ void memrev::registerLinalgTangentModels(DialectRegistry &registry) {
     attachTangents<PoolingNchwMaxOp, PoolingNchwSumOp, PoolingNcwMaxOp,
                    PoolingNcwSumOp, PoolingNdhwcMaxOp, PoolingNdhwcMinOp,
                    PoolingNdhwcSumOp, PoolingNhwcMaxOp, PoolingNhwcMinOp,
-                   PoolingNhwcSumOp, PoolingNwcMaxOp, PoolingNwcMinOp,
+                   PoolingNhwcSumOp, PoolingNhwcMaxUnsignedOp,
+                   PoolingNhwcMinUnsignedOp, PoolingNwcMaxUnsignedOp,
+                   PoolingNwcMinUnsignedOp, PoolingNwcMaxOp, PoolingNwcMinOp,
                    PoolingNwcSumOp>(c);
   });
 }

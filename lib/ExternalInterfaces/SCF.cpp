@@ -14,7 +14,6 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "Models.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
@@ -102,49 +101,48 @@ struct BranchModel
     for (Value result : op->getResults())
       cotangents.push_back(ctx.cotangent(result));
     for (Value value : used) {
-      if (!ctx.isActive(value))
-        continue;
-      captured.push_back(value);
-      sums.push_back(ctx.accumulator(value));
-      if (!sums.back())
-        return failure();
+      if (ctx.isActive(value))
+        captured.push_back(value);
     }
+    if (failed(ctx.takeSums(captured, sums)))
+      return failure();
 
     Operation *reversed = Operation::create(
         loc, op->getName(), TypeRange(ValueRange(sums)), operands,
         NamedAttrList(op->getDiscardableAttrDictionary()),
         op->getPropertiesStorage(), BlockRange(), op->getNumRegions());
     b.insert(reversed);
-    // What the regions need from outside is emitted before the operation.
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPoint(reversed);
-    for (auto [from, to] :
-         llvm::zip_equal(op->getRegions(), reversed->getRegions())) {
-      OpBuilder inside = OpBuilder::atBlockEnd(&to.emplaceBlock());
-      std::unique_ptr<DerivativeContext> nested =
-          ctx.nest(inside, from, DerivativeContext::Fallback::Recompute);
-      for (auto [value, sum] : llvm::zip_equal(captured, sums))
-        nested->setCotangent(value, sum);
-      Operation *terminator = from.front().getTerminator();
-      for (auto [yielded, cotangent] :
-           llvm::zip_equal(terminator->getOperands(), cotangents))
-        if (cotangent)
-          nested->accumulate(yielded, cotangent);
-      SmallVector<Operation *> ops;
-      for (Operation &inner : from.front().without_terminator())
-        ops.push_back(&inner);
-      if (failed(nested->differentiate(ops)))
-        return failure();
-      SmallVector<Value> yields;
-      for (Value value : captured) {
-        yields.push_back(nested->accumulator(value));
-        if (!yields.back())
+    {
+      // What the regions need from outside is emitted before the operation.
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPoint(reversed);
+      for (auto [from, to] :
+           llvm::zip_equal(op->getRegions(), reversed->getRegions())) {
+        OpBuilder inside = OpBuilder::atBlockEnd(&to.emplaceBlock());
+        std::unique_ptr<DerivativeContext> nested =
+            ctx.nest(inside, from, DerivativeContext::Fallback::Recompute);
+        for (auto [value, sum] : llvm::zip_equal(captured, sums))
+          nested->setCotangent(value, sum);
+        Operation *terminator = from.front().getTerminator();
+        for (auto [yielded, cotangent] :
+             llvm::zip_equal(terminator->getOperands(), cotangents))
+          if (cotangent)
+            nested->accumulate(yielded, cotangent);
+        SmallVector<Operation *> ops;
+        for (Operation &inner : from.front().without_terminator())
+          ops.push_back(&inner);
+        if (failed(nested->differentiate(ops)))
           return failure();
+        SmallVector<Value> yields;
+        for (Value value : captured) {
+          yields.push_back(nested->accumulator(value));
+          if (!yields.back())
+            return failure();
+        }
+        scf::YieldOp::create(inside, loc, yields);
       }
-      scf::YieldOp::create(inside, loc, yields);
     }
-    for (auto [value, sum] : llvm::zip_equal(captured, reversed->getResults()))
-      ctx.setCotangent(value, sum);
+    ctx.returnSums(captured, reversed->getResults());
     return success();
   }
 };

@@ -140,10 +140,7 @@ LogicalResult CheckpointReversal::collect() {
       if (failed(add(loop.getResult(i))))
         return failure();
     }
-  for (Value value : captured)
-    if (failed(add(value)))
-      return failure();
-  return success();
+  return ctx.takeSums(captured, sums);
 }
 
 SmallVector<Value> CheckpointReversal::advance(OpBuilder &b, Value from,
@@ -274,9 +271,7 @@ LogicalResult CheckpointReversal::emit() {
       return failure();
   }
   ValueRange results = reversed.getResults().drop_front(getStoreSize());
-  for (auto [value, sum] :
-       llvm::zip_equal(captured, results.drop_front(active.size())))
-    ctx.setCotangent(value, sum);
+  ctx.returnSums(captured, results.drop_front(active.size()));
   for (auto [number, sum] : llvm::zip_first(active, results))
     ctx.accumulate(loop.getInitArgs()[number], sum);
   return success();

@@ -12,9 +12,9 @@
 #include "memrev/Interfaces/InvertibleOpInterface.h"
 #include "memrev/Interfaces/TripCount.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/DialectRegistry.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -97,10 +97,7 @@ LogicalResult LoopReversal::collect() {
       if (failed(add(result)))
         return failure();
     }
-  for (Value value : captured)
-    if (failed(add(value)))
-      return failure();
-  return success();
+  return ctx.takeSums(captured, inits);
 }
 
 LogicalResult LoopReversal::buildBody(scf::ForOp reversed) {
@@ -169,8 +166,7 @@ LogicalResult LoopReversal::emit() {
   SmallVector<Value> cotangents;
   for (size_t i = 0; i < active.size(); ++i)
     cotangents.push_back(reversed.getResult(next++));
-  for (Value value : captured)
-    ctx.setCotangent(value, reversed.getResult(next++));
+  ctx.returnSums(captured, reversed.getResults().drop_front(next));
   for (auto [number, cotangent] : llvm::zip_equal(active, cotangents))
     ctx.accumulate(loop.getInitArgs()[number], cotangent);
   return success();
@@ -189,7 +185,9 @@ struct ForModel
   }
 
   LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
-    if (isa<linalg::LinalgOp>(op->getParentOp()))
+    // Scalar code of a rule, which is in no function yet, has no room for
+    // tapes.
+    if (!op->getParentOfType<FunctionOpInterface>())
       return op->emitError("expects no loops in the body of a linalg operation "
                            "where a gradient flows");
     if (std::optional<CheckpointedLoop> form = CheckpointedLoop::get(op))

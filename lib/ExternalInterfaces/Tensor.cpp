@@ -239,10 +239,6 @@ struct ExtractModel
 
   LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
     auto extract = cast<tensor::ExtractOp>(op);
-    // The derivative would write anywhere in the tensor from each iteration.
-    if (isa<linalg::LinalgOp>(op->getParentOp()))
-      return op->emitError("expects no tensor.extract in the body of a linalg "
-                           "operation where a gradient flows");
     SmallVector<Value> indices;
     for (Value index : extract.getIndices()) {
       indices.push_back(ctx.primal(index));

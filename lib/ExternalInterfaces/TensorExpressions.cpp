@@ -94,6 +94,37 @@ Value memrev::buildScalarSum(OpBuilder &builder, Location loc, Value lhs,
   return arith::AddFOp::create(builder, loc, lhs, rhs);
 }
 
+Value memrev::buildTensorCast(OpBuilder &builder, Location loc, Value tensor,
+                              Type elementType) {
+  if (getElementTypeOrSelf(tensor.getType()) == elementType)
+    return tensor;
+  return linalg::CopyOp::create(
+             builder, loc, tensor,
+             buildEmptyLike(builder, loc, tensor, elementType))
+      .getResult(0);
+}
+
+WideSum::WideSum(DerivativeContext &ctx, Value value, Type term, Location loc)
+    : ctx(ctx), value(value), loc(loc) {
+  elementType = getSumType(getElementTypeOrSelf(value.getType()));
+  if (term.getIntOrFloatBitWidth() > elementType.getIntOrFloatBitWidth())
+    elementType = term;
+}
+
+Value WideSum::getStart() {
+  auto type = cast<RankedTensorType>(value.getType());
+  if (type.getElementType() == elementType)
+    return ctx.accumulator(value);
+  return ctx.zero(type.clone(elementType), value, loc);
+}
+
+void WideSum::finish(Value sum) {
+  Type narrow = getElementTypeOrSelf(value.getType());
+  if (narrow == elementType)
+    return ctx.setCotangent(value, sum);
+  ctx.accumulate(value, buildTensorCast(ctx.getBuilder(), loc, sum, narrow));
+}
+
 Value memrev::buildSum(OpBuilder &builder, Location loc, Value tensor) {
   auto type = cast<RankedTensorType>(tensor.getType());
   Type sumType = getSumType(type.getElementType());

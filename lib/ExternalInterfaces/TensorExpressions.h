@@ -55,6 +55,32 @@ Value buildZeroScalar(OpBuilder &builder, Location loc, Type type);
 /// The sum of two scalars of one type, floats or complex ones.
 Value buildScalarSum(OpBuilder &builder, Location loc, Value lhs, Value rhs);
 
+/// `tensor` with elements of the float type `elementType`.
+Value buildTensorCast(OpBuilder &builder, Location loc, Value tensor,
+                      Type elementType);
+
+/// A sum into the cotangent of a value, in a type that is wide enough for it.
+class WideSum {
+public:
+  /// `term` is the type of what is added, if it is wider than the value's.
+  WideSum(DerivativeContext &ctx, Value value, Type term, Location loc);
+
+  /// What a rule adds to: the cotangent so far, or zeros if that is less
+  /// precise than the sum. Null after an error was reported.
+  Value getStart();
+
+  /// Hands `sum`, which contains the start, to the context.
+  void finish(Value sum);
+
+  Type getElementType() const { return elementType; }
+
+private:
+  DerivativeContext &ctx;
+  Value value;
+  Type elementType;
+  Location loc;
+};
+
 /// The sum of all elements of `tensor` as a scalar.
 Value buildSum(OpBuilder &builder, Location loc, Value tensor);
 

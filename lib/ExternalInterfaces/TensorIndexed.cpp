@@ -77,12 +77,10 @@ LogicalResult memrev::buildElementsVJP(
   getUsedValuesDefinedAbove(region, used);
   SmallVector<Value> captured, sums;
   for (Value value : used)
-    if (ctx.isActive(value)) {
+    if (ctx.isActive(value))
       captured.push_back(value);
-      sums.push_back(ctx.accumulator(value));
-      if (!sums.back())
-        return failure();
-    }
+  if (failed(ctx.takeSums(captured, sums)))
+    return failure();
   SmallVector<Operation *> ops;
   for (Operation &inner : block.without_terminator())
     ops.push_back(&inner);
@@ -133,8 +131,7 @@ LogicalResult memrev::buildElementsVJP(
       body);
   if (failed(results))
     return failure();
-  for (auto [value, sum] : llvm::zip_equal(captured, *results))
-    ctx.setCotangent(value, sum);
+  ctx.returnSums(captured, *results);
   return success();
 }
 

@@ -75,6 +75,9 @@ LogicalResult ForwardContext::differentiate(Operation *op) {
   if (auto rule = dyn_cast<DifferentiableOpInterface>(op))
     if (rule.isInactive())
       return success();
+  // Nobody asks for the tangents of unused results.
+  if (op->getNumResults() != 0 && op->use_empty())
+    return success();
   // Predicates and sizes have no tangents.
   if (llvm::none_of(op->getResults(), isTouched) && op->getNumRegions() == 0)
     return success();

@@ -420,7 +420,8 @@ static SmallVector<Operation *> findLoops(func::FuncOp function,
         }))
       return WalkResult::skip();
     auto forall = dyn_cast<scf::ForallOp>(op);
-    if ((forall && forall.getRank() > 0) || isa<scf::WhileOp>(op) ||
+    if ((forall && forall.getRank() > 0 && writesOnlySlices(forall)) ||
+        isa<scf::WhileOp>(op) ||
         (isa<scf::ForOp>(op) && op->hasAttr(rev::kCheckpointAttrName))) {
       loops.push_back(op);
       return WalkResult::skip();

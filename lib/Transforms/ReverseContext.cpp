@@ -348,6 +348,33 @@ Value ReverseContext::accumulator(Value value) {
   return zeroStarts[value] = zero(value.getType(), value, value.getLoc());
 }
 
+bool ReverseContext::isView(Value value) const {
+  auto rule = value.getDefiningOp<DifferentiableOpInterface>();
+  return rule && rule.isCheapToRecompute() && isInScope(value);
+}
+
+LogicalResult ReverseContext::takeSums(ValueRange values,
+                                       SmallVectorImpl<Value> &sums) {
+  for (Value value : values) {
+    value = canonical(value);
+    sums.push_back(isView(value) ? zero(value.getType(), value, value.getLoc())
+                                 : accumulator(value));
+    if (!sums.back())
+      return failure();
+  }
+  return success();
+}
+
+void ReverseContext::returnSums(ValueRange values, ValueRange sums) {
+  // Parts are added to the sums that they are parts of.
+  for (auto [value, sum] : llvm::zip_equal(values, sums))
+    if (!isView(canonical(value)))
+      setCotangent(value, sum);
+  for (auto [value, sum] : llvm::zip_equal(values, sums))
+    if (isView(canonical(value)))
+      accumulate(value, sum);
+}
+
 void ReverseContext::setCotangent(Value value, Value cotangent) {
   value = canonical(value);
   if (cotangent)

@@ -91,6 +91,9 @@ public:
   Value cotangent(Value value) override;
   void accumulate(Value value, Value contribution) override;
   Value accumulator(Value value) override;
+  LogicalResult takeSums(ValueRange values,
+                         SmallVectorImpl<Value> &sums) override;
+  void returnSums(ValueRange values, ValueRange sums) override;
   void setCotangent(Value value, Value cotangent) override;
   void lend(Value owner, Value borrower) override;
   Value zero(Type type, Value like, Location loc) override;
@@ -134,6 +137,8 @@ private:
   void replaceCotangent(Value value, Value cotangent);
   /// Emits `sum` + `contribution`, in place of `sum` if nobody else needs it.
   Value add(Value sum, Value contribution);
+  /// True if the cotangent of `value` can be a part of another value's.
+  bool isView(Value value) const;
   /// What the cotangent of `value` starts from, or null.
   Value seed(Value value);
   LogicalResult differentiate(Operation *op);

@@ -1,16 +1,7 @@
 // RUN: memrev-opt %s -rev-differentiate="function=f wrt=0" -split-input-file -verify-diagnostics
 
-func.func @f(%x: tensor<1x8x8x3xf32>, %w: tensor<?x3x3x4xf32>, %i: tensor<1x6x6x4xf32>) -> tensor<1x6x6x4xf32> {
-  // expected-error @below {{expects a filter whose window has a constant extent where a gradient of the input is needed, but got 'tensor<?x3x3x4xf32>'}}
-  %y = linalg.conv_2d_nhwc_hwcf
-      ins(%x, %w : tensor<1x8x8x3xf32>, tensor<?x3x3x4xf32>) outs(%i : tensor<1x6x6x4xf32>) -> tensor<1x6x6x4xf32>
-  return %y : tensor<1x6x6x4xf32>
-}
-
-// -----
-
 func.func @f(%x: tensor<1x3x3x2xf32>, %w: tensor<3x1x2x2xf32>, %i: tensor<1x3x3x2xf32>) -> tensor<1x3x3x2xf32> {
-  // expected-error @below {{expects a convolution with positive strides and dilations where a gradient flows}}
+  // expected-error @below {{expects indexing maps that stay inside of their operands where a gradient flows, but got affine_map<(d0, d1, d2, d3, d4, d5, d6) -> (d0, -d1 + d4, d2 + d5, d6)>}}
   %y = linalg.conv_2d_nhwc_hwcf {strides = dense<[-1, 1]> : tensor<2xi64>}
       ins(%x, %w : tensor<1x3x3x2xf32>, tensor<3x1x2x2xf32>) outs(%i : tensor<1x3x3x2xf32>) -> tensor<1x3x3x2xf32>
   return %y : tensor<1x3x3x2xf32>
@@ -18,81 +9,51 @@ func.func @f(%x: tensor<1x3x3x2xf32>, %w: tensor<3x1x2x2xf32>, %i: tensor<1x3x3x
 
 // -----
 
-func.func @f(%x: tensor<1x8x8x3xf16>, %w: tensor<3x3x3x4xf16>, %i: tensor<1x6x6x4xf32>) -> tensor<1x6x6x4xf32> {
-  // expected-error @below {{expects an input and a filter of the element type of the result where a gradient flows, but got 'tensor<1x8x8x3xf16>'}}
-  %y = linalg.conv_2d_nhwc_hwcf
-      ins(%x, %w : tensor<1x8x8x3xf16>, tensor<3x3x3x4xf16>) outs(%i : tensor<1x6x6x4xf32>) -> tensor<1x6x6x4xf32>
-  return %y : tensor<1x6x6x4xf32>
-}
-
-// -----
-
-func.func @f(%x: tensor<1x8x8x3xf32>, %k: tensor<?x3xf32>, %i: tensor<1x6x6x3xf32>) -> tensor<1x6x6x3xf32> {
-  // expected-error @below {{expects a window of constant extents where a gradient flows, but got 'tensor<?x3xf32>'}}
-  %y = linalg.pooling_nhwc_sum
-      ins(%x, %k : tensor<1x8x8x3xf32>, tensor<?x3xf32>) outs(%i : tensor<1x6x6x3xf32>) -> tensor<1x6x6x3xf32>
-  return %y : tensor<1x6x6x3xf32>
-}
-
-// -----
-
-func.func @f(%x: tensor<1x128x128x3xf32>, %i: tensor<1x65x65x3xf32>) -> tensor<1x65x65x3xf32> {
-  %k = tensor.empty() : tensor<64x64xf32>
-  // expected-error @below {{expects a window of at most 1024 elements where a gradient flows to windows that do not lie side by side, but got 4096}}
-  %y = linalg.pooling_nhwc_sum
-      ins(%x, %k : tensor<1x128x128x3xf32>, tensor<64x64xf32>) outs(%i : tensor<1x65x65x3xf32>) -> tensor<1x65x65x3xf32>
-  return %y : tensor<1x65x65x3xf32>
-}
-
-// -----
-
-func.func @f(%x: tensor<1x?x3xf32>, %w: tensor<1025x3x4xf32>, %i: tensor<1x?x4xf32>) -> tensor<1x?x4xf32> {
-  // expected-error @below {{expects a filter with a window of at most 1024 elements where a gradient of an input of dynamic shape is needed, but got 1025}}
-  %y = linalg.conv_1d_nwc_wcf
-      ins(%x, %w : tensor<1x?x3xf32>, tensor<1025x3x4xf32>) outs(%i : tensor<1x?x4xf32>) -> tensor<1x?x4xf32>
-  return %y : tensor<1x?x4xf32>
-}
-
-// -----
-
-func.func @f(%x: tensor<1x3x3x2xf32>, %k: tensor<3x1xf32>, %i: tensor<1x3x3x2xf32>) -> tensor<1x3x3x2xf32> {
-  // expected-error @below {{expects a pooling with positive strides and dilations where a gradient flows}}
-  %y = linalg.pooling_nhwc_max {strides = dense<[-1, 1]> : tensor<2xi64>}
-      ins(%x, %k : tensor<1x3x3x2xf32>, tensor<3x1xf32>) outs(%i : tensor<1x3x3x2xf32>) -> tensor<1x3x3x2xf32>
-  return %y : tensor<1x3x3x2xf32>
-}
-
-// -----
-
-func.func @f(%x: tensor<1x8x8x3xf16>, %i: tensor<1x6x6x3xf32>) -> tensor<1x6x6x3xf32> {
-  %k = tensor.empty() : tensor<3x3xf32>
-  // expected-error @below {{expects an input of the element type of the result where a gradient flows, but got 'tensor<1x8x8x3xf16>'}}
-  %y = linalg.pooling_nhwc_max
-      ins(%x, %k : tensor<1x8x8x3xf16>, tensor<3x3xf32>) outs(%i : tensor<1x6x6x3xf32>) -> tensor<1x6x6x3xf32>
-  return %y : tensor<1x6x6x3xf32>
-}
-
-// -----
-
-func.func @f(%x: tensor<3x4xf32>) -> tensor<3xf32> {
-  %i = arith.constant dense<0.0> : tensor<3xf32>
-  // expected-error @below {{expects a reduction that adds to its out operand where a gradient flows, but result 0 does not}}
-  %y = linalg.reduce {arith.maximumf} ins(%x : tensor<3x4xf32>) outs(%i : tensor<3xf32>) dimensions = [1]
-  return %y : tensor<3xf32>
-}
-
-// -----
-
 func.func @f(%x: tensor<4xf32>, %n: tensor<4xindex>) -> tensor<4xf32> {
   %e = tensor.empty() : tensor<4xf32>
+  %c = arith.constant 0 : index
+  %z = arith.constant 0.0 : f32
+  // expected-note @below {{in the body of this operation}}
   %y = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}
       ins(%n : tensor<4xindex>) outs(%e : tensor<4xf32>) {
   ^bb0(%i: index, %out: f32):
-    // expected-error @below {{expects no tensor.extract in the body of a linalg operation where a gradient flows}}
-    %v = tensor.extract %x[%i] : tensor<4xf32>
+    %p = arith.cmpi sgt, %i, %c : index
+    %v = scf.if %p -> f32 {
+      // expected-error @below {{expects captured tensors to be read by tensor.extract, outside of inner regions, where a gradient flows, but got 'tensor.extract'}}
+      %w = tensor.extract %x[%i] : tensor<4xf32>
+      scf.yield %w : f32
+    } else {
+      scf.yield %z : f32
+    }
     linalg.yield %v : f32
   } -> tensor<4xf32>
   return %y : tensor<4xf32>
+}
+
+// -----
+
+// The other rows of the result are those of the out operand.
+func.func @f(%x: tensor<4xf32>, %i: tensor<3x4xf32>) -> tensor<3x4xf32> {
+  // expected-error @below {{expects results at projected permutations of the loops where a gradient flows, but got affine_map<(d0) -> (1, d0)>}}
+  %y = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (1, d0)>], iterator_types = ["parallel"]}
+      ins(%x : tensor<4xf32>) outs(%i : tensor<3x4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    linalg.yield %in : f32
+  } -> tensor<3x4xf32>
+  return %y : tensor<3x4xf32>
+}
+
+// -----
+
+func.func @f(%x: tensor<4x2xf32>, %i: tensor<5xf32>) -> tensor<5xf32> {
+  // expected-error @below {{expects products with one factor for each element of each reduction loop where a gradient flows, but got a result at affine_map<(d0, d1) -> (d0 + d1)>}}
+  %y = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0 + d1)>], iterator_types = ["reduction", "reduction"]}
+      ins(%x : tensor<4x2xf32>) outs(%i : tensor<5xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %p = arith.mulf %in, %out : f32
+    linalg.yield %p : f32
+  } -> tensor<5xf32>
+  return %y : tensor<5xf32>
 }
 
 // -----

@@ -58,6 +58,9 @@ static cl::opt<unsigned>
 static cl::opt<unsigned>
     splitShare("split", cl::desc("Percentage of programs that are split"),
                cl::init(25));
+static cl::opt<unsigned> nativeShare(
+    "native", cl::desc("Percentage of programs that are compiled and run"),
+    cl::init(0));
 static cl::opt<int64_t> maxFindings("findings",
                                     cl::desc("Stop after so many failures"),
                                     cl::init(10));
@@ -71,10 +74,13 @@ static cl::opt<bool>
     printsUnsupported("unsupported",
                       cl::desc("Print what could not be differentiated"),
                       cl::init(true));
+static cl::list<std::string>
+    errors("fail-on", cl::desc("Errors with this text are failures; all errors "
+                               "are with an empty text"));
 static cl::opt<bool>
     coverage("coverage",
-             cl::desc("Print the operations with derivative rules that no "
-                      "program had, and the groups of generators"));
+             cl::desc("Check nothing, but print the operations with derivative "
+                      "rules that no program has"));
 
 static void write(StringRef path, StringRef text) {
   std::error_code error;
@@ -97,7 +103,9 @@ static CheckOptions getChecks(uint64_t seed) {
   CheckOptions checks;
   checks.secondOrder = seed % 100 < secondOrderShare;
   checks.split = (seed / 7) % 100 < splitShare;
+  checks.native = (seed / 3) % 100 < nativeShare;
   checks.self = true;
+  checks.errors.assign(errors.begin(), errors.end());
   return checks;
 }
 
@@ -127,7 +135,9 @@ static int runReplay(MLIRContext &context) {
       seed = attr.getValue().getZExtValue();
   CheckCounts counts;
   CheckOptions checks;
+  checks.native = nativeShare > 0;
   checks.self = true;
+  checks.errors.assign(errors.begin(), errors.end());
   if (shrinksCrash) {
     if (!crashes(*module, seed, checks)) {
       llvm::outs() << "no crash\n";
@@ -143,6 +153,24 @@ static int runReplay(MLIRContext &context) {
     return 0;
   llvm::outs() << "FAIL " << finding->check << ": " << finding->details << "\n";
   return 1;
+}
+
+/// Prints the operations with derivative rules that no program has.
+static int printCoverage(MLIRContext &context,
+                         const GeneratorOptions &options) {
+  llvm::StringSet<> seen;
+  for (int64_t n = 0; n < numPrograms; ++n)
+    generate(&context, firstSeed + n, options)->walk([&](Operation *op) {
+      seen.insert(op->getName().getStringRef());
+    });
+  for (RegisteredOperationName name : context.getRegisteredOperations()) {
+    if (seen.contains(name.getStringRef()) ||
+        (!name.hasInterface<memrev::DifferentiableOpInterface>() &&
+         !name.hasInterface<memrev::ForwardDifferentiableOpInterface>()))
+      continue;
+    llvm::outs() << name.getStringRef() << "\n";
+  }
+  return 0;
 }
 
 int main(int argc, char **argv) {
@@ -168,9 +196,11 @@ int main(int argc, char **argv) {
       return 2;
     }
 
+  if (coverage)
+    return printCoverage(context, options);
+
   CheckCounts counts;
   int64_t programs = 0, findings = 0;
-  llvm::StringSet<> seen;
   auto start = std::chrono::steady_clock::now();
   auto elapsed = [&] {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() -
@@ -197,9 +227,6 @@ int main(int argc, char **argv) {
       ++findings;
       continue;
     }
-    if (coverage)
-      module->walk(
-          [&](Operation *op) { seen.insert(op->getName().getStringRef()); });
     CheckOptions checks = getChecks(seed);
     std::optional<Finding> finding = check(*module, seed, checks, counts);
     if (!finding)
@@ -235,13 +262,5 @@ int main(int argc, char **argv) {
       "{0} programs from seed {1} in {2:f1} s, {3} failures\n", programs,
       firstSeed, elapsed(), findings);
   print(counts);
-  if (coverage) {
-    llvm::outs() << "operations with rules that no program had:\n";
-    for (RegisteredOperationName name : context.getRegisteredOperations())
-      if ((name.hasInterface<memrev::DifferentiableOpInterface>() ||
-           name.hasInterface<memrev::ForwardDifferentiableOpInterface>()) &&
-          !seen.contains(name.getStringRef()))
-        llvm::outs() << "  " << name.getStringRef() << "\n";
-  }
   return findings != 0;
 }

@@ -53,6 +53,10 @@ private:
   llvm::DenseSet<Value> active;
 };
 
+/// True if the iterations of `loop` hand over slices of its outputs and nothing
+/// else.
+bool writesOnlySlices(scf::ForallOp loop);
+
 } // namespace mlir::memrev
 
 #endif // MEMREV_ANALYSIS_ACTIVITY_H

@@ -122,6 +122,14 @@ public:
   /// `setCotangent`. Null after an error was reported.
   virtual Value accumulator(Value value) = 0;
 
+  /// Accumulators of several distinct values at once, for a region that adds to
+  /// all of them; the sums come back by `returnSums`. A value whose cotangent is
+  /// a part of another's (a slice) gets a zero of its own, for what it shares
+  /// must not be in two sums. Fails after an error was reported.
+  virtual LogicalResult takeSums(ValueRange values,
+                                 SmallVectorImpl<Value> &sums) = 0;
+  virtual void returnSums(ValueRange values, ValueRange sums) = 0;
+
   /// Replaces the cotangent of `value`; null makes it zero.
   virtual void setCotangent(Value value, Value cotangent) = 0;
 

@@ -556,3 +556,95 @@ func.func @jvp_c6(%x: tensor<4xf32>) {
   %0 = rev.jvp @f(%x) tangents(%x) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
   return
 }
+
+// -----
+
+func.func @random_bits_c1(%n: index, %s: i64) {
+  // expected-error @below {{'rev.random_bits' op expects 2 dynamic extents, but got 1}}
+  %0 = rev.random_bits(%n) seed %s layer %s step %s : (index, i64, i64, i64) -> tensor<?x?xi32>
+  return
+}
+
+// -----
+
+func.func @random_bits_c2(%s: i64) {
+  // expected-error @below {{'rev.random_bits' op expects elements of type i32 or i64, but got 'i8'}}
+  %0 = rev.random_bits seed %s layer %s step %s : (i64, i64, i64) -> tensor<4xi8>
+  return
+}
+
+// -----
+
+func.func @random_bits_c3(%s: i64) {
+  // expected-error @below {{'rev.random_bits' op expects a 'word' in [0, 2), but got 2}}
+  %0 = rev.random_bits seed %s layer %s step %s {word = 2 : i64} : (i64, i64, i64) -> tensor<4xi64>
+  return
+}
+
+// -----
+
+func.func @random_uniform_c1(%n: index, %s: i64) {
+  // expected-error @below {{'rev.random_uniform' op expects 0 dynamic extents, but got 1}}
+  %0 = rev.random_uniform(%n) seed %s layer %s step %s : (index, i64, i64, i64) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @random_normal_c2(%s: i64) {
+  // expected-error @below {{'rev.random_normal' op expects elements of type f64, f32, f16 or bf16, but got 'f8E5M2'}}
+  %0 = rev.random_normal seed %s layer %s step %s : (i64, i64, i64) -> tensor<4xf8E5M2>
+  return
+}
+
+// -----
+
+func.func @dropout_c1(%x: tensor<4xi32>, %p: f32, %s: i64) {
+  // expected-error @below {{'rev.dropout' op expects an input tensor of floats, but got 'tensor<4xi32>'}}
+  %0 = rev.dropout %x rate %p seed %s layer %s step %s : (tensor<4xi32>, f32, i64, i64, i64) -> tensor<4xi32>
+  return
+}
+
+// -----
+
+func.func @dropout_c2(%x: tensor<4xf32>, %s: i64) {
+  %p = arith.constant 1.5 : f32
+  // expected-error @below {{'rev.dropout' op expects a rate in [0, 1], but got 1.5}}
+  %0 = rev.dropout %x rate %p seed %s layer %s step %s : (tensor<4xf32>, f32, i64, i64, i64) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @checkpoint_on_a_loop(%x: f32) {
+  // expected-error @below {{expects 'rev.checkpoint' on an scf.for or scf.while}}
+  %0 = arith.negf %x {rev.checkpoint = #rev.periodic<2>} : f32
+  return
+}
+
+// -----
+
+func.func @checkpoint_kind(%n: index) {
+  // expected-error @below {{expects 'rev.checkpoint' to be a #rev.periodic or #rev.binomial, but got 4 : i64}}
+  scf.for %i = %n to %n step %n {
+  } {rev.checkpoint = 4}
+  return
+}
+
+// -----
+
+func.func @checkpoint_period(%n: index) {
+  scf.for %i = %n to %n step %n {
+  // expected-error @below {{expects a positive period, but got 0}}
+  } {rev.checkpoint = #rev.periodic<0>}
+  return
+}
+
+// -----
+
+func.func @checkpoint_slots(%n: index) {
+  scf.for %i = %n to %n step %n {
+  // expected-error @below {{expects a positive number of slots, but got -1}}
+  } {rev.checkpoint = #rev.binomial<-1>}
+  return
+}

@@ -131,3 +131,19 @@ func.func @layers(%x: tensor<2x8x8x4xf32>, %c: tensor<4xf32>, %logits: tensor<8x
       : (tensor<8x10xf32>, tensor<8xi32>) -> (tensor<8xf32>, tensor<8xf32>)
   return
 }
+
+// CHECK-LABEL: func.func @random
+func.func @random(%x: tensor<?x8xf32>, %n: index, %rate: f32, %seed: i64, %layer: i32) {
+  %c0 = arith.constant 0 : index
+  // CHECK: rev.random_bits seed %{{.*}} layer %{{.*}} step %{{.*}} : (i64, i32, index) -> tensor<4x8xi32>
+  %0 = rev.random_bits seed %seed layer %layer step %c0 : (i64, i32, index) -> tensor<4x8xi32>
+  // CHECK: rev.random_bits seed %{{.*}} layer %{{.*}} step %{{.*}} offset %{{.*}} {word = 1 : i64} : (i64, i32, index, i64) -> tensor<8xi64>
+  %1 = rev.random_bits seed %seed layer %layer step %c0 offset %seed {word = 1 : i64} : (i64, i32, index, i64) -> tensor<8xi64>
+  // CHECK: rev.random_uniform(%{{.*}}) seed %{{.*}} layer %{{.*}} step %{{.*}} : (index, i64, i32, index) -> tensor<?x8xbf16>
+  %2 = rev.random_uniform(%n) seed %seed layer %layer step %c0 : (index, i64, i32, index) -> tensor<?x8xbf16>
+  // CHECK: rev.random_normal(%{{.*}}, %{{.*}}) seed %{{.*}} layer %{{.*}} step %{{.*}} : (index, index, i64, i32, index) -> tensor<?x?xf64>
+  %3 = rev.random_normal(%n, %n) seed %seed layer %layer step %c0 : (index, index, i64, i32, index) -> tensor<?x?xf64>
+  // CHECK: rev.dropout %{{.*}} rate %{{.*}} seed %{{.*}} layer %{{.*}} step %{{.*}} : (tensor<?x8xf32>, f32, i64, i32, index) -> tensor<?x8xf32>
+  %4 = rev.dropout %x rate %rate seed %seed layer %layer step %c0 : (tensor<?x8xf32>, f32, i64, i32, index) -> tensor<?x8xf32>
+  return
+}

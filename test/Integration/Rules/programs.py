@@ -296,6 +296,35 @@ def captures():
         ^bb0(%c: {x}):{update}
         }} : {x}, ({x})
         return %l#0, %l#1, %z : {x}, {x}, {x}""")
+    # Slices of one tensor that overlap, all read by a region.
+    v, part = tensor(6), tensor(3)
+    slices = f"""{bounds}
+        %s1 = tensor.extract_slice %0[0] [3] [1] : {v} to {part}
+        %s2 = tensor.extract_slice %0[1] [3] [1] : {v} to {part}
+        %s3 = tensor.extract_slice %0[0] [3] [1] : {v} to {part}"""
+    mixed = f"""
+          %p = arith.mulf %a, %s1 : {part}
+          %q = math.sin %s2 : {part}
+          %u = arith.addf %p, %q : {part}
+          %k = arith.mulf %u, %s3 : {part}
+          %h = tensor.extract_slice %0[2] [3] [1] : {v} to {part}
+          %n = arith.mulf %k, %h : {part}"""
+    yield Case("overlapping_slices_in_a_loop", [Arg(v), Arg(part)], part, f"""{slices}
+        %r = scf.for %i = %c0 to %c3 step %c1 iter_args(%a = %1) -> {part} {{{mixed}
+          scf.yield %n : {part}
+        }}
+        return %r : {part}""")
+    yield Case("overlapping_slices_in_a_branch", [Arg(v), Arg(part)], part, f"""{slices}
+        %first = tensor.extract %0[%c0] : {v}
+        %limit = arith.constant -5.0 : f64
+        %above = arith.cmpf ogt, %first, %limit : f64
+        %r = scf.if %above -> {part} {{
+          %a = math.sin %1 : {part}{mixed}
+          scf.yield %n : {part}
+        }} else {{
+          scf.yield %s1 : {part}
+        }}
+        return %r : {part}""")
     yield Case("map_captures_a_scalar", [Arg(x), Arg("f64")], x, f"""
         %e = tensor.empty() : {x}
         %r = linalg.map ins(%0 : {x}) outs(%e : {x}) (%a: f64, %o: f64) {{

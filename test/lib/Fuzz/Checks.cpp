@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Checks.h"
-#include "Points.h"
+#include "Native.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -67,6 +67,7 @@ private:
   void checkValueAndGrad();
   void checkSecondOrder();
   void checkSplit();
+  void checkNative();
 
   void fail(StringRef check, const Twine &details) {
     if (!finding)
@@ -136,11 +137,14 @@ void Checker::countUnsupported(const std::string &what,
   // Numbers and maps differ from program to program.
   StringRef line = StringRef(error).split('\n').first;
   std::string text = what + ": ";
-  if (auto [head, map] = line.split("affine_map<"); !map.empty())
-    line = head;
+  for (StringRef type : {"affine_map<", "'tensor<"})
+    line = line.split(type).first;
   for (char c : line)
     if (!llvm::isDigit(c) || text.back() != '#')
       text += llvm::isDigit(c) ? '#' : c;
+  for (const std::string &wanted : options.errors)
+    if (StringRef(text).contains(wanted))
+      fail("error", error);
   auto &[count, first] = counts.unsupported[text];
   if (count++ == 0)
     first = seed;
@@ -620,6 +624,44 @@ void Checker::checkSplit() {
            "the split form against vjp");
 }
 
+void Checker::checkNative() {
+  if (gradient.empty() || !isNativeCallable(program))
+    return;
+  for (Derived derived : {Derived::VjpStore, Derived::VjpInvert}) {
+    std::optional<DerivedModule> lowered = tryDerive({derived});
+    if (!lowered)
+      return;
+    std::string name = getName(derived).str(), error;
+    Values arguments = join(point, weights);
+    std::optional<Values> native =
+        runNative(program, derived, arguments, error);
+    if (!native) {
+      countUnsupported("native " + name, error);
+      continue;
+    }
+    // What the machine computes is rounded.
+    Interpreter run(*lowered->module);
+    FailureOr<SmallVector<Datum>> expected =
+        run.call(name, arguments, Interpreter::Options());
+    if (failed(expected)) {
+      fail("run-" + name, run.getError());
+      return;
+    }
+    double size = largest(gradient) + largestValue;
+    // Shapes of scalars differ: a scalar result is an array of rank 0.
+    double difference = 0;
+    for (auto [a, c] : llvm::zip_equal(*native, *expected))
+      for (auto [x, y] : llvm::zip_equal(a.read(), c.read())) {
+        double d = std::abs(x.real - y.real);
+        if (!(d <= difference))
+          difference = std::isnan(d) ? INFINITY : d;
+      }
+    expect("native-" + name, difference,
+           (100 * kRounding + 1000 * unit) * size + kConditioning * sensitivity,
+           "machine code against the interpreter");
+  }
+}
+
 /// The relative distance of neighbours in `type`; 0 for f64 and integers.
 static double getUnit(Type type) {
   std::optional<ElementKind> kind = getElementKind(type);
@@ -664,6 +706,8 @@ std::optional<Finding> Checker::run() {
     checkSecondOrder();
   if (!finding && options.split)
     checkSplit();
+  if (!finding && options.native)
+    checkNative();
   return finding;
 }
 

@@ -19,6 +19,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace mlir::memrev::testing {
 
@@ -37,6 +38,8 @@ struct CheckOptions {
   bool split = true;
   /// Whether to compile the derivatives and compare what they compute.
   bool native = false;
+  /// An error with one of these texts is a failure, not a missing rule.
+  std::vector<std::string> errors;
   /// Check that the checks fail for wrong gradients.
   bool self = false;
 };

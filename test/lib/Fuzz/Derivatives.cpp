@@ -159,6 +159,12 @@ static void addDerived(ImplicitLocOpBuilder &b, ModuleOp module,
   }
 }
 
+void mlir::memrev::testing::addTransforms(ModuleOp program, Derived derived) {
+  Signature signature(program);
+  ImplicitLocOpBuilder b(program.getLoc(), program.getContext());
+  addDerived(b, program, signature, derived);
+}
+
 /// Runs `pipeline` on `module` and keeps the first error.
 static void runPasses(DerivedModule &derived,
                       function_ref<void(OpPassManager &)> pipeline) {
@@ -195,10 +201,8 @@ DerivedModule mlir::memrev::testing::derive(ModuleOp program,
                                             ArrayRef<Derived> derived) {
   DerivedModule result;
   result.module = program.clone();
-  Signature signature(*result.module);
-  ImplicitLocOpBuilder b(program.getLoc(), program.getContext());
   for (Derived one : derived)
-    addDerived(b, *result.module, signature, one);
+    addTransforms(*result.module, one);
   runPasses(result, [&](OpPassManager &manager) {
     if (!derived.empty())
       manager.addPass(createRevDifferentiate());

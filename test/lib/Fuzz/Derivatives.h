@@ -47,6 +47,9 @@ struct Signature {
   SmallVector<Type> typesOf();
 };
 
+/// Adds the function `derived` to `program`, as a transform.
+void addTransforms(ModuleOp program, Derived derived);
+
 /// A module without transforms, or why there is none.
 struct DerivedModule {
   OwningOpRef<ModuleOp> module;

@@ -30,8 +30,10 @@ double mlir::memrev::testing::largest(const Values &a) {
   double most = 0;
   for (const Datum &x : a)
     for (Cell cell : x.read())
-      if (!(std::abs(cell.real) <= most))
-        most = std::abs(cell.real);
+      if (std::isnan(cell.real))
+        return cell.real;
+      else
+        most = std::max(most, std::abs(cell.real));
   return most;
 }
 

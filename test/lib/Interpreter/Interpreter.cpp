@@ -216,10 +216,15 @@ LogicalResult Machine::run(const Code &code) {
       for (auto [slot, kind] :
            llvm::zip_equal(instruction.results, instruction.resultKinds))
         if (kind.isFloat())
-          for (Cell cell : frame[slot].read())
+          for (Cell cell : frame[slot].read()) {
+            // Constants may be infinite: reductions start from them. What is
+            // computed is not.
             if (std::isfinite(cell.real))
               *options.largest =
                   std::max(*options.largest, std::abs(cell.real));
+            else if (instruction.scalar)
+              *options.largest = std::numeric_limits<double>::infinity();
+          }
   }
   return success();
 }

@@ -11,6 +11,7 @@
 
 include "memrev/Dialect/Rev/IR/RevDialect.td"
 include "memrev/Dialect/Rev/IR/RevLayerOps.td"
+include "memrev/Dialect/Rev/IR/RevRandomOps.td"
 include "memrev/Interfaces/BijectionAttrInterface.td"
 include "memrev/Interfaces/DecomposableOpInterface.td"
 include "memrev/Interfaces/DifferentiableOpInterface.td"

@@ -1,0 +1,740 @@
+//===- LinalgContributions.cpp - Sums of a body's derivatives -------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// An operand that is read at a projected permutation of the loops gets its
+// cotangent from one linalg.generic, in which the loops that it does not
+// mention are reductions. Other maps would let parallel iterations collide as
+// maps of results, so they get other forms:
+//
+//  * windows (a * d0 + b * d1 + c, each loop in one expression only): one
+//    operation for each position of all loops of an expression but one, which
+//    adds to a strided slice. A loop with a negative factor runs backwards;
+//  * diagonals (d0, d0): sums over the loops first, then one pass over the
+//    cotangent that selects the diagonal;
+//  * anything else: a loop that adds element by element.
+//
+//===----------------------------------------------------------------------===//
+
+#include "LinalgContributions.h"
+#include "Convolution.h"
+#include "LinalgReductions.h"
+#include "TensorExpressions.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
+#include "llvm/ADT/MapVector.h"
+
+using namespace mlir;
+using namespace mlir::memrev;
+using linalg::LinalgOp;
+using utils::IteratorType;
+
+void ScratchBody::getSlice(ValueRange values, llvm::SetVector<Operation *> &ops,
+                           llvm::SetVector<Value> &arguments) {
+  Block *block = &getBlock();
+  SmallVector<Value> pending(values);
+  llvm::SmallDenseSet<Operation *> live;
+  while (!pending.empty()) {
+    Value value = pending.pop_back_val();
+    if (auto argument = dyn_cast<BlockArgument>(value)) {
+      if (argument.getOwner() == block)
+        arguments.insert(argument);
+      continue;
+    }
+    Operation *def = value.getDefiningOp();
+    if (def->getBlock() != block || !live.insert(def).second)
+      continue;
+    // What its regions capture too.
+    def->walk([&](Operation *inner) {
+      llvm::append_range(pending, inner->getOperands());
+    });
+  }
+  for (Operation &inner : *block)
+    if (live.contains(&inner))
+      ops.insert(&inner);
+}
+
+//===----------------------------------------------------------------------===//
+// Affine expressions
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// constant + sum of factor * loop.
+struct LinearExpr {
+  int64_t constant = 0;
+  llvm::MapVector<unsigned, int64_t> factors;
+};
+
+/// What makes one dimension of an operand a window: the elements that the loop
+/// `base` goes over, once for each position of the loops `taps`.
+struct WindowDim {
+  LinearExpr expr;
+  std::optional<unsigned> base;
+};
+
+} // namespace
+
+static std::optional<LinearExpr> getLinear(AffineExpr expr) {
+  LinearExpr linear;
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr)) {
+    linear.constant = constant.getValue();
+    return linear;
+  }
+  if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
+    linear.factors[dim.getPosition()] = 1;
+    return linear;
+  }
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary)
+    return std::nullopt;
+  std::optional<LinearExpr> lhs = getLinear(binary.getLHS());
+  std::optional<LinearExpr> rhs = getLinear(binary.getRHS());
+  if (!lhs || !rhs)
+    return std::nullopt;
+  if (binary.getKind() == AffineExprKind::Add) {
+    lhs->constant += rhs->constant;
+    for (auto [loop, factor] : rhs->factors)
+      lhs->factors[loop] += factor;
+  } else if (binary.getKind() == AffineExprKind::Mul && rhs->factors.empty()) {
+    lhs->constant *= rhs->constant;
+    for (auto &entry : lhs->factors)
+      entry.second *= rhs->constant;
+  } else {
+    return std::nullopt;
+  }
+  lhs->factors.remove_if([](const auto &entry) { return entry.second == 0; });
+  return lhs;
+}
+
+/// True if `map` is made of loops only, some of them more than once.
+static bool isDiagonal(AffineMap map) {
+  return llvm::all_of(map.getResults(),
+                      [](AffineExpr expr) { return isa<AffineDimExpr>(expr); });
+}
+
+//===----------------------------------------------------------------------===//
+// Passes
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+class ContributionEmitter {
+public:
+  ContributionEmitter(LinalgOp op, DerivativeContext &ctx, ScratchBody &scratch)
+      : op(op), ctx(ctx), scratch(scratch), b(ctx.getBuilder()),
+        loc(op.getLoc()) {}
+
+  LogicalResult emit(ArrayRef<Contribution> contributions);
+
+private:
+  /// How the loops of a pass differ from those of `op`.
+  struct Nest {
+    /// What each loop of `op` is in the pass: a loop, backwards or not, or a
+    /// constant.
+    SmallVector<AffineExpr> loops;
+    unsigned numLoops;
+    /// The extents of the loops of the pass, if loops of `op` stand still.
+    SmallVector<OpFoldResult> sizes;
+  };
+
+  /// What an iteration adds to, and the loops at which it does.
+  struct Destination {
+    Value start;
+    AffineMap map;
+    Value scalar;
+    bool adds;
+  };
+
+  Nest getSameNest();
+  Value getInput(unsigned i, const Nest &nest, AffineMap &map);
+  FailureOr<linalg::GenericOp> emitPass(const Nest &nest,
+                                        ArrayRef<Destination> destinations);
+
+  LogicalResult emitPermuted(AffineMap map, ArrayRef<Contribution> group);
+  std::optional<SmallVector<WindowDim>> getWindows(const Contribution &c);
+  LogicalResult emitWindows(const Contribution &c, ArrayRef<WindowDim> windows);
+  LogicalResult emitDiagonal(const Contribution &c);
+  LogicalResult emitScalar(const Contribution &c);
+  LogicalResult emitLoops(ArrayRef<Contribution> group);
+
+  /// The type in which terms like `scalar` are added, and the term in it.
+  Type getTermType(Value scalar);
+  Value buildTerm(OpBuilder &builder, IRMapping &mapping, Value scalar,
+                  Type type);
+
+  LinalgOp op;
+  DerivativeContext &ctx;
+  ScratchBody &scratch;
+  OpBuilder &b;
+  Location loc;
+};
+
+} // namespace
+
+/// The value that `scalar` was rounded from, if it was.
+static Value getUnrounded(Value scalar) {
+  auto rounded = scalar.getDefiningOp<arith::TruncFOp>();
+  return rounded ? rounded.getIn() : scalar;
+}
+
+Type ContributionEmitter::getTermType(Value scalar) {
+  return getUnrounded(scalar).getType();
+}
+
+Value ContributionEmitter::buildTerm(OpBuilder &builder, IRMapping &mapping,
+                                     Value scalar, Type type) {
+  // Sums round once, at their end.
+  if (scalar.getType() != type)
+    scalar = getUnrounded(scalar);
+  return buildFloatCast(builder, loc, mapping.lookupOrDefault(scalar), type);
+}
+
+ContributionEmitter::Nest ContributionEmitter::getSameNest() {
+  Nest nest;
+  nest.numLoops = op.getNumLoops();
+  for (unsigned loop = 0; loop < nest.numLoops; ++loop)
+    nest.loops.push_back(b.getAffineDimExpr(loop));
+  return nest;
+}
+
+/// Input number `i` of scratch as the loops of `nest` read it, at `map`. What
+/// one loop at most goes over is cut out, so that contractions stay
+/// contractions.
+Value ContributionEmitter::getInput(unsigned i, const Nest &nest,
+                                    AffineMap &map) {
+  Value tensor = scratch.tensors[i];
+  map = scratch.maps[i].replaceDimsAndSymbols(nest.loops, {}, nest.numLoops, 0);
+  auto type = dyn_cast<RankedTensorType>(tensor.getType());
+  if (!type || map == scratch.maps[i])
+    return tensor;
+  Slice slice = getWhole(b, loc, tensor);
+  SmallVector<AffineExpr> exprs;
+  SmallVector<int64_t> shape;
+  bool isPart = false;
+  for (auto [dim, expr] : llvm::enumerate(map.getResults())) {
+    std::optional<LinearExpr> linear = getLinear(expr);
+    bool isForwards = linear && linear->constant >= 0 &&
+                      llvm::all_of(linear->factors, [](const auto &entry) {
+                        return entry.second > 0;
+                      });
+    // A window of which one loop is left is longer than this loop.
+    bool isWhole = isa<AffineDimExpr>(expr) &&
+                   isa<AffineDimExpr>(scratch.maps[i].getResult(dim));
+    if (!isForwards || linear->factors.size() > 1 || isWhole) {
+      exprs.push_back(expr);
+      shape.push_back(type.getDimSize(dim));
+      continue;
+    }
+    isPart = true;
+    slice.offsets[dim] = b.getIndexAttr(linear->constant);
+    slice.sizes[dim] = b.getIndexAttr(1);
+    if (linear->factors.empty())
+      continue;
+    auto [loop, factor] = linear->factors.front();
+    slice.sizes[dim] = nest.sizes[loop];
+    slice.strides[dim] = b.getIndexAttr(factor);
+    exprs.push_back(b.getAffineDimExpr(loop));
+    shape.push_back(
+        getConstantIntValue(nest.sizes[loop]).value_or(ShapedType::kDynamic));
+  }
+  if (!isPart)
+    return tensor;
+  map = AffineMap::get(nest.numLoops, 0, exprs, b.getContext());
+  return tensor::ExtractSliceOp::create(
+      b, loc, RankedTensorType::get(shape, type.getElementType()), tensor,
+      slice.offsets, slice.sizes, slice.strides);
+}
+
+/// Emits one linalg.generic over the loops of `nest`.
+FailureOr<linalg::GenericOp>
+ContributionEmitter::emitPass(const Nest &nest,
+                              ArrayRef<Destination> destinations) {
+  SmallVector<Value> scalars;
+  for (const Destination &destination : destinations)
+    scalars.push_back(destination.scalar);
+  llvm::SetVector<Operation *> ops;
+  llvm::SetVector<Value> arguments;
+  scratch.getSlice(scalars, ops, arguments);
+
+  SmallVector<Value> inputs, inputScalars, outputs;
+  SmallVector<AffineMap> maps;
+  for (unsigned i = 0, e = scratch.tensors.size(); i < e; ++i) {
+    Value argument = scratch.getBlock().getArgument(i);
+    if (!arguments.contains(argument))
+      continue;
+    inputs.push_back(getInput(i, nest, maps.emplace_back()));
+    inputScalars.push_back(argument);
+  }
+  // Loops that nothing runs over any more take their extent from an operand
+  // that is not read.
+  auto isCovered = [&](AffineExpr dim) {
+    auto covers = [&](AffineMap map) {
+      return map.getResultPosition(dim).has_value();
+    };
+    return llvm::any_of(maps, covers) ||
+           llvm::any_of(destinations,
+                        [&](const Destination &d) { return covers(d.map); });
+  };
+  std::optional<SmallVector<OpFoldResult>> sizes;
+  for (auto [loop, expr] : llvm::enumerate(nest.loops)) {
+    if (!isa<AffineDimExpr>(expr) || isCovered(expr))
+      continue;
+    if (!sizes) {
+      FailureOr<SmallVector<OpFoldResult>> known = getLoopSizes(op, ctx);
+      if (failed(known))
+        return failure();
+      sizes = *known;
+    }
+    inputs.push_back(tensor::EmptyOp::create(
+        b, loc, ArrayRef((*sizes)[loop]),
+        getElementTypeOrSelf(destinations.front().start.getType())));
+    inputScalars.push_back(nullptr);
+    maps.push_back(AffineMap::get(nest.numLoops, 0, expr));
+  }
+
+  SmallVector<Type> types;
+  for (const Destination &destination : destinations) {
+    outputs.push_back(destination.start);
+    types.push_back(destination.start.getType());
+    maps.push_back(destination.map);
+  }
+  SmallVector<IteratorType> iterators;
+  for (unsigned loop = 0; loop < nest.numLoops; ++loop)
+    iterators.push_back(destinations.front().map.isFunctionOfDim(loop)
+                            ? IteratorType::parallel
+                            : IteratorType::reduction);
+  return linalg::GenericOp::create(
+      b, loc, types, inputs, outputs, maps, iterators,
+      [&](OpBuilder &builder, Location l, ValueRange args) {
+        IRMapping mapping;
+        for (auto [scalar, arg] : llvm::zip_first(inputScalars, args))
+          if (scalar)
+            mapping.map(scalar, arg);
+        for (Operation *inner : ops)
+          builder.clone(*inner, mapping);
+        SmallVector<Value> yields;
+        for (auto [destination, start] :
+             llvm::zip_equal(destinations, args.drop_front(inputs.size()))) {
+          Value term =
+              buildTerm(builder, mapping, destination.scalar, start.getType());
+          if (destination.adds)
+            term = arith::AddFOp::create(builder, l, start, term);
+          yields.push_back(term);
+        }
+        linalg::YieldOp::create(builder, l, yields);
+        // The loops that the body asks for are those of `op`.
+        SmallVector<linalg::IndexOp> indices;
+        builder.getBlock()->walk(
+            [&](linalg::IndexOp index) { indices.push_back(index); });
+        for (linalg::IndexOp index : indices) {
+          AffineExpr expr = nest.loops[index.getDim()];
+          if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
+            index.setDim(dim.getPosition());
+            continue;
+          }
+          OpBuilder at(index);
+          LinearExpr linear = *getLinear(expr);
+          Value position =
+              arith::ConstantIndexOp::create(at, l, linear.constant);
+          for (auto [loop, factor] : linear.factors)
+            position = arith::SubIOp::create(
+                at, l, position, linalg::IndexOp::create(at, l, loop));
+          index.replaceAllUsesWith(position);
+          index.erase();
+        }
+      });
+}
+
+//===----------------------------------------------------------------------===//
+// Projected permutations
+//===----------------------------------------------------------------------===//
+
+LogicalResult ContributionEmitter::emitPermuted(AffineMap map,
+                                                ArrayRef<Contribution> group) {
+  bool reduces = !map.isPermutation();
+  SmallVector<Destination> destinations;
+  SmallVector<WideSum> sums;
+  for (const Contribution &c : group) {
+    auto type = cast<RankedTensorType>(c.operand.getType());
+    Value start;
+    // An elementwise contribution is written, not added to zeros. Of several
+    // sums none is taken in place: two of them can be parts of one buffer.
+    if (reduces) {
+      sums.push_back(WideSum(ctx, c.operand, getTermType(c.scalar), loc));
+      start = group.size() == 1
+                  ? sums.back().getStart()
+                  : ctx.zero(type.clone(sums.back().getElementType()),
+                             c.operand, loc);
+      if (!start)
+        return failure();
+    } else {
+      FailureOr<SmallVector<OpFoldResult>> sizes =
+          getPrimalSizes(ctx, c.operand, loc);
+      if (failed(sizes))
+        return failure();
+      start = tensor::EmptyOp::create(b, loc, *sizes, type.getElementType());
+    }
+    destinations.push_back({start, map, c.scalar, reduces});
+  }
+  FailureOr<linalg::GenericOp> pass = emitPass(getSameNest(), destinations);
+  if (failed(pass))
+    return failure();
+  for (auto [i, c] : llvm::enumerate(group)) {
+    Value sum = pass->getResult(i);
+    if (reduces && group.size() == 1)
+      sums.front().finish(sum);
+    else
+      ctx.accumulate(c.operand, buildTensorCast(
+                                    b, loc, sum,
+                                    getElementTypeOrSelf(c.operand.getType())));
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Windows
+//===----------------------------------------------------------------------===//
+
+/// The dimensions of the operand as windows, if few enough operations can add
+/// all of its cotangent.
+std::optional<SmallVector<WindowDim>>
+ContributionEmitter::getWindows(const Contribution &c) {
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  llvm::SmallBitVector used(op.getNumLoops());
+  SmallVector<WindowDim> windows;
+  llvm::SmallBitVector taps(op.getNumLoops());
+  uint64_t numTaps = 1;
+  for (AffineExpr expr : c.map.getResults()) {
+    std::optional<LinearExpr> linear = getLinear(expr);
+    if (!linear)
+      return std::nullopt;
+    WindowDim window{*linear, {}};
+    // The longest loop is one slice.
+    for (auto [loop, factor] : linear->factors) {
+      if (used.test(loop))
+        return std::nullopt;
+      used.set(loop);
+      if (!window.base || ShapedType::isDynamic(ranges[loop]) ||
+          (!ShapedType::isDynamic(ranges[*window.base]) &&
+           ranges[loop] > ranges[*window.base]))
+        window.base = loop;
+    }
+    for (auto [loop, factor] : linear->factors) {
+      if (loop == *window.base) {
+        // Backwards from an end that is known.
+        if (factor < 0 && ShapedType::isDynamic(ranges[loop]))
+          return std::nullopt;
+        continue;
+      }
+      if (ShapedType::isDynamic(ranges[loop]))
+        return std::nullopt;
+      taps.set(loop);
+      numTaps = llvm::SaturatingMultiply<uint64_t>(numTaps, ranges[loop]);
+    }
+    windows.push_back(window);
+  }
+  if (numTaps > kMaxTaps)
+    return std::nullopt;
+  return windows;
+}
+
+LogicalResult ContributionEmitter::emitWindows(const Contribution &c,
+                                               ArrayRef<WindowDim> windows) {
+  FailureOr<SmallVector<OpFoldResult>> sizes = getLoopSizes(op, ctx);
+  if (failed(sizes))
+    return failure();
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  // Nothing is added where a loop has no iteration, and a slice would be none.
+  if (llvm::is_contained(ranges, 0))
+    return success();
+
+  // The verifier lets maps pass that leave an operand at one end of a loop.
+  for (const WindowDim &window : windows) {
+    int64_t first = window.expr.constant;
+    for (auto [loop, factor] : window.expr.factors)
+      if (factor < 0)
+        first += factor * (ranges[loop] - 1);
+    if (first < 0)
+      return op.emitError("expects indexing maps that stay inside of their "
+                          "operands where a gradient flows, but got ")
+             << AffineMapAttr::get(c.map);
+  }
+
+  // The loops that are left, and those that stand still.
+  Nest nest;
+  nest.loops.resize(op.getNumLoops());
+  SmallVector<unsigned> taps;
+  SmallVector<int64_t> counts;
+  for (const WindowDim &window : windows)
+    for (auto [loop, factor] : window.expr.factors)
+      if (loop != *window.base) {
+        taps.push_back(loop);
+        counts.push_back(ranges[loop]);
+      }
+  nest.numLoops = op.getNumLoops() - taps.size();
+  unsigned next = 0;
+  for (unsigned loop = 0; loop < op.getNumLoops(); ++loop)
+    if (!llvm::is_contained(taps, loop)) {
+      nest.loops[loop] = b.getAffineDimExpr(next++);
+      nest.sizes.push_back((*sizes)[loop]);
+    }
+  SmallVector<AffineExpr> written;
+  SmallVector<int64_t> shape;
+  for (const WindowDim &window : windows) {
+    if (!window.base)
+      continue;
+    AffineExpr &loop = nest.loops[*window.base];
+    written.push_back(loop);
+    shape.push_back(ranges[*window.base]);
+    if (window.expr.factors.lookup(*window.base) < 0)
+      loop = ranges[*window.base] - 1 - loop;
+  }
+  AffineMap map = AffineMap::get(nest.numLoops, 0, written, b.getContext());
+
+  WideSum wide(ctx, c.operand, getTermType(c.scalar), loc);
+  Value sum = wide.getStart();
+  if (!sum)
+    return failure();
+  auto partType = RankedTensorType::get(shape, wide.getElementType());
+  SmallVector<int64_t> strides = computeStrides(counts);
+  for (int64_t i = 0, e = computeProduct(counts); i < e; ++i) {
+    for (auto [loop, position] : llvm::zip_equal(taps, delinearize(i, strides)))
+      nest.loops[loop] = b.getAffineConstantExpr(position);
+    Slice slice = getWhole(b, loc, sum);
+    for (auto [dim, window] : llvm::enumerate(windows)) {
+      int64_t offset = window.expr.constant, stride = 1;
+      slice.sizes[dim] = b.getIndexAttr(1);
+      for (auto [loop, factor] : window.expr.factors) {
+        if (loop != *window.base) {
+          offset +=
+              factor * cast<AffineConstantExpr>(nest.loops[loop]).getValue();
+          continue;
+        }
+        slice.sizes[dim] = (*sizes)[loop];
+        stride = std::abs(factor);
+        if (factor < 0)
+          offset += factor * (ranges[loop] - 1);
+      }
+      slice.offsets[dim] = b.getIndexAttr(offset);
+      slice.strides[dim] = b.getIndexAttr(stride);
+    }
+    Value part = tensor::ExtractSliceOp::create(
+        b, loc, partType, sum, slice.offsets, slice.sizes, slice.strides);
+    FailureOr<linalg::GenericOp> pass =
+        emitPass(nest, Destination{part, map, c.scalar, /*adds=*/true});
+    if (failed(pass))
+      return failure();
+    sum = tensor::InsertSliceOp::create(b, loc, pass->getResult(0), sum,
+                                        slice.offsets, slice.sizes,
+                                        slice.strides);
+  }
+  wide.finish(sum);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Diagonals
+//===----------------------------------------------------------------------===//
+
+LogicalResult ContributionEmitter::emitDiagonal(const Contribution &c) {
+  // The sums for each element of the diagonal.
+  llvm::SetVector<AffineExpr> loops(c.map.getResults().begin(),
+                                    c.map.getResults().end());
+  FailureOr<SmallVector<OpFoldResult>> sizes = getLoopSizes(op, ctx);
+  if (failed(sizes))
+    return failure();
+  SmallVector<OpFoldResult> shape;
+  for (AffineExpr loop : loops)
+    shape.push_back((*sizes)[cast<AffineDimExpr>(loop).getPosition()]);
+  WideSum wide(ctx, c.operand, getTermType(c.scalar), loc);
+  Type type = wide.getElementType();
+  Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+  Value empty = tensor::EmptyOp::create(b, loc, shape, type);
+  Value zeros = linalg::FillOp::create(b, loc, zero, empty).getResult(0);
+  AffineMap map =
+      AffineMap::get(op.getNumLoops(), 0, loops.getArrayRef(), b.getContext());
+  FailureOr<linalg::GenericOp> pass =
+      emitPass(getSameNest(), Destination{zeros, map, c.scalar, /*adds=*/true});
+  if (failed(pass))
+    return failure();
+
+  Value sum = wide.getStart();
+  if (!sum)
+    return failure();
+  // Where each dimension of the sums is in the operand first.
+  int64_t rank = c.map.getNumResults();
+  SmallVector<AffineExpr> read;
+  for (AffineExpr loop : loops)
+    read.push_back(b.getAffineDimExpr(*c.map.getResultPosition(loop)));
+  sum =
+      linalg::GenericOp::create(
+          b, loc, TypeRange{sum.getType()}, pass->getResults(), ValueRange{sum},
+          ArrayRef<AffineMap>{AffineMap::get(rank, 0, read, b.getContext()),
+                              b.getMultiDimIdentityMap(rank)},
+          SmallVector<IteratorType>(rank, IteratorType::parallel),
+          [&](OpBuilder &builder, Location l, ValueRange args) {
+            Value term = args[0];
+            for (auto [dim, loop] : llvm::enumerate(c.map.getResults())) {
+              unsigned first = *c.map.getResultPosition(loop);
+              if (first == dim)
+                continue;
+              Value same = arith::CmpIOp::create(
+                  builder, l, arith::CmpIPredicate::eq,
+                  linalg::IndexOp::create(builder, l, first),
+                  linalg::IndexOp::create(builder, l, dim));
+              term = arith::SelectOp::create(builder, l, same, term, zero);
+            }
+            linalg::YieldOp::create(
+                builder, l,
+                arith::AddFOp::create(builder, l, args[1], term).getResult());
+          })
+          .getResult(0);
+  wide.finish(sum);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Scalars
+//===----------------------------------------------------------------------===//
+
+LogicalResult ContributionEmitter::emitScalar(const Contribution &c) {
+  Type type = getSumType(c.operand.getType());
+  if (Type term = getTermType(c.scalar);
+      term.getIntOrFloatBitWidth() > type.getIntOrFloatBitWidth())
+    type = term;
+  Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+  Value empty = tensor::EmptyOp::create(b, loc, ArrayRef<int64_t>(), type);
+  Value start = linalg::FillOp::create(b, loc, zero, empty).getResult(0);
+  FailureOr<linalg::GenericOp> pass = emitPass(
+      getSameNest(), Destination{start, c.map, c.scalar, /*adds=*/true});
+  if (failed(pass))
+    return failure();
+  Value sum =
+      tensor::ExtractOp::create(b, loc, pass->getResult(0), ValueRange());
+  ctx.accumulate(c.operand, buildFloatCast(b, loc, sum, c.operand.getType()));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Loops
+//===----------------------------------------------------------------------===//
+
+LogicalResult ContributionEmitter::emitLoops(ArrayRef<Contribution> group) {
+  FailureOr<SmallVector<OpFoldResult>> sizes = getLoopSizes(op, ctx);
+  if (failed(sizes))
+    return failure();
+  for (const Contribution &c : group) {
+    WideSum wide(ctx, c.operand, getTermType(c.scalar), loc);
+    Value sum = wide.getStart();
+    if (!sum)
+      return failure();
+    SmallVector<Value> needed(c.indices);
+    needed.push_back(c.scalar);
+    llvm::SetVector<Operation *> ops;
+    llvm::SetVector<Value> arguments;
+    scratch.getSlice(needed, ops, arguments);
+
+    FailureOr<SmallVector<Value>> sums = buildLoop(
+        ctx, loc, *sizes, sum,
+        [&](OpBuilder &builder, ValueRange ivs,
+            ValueRange carried) -> FailureOr<SmallVector<Value>> {
+          SmallVector<OpFoldResult> positions(ivs.begin(), ivs.end());
+          auto apply = [&](AffineMap map) {
+            SmallVector<Value> indices;
+            for (AffineExpr expr : map.getResults())
+              indices.push_back(getValueOrCreateConstantIndexOp(
+                  builder, loc,
+                  affine::makeComposedFoldedAffineApply(
+                      builder, loc, AffineMap::get(map.getNumDims(), 0, expr),
+                      positions)));
+            return indices;
+          };
+          IRMapping mapping;
+          for (Value argument : arguments) {
+            unsigned i = cast<BlockArgument>(argument).getArgNumber();
+            Value now = scratch.tensors[i];
+            if (isa<RankedTensorType>(now.getType()))
+              now = tensor::ExtractOp::create(builder, loc, now,
+                                              apply(scratch.maps[i]));
+            mapping.map(argument, now);
+          }
+          for (Operation *inner : ops) {
+            Operation *copy = builder.clone(*inner, mapping);
+            SmallVector<linalg::IndexOp> indices;
+            copy->walk([&](linalg::IndexOp i) { indices.push_back(i); });
+            for (linalg::IndexOp index : indices) {
+              Value position = ivs[index.getDim()];
+              if (index == copy)
+                mapping.map(inner->getResult(0), position);
+              index.replaceAllUsesWith(position);
+              index.erase();
+            }
+          }
+          SmallVector<Value> element;
+          for (Value index : c.indices)
+            element.push_back(mapping.lookupOrDefault(index));
+          if (!c.isIndexed)
+            element = apply(c.map);
+          Value term =
+              buildTerm(builder, mapping, c.scalar, wide.getElementType());
+          Value before =
+              tensor::ExtractOp::create(builder, loc, carried[0], element);
+          Value after = arith::AddFOp::create(builder, loc, before, term);
+          return SmallVector<Value>{tensor::InsertOp::create(
+              builder, loc, after, carried[0], element)};
+        });
+    if (failed(sums))
+      return failure();
+    wide.finish(sums->front());
+  }
+  return success();
+}
+
+LogicalResult ContributionEmitter::emit(ArrayRef<Contribution> contributions) {
+  // What has the same map is one pass.
+  llvm::MapVector<AffineMap, SmallVector<Contribution>> groups;
+  for (const Contribution &c : contributions) {
+    auto argument = dyn_cast<BlockArgument>(c.scalar);
+    bool isOwn = argument && argument.getOwner() == &scratch.getBlock();
+    if (!isa<RankedTensorType>(c.operand.getType())) {
+      if (failed(emitScalar(c)))
+        return failure();
+      continue;
+    }
+    if (!c.isIndexed && c.map.isProjectedPermutation()) {
+      unsigned i = isOwn ? argument.getArgNumber() : 0;
+      if (isOwn && scratch.maps[i] == c.map && c.map.isPermutation() &&
+          scratch.tensors[i].getType() == c.operand.getType())
+        ctx.accumulate(c.operand, scratch.tensors[i]);
+      else
+        groups[c.map].push_back(c);
+      continue;
+    }
+    std::optional<SmallVector<WindowDim>> windows;
+    if (!c.isIndexed)
+      windows = getWindows(c);
+    LogicalResult done = windows ? emitWindows(c, *windows)
+                         : !c.isIndexed && isDiagonal(c.map) ? emitDiagonal(c)
+                                                             : emitLoops(c);
+    if (failed(done))
+      return failure();
+  }
+  for (auto &[map, group] : groups)
+    if (failed(emitPermuted(map, group)))
+      return failure();
+  return success();
+}
+
+LogicalResult memrev::emitContributions(LinalgOp op, DerivativeContext &ctx,
+                                        ScratchBody &scratch,
+                                        ArrayRef<Contribution> contributions) {
+  return ContributionEmitter(op, ctx, scratch).emit(contributions);
+}

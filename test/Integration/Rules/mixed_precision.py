@@ -1,0 +1,114 @@
+"""Structured operations in less than double precision, and in two precisions at once.
+Their derivatives agree with those of the same operations in double precision, up to
+what rounding the arguments changes."""
+
+from harness import Arg, Case, main, tensor
+from structured import generic
+
+# Units of rounding of the narrowest type, with a margin for the sums.
+TOLERANCE = {"f16": 1e-2, "bf16": 8e-2, "f32": 2e-6}
+
+
+def cast(value, name, type, element):
+    """The text that gives `value`, of element type f64, another one as `name`."""
+    if element == "f64":
+        return f"{name} = tensor.cast {value} : {type} to {type}"
+    return f"{name} = arith.truncf {value} : {type} to {type.replace('f64', element)}"
+
+
+def mixed(name, inputs, result, op, narrow, wide):
+    """`op` writes an operation on %a0, %a1, ... of element type `narrow` into %init, of
+    element type `wide`, given both."""
+    args = [Arg(type, linear=True, tolerance=TOLERANCE[narrow]) for type in inputs]
+    init = len(inputs)
+    args.append(Arg(result, linear=True, tolerance=TOLERANCE[wide]
+                    if wide in TOLERANCE else None))
+
+    def body(narrow, wide):
+        lines = [cast(f"%{i}", f"%a{i}", type, narrow) for i, type in enumerate(inputs)]
+        lines.append(cast(f"%{init}", "%init", result, wide))
+        lines.append(op(narrow, wide))
+        to = result.replace("f64", wide)
+        if wide == "f64":
+            lines.append(f"return %y : {result}")
+        else:
+            lines += [f"%z = arith.extf %y : {to} to {result}", f"return %z : {result}"]
+        return "\n".join(lines)
+
+    return Case(f"{name}_{narrow}_{wide}", args, result, body(narrow, wide),
+                reference=body("f64", "f64"))
+
+
+def cases():
+    m, n, k = 5, 6, 7
+    for narrow, wide in (("f16", "f16"), ("bf16", "bf16"), ("f16", "f32"), ("f32", "f64"),
+                         ("bf16", "f32")):
+        def named(op, a, b, y, attributes=""):
+            def write(narrow, wide):
+                types = [t.replace("f64", e) for t, e in ((a, narrow), (b, narrow), (y, wide))]
+                return (f"%y = linalg.{op} {attributes}ins(%a0, %a1 : {types[0]}, {types[1]}) "
+                        f"outs(%init : {types[2]}) -> {types[2]}")
+            return mixed(op, [a, b], y, write, narrow, wide)
+
+        yield named("matmul", tensor(m, k), tensor(k, n), tensor(m, n))
+        yield named("batch_matmul", tensor(2, m, k), tensor(2, k, n), tensor(2, m, n))
+        yield named("matvec", tensor(m, k), tensor(k), tensor(m))
+        yield named("conv_2d_nhwc_hwcf", tensor(1, 6, 5, 2), tensor(3, 2, 2, 3),
+                    tensor(1, 2, 4, 3), "{strides = dense<[2, 1]> : tensor<2xi64>, "
+                    "dilations = dense<1> : tensor<2xi64>} ")
+        yield named("conv_1d_nwc_wcf", tensor(1, 6, 2), tensor(3, 2, 3), tensor(1, 4, 3))
+
+        def pooling(narrow, wide):
+            x, y = (t.replace("f64", e) for t, e in ((tensor(1, 6, 5, 2), narrow),
+                                                     (tensor(1, 4, 3, 2), wide)))
+            window = f"tensor<3x3x{narrow}>"
+            return (f"%k = tensor.empty() : {window}\n"
+                    f"%y = linalg.pooling_nhwc_sum ins(%a0, %k : {x}, {window}) "
+                    f"outs(%init : {y}) -> {y}")
+        yield mixed("pooling", [tensor(1, 6, 5, 2)], tensor(1, 4, 3, 2), pooling, narrow, wide)
+
+        def product(narrow, wide):
+            x, y = (t.replace("f64", e) for t, e in ((tensor(4, 5), narrow),
+                                                     (tensor(4), wide)))
+            extend = f"%e = arith.extf %b0 : {narrow} to {wide}\n"
+            value = "%b0" if narrow == wide else "%e"
+            return "%y = " + generic(
+                ["d0, d1", "d0"], "pr", [("%a0", x)], [("%init", y)],
+                ("" if narrow == wide else extend) + f"%p = arith.mulf {value}, %b1 : {wide}\n"
+                f"linalg.yield %p : {wide}", y).replace(
+                    "^bb0(%b0: f64, %b1: f64)", f"^bb0(%b0: {narrow}, %b1: {wide})")
+        case = mixed("product", [tensor(4, 5)], tensor(4), product, narrow, wide)
+        case.args[0].range = (0.75, 1.25)
+        case.args[0].linear = False
+        case.args[0].tolerance = max(1e-5, case.args[0].tolerance)
+        # The other factors are rounded.
+        case.args[1].tolerance = TOLERANCE[narrow]
+        yield case
+
+        def broadcast(narrow, wide):
+            x, y = (t.replace("f64", narrow) for t in (tensor(4), tensor(9, 4)))
+            return (f"%e = tensor.empty() : {y}\n"
+                    f"%b = linalg.broadcast ins(%a0 : {x}) outs(%e : {y}) dimensions = [0]\n"
+                    + ("%w = arith.extf %b : " + f"{y} to {y.replace(narrow, wide)}\n"
+                       if narrow != wide else "")
+                    + f"%y = arith.addf {'%b' if narrow == wide else '%w'}, %init : "
+                    f"{y.replace(narrow, wide)}")
+        yield mixed("broadcast", [tensor(4)], tensor(9, 4), broadcast, narrow, wide)
+
+        def softmax(narrow, wide):
+            x = tensor(3, 4, element=narrow)
+            y = x.replace(narrow, wide)
+            text = (f"%e = tensor.empty() : {x}\n%s = linalg.softmax dimension(1) "
+                    f"ins(%a0 : {x}) outs(%e : {x}) -> {x}\n")
+            if narrow != wide:
+                text += f"%w = arith.extf %s : {x} to {y}\n"
+            return text + f"%y = arith.addf {'%s' if narrow == wide else '%w'}, %init : {y}"
+        case = mixed("softmax", [tensor(3, 4)], tensor(3, 4), softmax, narrow, wide)
+        case.args[0].linear = False
+        case.args[0].tolerance = max(1e-5, 3 * case.args[0].tolerance)
+        case.args[1].tolerance = TOLERANCE[narrow]
+        yield case
+
+
+if __name__ == "__main__":
+    main(list(cases()))
