@@ -91,10 +91,9 @@ static bool keepsEachElement(linalg::LinalgOp op) {
 }
 
 bool memrev::hasComplexRule(Operation *op) {
-  if (auto generic = dyn_cast<linalg::LinalgOp>(op))
-    return isa<linalg::GenericOp, linalg::MapOp>(op) &&
-           keepsEachElement(generic);
-  return isa<arith::SelectOp>(op) ||
+  if (isa<linalg::GenericOp, linalg::MapOp>(op))
+    return keepsEachElement(cast<linalg::LinalgOp>(op));
+  return isa<arith::SelectOp, linalg::FillOp>(op) ||
          isa_and_nonnull<complex::ComplexDialect, func::FuncDialect,
                          scf::SCFDialect, tensor::TensorDialect>(
              op->getDialect());
