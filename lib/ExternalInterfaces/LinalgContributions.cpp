@@ -20,16 +20,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "LinalgContributions.h"
-#include "Convolution.h"
+#include "LinalgContributionEmitter.h"
 #include "LinalgReductions.h"
 #include "TensorExpressions.h"
-#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/Dialect/Utils/IndexingUtils.h"
-#include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
 using namespace mlir::memrev;
@@ -61,59 +56,6 @@ void ScratchBody::getSlice(ValueRange values, llvm::SetVector<Operation *> &ops,
       ops.insert(&inner);
 }
 
-//===----------------------------------------------------------------------===//
-// Affine expressions
-//===----------------------------------------------------------------------===//
-
-namespace {
-
-/// constant + sum of factor * loop.
-struct LinearExpr {
-  int64_t constant = 0;
-  llvm::MapVector<unsigned, int64_t> factors;
-};
-
-/// What makes one dimension of an operand a window: the elements that the loop
-/// `base` goes over, once for each position of the loops `taps`.
-struct WindowDim {
-  LinearExpr expr;
-  std::optional<unsigned> base;
-};
-
-} // namespace
-
-static std::optional<LinearExpr> getLinear(AffineExpr expr) {
-  LinearExpr linear;
-  if (auto constant = dyn_cast<AffineConstantExpr>(expr)) {
-    linear.constant = constant.getValue();
-    return linear;
-  }
-  if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
-    linear.factors[dim.getPosition()] = 1;
-    return linear;
-  }
-  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
-  if (!binary)
-    return std::nullopt;
-  std::optional<LinearExpr> lhs = getLinear(binary.getLHS());
-  std::optional<LinearExpr> rhs = getLinear(binary.getRHS());
-  if (!lhs || !rhs)
-    return std::nullopt;
-  if (binary.getKind() == AffineExprKind::Add) {
-    lhs->constant += rhs->constant;
-    for (auto [loop, factor] : rhs->factors)
-      lhs->factors[loop] += factor;
-  } else if (binary.getKind() == AffineExprKind::Mul && rhs->factors.empty()) {
-    lhs->constant *= rhs->constant;
-    for (auto &entry : lhs->factors)
-      entry.second *= rhs->constant;
-  } else {
-    return std::nullopt;
-  }
-  lhs->factors.remove_if([](const auto &entry) { return entry.second == 0; });
-  return lhs;
-}
-
 /// True if `map` is made of loops only, some of them more than once.
 static bool isDiagonal(AffineMap map) {
   return llvm::all_of(map.getResults(),
@@ -123,61 +65,6 @@ static bool isDiagonal(AffineMap map) {
 //===----------------------------------------------------------------------===//
 // Passes
 //===----------------------------------------------------------------------===//
-
-namespace {
-
-class ContributionEmitter {
-public:
-  ContributionEmitter(LinalgOp op, DerivativeContext &ctx, ScratchBody &scratch)
-      : op(op), ctx(ctx), scratch(scratch), b(ctx.getBuilder()),
-        loc(op.getLoc()) {}
-
-  LogicalResult emit(ArrayRef<Contribution> contributions);
-
-private:
-  /// How the loops of a pass differ from those of `op`.
-  struct Nest {
-    /// What each loop of `op` is in the pass: a loop, backwards or not, or a
-    /// constant.
-    SmallVector<AffineExpr> loops;
-    unsigned numLoops;
-    /// The extents of the loops of the pass, if loops of `op` stand still.
-    SmallVector<OpFoldResult> sizes;
-  };
-
-  /// What an iteration adds to, and the loops at which it does.
-  struct Destination {
-    Value start;
-    AffineMap map;
-    Value scalar;
-    bool adds;
-  };
-
-  Nest getSameNest();
-  Value getInput(unsigned i, const Nest &nest, AffineMap &map);
-  FailureOr<linalg::GenericOp> emitPass(const Nest &nest,
-                                        ArrayRef<Destination> destinations);
-
-  LogicalResult emitPermuted(AffineMap map, ArrayRef<Contribution> group);
-  std::optional<SmallVector<WindowDim>> getWindows(const Contribution &c);
-  LogicalResult emitWindows(const Contribution &c, ArrayRef<WindowDim> windows);
-  LogicalResult emitDiagonal(const Contribution &c);
-  LogicalResult emitScalar(const Contribution &c);
-  LogicalResult emitLoops(ArrayRef<Contribution> group);
-
-  /// The type in which terms like `scalar` are added, and the term in it.
-  Type getTermType(Value scalar);
-  Value buildTerm(OpBuilder &builder, IRMapping &mapping, Value scalar,
-                  Type type);
-
-  LinalgOp op;
-  DerivativeContext &ctx;
-  ScratchBody &scratch;
-  OpBuilder &b;
-  Location loc;
-};
-
-} // namespace
 
 /// The value that `scalar` was rounded from, if it was.
 static Value getUnrounded(Value scalar) {
@@ -400,147 +287,6 @@ LogicalResult ContributionEmitter::emitPermuted(AffineMap map,
 }
 
 //===----------------------------------------------------------------------===//
-// Windows
-//===----------------------------------------------------------------------===//
-
-/// The dimensions of the operand as windows, if few enough operations can add
-/// all of its cotangent.
-std::optional<SmallVector<WindowDim>>
-ContributionEmitter::getWindows(const Contribution &c) {
-  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
-  llvm::SmallBitVector used(op.getNumLoops());
-  SmallVector<WindowDim> windows;
-  llvm::SmallBitVector taps(op.getNumLoops());
-  uint64_t numTaps = 1;
-  for (AffineExpr expr : c.map.getResults()) {
-    std::optional<LinearExpr> linear = getLinear(expr);
-    if (!linear)
-      return std::nullopt;
-    WindowDim window{*linear, {}};
-    // The longest loop is one slice.
-    for (auto [loop, factor] : linear->factors) {
-      if (used.test(loop))
-        return std::nullopt;
-      used.set(loop);
-      if (!window.base || ShapedType::isDynamic(ranges[loop]) ||
-          (!ShapedType::isDynamic(ranges[*window.base]) &&
-           ranges[loop] > ranges[*window.base]))
-        window.base = loop;
-    }
-    for (auto [loop, factor] : linear->factors) {
-      if (loop == *window.base) {
-        // Backwards from an end that is known.
-        if (factor < 0 && ShapedType::isDynamic(ranges[loop]))
-          return std::nullopt;
-        continue;
-      }
-      if (ShapedType::isDynamic(ranges[loop]))
-        return std::nullopt;
-      taps.set(loop);
-      numTaps = llvm::SaturatingMultiply<uint64_t>(numTaps, ranges[loop]);
-    }
-    windows.push_back(window);
-  }
-  if (numTaps > kMaxTaps)
-    return std::nullopt;
-  return windows;
-}
-
-LogicalResult ContributionEmitter::emitWindows(const Contribution &c,
-                                               ArrayRef<WindowDim> windows) {
-  FailureOr<SmallVector<OpFoldResult>> sizes = getLoopSizes(op, ctx);
-  if (failed(sizes))
-    return failure();
-  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
-  // Nothing is added where a loop has no iteration, and a slice would be none.
-  if (llvm::is_contained(ranges, 0))
-    return success();
-
-  // The verifier lets maps pass that leave an operand at one end of a loop.
-  for (const WindowDim &window : windows) {
-    int64_t first = window.expr.constant;
-    for (auto [loop, factor] : window.expr.factors)
-      if (factor < 0)
-        first += factor * (ranges[loop] - 1);
-    if (first < 0)
-      return op.emitError("expects indexing maps that stay inside of their "
-                          "operands where a gradient flows, but got ")
-             << AffineMapAttr::get(c.map);
-  }
-
-  // The loops that are left, and those that stand still.
-  Nest nest;
-  nest.loops.resize(op.getNumLoops());
-  SmallVector<unsigned> taps;
-  SmallVector<int64_t> counts;
-  for (const WindowDim &window : windows)
-    for (auto [loop, factor] : window.expr.factors)
-      if (loop != *window.base) {
-        taps.push_back(loop);
-        counts.push_back(ranges[loop]);
-      }
-  nest.numLoops = op.getNumLoops() - taps.size();
-  unsigned next = 0;
-  for (unsigned loop = 0; loop < op.getNumLoops(); ++loop)
-    if (!llvm::is_contained(taps, loop)) {
-      nest.loops[loop] = b.getAffineDimExpr(next++);
-      nest.sizes.push_back((*sizes)[loop]);
-    }
-  SmallVector<AffineExpr> written;
-  SmallVector<int64_t> shape;
-  for (const WindowDim &window : windows) {
-    if (!window.base)
-      continue;
-    AffineExpr &loop = nest.loops[*window.base];
-    written.push_back(loop);
-    shape.push_back(ranges[*window.base]);
-    if (window.expr.factors.lookup(*window.base) < 0)
-      loop = ranges[*window.base] - 1 - loop;
-  }
-  AffineMap map = AffineMap::get(nest.numLoops, 0, written, b.getContext());
-
-  WideSum wide(ctx, c.operand, getTermType(c.scalar), loc);
-  Value sum = wide.getStart();
-  if (!sum)
-    return failure();
-  auto partType = RankedTensorType::get(shape, wide.getElementType());
-  SmallVector<int64_t> strides = computeStrides(counts);
-  for (int64_t i = 0, e = computeProduct(counts); i < e; ++i) {
-    for (auto [loop, position] : llvm::zip_equal(taps, delinearize(i, strides)))
-      nest.loops[loop] = b.getAffineConstantExpr(position);
-    Slice slice = getWhole(b, loc, sum);
-    for (auto [dim, window] : llvm::enumerate(windows)) {
-      int64_t offset = window.expr.constant, stride = 1;
-      slice.sizes[dim] = b.getIndexAttr(1);
-      for (auto [loop, factor] : window.expr.factors) {
-        if (loop != *window.base) {
-          offset +=
-              factor * cast<AffineConstantExpr>(nest.loops[loop]).getValue();
-          continue;
-        }
-        slice.sizes[dim] = (*sizes)[loop];
-        stride = std::abs(factor);
-        if (factor < 0)
-          offset += factor * (ranges[loop] - 1);
-      }
-      slice.offsets[dim] = b.getIndexAttr(offset);
-      slice.strides[dim] = b.getIndexAttr(stride);
-    }
-    Value part = tensor::ExtractSliceOp::create(
-        b, loc, partType, sum, slice.offsets, slice.sizes, slice.strides);
-    FailureOr<linalg::GenericOp> pass =
-        emitPass(nest, Destination{part, map, c.scalar, /*adds=*/true});
-    if (failed(pass))
-      return failure();
-    sum = tensor::InsertSliceOp::create(b, loc, pass->getResult(0), sum,
-                                        slice.offsets, slice.sizes,
-                                        slice.strides);
-  }
-  wide.finish(sum);
-  return success();
-}
-
-//===----------------------------------------------------------------------===//
 // Diagonals
 //===----------------------------------------------------------------------===//
 
@@ -620,81 +366,6 @@ LogicalResult ContributionEmitter::emitScalar(const Contribution &c) {
   Value sum =
       tensor::ExtractOp::create(b, loc, pass->getResult(0), ValueRange());
   ctx.accumulate(c.operand, buildFloatCast(b, loc, sum, c.operand.getType()));
-  return success();
-}
-
-//===----------------------------------------------------------------------===//
-// Loops
-//===----------------------------------------------------------------------===//
-
-LogicalResult ContributionEmitter::emitLoops(ArrayRef<Contribution> group) {
-  FailureOr<SmallVector<OpFoldResult>> sizes = getLoopSizes(op, ctx);
-  if (failed(sizes))
-    return failure();
-  for (const Contribution &c : group) {
-    WideSum wide(ctx, c.operand, getTermType(c.scalar), loc);
-    Value sum = wide.getStart();
-    if (!sum)
-      return failure();
-    SmallVector<Value> needed(c.indices);
-    needed.push_back(c.scalar);
-    llvm::SetVector<Operation *> ops;
-    llvm::SetVector<Value> arguments;
-    scratch.getSlice(needed, ops, arguments);
-
-    FailureOr<SmallVector<Value>> sums = buildLoop(
-        ctx, loc, *sizes, sum,
-        [&](OpBuilder &builder, ValueRange ivs,
-            ValueRange carried) -> FailureOr<SmallVector<Value>> {
-          SmallVector<OpFoldResult> positions(ivs.begin(), ivs.end());
-          auto apply = [&](AffineMap map) {
-            SmallVector<Value> indices;
-            for (AffineExpr expr : map.getResults())
-              indices.push_back(getValueOrCreateConstantIndexOp(
-                  builder, loc,
-                  affine::makeComposedFoldedAffineApply(
-                      builder, loc, AffineMap::get(map.getNumDims(), 0, expr),
-                      positions)));
-            return indices;
-          };
-          IRMapping mapping;
-          for (Value argument : arguments) {
-            unsigned i = cast<BlockArgument>(argument).getArgNumber();
-            Value now = scratch.tensors[i];
-            if (isa<RankedTensorType>(now.getType()))
-              now = tensor::ExtractOp::create(builder, loc, now,
-                                              apply(scratch.maps[i]));
-            mapping.map(argument, now);
-          }
-          for (Operation *inner : ops) {
-            Operation *copy = builder.clone(*inner, mapping);
-            SmallVector<linalg::IndexOp> indices;
-            copy->walk([&](linalg::IndexOp i) { indices.push_back(i); });
-            for (linalg::IndexOp index : indices) {
-              Value position = ivs[index.getDim()];
-              if (index == copy)
-                mapping.map(inner->getResult(0), position);
-              index.replaceAllUsesWith(position);
-              index.erase();
-            }
-          }
-          SmallVector<Value> element;
-          for (Value index : c.indices)
-            element.push_back(mapping.lookupOrDefault(index));
-          if (!c.isIndexed)
-            element = apply(c.map);
-          Value term =
-              buildTerm(builder, mapping, c.scalar, wide.getElementType());
-          Value before =
-              tensor::ExtractOp::create(builder, loc, carried[0], element);
-          Value after = arith::AddFOp::create(builder, loc, before, term);
-          return SmallVector<Value>{tensor::InsertOp::create(
-              builder, loc, after, carried[0], element)};
-        });
-    if (failed(sums))
-      return failure();
-    wide.finish(sums->front());
-  }
   return success();
 }
 

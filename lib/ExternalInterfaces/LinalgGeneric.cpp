@@ -19,6 +19,7 @@
 #include "LinalgReductions.h"
 #include "LinalgRules.h"
 #include "Models.h"
+#include "ScalarRules.h"
 #include "TensorExpressions.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -427,8 +428,12 @@ void memrev::registerLinalgGenericModels(DialectRegistry &registry) {
     attachStructured<GenericOp, MapOp, ElementwiseOp, AddOp, SubOp, MulOp,
                      DivOp, NegFOp, ExpOp, LogOp, SqrtOp, RsqrtOp, SquareOp,
                      ReciprocalOp, TanhOp, ErfOp, AbsOp, MaxOp, MinOp, PowFOp,
-                     SelectOp, CeilOp, FloorOp, RoundOp, FillRng2DOp, DotOp,
-                     MatvecOp, VecmatOp, BatchMatvecOp, BatchVecmatOp,
-                     BatchReduceMatmulOp, Mmt4DOp, BatchMmt4DOp, ContractOp>(c);
+                     SelectOp, FillRng2DOp, DotOp, MatvecOp, VecmatOp,
+                     BatchMatvecOp, BatchVecmatOp, BatchReduceMatmulOp, Mmt4DOp,
+                     BatchMmt4DOp, ContractOp>(c);
+    // Steps.
+    CeilOp::attachInterface<InactiveModel<CeilOp>>(*c);
+    FloorOp::attachInterface<InactiveModel<FloorOp>>(*c);
+    RoundOp::attachInterface<InactiveModel<RoundOp>>(*c);
   });
 }

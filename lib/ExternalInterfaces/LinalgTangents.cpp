@@ -223,13 +223,21 @@ static LogicalResult buildWithTangents(LinalgOp op, TangentContext &ctx) {
   SmallVector<Value> yields(terminator->getOperands());
   SmallVector<Value> outputs(op.getDpsInits());
   maps.append(initMaps);
+  SmallVector<Value> tangents = llvm::map_to_vector(
+      yields, [&](Value yielded) { return ctx.tangent(yielded); });
+  // The terminator reads a tangent that it yields as it is.
+  auto isRead = [&](BlockArgument argument) {
+    return !argument.use_empty() || llvm::is_contained(tangents, argument);
+  };
   SmallVector<unsigned> withTangent;
   for (unsigned k = 0; k < numInits; ++k) {
     BlockArgument argument = outTangents[k];
     if (!argument)
       continue;
-    Value tangent = ctx.tangent(yields[k]);
-    if (!tangent && argument.use_empty()) {
+    Value tangent = tangents[k];
+    if (!tangent && !isRead(argument)) {
+      ctx.setTangent(body->getArgument(inputs.size() + k), {});
+      ctx.setTangent(argument, {});
       body->eraseArgument(argument.getArgNumber());
       continue;
     }
@@ -241,7 +249,7 @@ static LogicalResult buildWithTangents(LinalgOp op, TangentContext &ctx) {
     Value init = op.getDpsInits()[k];
     // What no iteration writes keeps the tangent of the out operand.
     bool isWritten = !reduces && initMaps[k].isProjectedPermutation();
-    outputs.push_back(argument.use_empty() && isWritten
+    outputs.push_back(!isRead(argument) && isWritten
                           ? buildEmptyLike(b, loc, init)
                           : ctx.tangentOrZero(init));
     maps.push_back(initMaps[k]);
@@ -261,10 +269,6 @@ static LogicalResult buildWithTangents(LinalgOp op, TangentContext &ctx) {
 }
 
 LogicalResult memrev::buildStructuredJVP(LinalgOp op, TangentContext &ctx) {
-  if (!op.hasPureTensorSemantics())
-    return op.emitError("expects an out operand that is a tensor where a "
-                        "tangent flows, but got ")
-           << op.getDpsInits().front().getType();
   if (OpOperand *moved = getMovedOperand(op, ctx)) {
     OpBuilder &b = ctx.getBuilder();
     ctx.setTangent(
@@ -307,8 +311,8 @@ void memrev::registerLinalgTangentModels(DialectRegistry &registry) {
     attachTangents<GenericOp, MapOp, ElementwiseOp, ReduceOp, BroadcastOp,
                    TransposeOp, FillOp, FillRng2DOp, CopyOp, AddOp, SubOp,
                    MulOp, DivOp, NegFOp, ExpOp, LogOp, SqrtOp, RsqrtOp,
-                   SquareOp, ReciprocalOp, TanhOp, ErfOp, AbsOp, CeilOp,
-                   FloorOp, RoundOp, MaxOp, MinOp, PowFOp, SelectOp>(c);
+                   SquareOp, ReciprocalOp, TanhOp, ErfOp, AbsOp, MaxOp, MinOp,
+                   PowFOp, SelectOp>(c);
     // Products of matrices.
     attachTangents<DotOp, MatvecOp, VecmatOp, BatchMatvecOp, BatchVecmatOp,
                    MatmulOp, BatchMatmulOp, BatchReduceMatmulOp, Mmt4DOp,

@@ -31,6 +31,7 @@ Value ForwardContext::tangentOrZero(Value value) {
 void ForwardContext::setTangent(Value value, Value tangent) {
   if (!tangent) {
     tangents.erase(value);
+    activity.forget(value);
     return;
   }
   activity.addRoot(value);
@@ -112,5 +113,12 @@ void ForwardContext::replace(Operation *op, ValueRange results) {
       activity.addRoot(to);
     from.replaceAllUsesWith(to);
   }
-  op->erase();
+  op->remove();
+  op->dropAllReferences();
+  replaced.push_back(op);
+}
+
+ForwardContext::~ForwardContext() {
+  for (Operation *op : replaced)
+    op->destroy();
 }

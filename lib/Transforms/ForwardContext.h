@@ -25,6 +25,8 @@ public:
   ForwardContext(MLIRContext *context, bool strongZero)
       : builder(context), strongZero(strongZero) {}
 
+  ~ForwardContext() override;
+
   /// Marks an argument that has a tangent. Call `propagate` when all are
   /// marked.
   void addRoot(Value value, Value tangent);
@@ -52,6 +54,9 @@ private:
   Activity activity;
   DenseMap<Value, Value> tangents;
   bool strongZero;
+  /// What was replaced, kept so that nothing new takes the place of a value that
+  /// something is known of.
+  SmallVector<Operation *> replaced;
 };
 
 } // namespace mlir::memrev

@@ -57,6 +57,31 @@ bool memrev::isAncestor(Region &ancestor, Region *region) {
   return false;
 }
 
+/// True if `region` is not in a program but belongs to a rule: scalar code before
+/// it is cloned into an operation.
+static bool isScratch(Region *region) {
+  while (region) {
+    Operation *op = region->getParentOp();
+    if (!op)
+      return true;
+    region = op->getParentRegion();
+  }
+  return false;
+}
+
+ReverseContext::~ReverseContext() {
+  if (!isScratch(&emitted))
+    return;
+  // Scratch dies with its rule.
+  for (Block &block : emitted)
+    for (Value argument : block.getArguments())
+      state.activity.forget(argument);
+  emitted.walk([&](Operation *op) {
+    for (Value result : op->getResults())
+      state.activity.forget(result);
+  });
+}
+
 bool ReverseContext::isInScope(Value value) const {
   Region *region = value.getParentRegion();
   return !parent || isAncestor(scope, region) || isAncestor(emitted, region);

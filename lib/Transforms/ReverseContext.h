@@ -73,6 +73,8 @@ public:
         emitted(*builder.getInsertionBlock()->getParent()), fallback(fallback) {
   }
 
+  ~ReverseContext() override;
+
   OpBuilder &getBuilder() override { return builder; }
 
   Value primal(Value value, Precision precision) override;

@@ -36,6 +36,10 @@ public:
   /// Marks the results of `op`, and what becomes active inside of it.
   void propagate(Operation *op);
 
+  /// Forgets a value that is about to be erased: another one may take its
+  /// address.
+  void forget(Value value) { active.erase(value); }
+
   /// Fails after an error at an operation in `root` that writes an active value
   /// to memory: nothing follows its derivative from there.
   LogicalResult verifyNoWrites(Operation *root) const;

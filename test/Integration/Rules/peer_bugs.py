@@ -94,7 +94,8 @@ def enzyme_jax():
               }}
             return %r : tensor<f64>""")
     # The derivative of a product as product / factor: NaN where a factor is 0.
-    yield Case("enzyme_jax_product_with_a_zero", [Arg(X), Arg("tensor<1xf64>", range=(0.0, 0.0), linear=True)],
+    yield Case("enzyme_jax_product_with_a_zero",
+               [Arg(X, zero=True), Arg("tensor<1xf64>", range=(0.0, 0.0), linear=True)],
                ["tensor<f64>"], f"""
         %all = tensor.concat dim(0) %0, %1 : ({X}, tensor<1xf64>) -> tensor<7xf64>
         %one = arith.constant dense<1.0> : tensor<f64>

@@ -46,6 +46,20 @@ def extrema():
           %s = arith.addf %p, %b3 : f64
           linalg.yield %m, %s : f64, f64''', f"({y}, {y})")}
         return %y#0, %y#1 : {y}, {y}""")
+    # The largest in windows, and the place of the window is a factor.
+    y = tensor(5)
+    yield Case("maximum_in_windows", [Arg(tensor(12)), Arg(y)], y, f"""
+        %k = tensor.empty() : tensor<3xf64>
+        %y = {generic(["d0 * 2 + d1", "d1", "d0"], "pr",
+                      [("%0", tensor(12)), ("%k", tensor(3))], [("%1", y)],
+                      '''%i = linalg.index 1 : index
+          %j = arith.index_cast %i : index to i64
+          %f = arith.sitofp %j : i64 to f64
+          %p = arith.mulf %b0, %f : f64
+          %m = arith.maximumf %p, %b2 : f64
+          linalg.yield %m : f64''', y)}
+        return %y : {y}""")
+    x, y = tensor(3, 4), tensor(3)
     # A starting value that is no number.
     yield Case("maximum_from_nan", [Arg(x)], y, f"""
         %n = arith.constant dense<0x7FF8000000000000> : {y}
@@ -104,6 +118,16 @@ def sums():
           %t = arith.select %c, %s, %b1 : f64
           linalg.yield %t : f64''', y)}
         return %y : {y}""")
+    # Polynomials: many iterations add to one element of the result.
+    yield Case("sum_at_a_sum_of_loops",
+               [Arg(tensor(4), linear=True), Arg(tensor(3), linear=True),
+                Arg(tensor(6), linear=True)], tensor(6), f"""
+        %y = {generic(["d0", "d1", "d0 + d1"], "rr",
+                      [("%0", tensor(4)), ("%1", tensor(3))], [("%2", tensor(6))],
+                      '''%p = arith.mulf %b0, %b1 : f64
+          %s = arith.addf %b2, %p : f64
+          linalg.yield %s : f64''', tensor(6))}
+        return %y : {tensor(6)}""")
     # The number of the iteration is a factor.
     yield Case("sum_with_indices", [Arg(x, linear=True)], y, f"""
         %z = arith.constant dense<0.0> : {y}

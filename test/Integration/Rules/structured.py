@@ -104,6 +104,19 @@ def named_elementwise():
         %e = tensor.empty() : {x}
         %y = linalg.{op} ins(%0, %1 : {x}, {x}) outs(%e : {x}) -> {x}
         return %y : {x}""")
+    yield Case("linalg_select", [Arg(x), Arg(x)], x, f"""
+        %e = tensor.empty() : {x}
+        %c = arith.cmpf ogt, %0, %1 : {x}
+        %s = arith.mulf %0, %1 : {x}
+        %y = linalg.select ins(%c, %s, %1 : tensor<3x4xi1>, {x}, {x}) outs(%e : {x}) -> {x}
+        return %y : {x}""")
+    for op in ("ceil", "floor", "round"):
+        yield Case(f"linalg_{op}", [Arg(x, range=(0.1, 0.4))], x, f"""
+        %e = tensor.empty() : {x}
+        %s = linalg.{op} ins(%0 : {x}) outs(%e : {x}) -> {x}
+        %y = linalg.mul ins(%0, %s : {x}, {x}) outs(%e : {x}) -> {x}
+        %z = linalg.add ins(%0, %y : {x}, {x}) outs(%e : {x}) -> {x}
+        return %z : {x}""")
     yield Case("linalg_map", [Arg(x), Arg(x)], x, f"""
         %e = tensor.empty() : {x}
         %y = linalg.map ins(%0, %1 : {x}, {x}) outs(%e : {x})
@@ -176,6 +189,14 @@ def contractions():
     yield contraction("matvec", tensor(m, k), tensor(k), tensor(m))
     yield contraction("vecmat", tensor(k), tensor(k, n), tensor(n))
     yield contraction("batch_matvec", tensor(2, m, k), tensor(2, k), tensor(2, m))
+    yield contraction("batch_vecmat", tensor(2, k), tensor(2, k, n), tensor(2, n))
+    yield contraction("batch_reduce_matmul", tensor(2, m, k), tensor(2, k, n), out)
+    yield contraction("mmt4d", tensor(2, 3, 4, 2), tensor(3, 3, 5, 2), tensor(2, 3, 4, 5))
+    yield contraction("batch_mmt4d", tensor(2, 2, 3, 4, 2), tensor(2, 3, 3, 5, 2),
+                      tensor(2, 2, 3, 4, 5))
+    # A batch in another place, two loops that are summed over.
+    yield contraction("contract", tensor(k, 2, m), tensor(n, m, k, 2), tensor(2, n),
+                      (4, "k, b, m", "n, m, k, b", "b, n"), "contract_batched")
     square = tensor(4, 4)
     yield Case("matmul_of_itself", [Arg(square)], square, f"""
         %y = linalg.matmul ins(%0, %0 : {square}, {square}) outs(%0 : {square}) -> {square}
@@ -262,8 +283,34 @@ def movement():
         return %y#0, %y#1 : tensor<3xf64>, tensor<3xf64>""")
 
 
+def extents():
+    """Extents of 0 and 1, in types and at run time."""
+    d = tensor("?", "?")
+    for m, n, k in ((3, 4, 0), (0, 4, 2), (1, 1, 1), (1, 4, 3)):
+        def zero(*shape):
+            return 0 in shape or 0 in (m, n, k)
+        for types in (None, d):
+            a, b, y = (types or tensor(*s) for s in ((m, k), (k, n), (m, n)))
+            name = f"{m}x{n}x{k}" + ("_dynamic" if types else "")
+            yield Case(f"matmul_{name}",
+                       [Arg(a, static=tensor(m, k), linear=True, zero=zero(m, k)),
+                        Arg(b, static=tensor(k, n), linear=True, zero=zero(k, n)),
+                        Arg(y, static=tensor(m, n), linear=True, zero=0 in (m, n))], y, f"""
+        %y = linalg.matmul ins(%0, %1 : {a}, {b}) outs(%2 : {y}) -> {y}
+        return %y : {y}""", static_results=[tensor(m, n)], forward=0 not in (m, n))
+            x, r = types or tensor(m, k), "tensor<?xf64>" if types else tensor(m)
+            yield Case(f"generic_{name}",
+                       [Arg(x, static=tensor(m, k), zero=0 in (m, k)),
+                        Arg(r, static=tensor(m), linear=True, zero=m == 0)], r, f"""
+        %y = {generic(["d0, d1", "d0"], "pr", [("%0", x)], [("%1", r)],
+                      '''%p = math.exp %b0 : f64
+          %s = arith.addf %p, %b1 : f64
+          linalg.yield %s : f64''', r)}
+        return %y : {r}""", static_results=[tensor(m)], forward=m != 0)
+
+
 def cases():
-    for group in (generics, named_elementwise, contractions, movement):
+    for group in (generics, named_elementwise, contractions, movement, extents):
         yield from group()
 
 
