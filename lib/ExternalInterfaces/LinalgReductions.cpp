@@ -442,6 +442,14 @@ memrev::buildFactorCotangents(LinalgOp op, DerivativeContext &ctx, unsigned k,
                   })
                   .getResult(0);
 
+  // Without factors, or without a result, nothing is multiplied. Slices of a
+  // tensor without elements are no valid ones.
+  if (llvm::is_contained(cast<RankedTensorType>(all.getType()).getShape(), 0)) {
+    result.factors = all;
+    result.start = ctx.cotangent(op->getResult(k));
+    return result;
+  }
+
   Factors factors(b, loc, all, folded.size());
   Value products = tensor::EmptyOp::create(b, loc, shape, type);
   Value before = buildTensorCast(b, loc, init, type);

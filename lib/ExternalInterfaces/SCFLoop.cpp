@@ -15,6 +15,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/DialectRegistry.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
@@ -72,6 +73,12 @@ private:
 };
 
 } // namespace
+
+/// Integers are given back as they were.
+static Precision getPrecision(Type type) {
+  return isa<FloatType>(getElementTypeOrSelf(type)) ? Precision::Rounded
+                                                    : Precision::Exact;
+}
 
 LogicalResult LoopReversal::buildBounds() {
   OpBuilder &b = ctx.getBuilder();
@@ -133,7 +140,7 @@ LogicalResult LoopReversal::buildBody(scf::ForOp reversed) {
   unsigned numState = state.size();
   for (auto [i, number] : llvm::enumerate(state))
     nested->provide(loop.getYieldedValues()[number], args[i],
-                    Precision::Rounded);
+                    getPrecision(args[i].getType()));
   // Accumulators first: a cotangent that starts as a part of one must find it.
   for (auto [i, value] : llvm::enumerate(captured))
     nested->setCotangent(value, args[numState + active.size() + i]);
@@ -173,9 +180,11 @@ LogicalResult LoopReversal::emit() {
       return failure();
   }
   unsigned next = 0;
-  for (unsigned number : state)
-    ctx.provide(loop.getInitArgs()[number], reversed.getResult(next++),
-                Precision::Rounded);
+  for (unsigned number : state) {
+    Value init = loop.getInitArgs()[number];
+    ctx.provide(init, reversed.getResult(next++),
+                getPrecision(init.getType()));
+  }
   SmallVector<Value> cotangents;
   for (size_t i = 0; i < active.size(); ++i)
     cotangents.push_back(reversed.getResult(next++));
