@@ -167,6 +167,35 @@ def branches():
           scf.yield %u, %v : {X}, {X}
         }}
         return %r#0, %r#1 : {X}, {X}""", policy=policy)
+        # A loop of couplings in a branch, which a loop runs.
+        yield Case(f"couplings_in_if_{policy}", [Arg(X), Arg(X), Arg(X), index(4)], [X, X], f"""
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %c2 = arith.constant 2 : index
+        %r:2 = scf.for %k = %c0 to %3 step %c1 iter_args(%p = %0, %q = %1) -> ({X}, {X}) {{
+          %odd = arith.remui %k, %c2 : index
+          %isodd = arith.cmpi eq, %odd, %c1 : index
+          %t:2 = scf.if %isodd -> ({X}, {X}) {{
+            %s:2 = scf.for %l = %c0 to %k step %c1 iter_args(%a = %p, %b = %q) -> ({X}, {X}) {{
+              %u = rev.coupling additive %a given(%b) {{
+              ^bb0(%c: {X}):{step("%c", "%s", "%2")}
+                rev.yield %s : {X}
+              }} : {X}, ({X})
+              %v = rev.coupling additive %b given(%u) {{
+              ^bb0(%c: {X}):
+                %s = math.tanh %c : {X}
+                rev.yield %s : {X}
+              }} : {X}, ({X})
+              scf.yield %u, %v : {X}, {X}
+            }}
+            scf.yield %s#0, %s#1 : {X}, {X}
+          }} else {{
+            %s = math.sin %p : {X}
+            scf.yield %q, %s : {X}, {X}
+          }}
+          scf.yield %t#0, %t#1 : {X}, {X}
+        }}
+        return %r#0, %r#1 : {X}, {X}""", policy=policy)
     # In the body of a generic, with a result that reads what it captures.
     m = "affine_map<(d0) -> (d0)>"
     yield Case("if_in_generic", [Arg(tensor(7)), Arg(tensor(7)), Arg("f64")], tensor(7), f"""
