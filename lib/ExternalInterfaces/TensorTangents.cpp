@@ -98,20 +98,25 @@ struct PadTangentModel
     Location loc = op->getLoc();
     Value padding = pad.getBody()->getTerminator()->getOperand(0);
     Value source = ctx.tangentOrZero(pad.getSource());
+    // The same amounts in the same form: the type of the result says which of
+    // them are constants.
+    auto tangents = tensor::PadOp::create(
+        b, loc, pad.getType(), source, pad.getLow(), pad.getHigh(),
+        pad.getStaticLowAttr(), pad.getStaticHighAttr(), pad.getNofoldAttr());
     if (ctx.isActive(padding) &&
-        pad.getRegion().isAncestor(padding.getParentRegion())) {
-      auto tangents = tensor::PadOp::create(
-          b, loc, pad.getType(), source, pad.getMixedLowPad(),
-          pad.getMixedHighPad(), pad.getNofold());
+        pad.getRegion().isAncestor(padding.getParentRegion()))
       return buildRegionJVP(op, tangents, ctx);
-    }
     Value tangent = ctx.tangent(padding);
-    if (!tangent)
+    OpBuilder::InsertionGuard guard(b);
+    if (!tangent) {
+      b.setInsertionPoint(tangents);
       tangent = ctx.zero(padding.getType(), padding, loc);
-    ctx.setTangent(pad.getResult(),
-                   tensor::PadOp::create(
-                       b, loc, pad.getType(), source, pad.getMixedLowPad(),
-                       pad.getMixedHighPad(), tangent, pad.getNofold()));
+    }
+    SmallVector<Type> indices(pad.getType().getRank(), b.getIndexType());
+    SmallVector<Location> locations(indices.size(), loc);
+    b.createBlock(&tangents.getRegion(), {}, indices, locations);
+    tensor::YieldOp::create(b, loc, tangent);
+    ctx.setTangent(pad.getResult(), tangents.getResult());
     return success();
   }
 };
