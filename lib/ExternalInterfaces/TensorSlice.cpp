@@ -344,38 +344,13 @@ struct KeptBox {
 
 } // namespace
 
-/// The larger of `index` and 0, a constant if `index` is one.
-static OpFoldResult clampIndex(OpBuilder &b, Location loc, OpFoldResult index) {
-  if (std::optional<int64_t> constant = getConstantIntValue(index))
-    return b.getIndexAttr(std::max<int64_t>(0, *constant));
-  Value none = arith::ConstantIndexOp::create(b, loc, 0);
-  return arith::MaxSIOp::create(b, loc, cast<Value>(index), none).getResult();
-}
-
-/// `lhs` - `rhs`, a constant if both are.
-static OpFoldResult subtractIndices(OpBuilder &b, Location loc,
-                                    OpFoldResult lhs, OpFoldResult rhs) {
-  std::optional<int64_t> l = getConstantIntValue(lhs);
-  std::optional<int64_t> r = getConstantIntValue(rhs);
-  if (r == 0)
-    return lhs;
-  if (l && r)
-    return b.getIndexAttr(*l - *r);
-  return arith::SubIOp::create(b, loc,
-                               getValueOrCreateConstantIndexOp(b, loc, lhs),
-                               getValueOrCreateConstantIndexOp(b, loc, rhs))
-      .getResult();
-}
-
 static FailureOr<KeptBox> getKeptBox(tensor::PadOp op, DerivativeContext &ctx) {
   OpBuilder &b = ctx.getBuilder();
   Location loc = op.getLoc();
   FailureOr<SmallVector<OpFoldResult>> sizes =
       getPrimalSizes(ctx, op.getSource(), loc);
   SmallVector<OpFoldResult> low = op.getMixedLowPad();
-  SmallVector<OpFoldResult> high = op.getMixedHighPad();
-  if (failed(sizes) || failed(getPrimal(ctx, low)) ||
-      failed(getPrimal(ctx, high)))
+  if (failed(sizes) || failed(getPrimal(ctx, low)))
     return failure();
   KeptBox box;
   int64_t rank = op.getSourceType().getRank();
@@ -383,20 +358,28 @@ static FailureOr<KeptBox> getKeptBox(tensor::PadOp op, DerivativeContext &ctx) {
   box.inSource.strides.assign(rank, one);
   box.inResult.strides.assign(rank, one);
   for (int64_t i = 0; i < rank; ++i) {
-    // A negative amount cuts elements off.
-    OpFoldResult cutLow =
-        clampIndex(b, loc, subtractIndices(b, loc, zero, low[i]));
-    OpFoldResult cutHigh =
-        clampIndex(b, loc, subtractIndices(b, loc, zero, high[i]));
+    // A negative amount cuts elements off. Only constants can be negative.
+    int64_t cutLow =
+        std::max<int64_t>(0, -getConstantIntValue(low[i]).value_or(0));
+    int64_t cutHigh = std::max<int64_t>(
+        0, -getConstantIntValue(op.getMixedHighPad()[i]).value_or(0));
     OpFoldResult size = (*sizes)[i];
-    if (getConstantIntValue(cutLow) != 0 || getConstantIntValue(cutHigh) != 0) {
-      box.isWholeSource = false;
-      size = subtractIndices(b, loc, size, cutLow);
-      size = clampIndex(b, loc, subtractIndices(b, loc, size, cutHigh));
-    }
     box.isEmpty |= getConstantIntValue(size) == 0;
-    box.inSource.offsets.push_back(cutLow);
-    box.inResult.offsets.push_back(clampIndex(b, loc, low[i]));
+    if (cutLow + cutHigh > 0) {
+      box.isWholeSource = false;
+      if (std::optional<int64_t> n = getConstantIntValue(size)) {
+        int64_t kept = std::max<int64_t>(0, *n - cutLow - cutHigh);
+        box.isEmpty |= kept == 0;
+        size = b.getIndexAttr(kept);
+      } else {
+        Value rest =
+            addIndices(b, loc, size, b.getIndexAttr(-cutLow - cutHigh));
+        Value none = arith::ConstantIndexOp::create(b, loc, 0);
+        size = arith::MaxSIOp::create(b, loc, rest, none).getResult();
+      }
+    }
+    box.inSource.offsets.push_back(b.getIndexAttr(cutLow));
+    box.inResult.offsets.push_back(cutLow > 0 ? zero : low[i]);
     box.inSource.sizes.push_back(size);
     box.inResult.sizes.push_back(size);
   }
@@ -405,9 +388,11 @@ static FailureOr<KeptBox> getKeptBox(tensor::PadOp op, DerivativeContext &ctx) {
 
 /// The type of `tensor`'s elements in `slice`.
 static RankedTensorType getSliceType(Type tensor, const Slice &slice) {
+  // A size that a constant of the program gives is dynamic in a slice's type.
   SmallVector<int64_t> shape;
   for (OpFoldResult size : slice.sizes)
-    shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
+    shape.push_back(isa<Attribute>(size) ? *getConstantIntValue(size)
+                                         : ShapedType::kDynamic);
   return RankedTensorType::get(shape, getElementTypeOrSelf(tensor));
 }
 
@@ -418,9 +403,8 @@ struct PadModel
   void getResiduals(Operation *op, function_ref<bool(Value)>,
                     SmallVectorImpl<Residual> &residuals) const {
     auto pad = cast<tensor::PadOp>(op);
-    for (Value amount : llvm::concat<Value>(SmallVector<Value>(pad.getLow()),
-                                            SmallVector<Value>(pad.getHigh())))
-      residuals.push_back(amount);
+    for (Value low : pad.getLow())
+      residuals.push_back(low);
     if (!pad.getSourceType().hasStaticShape())
       residuals.push_back(pad.getSource());
     if (isComputed(pad)) {
@@ -442,13 +426,13 @@ struct PadModel
     Location loc = op->getLoc();
     Value cotangent = ctx.cotangent(pad.getResult());
     if (ctx.isActive(pad.getSource()) && !box->isEmpty) {
-      auto type = box->isWholeSource
-                      ? pad.getSourceType()
-                      : getSliceType(pad.getSourceType(), box->inSource);
       Value kept = tensor::ExtractSliceOp::create(
-          b, loc, type, cotangent, box->inResult.offsets, box->inResult.sizes,
+          b, loc, cotangent, box->inResult.offsets, box->inResult.sizes,
           box->inResult.strides);
       if (box->isWholeSource) {
+        // What is a constant here need not be one in the type.
+        if (kept.getType() != pad.getSourceType())
+          kept = tensor::CastOp::create(b, loc, pad.getSourceType(), kept);
         ctx.accumulate(pad.getSource(), kept);
       } else {
         Value sum = ctx.accumulator(pad.getSource());

@@ -98,25 +98,26 @@ struct PadTangentModel
     Location loc = op->getLoc();
     Value padding = pad.getBody()->getTerminator()->getOperand(0);
     Value source = ctx.tangentOrZero(pad.getSource());
-    // The same amounts in the same form: the type of the result says which of
-    // them are constants.
+    // As the program writes them: constants among the dynamic amounts stay
+    // dynamic, and so does the type.
     auto tangents = tensor::PadOp::create(
-        b, loc, pad.getType(), source, pad.getLow(), pad.getHigh(),
-        pad.getStaticLowAttr(), pad.getStaticHighAttr(), pad.getNofoldAttr());
+        b, loc, pad.getType(), source, pad.getStaticLow(), pad.getStaticHigh(),
+        pad.getLow(), pad.getHigh(), pad.getNofold());
     if (ctx.isActive(padding) &&
         pad.getRegion().isAncestor(padding.getParentRegion()))
       return buildRegionJVP(op, tangents, ctx);
     Value tangent = ctx.tangent(padding);
-    OpBuilder::InsertionGuard guard(b);
     if (!tangent) {
+      OpBuilder::InsertionGuard guard(b);
       b.setInsertionPoint(tangents);
       tangent = ctx.zero(padding.getType(), padding, loc);
     }
-    SmallVector<Type> indices(pad.getType().getRank(), b.getIndexType());
-    SmallVector<Location> locations(indices.size(), loc);
-    b.createBlock(&tangents.getRegion(), {}, indices, locations);
+    OpBuilder::InsertionGuard guard(b);
+    SmallVector<Type> types(pad.getType().getRank(), b.getIndexType());
+    SmallVector<Location> locs(types.size(), loc);
+    b.createBlock(&tangents.getRegion(), {}, types, locs);
     tensor::YieldOp::create(b, loc, tangent);
-    ctx.setTangent(pad.getResult(), tangents.getResult());
+    ctx.setTangent(pad.getResult(), tangents);
     return success();
   }
 };
