@@ -180,6 +180,13 @@ Value ReverseContext::readTape(Value value) {
   Type element = getElementTypeOrSelf(value.getType());
   if (!loop)
     return {};
+  // There is no slice of a tensor without elements, nor any need for one.
+  if (type && type.hasStaticShape() && type.getNumElements() == 0) {
+    Value now =
+        tensor::EmptyOp::create(builder, loc, type.getShape(), element);
+    provide(value, now, Precision::Exact);
+    return now;
+  }
 
   TapeRequest *request = nullptr;
   auto it = state.tapes.find(value);

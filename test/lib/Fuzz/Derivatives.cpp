@@ -198,11 +198,18 @@ static void runPasses(DerivedModule &derived,
 }
 
 DerivedModule mlir::memrev::testing::derive(ModuleOp program,
-                                            ArrayRef<Derived> derived) {
+                                            ArrayRef<Derived> derived,
+                                            bool strongZero) {
   DerivedModule result;
   result.module = program.clone();
+  Builder b(program.getContext());
   for (Derived one : derived)
     addTransforms(*result.module, one);
+  if (strongZero)
+    result.module->walk([&](Operation *op) {
+      if (isa<rev::VjpOp, rev::JvpOp, rev::ValueAndGradOp>(op))
+        op->setAttr("strong_zero", b.getUnitAttr());
+    });
   runPasses(result, [&](OpPassManager &manager) {
     if (!derived.empty())
       manager.addPass(createRevDifferentiate());

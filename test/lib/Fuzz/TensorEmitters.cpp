@@ -79,6 +79,41 @@ static bool emitExtractSlice(Generator &g) {
   return true;
 }
 
+/// Slices of one tensor that share elements, seen in other shapes.
+static bool emitViews(Generator &g) {
+  Known x = g.pick(/*isTensor=*/true);
+  if (x.shape.size() < 2 || llvm::is_contained(x.shape, 0))
+    return false;
+  for (int64_t n = g.rng.range(1, 2); n > 0; --n) {
+    Box box = makeBox(g, x.shape);
+    Value slice = tensor::ExtractSliceOp::create(
+        g.b, box.type, x.value, box.foldedOffsets, box.foldedSizes,
+        box.foldedStrides);
+    if (box.shape.size() > 1 && g.rng.chance(0.7)) {
+      ReassociationIndices all;
+      int64_t count = 1;
+      for (auto [dim, extent] : llvm::enumerate(box.shape)) {
+        all.push_back(dim);
+        count *= extent;
+      }
+      slice = tensor::CollapseShapeOp::create(
+          g.b, slice, ArrayRef<ReassociationIndices>(all));
+      box.shape = {count};
+    } else if (!box.shape.empty() && g.rng.chance(0.5)) {
+      SmallVector<int64_t> extents(box.shape);
+      for (int64_t &extent : extents)
+        extent = ShapedType::kDynamic;
+      slice = tensor::CastOp::create(
+          g.b, RankedTensorType::get(extents, g.elementType), slice);
+    }
+    Value twice = arith::MulFOp::create(g.b, slice, slice);
+    g.add(slice, box.shape, x.bound);
+    g.add(g.rng.chance(0.5) ? twice : Value(math::TanhOp::create(g.b, slice)),
+          box.shape, x.bound * x.bound);
+  }
+  return true;
+}
+
 static bool emitInsertSlice(Generator &g) {
   Known x = g.pick(/*isTensor=*/true);
   if (llvm::is_contained(x.shape, 0))
@@ -100,6 +135,9 @@ static bool emitPad(Generator &g) {
   for (auto [n, extent] : llvm::enumerate(x.shape)) {
     low.push_back(g.rng.range(0, 2));
     high.push_back(g.rng.range(0, 2));
+    // A negative margin cuts something off.
+    if (extent > 2 && g.rng.chance(0.15))
+      (g.rng.chance(0.5) ? low : high).back() = -g.rng.range(1, 2);
     shape.push_back(low.back() + extent + high.back());
     foldedLow.push_back(fold(g, low.back()));
     foldedHigh.push_back(fold(g, high.back()));
@@ -239,6 +277,11 @@ static bool emitReshape(Generator &g) {
 
 static bool emitCast(Generator &g) {
   Known x = g.pick(/*isTensor=*/true);
+  if (g.rng.chance(0.2)) {
+    g.add(tensor::BitcastOp::create(g.b, x.value.getType(), x.value), x.shape,
+          x.bound);
+    return true;
+  }
   SmallVector<int64_t> extents = llvm::to_vector<6>(x.shape);
   for (int64_t &extent : extents)
     if (g.rng.chance(0.5))
@@ -440,6 +483,7 @@ static bool emitScatter(Generator &g) {
 ArrayRef<EmitterEntry> mlir::memrev::testing::getTensorEmitters() {
   static const EmitterEntry emitters[] = {
       {"slice", "extract_slice", 0.6, emitExtractSlice},
+      {"slice", "views", 0.4, emitViews},
       {"slice", "insert_slice", 0.6, emitInsertSlice},
       {"slice", "pad", 0.6, emitPad},
       {"slice", "concat", 0.4, emitConcat},
