@@ -54,6 +54,20 @@ std::optional<LinearExpr> memrev::getLinear(AffineExpr expr) {
   return lhs;
 }
 
+void memrev::dropConstantDims(SmallVectorImpl<AffineExpr> &exprs,
+                              SmallVectorImpl<int64_t> &shape) {
+  auto isConstant = [](AffineExpr expr) {
+    return isa<AffineConstantExpr>(expr);
+  };
+  for (auto [expr, size] : llvm::zip_equal(exprs, shape))
+    if (size == 1 && !isConstant(expr))
+      return;
+  for (unsigned i = exprs.size(); i-- > 0;)
+    if (isConstant(exprs[i]))
+      shape.erase(shape.begin() + i);
+  llvm::erase_if(exprs, isConstant);
+}
+
 /// The dimensions of the operand as windows, if few enough operations can add
 /// all of its cotangent.
 std::optional<SmallVector<WindowDim>>
@@ -141,14 +155,18 @@ LogicalResult ContributionEmitter::emitWindows(const Contribution &c,
   SmallVector<AffineExpr> written;
   SmallVector<int64_t> partShape;
   for (const WindowDim &window : windows) {
-    if (!window.base)
+    if (!window.base) {
+      written.push_back(b.getAffineConstantExpr(0));
+      partShape.push_back(1);
       continue;
+    }
     AffineExpr &loop = nest.loops[*window.base];
     written.push_back(loop);
     partShape.push_back(ranges[*window.base]);
     if (window.expr.factors.lookup(*window.base) < 0)
       loop = ranges[*window.base] - 1 - loop;
   }
+  dropConstantDims(written, partShape);
   AffineMap map = AffineMap::get(nest.numLoops, 0, written, b.getContext());
 
   WideSum wide(ctx, c.operand, getTermType(c.scalar), loc);
