@@ -304,7 +304,7 @@ void BodyDerivative::addContribution(OpBuilder &builder,
     all.push_back(std::move(contribution));
   else
     same->scalar =
-        arith::AddFOp::create(builder, loc, same->scalar, contribution.scalar);
+        buildScalarSum(builder, loc, same->scalar, contribution.scalar);
 }
 
 LogicalResult BodyDerivative::differentiateBody(

@@ -210,7 +210,7 @@ static LogicalResult buildWithTangents(LinalgOp op, TangentContext &ctx) {
   SmallVector<BlockArgument> outTangents(numInits);
   for (unsigned k = 0; k < numInits; ++k) {
     Value init = op.getDpsInits()[k];
-    if (!isa<FloatType>(outs(k).getType()))
+    if (outs(k).getType().isIntOrIndex())
       continue;
     outTangents[k] = body->addArgument(outs(k).getType(), loc);
     if (ctx.tangent(init) || (reduces && ctx.isActive(outs(k))))

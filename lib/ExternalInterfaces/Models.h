@@ -17,6 +17,7 @@ namespace mlir::memrev {
 
 void registerArithModels(DialectRegistry &registry);
 void registerCounterModels(DialectRegistry &registry);
+void registerComplexModels(DialectRegistry &registry);
 void registerFuncModels(DialectRegistry &registry);
 void registerLinalgContractionModels(DialectRegistry &registry);
 void registerLinalgConvolutionModels(DialectRegistry &registry);

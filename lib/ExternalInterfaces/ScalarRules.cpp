@@ -8,6 +8,7 @@
 
 #include "ScalarRules.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Complex/IR/Complex.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/STLExtras.h"
@@ -19,6 +20,19 @@ using namespace mlir::memrev;
 // ScalarPoint
 //===----------------------------------------------------------------------===//
 
+/// The scalar `constant` in every element of the shape of `like`.
+static Value splat(ImplicitLocOpBuilder &b, Value constant, Value like) {
+  auto shaped = dyn_cast<RankedTensorType>(like.getType());
+  if (!shaped)
+    return constant;
+  SmallVector<Value> dynamic;
+  for (auto [i, size] : llvm::enumerate(shaped.getShape()))
+    if (ShapedType::isDynamic(size))
+      dynamic.push_back(tensor::DimOp::create(b, like, i));
+  return tensor::SplatOp::create(b, constant, shaped.clone(constant.getType()),
+                                 dynamic);
+}
+
 /// `scalar` in every element of the shape of `like`, a scalar or a tensor.
 static Value splat(ImplicitLocOpBuilder &b, TypedAttr scalar, Value like) {
   auto shaped = dyn_cast<RankedTensorType>(like.getType());
@@ -27,12 +41,7 @@ static Value splat(ImplicitLocOpBuilder &b, TypedAttr scalar, Value like) {
   RankedTensorType type = shaped.clone(scalar.getType());
   if (type.hasStaticShape())
     return arith::ConstantOp::create(b, DenseElementsAttr::get(type, scalar));
-  SmallVector<Value> dynamic;
-  for (auto [i, size] : llvm::enumerate(type.getShape()))
-    if (ShapedType::isDynamic(size))
-      dynamic.push_back(tensor::DimOp::create(b, like, i));
-  Value constant = arith::ConstantOp::create(b, scalar);
-  return tensor::SplatOp::create(b, constant, type, dynamic);
+  return splat(b, arith::ConstantOp::create(b, scalar), like);
 }
 
 /// The type of `like` with elements of type `elementType`.
@@ -42,6 +51,15 @@ static Type withElements(Type like, Type elementType) {
 }
 
 Value ScalarPoint::constant(double value) {
+  Type elementType = getElementTypeOrSelf(dy.getType());
+  if (auto complexType = dyn_cast<ComplexType>(elementType)) {
+    Attribute real = builder.getFloatAttr(complexType.getElementType(), value);
+    Attribute zero = builder.getZeroAttr(complexType.getElementType());
+    return splat(builder,
+                 complex::ConstantOp::create(
+                     builder, complexType, builder.getArrayAttr({real, zero})),
+                 dy);
+  }
   return splat(builder,
                builder.getFloatAttr(getElementTypeOrSelf(dy.getType()), value),
                dy);

@@ -252,7 +252,7 @@ struct ExtractModel
     Location loc = op->getLoc();
     Value old = tensor::ExtractOp::create(b, loc, sum, indices);
     Value total =
-        arith::AddFOp::create(b, loc, old, ctx.cotangent(extract.getResult()));
+        buildScalarSum(b, loc, old, ctx.cotangent(extract.getResult()));
     ctx.setCotangent(extract.getTensor(),
                      tensor::InsertOp::create(b, loc, total, sum, indices));
     return success();
@@ -282,8 +282,7 @@ struct InsertModel
       ctx.accumulate(insert.getScalar(),
                      tensor::ExtractOp::create(b, loc, cotangent, indices));
     if (ctx.isActive(insert.getDest())) {
-      Value zero = arith::ConstantOp::create(
-          b, loc, b.getZeroAttr(insert.getScalar().getType()));
+      Value zero = buildZeroScalar(b, loc, insert.getScalar().getType());
       ctx.accumulate(insert.getDest(), tensor::InsertOp::create(
                                            b, loc, zero, cotangent, indices));
     }

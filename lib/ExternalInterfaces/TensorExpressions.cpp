@@ -8,6 +8,7 @@
 
 #include "TensorExpressions.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Complex/IR/Complex.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 
 using namespace mlir;
@@ -56,17 +57,18 @@ Value memrev::buildEmptyLike(OpBuilder &builder, Location loc, Value tensor,
 }
 
 Type memrev::getSumType(Type elementType) {
-  return elementType.getIntOrFloatBitWidth() < 32
-             ? Float32Type::get(elementType.getContext())
-             : elementType;
+  if (!isa<FloatType>(elementType) ||
+      elementType.getIntOrFloatBitWidth() >= 32)
+    return elementType;
+  return Float32Type::get(elementType.getContext());
 }
 
 Value memrev::buildFloatCast(OpBuilder &builder, Location loc, Value scalar,
                              Type type) {
-  unsigned from = scalar.getType().getIntOrFloatBitWidth();
-  unsigned to = type.getIntOrFloatBitWidth();
   if (scalar.getType() == type)
     return scalar;
+  unsigned from = scalar.getType().getIntOrFloatBitWidth();
+  unsigned to = type.getIntOrFloatBitWidth();
   if (from < to)
     return arith::ExtFOp::create(builder, loc, type, scalar);
   if (from > to)
@@ -74,6 +76,22 @@ Value memrev::buildFloatCast(OpBuilder &builder, Location loc, Value scalar,
   // Two formats of one width: through one that holds both.
   Value wide = arith::ExtFOp::create(builder, loc, getSumType(type), scalar);
   return arith::TruncFOp::create(builder, loc, type, wide);
+}
+
+Value memrev::buildZeroScalar(OpBuilder &builder, Location loc, Type type) {
+  auto complexType = dyn_cast<ComplexType>(type);
+  if (!complexType)
+    return arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
+  Attribute zero = builder.getZeroAttr(complexType.getElementType());
+  return complex::ConstantOp::create(builder, loc, type,
+                                     builder.getArrayAttr({zero, zero}));
+}
+
+Value memrev::buildScalarSum(OpBuilder &builder, Location loc, Value lhs,
+                             Value rhs) {
+  if (isa<ComplexType>(lhs.getType()))
+    return complex::AddOp::create(builder, loc, lhs, rhs);
+  return arith::AddFOp::create(builder, loc, lhs, rhs);
 }
 
 Value memrev::buildTensorCast(OpBuilder &builder, Location loc, Value tensor,
@@ -110,8 +128,7 @@ void WideSum::finish(Value sum) {
 Value memrev::buildSum(OpBuilder &builder, Location loc, Value tensor) {
   auto type = cast<RankedTensorType>(tensor.getType());
   Type sumType = getSumType(type.getElementType());
-  Value zero =
-      arith::ConstantOp::create(builder, loc, builder.getZeroAttr(sumType));
+  Value zero = buildZeroScalar(builder, loc, sumType);
   Value empty =
       tensor::EmptyOp::create(builder, loc, ArrayRef<int64_t>(), sumType);
   Value start = linalg::FillOp::create(builder, loc, zero, empty).getResult(0);
@@ -126,9 +143,8 @@ Value memrev::buildSum(OpBuilder &builder, Location loc, Value tensor) {
           ValueRange{start}, ArrayRef<AffineMap>{identity, scalar}, iterators,
           [&](OpBuilder &b, Location l, ValueRange args) {
             Value element = buildFloatCast(b, l, args[0], sumType);
-            linalg::YieldOp::create(
-                b, l,
-                arith::AddFOp::create(b, l, args[1], element).getResult());
+            linalg::YieldOp::create(b, l,
+                                    buildScalarSum(b, l, args[1], element));
           })
           .getResult(0);
   Value total = tensor::ExtractOp::create(builder, loc, sum, ValueRange());
@@ -146,9 +162,8 @@ Value memrev::buildAdd(OpBuilder &builder, Location loc, Value summand,
              ValueRange{destination}, ArrayRef<AffineMap>{identity, identity},
              iterators,
              [](OpBuilder &b, Location l, ValueRange args) {
-               linalg::YieldOp::create(
-                   b, l,
-                   arith::AddFOp::create(b, l, args[1], args[0]).getResult());
+               linalg::YieldOp::create(b, l,
+                                       buildScalarSum(b, l, args[1], args[0]));
              })
       .getResult(0);
 }
@@ -170,8 +185,7 @@ Value memrev::buildZeroSlice(OpBuilder &builder, Location loc,
   Value part =
       tensor::ExtractSliceOp::create(builder, loc, sliceType, destination,
                                      slice.offsets, slice.sizes, slice.strides);
-  Value zero = arith::ConstantOp::create(
-      builder, loc, builder.getZeroAttr(sliceType.getElementType()));
+  Value zero = buildZeroScalar(builder, loc, sliceType.getElementType());
   Value zeros = linalg::FillOp::create(builder, loc, zero, part).getResult(0);
   return tensor::InsertSliceOp::create(builder, loc, zeros, destination,
                                        slice.offsets, slice.sizes,

@@ -49,6 +49,12 @@ Type getSumType(Type elementType);
 /// The float scalar `scalar` as one of type `type`.
 Value buildFloatCast(OpBuilder &builder, Location loc, Value scalar, Type type);
 
+/// A scalar zero of type `type`, a float or a complex one.
+Value buildZeroScalar(OpBuilder &builder, Location loc, Type type);
+
+/// The sum of two scalars of one type, floats or complex ones.
+Value buildScalarSum(OpBuilder &builder, Location loc, Value lhs, Value rhs);
+
 /// `tensor` with elements of the float type `elementType`.
 Value buildTensorCast(OpBuilder &builder, Location loc, Value tensor,
                       Type elementType);

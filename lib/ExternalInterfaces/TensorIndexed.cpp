@@ -232,7 +232,7 @@ struct GatherModel
         for (OpFoldResult offset : target.offsets)
           to.push_back(getValueOrCreateConstantIndexOp(b, loc, offset));
         Value part = tensor::ExtractOp::create(b, loc, cotangent, from);
-        Value total = arith::AddFOp::create(
+        Value total = buildScalarSum(
             b, loc, tensor::ExtractOp::create(b, loc, old, to), part);
         return SmallVector<Value>{
             tensor::InsertOp::create(b, loc, total, old, to)};

@@ -17,6 +17,7 @@
 using namespace mlir;
 
 void memrev::buildDifferentiatePipeline(OpPassManager &pm) {
+  pm.addPass(createConvertTosaToMemRev());
   pm.addNestedPass<func::FuncOp>(createRevUnrollPermutedLoops());
   pm.addPass(createRevPlan());
   pm.addPass(createRevDifferentiate());

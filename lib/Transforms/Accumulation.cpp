@@ -8,17 +8,35 @@
 
 #include "Accumulation.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Complex/IR/Complex.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 using namespace mlir::memrev;
 
+static Value createZeroScalar(OpBuilder &builder, Location loc, Type type) {
+  auto complexType = dyn_cast<ComplexType>(type);
+  if (!complexType)
+    return arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
+  Attribute zero = builder.getZeroAttr(complexType.getElementType());
+  return complex::ConstantOp::create(builder, loc, type,
+                                     builder.getArrayAttr({zero, zero}));
+}
+
+static Value createScalarSum(OpBuilder &builder, Location loc, Value x,
+                             Value y) {
+  if (isa<ComplexType>(x.getType()))
+    return complex::AddOp::create(builder, loc, x, y);
+  return arith::AddFOp::create(builder, loc, x, y);
+}
+
 Value memrev::createZero(OpBuilder &builder, Location loc, Type type,
                          Value like) {
   Type elementType = getElementTypeOrSelf(type);
-  Value zero =
-      arith::ConstantOp::create(builder, loc, builder.getZeroAttr(elementType));
+  Value zero = createZeroScalar(builder, loc, elementType);
   auto tensorType = dyn_cast<RankedTensorType>(type);
   if (!tensorType)
     return zero;
@@ -35,7 +53,7 @@ Value memrev::createSum(OpBuilder &builder, Value sum, Value contribution,
   Location loc = contribution.getLoc();
   auto type = dyn_cast<RankedTensorType>(contribution.getType());
   if (!type)
-    return arith::AddFOp::create(builder, loc, sum, contribution);
+    return createScalarSum(builder, loc, sum, contribution);
   AffineMap identity = builder.getMultiDimIdentityMap(type.getRank());
   SmallVector<utils::IteratorType> iterators(type.getRank(),
                                              utils::IteratorType::parallel);
@@ -51,7 +69,7 @@ Value memrev::createSum(OpBuilder &builder, Value sum, Value contribution,
              builder, loc, TypeRange{type}, inputs, ValueRange{output},
              SmallVector<AffineMap>(inputs.size() + 1, identity), iterators,
              [](OpBuilder &b, Location loc, ValueRange args) {
-               Value total = arith::AddFOp::create(b, loc, args[1], args[0]);
+               Value total = createScalarSum(b, loc, args[1], args[0]);
                linalg::YieldOp::create(b, loc, total);
              })
       .getResult(0);
@@ -62,4 +80,21 @@ Value memrev::castToType(OpBuilder &builder, Value derivative, Type type) {
       !tensor::CastOp::areCastCompatible(derivative.getType(), type))
     return derivative;
   return tensor::CastOp::create(builder, derivative.getLoc(), type, derivative);
+}
+
+/// True if each loop of `op` runs over each operand, in any order: then no rule
+/// adds up elements.
+static bool keepsEachElement(linalg::LinalgOp op) {
+  return op.getNumReductionLoops() == 0 &&
+         llvm::all_of(op.getIndexingMapsArray(),
+                      [](AffineMap map) { return map.isPermutation(); });
+}
+
+bool memrev::hasComplexRule(Operation *op) {
+  if (isa<linalg::GenericOp, linalg::MapOp>(op))
+    return keepsEachElement(cast<linalg::LinalgOp>(op));
+  return isa<arith::SelectOp, linalg::FillOp>(op) ||
+         isa_and_nonnull<complex::ComplexDialect, func::FuncDialect,
+                         scf::SCFDialect, tensor::TensorDialect>(
+             op->getDialect());
 }

@@ -27,6 +27,9 @@ Value createSum(OpBuilder &builder, Value sum, Value contribution,
 /// knows static extents better.
 Value castToType(OpBuilder &builder, Value derivative, Type type);
 
+/// True if the rules of `op` take complex values.
+bool hasComplexRule(Operation *op);
+
 } // namespace mlir::memrev
 
 #endif // MEMREV_LIB_TRANSFORMS_ACCUMULATION_H

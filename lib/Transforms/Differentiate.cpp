@@ -11,6 +11,7 @@
 #include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Complex/IR/Complex.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -114,7 +115,9 @@ struct RevDifferentiate final
     if (target.getNumResults() != 0) {
       Type loss = target.getResultTypes()[0];
       auto tensor = dyn_cast<RankedTensorType>(loss);
-      if (rev::isDifferentiable(loss) && (!tensor || tensor.getRank() == 0))
+      if (rev::isDifferentiable(loss) &&
+          isa<FloatType>(getElementTypeOrSelf(loss)) &&
+          (!tensor || tensor.getRank() == 0))
         return success();
     }
     return target.emitError("expects a function with a float as result 0 for "

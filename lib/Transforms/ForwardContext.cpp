@@ -90,6 +90,14 @@ LogicalResult ForwardContext::differentiate(Operation *op) {
                  "expects floats and ranked tensors of floats where a "
                  "tangent flows, but got ")
              << value.getType();
+  bool isComplex = llvm::any_of(values, [&](Value value) {
+    return isActive(value) &&
+           isa<ComplexType>(getElementTypeOrSelf(value.getType()));
+  });
+  if (isComplex && !hasComplexRule(op))
+    return op->emitError("expects elementwise operations where a tangent of "
+                         "complex values flows, but got '")
+           << op->getName() << "'";
   auto rule = dyn_cast<ForwardDifferentiableOpInterface>(op);
   if (!rule)
     return op->emitError("expects operations with a forward-mode rule where a "

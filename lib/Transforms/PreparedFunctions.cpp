@@ -251,7 +251,7 @@ static llvm::SetVector<Value> getCapturedScalars(Operation *op) {
   getUsedValuesDefinedAbove(op->getRegions(), captured);
   captured.remove_if([](Value v) {
     Operation *def = v.getDefiningOp();
-    return !isa<FloatType>(v.getType()) ||
+    return !isa<FloatType, ComplexType>(v.getType()) ||
            (def && def->hasTrait<OpTrait::ConstantLike>());
   });
   return captured;

@@ -470,6 +470,14 @@ LogicalResult ReverseContext::differentiate(Operation *op) {
                  "expects floats and ranked tensors of floats where a "
                  "gradient flows, but got ")
              << value.getType();
+  bool isComplex = llvm::any_of(values, [&](Value value) {
+    return isActive(value) &&
+           isa<ComplexType>(getElementTypeOrSelf(value.getType()));
+  });
+  if (isComplex && !hasComplexRule(op))
+    return op->emitError("expects elementwise operations where a gradient of "
+                         "complex values flows, but got '")
+           << op->getName() << "'";
 
   auto rule = dyn_cast<DifferentiableOpInterface>(op);
   if (!rule)

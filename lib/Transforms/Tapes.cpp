@@ -352,7 +352,18 @@ void memrev::buildTapes(ReverseState &state) {
             {&request, cast<OpResult>(request.value).getResultNumber()});
 
     unsigned numResults = loop.getNumResults();
+    SmallVector<Value> before(loop.getResults());
+    llvm::append_range(before, loop.getRegionIterArgs());
     scf::ForOp taped = addTapes(rewriter, loop, mine);
+    SmallVector<Value> after(taped.getResults().take_front(numResults));
+    llvm::append_range(after, taped.getRegionIterArgs().take_front(numResults));
+    for (auto [old, now] : llvm::zip_equal(before, after))
+      for (llvm::SetVector<Value> *values :
+           {&state.inverted, &state.recomputedValues})
+        if (values->contains(old)) {
+          values->remove(old);
+          values->insert(now);
+        }
     for (auto [request, number] : results)
       request->value = taped.getResult(number);
     for (auto [i, request] : llvm::enumerate(mine)) {

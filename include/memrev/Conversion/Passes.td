@@ -50,4 +50,39 @@ def ConvertRevToLinalg : Pass<"convert-rev-to-linalg"> {
   ];
 }
 
+def ConvertTosaToMemRev : Pass<"convert-tosa-to-memrev", "::mlir::ModuleOp"> {
+  let summary = "Lower TOSA to what memrev differentiates and compiles";
+  let description = [{
+    Runs upstream's conversions of TOSA: to linalg, tensor, arith and scf on
+    tensors. No TOSA operation is left: one that upstream has no lowering for is
+    an error. A module without TOSA is left alone.
+
+    Validation against a TOSA profile is not part of it, so programs may use f64
+    and need no target.
+
+    Example:
+
+    ```mlir
+    %y = tosa.tanh %x : (tensor<4xf32>) -> tensor<4xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %y = linalg.generic {...} ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) {
+    ^bb0(%in: f32, %out: f32):
+      %0 = math.tanh %in : f32
+      linalg.yield %0 : f32
+    } -> tensor<4xf32>
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::cf::ControlFlowDialect", "::mlir::func::FuncDialect",
+    "::mlir::index::IndexDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tensor::TensorDialect", "::mlir::tosa::TosaDialect"
+  ];
+}
+
 #endif // MEMREV_CONVERSION_PASSES_TD

@@ -92,7 +92,8 @@ def RevDifferentiate : Pass<"rev-differentiate", "::mlir::ModuleOp"> {
            "Policy for `function`: invert or store">
   ];
   let dependentDialects = [
-    "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::arith::ArithDialect", "::mlir::complex::ComplexDialect",
+    "::mlir::func::FuncDialect",
     "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
     "::mlir::memrev::rev::RevDialect", "::mlir::scf::SCFDialect",
     "::mlir::tensor::TensorDialect"

@@ -23,14 +23,14 @@ import sys
 
 LOWERING = (
     "builtin.module("
-    "rev-differentiate,symbol-dce,convert-rev-to-linalg,codegen-expand-tensor-ops,"
+    "convert-tosa-to-memrev,rev-differentiate,symbol-dce,convert-rev-to-linalg,codegen-expand-tensor-ops,"
     "func.func(convert-elementwise-to-linalg),"
     "one-shot-bufferize{bufferize-function-boundaries allow-return-allocs-from-loops},"
     "convert-bufferization-to-memref,"
     "func.func(convert-linalg-to-loops),lower-affine,"
     "expand-strided-metadata,lower-affine,convert-scf-to-cf,"
     "codegen-math-to-libm,convert-math-to-funcs,"
-    "convert-math-to-llvm,convert-math-to-libm,convert-vector-to-llvm,"
+    "convert-complex-to-standard,convert-math-to-llvm,convert-math-to-libm,convert-vector-to-llvm,"
     "convert-to-llvm,"
     "reconcile-unrealized-casts)"
 )
@@ -76,12 +76,13 @@ class Case:
     function with the same values to take differences of, where `body` itself
     can be derived but not run. `forward` is false where there is no forward mode.
     `functions` is the text of functions that the body calls, `inner` a case whose
-    function it derives.
+    function it derives. `forward_tolerance` is for forward mode of cases that
+    compute in less than double precision and are not linear.
     """
 
     def __init__(self, name, args, results, body, *, static_results=None,
                  reference=None, policy=None, forward=True, functions="",
-                 inner=None):
+                 inner=None, forward_tolerance=None):
         self.name = re.sub(r"\W+", "_", name)
         self.args = args
         self.results = results if isinstance(results, list) else [results]
@@ -92,6 +93,7 @@ class Case:
         self.forward = forward
         self.functions = functions
         self.inner = inner
+        self.forward_tolerance = forward_tolerance
 
 
 def again(arg):
@@ -340,8 +342,8 @@ class Writer:
                                    all(case.args[i].maybe_zero for i in wrt))
         self.emit(f"vector.print {relative} : f64")
         # Less than double precision shows only where the arguments are linear.
-        tolerance = max([LINEAR_TOLERANCE] + [case.args[i].tolerance for i in wrt
-                                              if case.args[i].linear])
+        tolerance = max([LINEAR_TOLERANCE, case.forward_tolerance or 0.0] +
+                        [case.args[i].tolerance for i in wrt if case.args[i].linear])
         return f"{case.name} forward", tolerance
 
     def write(self, cases):

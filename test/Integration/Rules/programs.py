@@ -83,14 +83,14 @@ def loops():
         return %r#0, %r#1 : {x}, {x}""")
     # The layer of the random numbers is the trip, which the inverse has to get
     # right.
-    yield from both("loop_of_dropouts", [Arg(x), Arg(ws), Arg(x)], [x, x], f"""
+    yield from both("loop_of_dropouts", [Arg(x), Arg(tensor(3, 4, 4)), Arg(x)], [x, x], f"""
         %c0 = arith.constant 0 : index
         %c1 = arith.constant 1 : index
-        %c5 = arith.constant 5 : index
+        %c3 = arith.constant 3 : index
         %rate = arith.constant 0.4 : f32
         %seed = arith.constant 7 : i64
-        %r:2 = scf.for %k = %c0 to %c5 step %c1 iter_args(%p = %0, %q = %2) -> ({x}, {x}) {{
-          %m = tensor.extract_slice %1[%k, 0, 0] [1, 4, 4] [1, 1, 1] : {ws} to {w}
+        %r:2 = scf.for %k = %c0 to %c3 step %c1 iter_args(%p = %0, %q = %2) -> ({x}, {x}) {{
+          %m = tensor.extract_slice %1[%k, 0, 0] [1, 4, 4] [1, 1, 1] : {tensor(3, 4, 4)} to {w}
           %y = rev.coupling additive %p given(%q) {{
           ^bb0(%c: {x}):
             %d = rev.dropout %c rate %rate seed %seed layer %k step %seed
@@ -100,7 +100,7 @@ def loops():
           ^bb0(%c: {x}):
             %noise = rev.random_normal seed %seed layer %k step %c1
               : (i64, index, index) -> {x}
-            %d = arith.mulf %c, %noise : {x}{region("affine", 0.5).replace("%1", "%m").replace("%c,", "%d,")}
+            %d = arith.mulf %c, %noise : {x}{region("affine", 0.0).replace("%1", "%m").replace("%c,", "%d,")}
           }} : {x}, ({x})
           scf.yield %y, %z : {x}, {x}
         }}

@@ -201,6 +201,11 @@ bool Checker::choosePoint() {
     }
     results = *values;
     decisions = kinks.decisions;
+    // At any point, smooth or not: lowering that is wrong makes none smooth.
+    if (tries == 0)
+      checkLowering();
+    if (finding)
+      return false;
     double size = largest(takeOf(results));
     if (kinks.margin < kMargin || !std::isfinite(size) || largestValue > 1e6)
       continue;
@@ -216,8 +221,7 @@ bool Checker::choosePoint() {
     // The largest step must meet no kink.
     if (!phi(kStep) || !phi(-kStep))
       continue;
-    checkLowering();
-    return !finding;
+    return true;
   }
   if (!finding)
     ++counts.rejected;

@@ -99,10 +99,11 @@ LogicalResult BinomialAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 //===----------------------------------------------------------------------===//
 
 bool rev::isDifferentiable(Type type) {
-  if (isa<FloatType>(type))
-    return true;
-  auto tensor = dyn_cast<RankedTensorType>(type);
-  return tensor && isa<FloatType>(tensor.getElementType());
+  if (auto tensor = dyn_cast<RankedTensorType>(type))
+    type = tensor.getElementType();
+  if (auto complex = dyn_cast<ComplexType>(type))
+    type = complex.getElementType();
+  return isa<FloatType>(type);
 }
 
 SmallVector<int64_t>

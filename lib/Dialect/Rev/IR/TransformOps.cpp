@@ -137,7 +137,8 @@ LogicalResult ValueAndGradOp::verifySymbolUses(SymbolTableCollection &symbols) {
     return emitOpError("expects a function with a result");
   Type loss = callee.getResultTypes()[0];
   auto tensor = dyn_cast<RankedTensorType>(loss);
-  if (!isDifferentiable(loss) || (tensor && tensor.getRank() != 0))
+  if (!isDifferentiable(loss) || !isa<FloatType>(getElementTypeOrSelf(loss)) ||
+      (tensor && tensor.getRank() != 0))
     return emitOpError("expects a float as result 0 of the function, but got ")
            << loss;
   // value_and_grad_c5

@@ -50,7 +50,8 @@ inline constexpr llvm::StringLiteral kOfTangentsAttrName = "rev.of_tangents";
 /// `BinomialAttr`).
 inline constexpr llvm::StringLiteral kCheckpointAttrName = "rev.checkpoint";
 
-/// True if values of `type` can be differentiated: floats and tensors of them.
+/// True if values of `type` can be differentiated: floats, complex floats and
+/// tensors of them.
 bool isDifferentiable(Type type);
 
 /// The arguments or results that a transform differentiates: `indices`, or all
