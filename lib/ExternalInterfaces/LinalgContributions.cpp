@@ -123,8 +123,11 @@ Value ContributionEmitter::getInput(unsigned i, const Nest &nest,
     isPart = true;
     slice.offsets[dim] = b.getIndexAttr(linear->constant);
     slice.sizes[dim] = b.getIndexAttr(1);
-    if (linear->factors.empty())
+    if (linear->factors.empty()) {
+      exprs.push_back(b.getAffineConstantExpr(0));
+      shape.push_back(1);
       continue;
+    }
     auto [loop, factor] = linear->factors.front();
     slice.sizes[dim] = nest.sizes[loop];
     slice.strides[dim] = b.getIndexAttr(factor);
@@ -134,6 +137,7 @@ Value ContributionEmitter::getInput(unsigned i, const Nest &nest,
   }
   if (!isPart)
     return tensor;
+  dropConstantDims(exprs, shape);
   map = AffineMap::get(nest.numLoops, 0, exprs, b.getContext());
   return tensor::ExtractSliceOp::create(
       b, loc, RankedTensorType::get(shape, type.getElementType()), tensor,
