@@ -262,7 +262,8 @@ def indexed():
         %i = tensor.empty() : tensor<0x1xindex>
         %y = tensor.gather %0[%i] gather_dims([1]) : ({x}, tensor<0x1xindex>) -> tensor<0x4x5xf64>
         %e = tensor.collapse_shape %y [[0, 1], [2]] : tensor<0x4x5xf64> into tensor<0x5xf64>
-        %z = tensor.expand_shape %e [[0, 1], [2]] output_shape [4, 0, 5] : tensor<0x5xf64> into tensor<4x0x5xf64>
+        %z = tensor.expand_shape %e [[0, 1], [2]] output_shape [4, 0, 5]
+          : tensor<0x5xf64> into tensor<4x0x5xf64>
         %p = arith.mulf %0, %0 : {x}
         return %z, %p : tensor<4x0x5xf64>, {x}""")
 
@@ -370,6 +371,23 @@ def elements():
           scf.yield %u : tensor<5xf64>
         }
         return %y : tensor<5xf64>""")
+    # A captured tensor, read at places that repeat.
+    yield Case("captured_elements_in_a_loop",
+               [Arg(tensor(3), range=(0.7, 1.2)), Arg("f64")], ["f64", tensor(3)], """
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %c3 = arith.constant 3 : index
+        %c7 = arith.constant 7 : index
+        %y = scf.for %i = %c0 to %c7 step %c1 iter_args(%s = %1) -> f64 {
+          %j = arith.remui %i, %c3 : index
+          %a = tensor.extract %0[%j] : tensor<3xf64>
+          %p = arith.mulf %a, %s : f64
+          %t = math.sin %p : f64
+          %u = arith.addf %t, %a : f64
+          scf.yield %u : f64
+        }
+        %q = arith.mulf %0, %0 : tensor<3xf64>
+        return %y, %q : f64, tensor<3xf64>""")
     # Stacked weights: one row a trip, and another use of them outside.
     w, x = tensor(3, 4), tensor(4)
     yield Case("slices_in_a_loop", [Arg(x), Arg(w)], [x, w], f"""
