@@ -181,8 +181,8 @@ class Mutator:
             here = line + text.count("\n", 0, match.start())
             result.append(text[position:match.start()])
             if match.re is PREDICATE:
-                # A constant of a table or of a template stays one.
-                number = self.add(file, here, match[0], "turn round")
+                context = self.place(text, match.start()) if file in TABLES else ""
+                number = self.add(file, here, context + match[0], "turn round")
                 other = match[0].replace(match[1], OPPOSITE[match[1]])
                 result.append(f"(memrevMutant({number}) ? {other} : {match[0]})")
                 position = match.end()

@@ -9,6 +9,7 @@
 #include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/Analysis/Invertibility.h"
 #include "memrev/Interfaces/CheckpointedLoop.h"
+#include "memrev/Interfaces/LoopObservers.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Interfaces/LoopLikeInterface.h"
 #include "mlir/Transforms/RegionUtils.h"
@@ -115,11 +116,13 @@ static void planLoop(scf::ForOp loop) {
            v == loop.getInductionVar();
   };
   Invertibility invertibility(body, isOutside);
-  for (Value yielded : loop.getYieldedValues())
-    invertibility.addKnown(yielded);
+  llvm::SmallBitVector observers = getObservers(loop);
+  for (auto [i, yielded] : llvm::enumerate(loop.getYieldedValues()))
+    if (!observers[i])
+      invertibility.addKnown(yielded);
   const llvm::DenseMap<Operation *, unsigned> &edges = invertibility.solve();
   for (auto [i, arg] : llvm::enumerate(loop.getRegionIterArgs())) {
-    if (invertibility.isKnown(arg))
+    if (observers[i] || invertibility.isKnown(arg))
       continue;
     setReason(loop, "no inverse edge gives iteration argument " + Twine(i) +
                         " back from the yielded values");

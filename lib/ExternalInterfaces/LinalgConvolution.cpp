@@ -492,9 +492,19 @@ LogicalResult memrev::buildConvolutionVJP(LinalgOp op, DerivativeContext &ctx) {
     isStatic &= !isDynamic(conv->getInput(), window.inputPosition) &&
                 !isDynamic(conv->getResult(), window.outputPosition);
   }
-  if (ctx.isActive(conv->getInput()) &&
-      (!isWindowStatic || (!isStatic && getNumTaps(*conv) > kMaxTaps)))
-    return buildStructuredVJP(op, ctx);
+  if (ctx.isActive(conv->getInput())) {
+    if (!isWindowStatic || (!isStatic && getNumTaps(*conv) > kMaxTaps))
+      return buildStructuredVJP(op, ctx);
+    // The filter is larger than the image, as where the gradient of a filter is
+    // differentiated: sliding it along the image's margins would be in vain. One
+    // operation for each element of the image does what is needed.
+    uint64_t numImages = 1;
+    for (const Window &window : conv->windows)
+      numImages = llvm::SaturatingMultiply<uint64_t>(
+          numImages, conv->getOutputShape()[window.outputPosition]);
+    if (isStatic && numImages < getNumTaps(*conv) && numImages <= kMaxTaps)
+      return buildStructuredVJP(op, ctx);
+  }
   if (ctx.isActive(conv->getFilter()) &&
       failed(buildFilterGradient(*conv, ctx)))
     return failure();

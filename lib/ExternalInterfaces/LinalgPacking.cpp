@@ -324,6 +324,9 @@ struct UnPackDecomposition
     Location loc = op->getLoc();
     Value source = unpack.getSource(), dest = unpack.getDest();
     auto type = cast<RankedTensorType>(dest.getType());
+    // A slice of a tensor without elements is no valid one.
+    if (llvm::is_contained(type.getShape(), 0))
+      return {dest};
     Tiling tiling(unpack, type.getRank());
     SmallVector<int64_t> inverse = invertPermutationVector(tiling.permutation);
     SmallVector<OpFoldResult> split = tensor::getMixedSizes(b, loc, source);

@@ -316,9 +316,7 @@ void memrev::registerLinalgPoolingModels(DialectRegistry &registry) {
     attachPoolings<PoolingNchwMaxOp, PoolingNchwSumOp, PoolingNcwMaxOp,
                    PoolingNcwSumOp, PoolingNdhwcMaxOp, PoolingNdhwcMinOp,
                    PoolingNdhwcSumOp, PoolingNhwcMaxOp, PoolingNhwcMinOp,
-                   PoolingNhwcSumOp, PoolingNhwcMaxUnsignedOp,
-                   PoolingNhwcMinUnsignedOp, PoolingNwcMaxOp, PoolingNwcMinOp,
-                   PoolingNwcSumOp, PoolingNwcMaxUnsignedOp,
-                   PoolingNwcMinUnsignedOp>(c);
+                   PoolingNhwcSumOp, PoolingNwcMaxOp, PoolingNwcMinOp,
+                   PoolingNwcSumOp>(c);
   });
 }

@@ -69,35 +69,58 @@ static bool readsRunningValue(LinalgOp op, Value value) {
   });
 }
 
-/// True if `value` is the running value `out` plus terms that read none.
-static bool isSum(LinalgOp op, Value value, Value out) {
-  if (value == out)
-    return true;
-  Operation *def = value.getDefiningOp();
-  if (!def || def->getBlock() != op.getBlock())
+namespace {
+
+/// Says of the values of a body which are a running value plus terms.
+class Sums {
+public:
+  Sums(LinalgOp op, Value out) : op(op), out(out) {}
+
+  /// True if `value` is the running value plus terms that read none.
+  bool isSum(Value value) {
+    if (value == out)
+      return true;
+    Operation *def = value.getDefiningOp();
+    if (!def || def->getBlock() != op.getBlock())
+      return false;
+    // A value that is masked again and again is on many paths.
+    auto it = known.find(def);
+    if (it == known.end())
+      it = known.try_emplace(def, isSumOfOperands(def)).first;
+    return it->second;
+  }
+
+private:
+  bool isSumOfOperands(Operation *def) {
+    auto reads = [&](unsigned i) {
+      return readsRunningValue(op, def->getOperand(i));
+    };
+    auto isSumOf = [&](unsigned i) { return isSum(def->getOperand(i)); };
+    if (isa<arith::AddFOp>(def))
+      return reads(0) ? !reads(1) && isSumOf(0) : isSumOf(1);
+    if (isa<arith::SubFOp>(def))
+      return !reads(1) && isSumOf(0);
+    if (isa<arith::ExtFOp, arith::TruncFOp>(def))
+      return isSumOf(0);
+    // A mask that leaves some terms out.
+    if (isa<arith::SelectOp>(def))
+      return !reads(0) && isSumOf(1) && isSumOf(2);
     return false;
-  auto reads = [&](unsigned i) {
-    return readsRunningValue(op, def->getOperand(i));
-  };
-  auto isSumOf = [&](unsigned i) { return isSum(op, def->getOperand(i), out); };
-  if (isa<arith::AddFOp>(def))
-    return reads(0) ? !reads(1) && isSumOf(0) : isSumOf(1);
-  if (isa<arith::SubFOp>(def))
-    return !reads(1) && isSumOf(0);
-  if (isa<arith::ExtFOp, arith::TruncFOp>(def))
-    return isSumOf(0);
-  // A mask that leaves some terms out.
-  if (isa<arith::SelectOp>(def))
-    return !reads(0) && isSumOf(1) && isSumOf(2);
-  return false;
-}
+  }
+
+  LinalgOp op;
+  Value out;
+  llvm::SmallDenseMap<Operation *, bool> known;
+};
+
+} // namespace
 
 Reduction memrev::getReduction(LinalgOp op, unsigned k) {
   if (op.getNumReductionLoops() == 0)
     return {Folding::None, {}};
   Value out = op.getRegionOutputArgs()[k];
   Value yielded = op.getBlock()->getTerminator()->getOperand(k);
-  if (isSum(op, yielded, out))
+  if (Sums(op, out).isSum(yielded))
     return {Folding::Sum, {}};
   Operation *def = yielded.getDefiningOp();
   if (!def || def->getBlock() != op.getBlock() || def->getNumOperands() != 2)
@@ -441,6 +464,14 @@ memrev::buildFactorCotangents(LinalgOp op, DerivativeContext &ctx, unsigned k,
                         inner, l, buildFloatCast(inner, l, factor, type));
                   })
                   .getResult(0);
+
+  // Without factors, or without a result, nothing is multiplied. Slices of a
+  // tensor without elements are no valid ones.
+  if (llvm::is_contained(cast<RankedTensorType>(all.getType()).getShape(), 0)) {
+    result.factors = all;
+    result.start = ctx.cotangent(op->getResult(k));
+    return result;
+  }
 
   Factors factors(b, loc, all, folded.size());
   Value products = tensor::EmptyOp::create(b, loc, shape, type);

@@ -329,9 +329,7 @@ void memrev::registerLinalgTangentModels(DialectRegistry &registry) {
     attachTangents<PoolingNchwMaxOp, PoolingNchwSumOp, PoolingNcwMaxOp,
                    PoolingNcwSumOp, PoolingNdhwcMaxOp, PoolingNdhwcMinOp,
                    PoolingNdhwcSumOp, PoolingNhwcMaxOp, PoolingNhwcMinOp,
-                   PoolingNhwcSumOp, PoolingNhwcMaxUnsignedOp,
-                   PoolingNhwcMinUnsignedOp, PoolingNwcMaxUnsignedOp,
-                   PoolingNwcMinUnsignedOp, PoolingNwcMaxOp, PoolingNwcMinOp,
+                   PoolingNhwcSumOp, PoolingNwcMaxOp, PoolingNwcMinOp,
                    PoolingNwcSumOp>(c);
   });
 }

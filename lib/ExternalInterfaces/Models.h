@@ -16,6 +16,7 @@ class DialectRegistry;
 namespace mlir::memrev {
 
 void registerArithModels(DialectRegistry &registry);
+void registerCounterModels(DialectRegistry &registry);
 void registerComplexModels(DialectRegistry &registry);
 void registerFuncModels(DialectRegistry &registry);
 void registerLinalgContractionModels(DialectRegistry &registry);

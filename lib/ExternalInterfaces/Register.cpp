@@ -13,6 +13,7 @@ using namespace mlir;
 
 void memrev::registerExternalInterfaces(DialectRegistry &registry) {
   registerArithModels(registry);
+  registerCounterModels(registry);
   registerComplexModels(registry);
   registerFuncModels(registry);
   registerLinalgContractionModels(registry);

@@ -10,10 +10,12 @@
 #include "SCFCheckpoint.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
 #include "memrev/Interfaces/InvertibleOpInterface.h"
+#include "memrev/Interfaces/LoopObservers.h"
 #include "memrev/Interfaces/TripCount.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/DialectRegistry.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
@@ -25,7 +27,8 @@ namespace {
 
 /// Emits the reverse of a loop: a loop over the same iterations, last first. It
 /// carries, as asked for,
-///   - the state: what the body yields, turned back into what it was given;
+///   - the state: what the body yields, turned back into what it was given,
+///     without what only observes it;
 ///   - the cotangents of the state's active values;
 ///   - the cotangents of active values that the body captures.
 class LoopReversal {
@@ -33,7 +36,16 @@ public:
   LoopReversal(scf::ForOp loop, DerivativeContext &ctx, bool inverts,
                bool differentiates)
       : loop(loop), ctx(ctx), loc(loop.getLoc()), inverts(inverts),
-        differentiates(differentiates) {}
+        differentiates(differentiates) {
+    if (inverts)
+      state = getState(loop);
+  }
+
+  /// The numbers of the iteration arguments that an inverse gives back.
+  static SmallVector<unsigned> getState(scf::ForOp loop) {
+    llvm::SmallBitVector isState = getObservers(loop).flip();
+    return SmallVector<unsigned>(isState.set_bits());
+  }
 
   LogicalResult emit();
 
@@ -53,12 +65,20 @@ private:
 
   Value lower, step, count;
   SmallVector<Value> inits;
+  /// The numbers of the iteration arguments that are carried.
+  SmallVector<unsigned> state;
   /// The numbers of the loop's results that have a cotangent.
   SmallVector<unsigned> active;
   SmallVector<Value> captured;
 };
 
 } // namespace
+
+/// Integers are given back as they were.
+static Precision getPrecision(Type type) {
+  return isa<FloatType>(getElementTypeOrSelf(type)) ? Precision::Rounded
+                                                    : Precision::Exact;
+}
 
 LogicalResult LoopReversal::buildBounds() {
   OpBuilder &b = ctx.getBuilder();
@@ -72,13 +92,12 @@ LogicalResult LoopReversal::buildBounds() {
 }
 
 LogicalResult LoopReversal::collect() {
-  if (inverts)
-    for (Value result : loop.getResults()) {
-      Value now = ctx.primal(result);
-      if (!now)
-        return failure();
-      inits.push_back(now);
-    }
+  for (unsigned number : state) {
+    Value now = ctx.primal(loop.getResult(number));
+    if (!now)
+      return failure();
+    inits.push_back(now);
+  }
   if (!differentiates)
     return success();
   llvm::SetVector<Value> used;
@@ -118,9 +137,10 @@ LogicalResult LoopReversal::buildBody(scf::ForOp reversed) {
   nested->provide(loop.getInductionVar(), induction);
 
   ArrayRef<BlockArgument> args = reversed.getRegionIterArgs();
-  unsigned numState = inverts ? loop.getNumResults() : 0;
-  for (unsigned i = 0; i < numState; ++i)
-    nested->provide(loop.getYieldedValues()[i], args[i], Precision::Rounded);
+  unsigned numState = state.size();
+  for (auto [i, number] : llvm::enumerate(state))
+    nested->provide(loop.getYieldedValues()[number], args[i],
+                    getPrecision(args[i].getType()));
   // Accumulators first: a cotangent that starts as a part of one must find it.
   for (auto [i, value] : llvm::enumerate(captured))
     nested->setCotangent(value, args[numState + active.size() + i]);
@@ -134,8 +154,8 @@ LogicalResult LoopReversal::buildBody(scf::ForOp reversed) {
     return failure();
 
   SmallVector<Value> yields;
-  for (unsigned i = 0; i < numState; ++i)
-    yields.push_back(nested->primal(loop.getRegionIterArgs()[i]));
+  for (unsigned number : state)
+    yields.push_back(nested->primal(loop.getRegionIterArgs()[number]));
   for (unsigned number : active)
     yields.push_back(nested->accumulator(loop.getRegionIterArgs()[number]));
   for (Value value : captured)
@@ -160,9 +180,11 @@ LogicalResult LoopReversal::emit() {
       return failure();
   }
   unsigned next = 0;
-  if (inverts)
-    for (Value init : loop.getInitArgs())
-      ctx.provide(init, reversed.getResult(next++), Precision::Rounded);
+  for (unsigned number : state) {
+    Value init = loop.getInitArgs()[number];
+    ctx.provide(init, reversed.getResult(next++),
+                getPrecision(init.getType()));
+  }
   SmallVector<Value> cotangents;
   for (size_t i = 0; i < active.size(); ++i)
     cotangents.push_back(reversed.getResult(next++));
@@ -198,7 +220,8 @@ struct ForModel
   }
 };
 
-/// A loop whose body can be run backwards gives all its initial values back.
+/// A loop whose body can be run backwards gives its initial values back, but
+/// for those of observers.
 struct ForInverseModel
     : InvertibleOpInterface::ExternalModel<ForInverseModel, scf::ForOp> {
   SmallVector<InverseEdge> getInverseEdges(Operation *op) const {
@@ -207,8 +230,11 @@ struct ForInverseModel
     if (!op->hasAttr("rev.invert"))
       return {};
     InverseEdge edge;
-    edge.solved.assign(loop.getInitArgs().begin(), loop.getInitArgs().end());
-    llvm::SetVector<Value> from(loop.result_begin(), loop.result_end());
+    llvm::SetVector<Value> from;
+    for (unsigned number : LoopReversal::getState(loop)) {
+      edge.solved.push_back(loop.getInitArgs()[number]);
+      from.insert(loop.getResult(number));
+    }
     getUsedValuesDefinedAbove(loop.getRegion(), from);
     from.insert(loop.getLowerBound());
     from.insert(loop.getUpperBound());

@@ -21,8 +21,8 @@ std::optional<CheckpointedLoop> CheckpointedLoop::get(Operation *op) {
   return CheckpointedLoop{loop, slots.getInt(), (loop.getNumResults() - 3) / 2};
 }
 
-RankedTensorType memrev::getStackType(Type type, int64_t slots) {
-  SmallVector<int64_t> shape{slots};
+RankedTensorType memrev::getStackType(Type type, int64_t size) {
+  SmallVector<int64_t> shape{size};
   if (auto tensor = dyn_cast<RankedTensorType>(type))
     llvm::append_range(shape, tensor.getShape());
   return RankedTensorType::get(shape, getElementTypeOrSelf(type));

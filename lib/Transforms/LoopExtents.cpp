@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
@@ -37,6 +38,24 @@ OpFoldResult LoopExtents::get(Value tensor, int64_t dim) {
   if (!inner)
     return {};
   return getOfCarried(inner, argument.getArgNumber() - 1, dim);
+}
+
+std::optional<SmallVector<Value>> LoopExtents::getDynamic(Value value) {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  if (!TensorType::isValidElementType(getElementTypeOrSelf(value.getType())) ||
+      (!type && isa<ShapedType>(value.getType())))
+    return std::nullopt;
+  SmallVector<Value> extents;
+  for (int64_t dim = 0, rank = type ? type.getRank() : 0; dim < rank; ++dim) {
+    if (!type.isDynamicDim(dim))
+      continue;
+    OpFoldResult extent = get(value, dim);
+    if (!extent)
+      return std::nullopt;
+    extents.push_back(
+        getValueOrCreateConstantIndexOp(builder, loop.getLoc(), extent));
+  }
+  return extents;
 }
 
 OpFoldResult LoopExtents::getOfCarried(scf::ForOp inner, unsigned number,

@@ -24,6 +24,11 @@ public:
   /// the loop: an attribute if it is constant, null if it is not known.
   OpFoldResult get(Value tensor, int64_t dim);
 
+  /// The extents of `value` that its type does not say, before the loop.
+  /// Nothing if they are not known, or if values of this type cannot be
+  /// stacked.
+  std::optional<SmallVector<Value>> getDynamic(Value value);
+
 private:
   OpFoldResult getOfResult(OpResult result, int64_t dim);
   OpFoldResult getOfCarried(scf::ForOp inner, unsigned number, int64_t dim);

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "PreparedLoops.h"
+#include "LoopExtents.h"
 #include "memrev/Analysis/Activity.h"
 #include "memrev/Analysis/DisjointSlices.h"
 #include "memrev/Dialect/Rev/IR/Rev.h"
@@ -156,6 +157,21 @@ static Value buildCountingLoop(OpBuilder &b, scf::WhileOp loop) {
   return counting.getResults().back();
 }
 
+/// Adds the operations of `block` that `value` depends on to `ops`.
+static void addSlice(Value value, Block *block,
+                     llvm::DenseSet<Operation *> &ops) {
+  SmallVector<Value> pending{value};
+  while (!pending.empty()) {
+    Operation *op = pending.pop_back_val().getDefiningOp();
+    if (!op || op->getBlock() != block || !ops.insert(op).second)
+      continue;
+    llvm::append_range(pending, op->getOperands());
+    visitUsedValuesDefinedAbove(op->getRegions(), [&](OpOperand *operand) {
+      pending.push_back(operand->get());
+    });
+  }
+}
+
 /// Rewrites
 ///   %r = scf.while (%a = %x) { condition(c(%a)) p(%a) } do { yield f(p) }
 /// to
@@ -174,13 +190,21 @@ static scf::ForOp rewriteWhile(IRRewriter &rewriter, scf::WhileOp loop) {
   now->setDiscardableAttrs(loop->getDiscardableAttrDictionary());
 
   // What the last, failing test passes on.
+  llvm::DenseSet<Operation *> live;
+  for (auto [value, result] :
+       llvm::zip_equal(loop.getConditionOp().getArgs(), loop.getResults()))
+    if (!result.use_empty())
+      addSlice(value, loop.getBeforeBody(), live);
   IRMapping mapping;
   mapping.map(loop.getBeforeArguments(), now.getResults());
   for (Operation &op : loop.getBeforeBody()->without_terminator())
-    rewriter.clone(op, mapping);
+    if (live.contains(&op))
+      rewriter.clone(op, mapping);
   SmallVector<Value> results;
-  for (Value value : loop.getConditionOp().getArgs())
-    results.push_back(mapping.lookupOrDefault(value));
+  for (auto [value, result] :
+       llvm::zip_equal(loop.getConditionOp().getArgs(), loop.getResults()))
+    results.push_back(result.use_empty() ? Value()
+                                         : mapping.lookupOrDefault(value));
 
   Block *body = now.getBody();
   if (!body->empty())
@@ -190,7 +214,10 @@ static scf::ForOp rewriteWhile(IRRewriter &rewriter, scf::WhileOp loop) {
   Block *before = loop.getBeforeBody(), *after = loop.getAfterBody();
   rewriter.mergeBlocks(after, before, passed);
   rewriter.mergeBlocks(before, body, now.getRegionIterArgs());
-  rewriter.replaceOp(loop, results);
+  for (auto [result, replacement] : llvm::zip_equal(loop.getResults(), results))
+    if (replacement)
+      rewriter.replaceAllUsesWith(result, replacement);
+  rewriter.eraseOp(loop);
   return now;
 }
 
@@ -332,26 +359,30 @@ static LogicalResult rewriteBinomial(IRRewriter &rewriter, scf::ForOp loop,
                                      int64_t slots) {
   Location loc = loop.getLoc();
   unsigned numStates = loop.getNumResults();
-  for (Value init : loop.getInitArgs()) {
-    auto type = dyn_cast<RankedTensorType>(init.getType());
-    if (type ? !type.hasStaticShape() : !init.getType().isIntOrIndexOrFloat())
-      return loop.emitError("expects a state of static shapes for binomial "
-                            "checkpoints, but got ")
-             << init.getType();
+  // The extents that types do not say, by state.
+  SmallVector<SmallVector<Value>> extents;
+  LoopExtents known(loop);
+  for (Value state : loop.getRegionIterArgs()) {
+    std::optional<SmallVector<Value>> dynamic = known.getDynamic(state);
+    if (!dynamic)
+      return loop.emitError("expects a state whose shape no iteration changes "
+                            "for binomial checkpoints, but got ")
+             << state.getType();
+    extents.push_back(*dynamic);
   }
   rewriter.setInsertionPoint(loop);
   Value zero = constant(rewriter, loc, 0), one = constant(rewriter, loc, 1);
   Value room = constant(rewriter, loc, slots);
-  Value never = constant(rewriter, loc, -1);
   Value count = buildNonnegativeCount(rewriter, loop);
+  Value last = arith::SubIOp::create(rewriter, loc, count, one);
   SmallVector<Value> inits(loop.getInitArgs());
-  auto addStack = [&](Type type) {
+  auto addStack = [&](Type type, ValueRange dynamic) {
     inits.push_back(tensor::EmptyOp::create(
-        rewriter, loc, getStackType(type, slots), ValueRange()));
+        rewriter, loc, getStackType(type, slots + 1), dynamic));
   };
-  for (Type type : loop.getResultTypes())
-    addStack(type);
-  addStack(rewriter.getIndexType());
+  for (auto [type, dynamic] : llvm::zip_equal(loop.getResultTypes(), extents))
+    addStack(type, dynamic);
+  addStack(rewriter.getIndexType(), {});
   // The first checkpoint is what the loop starts from.
   inits.append({zero, zero});
   auto now = scf::ForOp::create(rewriter, loc, zero, count, one, inits);
@@ -376,13 +407,16 @@ static LogicalResult rewriteBinomial(IRRewriter &rewriter, scf::ForOp loop,
         kept.push_back(buildWriteStack(b, loc, args[form.getPositionsIndex()],
                                        position, used));
         Value length = arith::SubIOp::create(b, loc, count, position);
-        Value left = arith::SubIOp::create(b, loc, room, used);
+        Value free = arith::SubIOp::create(b, loc, room, used);
+        Value left = arith::MaxSIOp::create(b, loc, free, one);
         Value distance = buildCheckpointDistance(b, loc, length, left);
         Value following = arith::AddIOp::create(b, loc, position, distance);
+        // With all slots in use, the state before the last iteration is still
+        // kept: where the way back starts, it is at hand.
         Value isLast =
             arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, left, one);
         kept.push_back(
-            arith::SelectOp::create(b, loc, isLast, never, following));
+            arith::SelectOp::create(b, loc, isLast, last, following));
         kept.push_back(arith::AddIOp::create(b, loc, used, one));
         scf::YieldOp::create(b, loc, kept);
       },

@@ -173,42 +173,28 @@ static void getSlice(OpBuilder &builder, Value index, RankedTensorType type,
   }
 }
 
-/// The dynamic extents of `value` before `loop`, nothing if they are not known.
-static std::optional<SmallVector<Value>> getExtents(scf::ForOp loop,
-                                                    Value value) {
-  SmallVector<Value> extents;
-  auto type = dyn_cast<RankedTensorType>(value.getType());
-  if (!type || type.hasStaticShape())
-    return extents;
-  LoopExtents known(loop);
-  OpBuilder builder(loop);
-  for (int64_t dim = 0; dim < type.getRank(); ++dim) {
-    if (!type.isDynamicDim(dim))
-      continue;
-    OpFoldResult extent = known.get(value, dim);
-    if (!extent)
-      return std::nullopt;
-    extents.push_back(
-        getValueOrCreateConstantIndexOp(builder, loop.getLoc(), extent));
-  }
-  return extents;
-}
-
 Value ReverseContext::readTape(Value value) {
   Location loc = value.getLoc();
   auto loop = dyn_cast<scf::ForOp>(scope.getParentOp());
   auto type = dyn_cast<RankedTensorType>(value.getType());
   Type element = getElementTypeOrSelf(value.getType());
-  if (!loop || (!type && isa<ShapedType>(value.getType())) ||
-      !TensorType::isValidElementType(element))
+  if (!loop)
     return {};
+  // There is no slice of a tensor without elements, nor any need for one.
+  if (type && type.hasStaticShape() && type.getNumElements() == 0) {
+    Value now =
+        tensor::EmptyOp::create(builder, loc, type.getShape(), element);
+    provide(value, now, Precision::Exact);
+    return now;
+  }
 
   TapeRequest *request = nullptr;
   auto it = state.tapes.find(value);
   if (it != state.tapes.end()) {
     request = &it->second;
   } else {
-    std::optional<SmallVector<Value>> extents = getExtents(loop, value);
+    std::optional<SmallVector<Value>> extents =
+        LoopExtents(loop).getDynamic(value);
     if (!extents)
       return {};
     SmallVector<int64_t> shape{
@@ -366,7 +352,18 @@ void memrev::buildTapes(ReverseState &state) {
             {&request, cast<OpResult>(request.value).getResultNumber()});
 
     unsigned numResults = loop.getNumResults();
+    SmallVector<Value> before(loop.getResults());
+    llvm::append_range(before, loop.getRegionIterArgs());
     scf::ForOp taped = addTapes(rewriter, loop, mine);
+    SmallVector<Value> after(taped.getResults().take_front(numResults));
+    llvm::append_range(after, taped.getRegionIterArgs().take_front(numResults));
+    for (auto [old, now] : llvm::zip_equal(before, after))
+      for (llvm::SetVector<Value> *values :
+           {&state.inverted, &state.recomputedValues})
+        if (values->contains(old)) {
+          values->remove(old);
+          values->insert(now);
+        }
     for (auto [request, number] : results)
       request->value = taped.getResult(number);
     for (auto [i, request] : llvm::enumerate(mine)) {

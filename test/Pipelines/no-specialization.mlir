@@ -8,7 +8,7 @@
 
 // CHECK: rev-differentiate
 // CHECK: codegen-generalize-named-ops
-// GPU: codegen
+// GPU: gpu-split-reductions
 func.func @f() {
   return
 }

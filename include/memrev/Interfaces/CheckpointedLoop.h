@@ -19,7 +19,8 @@
 
 namespace mlir::memrev {
 
-/// On an scf.for that keeps states: how many it has room for (i64).
+/// On an scf.for that keeps states: how many, besides the one before its last
+/// iteration (i64).
 inline constexpr llvm::StringLiteral kSlotsAttrName = "rev.slots";
 
 /// On a loop whose state is stored though the plan could invert it: the program
@@ -28,7 +29,8 @@ inline constexpr llvm::StringLiteral kStoredAttrName = "rev.stored";
 
 /// A view of a loop from 0 by 1 whose iteration arguments are
 ///   - the state;
-///   - a stack for each part of the state, with one slice per slot;
+///   - a stack for each part of the state, with one slice per slot and one
+///     more;
 ///   - a stack of the iterations that the slots belong to;
 ///   - the iteration that the next checkpoint is made before;
 ///   - the number of slots in use.
@@ -46,8 +48,8 @@ struct CheckpointedLoop {
   unsigned numStates;
 };
 
-/// The type of a stack of `slots` values of type `type`.
-RankedTensorType getStackType(Type type, int64_t slots);
+/// The type of a stack of `size` values of type `type`.
+RankedTensorType getStackType(Type type, int64_t size);
 
 /// Emits the slice `index` of `stack`, of type `type`.
 Value buildReadStack(OpBuilder &builder, Location loc, Value stack, Type type,

@@ -31,8 +31,11 @@ static bool mayFuse(OpOperand *operand) {
   if (!producer || !consumer)
     return true;
   OpOperand *init = producer.getDpsInitOperand(result.getResultNumber());
-  return consumer.getNumReductionLoops() == 0 ||
-         !producer.payloadUsesValueFromOperand(init);
+  // What adds to its destination must do so once for each element, not in each
+  // iteration of a loop that it does not have.
+  return !producer.payloadUsesValueFromOperand(init) ||
+         (consumer.getNumReductionLoops() == 0 &&
+          consumer.getMatchingIndexingMap(operand).isPermutation());
 }
 
 namespace {

@@ -166,6 +166,8 @@ FramePlanner::planParallelLoop(Operation *loop,
   OpBuilder builder = OpBuilder::atBlockBegin(body);
   if (total <= maxStackBytes) {
     for (Allocation &allocation : allocations) {
+      // The operation at the start may be the allocation that was erased.
+      builder.setInsertionPointToStart(body);
       Value slot = memref::AllocaOp::create(
           builder, allocation.op.getLoc(), allocation.op.getType(),
           ValueRange(), builder.getI64IntegerAttr(kBufferAlignment));

@@ -39,12 +39,48 @@ OpOperand *TensorOrigin::getTiedOperand(OpResult result) {
   return nullptr;
 }
 
+Value TensorOrigin::getBranchOrigin(OpResult result) {
+  Value common;
+  for (Region &region : result.getOwner()->getRegions()) {
+    if (!region.hasOneBlock())
+      return {};
+    Value yielded =
+        region.front().getTerminator()->getOperand(result.getResultNumber());
+    Value origin = trace(yielded);
+    if (common && origin != common)
+      return {};
+    common = origin;
+  }
+  // What a region makes has no place outside of it.
+  bool isOutside = common && !result.getOwner()->isAncestor(
+                                 common.getParentRegion()->getParentOp());
+  return isOutside ? common : Value();
+}
+
+Value TensorOrigin::getWhileOrigin(scf::WhileOp loop, unsigned number) {
+  auto passed =
+      dyn_cast<BlockArgument>(loop.getConditionOp().getArgs()[number]);
+  if (!passed || passed.getOwner() != loop.getBeforeBody())
+    return {};
+  unsigned carried = passed.getArgNumber();
+  if (trace(loop.getYieldOp().getOperand(carried)) !=
+      loop.getAfterArguments()[number])
+    return {};
+  return loop.getInits()[carried];
+}
+
 Value TensorOrigin::trace(Value value) {
   while (auto result = dyn_cast<OpResult>(value)) {
-    OpOperand *tied = getTiedOperand(result);
-    if (!tied)
+    Value origin;
+    if (isa<scf::IfOp, scf::IndexSwitchOp>(result.getOwner()))
+      origin = getBranchOrigin(result);
+    else if (auto loop = dyn_cast<scf::WhileOp>(result.getOwner()))
+      origin = getWhileOrigin(loop, result.getResultNumber());
+    else if (OpOperand *tied = getTiedOperand(result))
+      origin = tied->get();
+    if (!origin)
       break;
-    value = tied->get();
+    value = origin;
   }
   return value;
 }

@@ -45,6 +45,28 @@ func.func @accumulation(%x: tensor<8xf32>, %t: tensor<8xf32>, %s: tensor<f32>) -
   return %z : tensor<f32>
 }
 
+// It stays apart from a reader with a loop more, which would add in each of its
+// iterations.
+// CHECK-LABEL: @accumulation_broadcast
+func.func @accumulation_broadcast(%x: tensor<8xf32>, %t: tensor<8xf32>) -> tensor<8x4xf32> {
+  %e = tensor.empty() : tensor<8x4xf32>
+  // CHECK-COUNT-2: linalg.generic
+  %y = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%t : tensor<8xf32>) outs(%x : tensor<8xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = arith.addf %o, %a : f32
+    linalg.yield %r : f32
+  } -> tensor<8xf32>
+  %z = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0)>, affine_map<(d0, d1) -> (d0, d1)>],
+      iterator_types = ["parallel", "parallel"]}
+      ins(%y : tensor<8xf32>) outs(%e : tensor<8x4xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = math.sin %a : f32
+    linalg.yield %r : f32
+  } -> tensor<8x4xf32>
+  return %z : tensor<8x4xf32>
+}
+
 // It is fused into an elementwise reader.
 // CHECK-LABEL: @chain
 func.func @chain(%x: tensor<8xf32>, %t: tensor<8xf32>) -> tensor<8xf32> {

@@ -96,6 +96,7 @@ func.func @escape(%x: memref<4xf32>, %c: i1) attributes {memrev.entry} {
 // CHECK-SAME: memref<256xi8>
 // CHECK: scf.forall
 // CHECK-NEXT: memref.alloca() {alignment = 64 : i64} : memref<4xf32>
+// CHECK-NEXT: memref.alloca() {alignment = 64 : i64} : memref<4xf32>
 // CHECK: scf.forall
 // CHECK-NOT: memref.alloca
 // THREADS-LABEL: func.func @parallel(
@@ -112,7 +113,9 @@ func.func @escape(%x: memref<4xf32>, %c: i1) attributes {memrev.entry} {
 func.func @parallel(%x: memref<4xf32>, %y: memref<64xf32>) attributes {memrev.entry} {
   scf.forall (%i) in (8) {
     %a = memref.alloc() : memref<4xf32>
+    %b = memref.alloc() : memref<4xf32>
     linalg.exp ins(%x : memref<4xf32>) outs(%a : memref<4xf32>)
+    linalg.exp ins(%a : memref<4xf32>) outs(%b : memref<4xf32>)
   }
   scf.forall (%i) in (8) {
     %a = memref.alloc() : memref<64xf32>

@@ -69,3 +69,51 @@ func.func @captured_init(%x: tensor<4xf32>, %n: index) -> tensor<4xf32> {
   }
   return %r : tensor<4xf32>
 }
+
+// What both regions of a branch update, or hand through, is in place; so is what
+// a while loop carries.
+// CHECK-LABEL: @branch_and_while
+func.func @branch_and_while(%x: tensor<4xf32>, %y: tensor<4xf32>, %n: index, %c: i1) -> tensor<4xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  // CHECK-NOT: bufferization
+  // CHECK: return
+  %r = scf.for %i = %c0 to %n step %c1 iter_args(%a = %x) -> tensor<4xf32> {
+    %b = scf.if %c -> tensor<4xf32> {
+      %p = linalg.mul ins(%a, %y : tensor<4xf32>, tensor<4xf32>) outs(%a : tensor<4xf32>) -> tensor<4xf32>
+      scf.yield %p : tensor<4xf32>
+    } else {
+      scf.yield %a : tensor<4xf32>
+    }
+    %w:2 = scf.while (%d = %b, %j = %i) : (tensor<4xf32>, index) -> (tensor<4xf32>, index) {
+      %more = arith.cmpi slt, %j, %n : index
+      scf.condition(%more) %d, %j : tensor<4xf32>, index
+    } do {
+    ^bb0(%d: tensor<4xf32>, %j: index):
+      %p = linalg.mul ins(%d, %y : tensor<4xf32>, tensor<4xf32>) outs(%d : tensor<4xf32>) -> tensor<4xf32>
+      %k = arith.addi %j, %c1 : index
+      scf.yield %p, %k : tensor<4xf32>, index
+    }
+    scf.yield %w#0 : tensor<4xf32>
+  }
+  return %r : tensor<4xf32>
+}
+
+// A branch between two tensors has a buffer of its own.
+// CHECK-LABEL: @branch_between
+func.func @branch_between(%x: tensor<4xf32>, %y: tensor<4xf32>, %n: index, %c: i1) -> tensor<4xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  // CHECK: %[[B:.*]] = scf.if
+  // CHECK: %[[COPY:.*]] = bufferization.alloc_tensor() copy(%[[B]])
+  // CHECK: bufferization.materialize_in_destination %[[COPY]]
+  %r = scf.for %i = %c0 to %n step %c1 iter_args(%a = %x) -> tensor<4xf32> {
+    %b = scf.if %c -> tensor<4xf32> {
+      scf.yield %y : tensor<4xf32>
+    } else {
+      scf.yield %a : tensor<4xf32>
+    }
+    scf.yield %b : tensor<4xf32>
+  }
+  return %r : tensor<4xf32>
+}

@@ -648,3 +648,19 @@ func.func @checkpoint_slots(%n: index) {
   } {rev.checkpoint = #rev.binomial<-1>}
   return
 }
+
+// -----
+
+func.func @running_average_c1(%a: tensor<4xi32>) {
+  // expected-error @below {{'rev.running_average' op expects running averages that are floats, but got 'tensor<4xi32>'}}
+  %0 = rev.running_average %a, %a momentum 0.1 : tensor<4xi32>
+  return
+}
+
+// -----
+
+func.func @running_average_c2(%a: tensor<4xf32>) {
+  // expected-error @below {{'rev.running_average' op expects a 'momentum' in [0, 1], but got -1.000000e-01}}
+  %0 = rev.running_average %a, %a momentum -0.1 : tensor<4xf32>
+  return
+}

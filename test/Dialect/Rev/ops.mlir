@@ -147,3 +147,10 @@ func.func @random(%x: tensor<?x8xf32>, %n: index, %rate: f32, %seed: i64, %layer
   %4 = rev.dropout %x rate %rate seed %seed layer %layer step %c0 : (tensor<?x8xf32>, f32, i64, i32, index) -> tensor<?x8xf32>
   return
 }
+
+// CHECK-LABEL: func.func @running_average
+func.func @running_average(%running: tensor<?xf32>, %mean: tensor<?xf32>) -> tensor<?xf32> {
+  // CHECK: rev.running_average %{{.*}}, %{{.*}} momentum 1.000000e-01 : tensor<?xf32>
+  %0 = rev.running_average %running, %mean momentum 0.1 : tensor<?xf32>
+  return %0 : tensor<?xf32>
+}

@@ -167,6 +167,35 @@ def branches():
           scf.yield %u, %v : {X}, {X}
         }}
         return %r#0, %r#1 : {X}, {X}""", policy=policy)
+        # A loop of couplings in a branch, which a loop runs.
+        yield Case(f"couplings_in_if_{policy}", [Arg(X), Arg(X), Arg(X), index(4)], [X, X], f"""
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %c2 = arith.constant 2 : index
+        %r:2 = scf.for %k = %c0 to %3 step %c1 iter_args(%p = %0, %q = %1) -> ({X}, {X}) {{
+          %odd = arith.remui %k, %c2 : index
+          %isodd = arith.cmpi eq, %odd, %c1 : index
+          %t:2 = scf.if %isodd -> ({X}, {X}) {{
+            %s:2 = scf.for %l = %c0 to %k step %c1 iter_args(%a = %p, %b = %q) -> ({X}, {X}) {{
+              %u = rev.coupling additive %a given(%b) {{
+              ^bb0(%c: {X}):{step("%c", "%s", "%2")}
+                rev.yield %s : {X}
+              }} : {X}, ({X})
+              %v = rev.coupling additive %b given(%u) {{
+              ^bb0(%c: {X}):
+                %s = math.tanh %c : {X}
+                rev.yield %s : {X}
+              }} : {X}, ({X})
+              scf.yield %u, %v : {X}, {X}
+            }}
+            scf.yield %s#0, %s#1 : {X}, {X}
+          }} else {{
+            %s = math.sin %p : {X}
+            scf.yield %q, %s : {X}, {X}
+          }}
+          scf.yield %t#0, %t#1 : {X}, {X}
+        }}
+        return %r#0, %r#1 : {X}, {X}""", policy=policy)
     # In the body of a generic, with a result that reads what it captures.
     m = "affine_map<(d0) -> (d0)>"
     yield Case("if_in_generic", [Arg(tensor(7)), Arg(tensor(7)), Arg("f64")], tensor(7), f"""
@@ -218,7 +247,7 @@ def whiles():
             # The condition counts; the first region computes, and passes on what
             # it computes.
             yield Case(f"while_{how}_{policy}",
-                       [Arg(X), Arg(X), index(trips)], [X, X], f"""
+                       [Arg(X, tolerance=1e-6), Arg(X, tolerance=1e-6), index(trips)], [X, X], f"""
         %c0 = arith.constant 0 : index
         %c1 = arith.constant 1 : index
         %r:3 = scf.while (%p = %0, %i = %c0) : ({X}, index) -> ({X}, {X}, index) {{
@@ -325,6 +354,159 @@ def parallel():
         return %r#0, %r#1 : tensor<16xf64>, {x}""")
 
 
+def states():
+    """States that are active in different ways, and results in different use."""
+    # enzyme_: an active state that starts as a constant, before another one.
+    yield Case("enzyme_constant_init_shifts_results", [Arg(X), Arg(X)], [X, X], f"""
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %c4 = arith.constant 4 : index
+        %z = arith.constant dense<0.0> : {X}
+        %r:3 = scf.for %k = %c0 to %c4 step %c1 iter_args(%s = %z, %p = %0, %u = %z) -> ({X}, {X}, {X}) {{
+          %q = arith.mulf %p, %1 : {X}
+          %t = math.sin %q : {X}
+          %n = arith.addf %s, %t : {X}
+          scf.yield %n, %t, %q : {X}, {X}, {X}
+        }}
+        return %r#0, %r#1 : {X}, {X}""")
+    # enzyme_: the induction variable of iterations that run again.
+    for how in ("periodic<3>", "binomial<2>"):
+        yield Case(f"enzyme_replayed_induction_variable_{how}", [Arg(X)], X, f"""
+        %c0 = arith.constant 2 : index
+        %c1 = arith.constant 3 : index
+        %c4 = arith.constant 25 : index
+        %w = arith.constant dense<0.02> : {X}
+        %r = scf.for %k = %c0 to %c4 step %c1 iter_args(%p = %0) -> {X} {{
+          %ki = arith.index_cast %k : index to i64
+          %kf = arith.sitofp %ki : i64 to f64
+          %sp = tensor.splat %kf : {X}
+          %q = arith.mulf %p, %sp : {X}
+          %v = arith.mulf %q, %w : {X}
+          %t = math.sin %v : {X}
+          %d = arith.addf %t, %p : {X}
+          scf.yield %d : {X}
+        }} {{rev.checkpoint = #rev.{how}}}
+        return %r : {X}""")
+    # lagrad_: only the first result of a loop had a cotangent; tapes took a step
+    # of 1 for granted.
+    yield Case("lagrad_second_result_of_loop_step_3", [Arg(X), Arg("f64"), index(8)], ["f64", X], f"""
+        %c1 = arith.constant 1 : index
+        %c3 = arith.constant 3 : index
+        %r:3 = scf.for %k = %c1 to %2 step %c3 iter_args(%p = %0, %s = %1, %i = %c1) -> ({X}, f64, index) {{
+          %ki = arith.index_cast %i : index to i64
+          %kf = arith.sitofp %ki : i64 to f64
+          %a = arith.mulf %s, %kf : f64
+          %b = math.sin %a : f64
+          %sp = tensor.splat %b : {X}
+          %q = arith.mulf %p, %sp : {X}
+          %n = arith.muli %i, %c3 : index
+          scf.yield %q, %b, %n : {X}, f64, index
+        }}
+        return %r#1, %r#0 : f64, {X}""")
+    # Nobody uses the result that the state's derivative comes from.
+    yield Case("unused_result", [Arg(X), Arg(X, zero=True)], X, f"""
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %c4 = arith.constant 4 : index
+        %r:2 = scf.for %k = %c0 to %c4 step %c1 iter_args(%p = %0, %u = %1) -> ({X}, {X}) {{
+          %t = math.sin %p : {X}
+          %v = arith.mulf %u, %p : {X}
+          scf.yield %t, %v : {X}, {X}
+        }}
+        return %r#0 : {X}""")
+
+
+def shapes():
+    d, x = tensor("?", 3), tensor(4, 3)
+    for how in ("", " {rev.checkpoint = #rev.periodic<2>}", " {rev.checkpoint = #rev.binomial<2>}"):
+        kind = how.split(".")[-1].split("<")[0] if how else "tape"
+        yield Case(f"dynamic_shape_{kind}", [Arg(d, static=x), Arg(d, static=x), index(5)], d, f"""
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %n = tensor.dim %0, %c0 : {d}
+        %r = scf.for %k = %c0 to %2 step %c1 iter_args(%p = %0) -> {d} {{
+          %m = tensor.dim %p, %c0 : {d}
+          %e = tensor.empty(%m) : {d}
+          %q = linalg.mul ins(%p, %1 : {d}, {d}) outs(%e : {d}) -> {d}
+          %s = math.sin %q : {d}
+          %h = tensor.extract_slice %s[0, 0] [%n, 2] [1, 1] : {d} to tensor<?x2xf64>
+          %g = math.exp %h : tensor<?x2xf64>
+          %i = tensor.insert_slice %g into %s[0, 0] [%n, 2] [1, 1] : tensor<?x2xf64> into {d}
+          %t = math.tanh %i : {d}
+          scf.yield %t : {d}
+        }}{how}
+        return %r : {d}""", static_results=[x])
+    # Slices that grow with the index: evaluated again.
+    yield Case("growing_slices", [Arg(tensor(6)), Arg(tensor(6))], tensor(6), """
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %c6 = arith.constant 6 : index
+        %r = scf.for %k = %c1 to %c6 step %c1 iter_args(%p = %0) -> tensor<6xf64> {
+          %a = tensor.extract_slice %p[0] [%k] [1] : tensor<6xf64> to tensor<?xf64>
+          %b = tensor.extract_slice %1[0] [%k] [1] : tensor<6xf64> to tensor<?xf64>
+          %s = math.sin %a : tensor<?xf64>
+          %q = linalg.mul ins(%s, %b : tensor<?xf64>, tensor<?xf64>) outs(%a : tensor<?xf64>) -> tensor<?xf64>
+          %t = math.exp %q : tensor<?xf64>
+          %v = math.sin %t : tensor<?xf64>
+          %n = tensor.insert_slice %v into %p[0] [%k] [1] : tensor<?xf64> into tensor<6xf64>
+          scf.yield %n : tensor<6xf64>
+        }
+        return %r : tensor<6xf64>""")
+    # Indices, booleans and integers of the state are stored too.
+    yield Case("integer_state", [Arg(tensor(6)), index(5)], tensor(6), """
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %c2 = arith.constant 2 : index
+        %c6 = arith.constant 6 : index
+        %true = arith.constant true
+        %seed = arith.constant dense<[3, 1, 4, 1, 5, 2]> : tensor<6xi32>
+        %r:4 = scf.for %k = %c0 to %1 step %c1 iter_args(%p = %0, %j = %c1, %b = %true, %v = %seed)
+            -> (tensor<6xf64>, index, i1, tensor<6xi32>) {
+          %e = tensor.extract %p[%j] : tensor<6xf64>
+          %s = math.sin %e : f64
+          %c = math.exp %e : f64
+          %x = arith.select %b, %s, %c : f64
+          %w = tensor.extract %v[%j] : tensor<6xi32>
+          %f = arith.sitofp %w : i32 to f64
+          %y = arith.mulf %x, %f : f64
+          %tenth = arith.constant 0.3 : f64
+          %z = arith.mulf %y, %tenth : f64
+          %n = tensor.insert %z into %p[%j] : tensor<6xf64>
+          %a = arith.muli %j, %c2 : index
+          %i = arith.remui %a, %c6 : index
+          %not = arith.xori %b, %true : i1
+          %two = arith.constant 2 : i32
+          %w2 = arith.muli %w, %two : i32
+          %v2 = tensor.insert %w2 into %v[%j] : tensor<6xi32>
+          scf.yield %n, %i, %not, %v2 : tensor<6xf64>, index, i1, tensor<6xi32>
+        }
+        return %r#0 : tensor<6xf64>""")
+    # A loop in a branch in a loop in a loop, whose trips depend on outer indices.
+    yield Case("triangular_loops", [Arg(X, tolerance=1e-6), Arg(X, tolerance=1e-6), index(4)], X, f"""
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %r = scf.for %i = %c0 to %2 step %c1 iter_args(%p = %0) -> {X} {{
+          %s = scf.for %j = %c0 to %i step %c1 iter_args(%q = %p) -> {X} {{
+            %odd = arith.remui %j, %2 : index
+            %b = arith.cmpi ule, %odd, %c1 : index
+            %t = scf.if %b -> {X} {{
+              %u = scf.for %l = %j to %i step %c1 iter_args(%v = %q) -> {X} {{{step("%v", "%w", "%1")}
+                scf.yield %w : {X}
+              }}
+              %h = arith.mulf %u, %q : {X}
+              scf.yield %h : {X}
+            }} else {{
+              %h = math.exp %q : {X}
+              scf.yield %h : {X}
+            }}
+            %y = math.cos %t : {X}
+            scf.yield %y : {X}
+          }}
+          scf.yield %s : {X}
+        }}
+        return %r : {X}""")
+
+
 def checkpoints():
     for trips in (0, 1, 2, 7, 12, 25):
         for how in ("periodic<1>", "periodic<4>", "periodic<30>", "binomial<1>",
@@ -358,7 +540,7 @@ def checkpoints():
 
 
 def cases():
-    for group in (trip_counts, branches, whiles, parallel, checkpoints):
+    for group in (trip_counts, branches, whiles, parallel, states, shapes, checkpoints):
         yield from group()
 
 

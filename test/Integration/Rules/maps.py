@@ -53,20 +53,25 @@ def cases():
           %s = arith.addf %b2, %p : f64
           linalg.yield %s : f64''', y)}
         return %y : {y}""")
-    # Two operands of a window each, in a body that knows where it is.
-    yield Case("window_with_indices", [Arg(x), Arg(tensor(4))], tensor(4, 3), f"""
-        %e = tensor.empty() : {tensor(4, 3)}
-        %y = {generic(["d0 + d1", "3 - d0", "d0, d1"], "pp",
-                      [("%0", x), ("%1", tensor(4))], [("%e", tensor(4, 3))],
+    # Two operands of a window each, in a body that knows where it is. The longer loop
+    # is the first or the last.
+    for rows, columns, other in ((4, 3, "3 - d0"), (3, 4, "3 - d1")):
+        y = tensor(rows, columns)
+        yield Case(f"window_with_indices_{rows}x{columns}", [Arg(x), Arg(tensor(4))], y, f"""
+        %e = tensor.empty() : {y}
+        %y = {generic(["d0 + d1", other, "d0, d1"], "pp",
+                      [("%0", x), ("%1", tensor(4))], [("%e", y)],
                       '''%i = linalg.index 0 : index
           %j = linalg.index 1 : index
-          %k = arith.addi %i, %j : index
+          %t = arith.constant 3 : index
+          %m = arith.muli %j, %t : index
+          %k = arith.addi %i, %m : index
           %n = arith.index_cast %k : index to i64
           %f = arith.sitofp %n : i64 to f64
           %p = arith.mulf %b0, %b1 : f64
           %q = arith.mulf %p, %f : f64
-          linalg.yield %q : f64''', tensor(4, 3))}
-        return %y : {tensor(4, 3)}""")
+          linalg.yield %q : f64''', y)}
+        return %y : {y}""")
     yield read("diagonal", (4, 4), (4,), "d0, d0")
     yield read("diagonal_of_three", (3, 4, 3), (4, 3), "d1, d0, d1")
     yield Case("trace", [Arg(tensor(4, 4), linear=True), Arg("f64", linear=True)],

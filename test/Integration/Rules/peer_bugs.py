@@ -55,7 +55,9 @@ def enzyme():
             %r = scf.for %i = {bounds} iter_args(%a = %0) -> {X} {{
               %n = arith.index_cast %i : index to i64
               %f = arith.sitofp %n : i64 to f64
-              %s = tensor.splat %f : {X}
+              %tenth = arith.constant 0.1 : f64
+              %g = arith.mulf %f, %tenth : f64
+              %s = tensor.splat %g : {X}
               %b = arith.mulf %a, %s : {X}
               %t = math.sin %b : {X}
               scf.yield %t : {X}

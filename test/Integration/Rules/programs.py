@@ -81,6 +81,36 @@ def loops():
           scf.yield %y, %z : {x}, {x}
         }}
         return %r#0, %r#1 : {x}, {x}""")
+    # The layer of the random numbers is the trip, which the inverse has to get
+    # right.
+    yield from both("loop_of_dropouts", [Arg(x), Arg(tensor(3, 4, 4)), Arg(x)], [x, x], f"""
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %c3 = arith.constant 3 : index
+        %rate = arith.constant 0.4 : f32
+        %seed = arith.constant 7 : i64
+        %r:2 = scf.for %k = %c0 to %c3 step %c1 iter_args(%p = %0, %q = %2) -> ({x}, {x}) {{
+          %m = tensor.extract_slice %1[%k, 0, 0] [1, 4, 4] [1, 1, 1] : {tensor(3, 4, 4)} to {w}
+          %y = rev.coupling additive %p given(%q) {{
+          ^bb0(%c: {x}):
+            %d = rev.dropout %c rate %rate seed %seed layer %k step %seed
+              : ({x}, f32, i64, index, i64) -> {x}{region("additive", 0).replace("%1", "%m").replace("%c,", "%d,")}
+          }} : {x}, ({x})
+          %z = rev.coupling affine<exp> %q given(%y) {{
+          ^bb0(%c: {x}):
+            %noise = rev.random_normal seed %seed layer %k step %c1
+              : (i64, index, index) -> {x}
+            %d = arith.mulf %c, %noise : {x}{region("affine", 0.0).replace("%1", "%m").replace("%c,", "%d,")}
+          }} : {x}, ({x})
+          scf.yield %y, %z : {x}, {x}
+        }}
+        return %r#0, %r#1 : {x}, {x}""")
+    yield Case("dropout", [Arg(x, linear=True)], x, f"""
+        %rate = arith.constant 0.4 : f64
+        %seed = arith.constant 7 : i64
+        %y = rev.dropout %0 rate %rate seed %seed layer %seed step %seed offset %seed
+          : ({x}, f64, i64, i64, i64, i64) -> {x}
+        return %y : {x}""")
     # A loop that no inverse edge runs backwards, whose step does not divide,
     # which reads its index, around a loop.
     yield from both("loop_of_loops", [Arg(x), Arg("f64")], x, f"""

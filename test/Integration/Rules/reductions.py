@@ -118,6 +118,28 @@ def sums():
           %t = arith.select %c, %s, %b1 : f64
           linalg.yield %t : f64''', y)}
         return %y : {y}""")
+    # Linear in both operands together, but not in each.
+    yield Case("sum_of_two_operands",
+               [Arg(x, linear=True), Arg(tensor(4), linear=True), Arg(y, linear=True)], y,
+               f"""
+        %y = {generic(["d0, d1", "d1", "d0"], "pr", [("%0", x), ("%1", tensor(4))],
+                      [("%2", y)], '''%p = arith.addf %b0, %b1 : f64
+          %s = arith.addf %b2, %p : f64
+          linalg.yield %s : f64''', y)}
+        return %y : {y}""")
+    # Masked so often that there are more paths to the running value than can be walked.
+    masks = "\n".join(f"""%s{i + 1} = arith.addf %t{i}, %b0 : f64
+          %t{i + 1} = arith.select %c, %s{i + 1}, %t{i} : f64""" for i in range(40))
+    yield Case("sum_with_many_masks", [Arg(x, linear=True)], y, f"""
+        %z = arith.constant dense<0.0> : {y}
+        %m = arith.constant 2 : index
+        %y = {generic(["d0, d1", "d0"], "pr", [("%0", x)], [("%z", y)],
+                      f'''%i = linalg.index 1 : index
+          %c = arith.cmpi slt, %i, %m : index
+          %t0 = arith.addf %b1, %b0 : f64
+          {masks}
+          linalg.yield %t40 : f64''', y)}
+        return %y : {y}""")
     # Polynomials: many iterations add to one element of the result.
     yield Case("sum_at_a_sum_of_loops",
                [Arg(tensor(4), linear=True), Arg(tensor(3), linear=True),

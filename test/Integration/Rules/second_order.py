@@ -52,6 +52,70 @@ BODIES = {
           scf.yield %0 : {X}
         }}
         return %r : {X}""",
+    "branch_in_a_loop": f"""
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %c4 = arith.constant 4 : index
+        %limit = arith.constant 0.5 : f64
+        %w = tensor.extract_slice %1[0, 0] [3, 4] [1, 1] : {W} to {X}
+        %r = scf.for %i = %c0 to %c4 step %c1 iter_args(%a = %0) -> {X} {{
+          %x = tensor.extract %a[%c0, %c1] : {X}
+          %p = arith.cmpf ogt, %x, %limit : f64
+          %b = scf.if %p -> {X} {{
+            %m = arith.mulf %a, %w : {X}
+            %t = math.sin %m : {X}
+            scf.yield %t : {X}
+          }} else {{
+            %t = math.cos %a : {X}
+            scf.yield %t : {X}
+          }}
+          scf.yield %b : {X}
+        }}
+        return %r : {X}""",
+    "while": f"""
+        %c0 = arith.constant 0 : index
+        %limit = arith.constant 0.2 : f64
+        %w = tensor.extract_slice %1[0, 0] [3, 4] [1, 1] : {W} to {X}
+        %r = scf.while (%a = %0) : ({X}) -> {X} {{
+          %x = tensor.extract %a[%c0, %c0] : {X}
+          %p = arith.cmpf ogt, %x, %limit : f64
+          scf.condition(%p) %a : {X}
+        }} do {{
+        ^bb0(%a: {X}):
+          %m = arith.mulf %a, %w : {X}
+          %t = math.sin %m : {X}
+          scf.yield %t : {X}
+        }}
+        %s = arith.mulf %r, %r : {X}
+        return %s : {X}""",
+    "forall": f"""
+        %r = scf.forall (%i) in (3) shared_outs(%o = %0) -> {X} {{
+          %a = tensor.extract_slice %o[%i, 0] [1, 4] [1, 1] : {X} to tensor<4xf64>
+          %w = tensor.extract_slice %1[%i, 0] [1, 4] [1, 1] : {W} to tensor<4xf64>
+          %m = arith.mulf %a, %w : tensor<4xf64>
+          %t = math.sin %m : tensor<4xf64>
+          scf.forall.in_parallel {{
+            tensor.parallel_insert_slice %t into %o[%i, 0] [1, 4] [1, 1] : tensor<4xf64> into {X}
+          }}
+        }}
+        return %r : {X}""",
+    "checkpointed_loop": f"""
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %c7 = arith.constant 7 : index
+        %w = tensor.extract_slice %1[0, 0] [3, 4] [1, 1] : {W} to {X}
+        %r = scf.for %i = %c0 to %c7 step %c1 iter_args(%a = %0) -> {X} {{
+          %m = arith.mulf %a, %w : {X}
+          %t = math.sin %m : {X}
+          %b = arith.addf %t, %w : {X}
+          scf.yield %b : {X}
+        }} {{rev.checkpoint = #rev.binomial<2>}}
+        %s = scf.for %i = %c0 to %c7 step %c1 iter_args(%a = %r) -> {X} {{
+          %m = arith.mulf %a, %w : {X}
+          %t = math.sin %m : {X}
+          scf.yield %t : {X}
+        }} {{rev.checkpoint = #rev.periodic<3>}}
+        return %s : {X}""",
     "coupling": f"""
         %y = rev.coupling affine<exp> %0 given(%1) {{
         ^bb0(%c: {W}):

@@ -7,12 +7,14 @@
 //===----------------------------------------------------------------------===//
 
 #include "Generator.h"
+#include "memrev/Dialect/Rev/IR/Rev.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
+using namespace mlir::memrev;
 using namespace mlir::memrev::testing;
 
 /// How deep regions are nested.
@@ -224,6 +226,15 @@ static bool emitFor(Generator &g) {
     swapSome(g, yields);
     scf::YieldOp::create(g.b, yields);
   });
+  // Without every state on a tape.
+  if (g.rng.chance(0.2)) {
+    int64_t count = g.rng.range(1, 4);
+    Attribute checkpoints =
+        g.rng.chance(0.5)
+            ? Attribute(rev::PeriodicAttr::get(g.b.getContext(), count))
+            : Attribute(rev::BinomialAttr::get(g.b.getContext(), count));
+    op->setAttr("rev.checkpoint", checkpoints);
+  }
   for (auto [known, result] : llvm::zip_equal(state, op.getResults()))
     g.add(result, known.shape, kStateBound);
   return true;
@@ -292,7 +303,8 @@ static bool emitForall(Generator &g) {
   if (g.depth >= kMaxDepth)
     return false;
   Known x = g.limit(g.pick(/*isTensor=*/true), kStateBound);
-  if (x.shape.empty())
+  // The verifier wants offsets inside, of empty slices too.
+  if (x.shape.empty() || llvm::is_contained(ArrayRef(x.shape).drop_front(), 0))
     return false;
   Known out = pickLike(g, x);
   int64_t rows = x.shape[0];

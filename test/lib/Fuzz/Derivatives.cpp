@@ -198,14 +198,17 @@ static void runPasses(DerivedModule &derived,
 }
 
 DerivedModule mlir::memrev::testing::derive(ModuleOp program,
-                                            ArrayRef<Derived> derived) {
+                                            ArrayRef<Derived> derived,
+                                            bool strongZero) {
   DerivedModule result;
   result.module = program.clone();
   for (Derived one : derived)
     addTransforms(*result.module, one);
   runPasses(result, [&](OpPassManager &manager) {
+    RevDifferentiateOptions options;
+    options.strongZero = strongZero;
     if (!derived.empty())
-      manager.addPass(createRevDifferentiate());
+      manager.addPass(createRevDifferentiate(options));
     manager.addPass(createConvertRevToLinalg());
   });
   if (!result.error.empty())

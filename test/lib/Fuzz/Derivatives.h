@@ -60,8 +60,10 @@ struct DerivedModule {
 };
 
 /// A copy of `program` with the functions `derived`, differentiated and lowered
-/// to upstream dialects.
-DerivedModule derive(ModuleOp program, ArrayRef<Derived> derived);
+/// to upstream dialects. `strongZero` is the option of that name of
+/// rev-differentiate.
+DerivedModule derive(ModuleOp program, ArrayRef<Derived> derived,
+                     bool strongZero = false);
 
 /// As above, with `f_fwd` and `f_bwd`.
 DerivedModule split(ModuleOp program);

@@ -150,9 +150,80 @@ static bool emitCouplingLoop(Generator &g) {
   return true;
 }
 
+/// x + F(given), x - F(given) or -x, of operations that can be inverted without
+/// being a coupling.
+static Value buildReversible(Generator &g, const Known &x, const Known &given) {
+  if (g.rng.chance(0.15))
+    return arith::NegFOp::create(g.b, x.value);
+  llvm::SmallDenseSet<Value> hidden = {x.value};
+  g.values.push_back(given);
+  llvm::erase_if(g.values,
+                 [&](const Known &k) { return hidden.contains(k.value); });
+  g.emitSome(g.rng.range(1, 3));
+  Known shift = g.limit(g.pickShape(x.shape), 1);
+  Value value = g.castTo(shift, x.value.getType());
+  switch (g.rng.range(0, 2)) {
+  case 0:
+    return arith::AddFOp::create(g.b, x.value, value);
+  case 1:
+    return arith::AddFOp::create(g.b, value, x.value);
+  default:
+    return arith::SubFOp::create(g.b, g.rng.chance(0.7) ? x.value : value,
+                                 g.rng.chance(0.7) ? value : x.value);
+  }
+}
+
+/// A loop that nothing but its operations says can be run backwards.
+static bool emitReversibleLoop(Generator &g) {
+  if (g.depth >= 1)
+    return false;
+  SmallVector<int64_t> shape = g.shape(1, 2);
+  Known x = g.limit(g.pickShape(shape), 1);
+  Known given = g.limit(g.pickShape(shape), 1);
+  given.value = g.castTo(given, x.value.getType());
+  Value zero = arith::ConstantIndexOp::create(g.b, 0);
+  Value one = arith::ConstantIndexOp::create(g.b, 1);
+  Value end = arith::ConstantIndexOp::create(g.b, g.rng.range(0, 4));
+  auto loop =
+      scf::ForOp::create(g.b, zero, end, one, ValueRange{x.value, given.value});
+  g.inBlock(loop.getBody(), [&] {
+    Known a = x, c = given;
+    a.value = loop.getRegionIterArg(0);
+    c.value = loop.getRegionIterArg(1);
+    a.bound = c.bound = 4;
+    a.value = buildReversible(g, a, c);
+    // What was updated is not seen again.
+    llvm::erase_if(g.values, [&](const Known &k) {
+      return k.value == loop.getRegionIterArg(1);
+    });
+    c.value = buildReversible(g, c, a);
+    scf::YieldOp::create(g.b, ValueRange{a.value, c.value});
+  });
+  for (Value result : loop.getResults())
+    g.add(math::TanhOp::create(g.b, result), shape, 1);
+  return true;
+}
+
 //===----------------------------------------------------------------------===//
 // Layers
 //===----------------------------------------------------------------------===//
+
+static bool emitDropout(Generator &g) {
+  Known x = g.pick(/*isTensor=*/true);
+  Value rate =
+      g.constant(g.b.getF32Type(), g.rng.pick<double>({0, 0.25, 0.5, 1}));
+  auto counter = [&]() -> Value {
+    if (g.rng.chance(0.5))
+      return arith::ConstantIndexOp::create(g.b, g.rng.range(0, 1000));
+    return arith::ConstantOp::create(
+        g.b, g.b.getI64IntegerAttr(int64_t(g.rng.next() >> 1)));
+  };
+  Value seed = counter(), layer = counter(), step = counter();
+  Value result = rev::DropoutOp::create(g.b, x.value.getType(), x.value, rate,
+                                        seed, layer, step, /*offset=*/Value());
+  g.add(result, x.shape, 4 * x.bound);
+  return true;
+}
 
 static bool emitBatchNorm(Generator &g) {
   Known x = g.pick(/*isTensor=*/true);
@@ -211,6 +282,8 @@ ArrayRef<EmitterEntry> mlir::memrev::testing::getLayerEmitters() {
   static const EmitterEntry emitters[] = {
       {"coupling", "coupling", 0.8, emitCoupling},
       {"coupling", "coupling loop", 0.5, emitCouplingLoop},
+      {"coupling", "reversible loop", 0.4, emitReversibleLoop},
+      {"layer", "dropout", 0.3, emitDropout},
       {"layer", "batch_norm", 0.4, emitBatchNorm},
       {"layer", "cross_entropy", 0.3, emitCrossEntropy},
   };

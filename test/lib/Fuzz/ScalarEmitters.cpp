@@ -8,6 +8,7 @@
 
 #include "Generator.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Complex/IR/Complex.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include <cmath>
@@ -159,6 +160,14 @@ static Known into(Generator &g, Known x, Domain domain) {
 
 /// Compares `x` with another value or a constant.
 static Value compare(Generator &g, const Known &x, const Known &y) {
+  if (g.rng.chance(0.1)) {
+    Type bit = g.b.getI1Type();
+    if (auto tensor = dyn_cast<RankedTensorType>(x.value.getType()))
+      bit = tensor.clone(bit);
+    StringRef name = g.rng.pick<StringRef>(
+        {"math.isfinite", "math.isinf", "math.isnan", "math.isnormal"});
+    return g.op(name, x.value, bit);
+  }
   static const arith::CmpFPredicate predicates[] = {
       arith::CmpFPredicate::OGT, arith::CmpFPredicate::OGE,
       arith::CmpFPredicate::OLT, arith::CmpFPredicate::OLE,
@@ -292,6 +301,53 @@ static bool emitTensor(Generator &g) {
   return true;
 }
 
+/// Real numbers to complex ones and back.
+static bool emitComplex(Generator &g) {
+  auto type = ComplexType::get(g.elementType);
+  auto makeNumber = [&](double shift) -> Value {
+    Known re = g.limit(g.pick(/*isTensor=*/false), 1);
+    Known im = g.limit(g.pick(/*isTensor=*/false), 1);
+    Value z = complex::CreateOp::create(g.b, type, re.value, im.value);
+    if (shift == 0)
+      return z;
+    Value constant = complex::ConstantOp::create(
+        g.b, type,
+        g.b.getArrayAttr({g.b.getFloatAttr(g.elementType, shift),
+                          g.b.getFloatAttr(g.elementType, 0)}));
+    return complex::AddOp::create(g.b, z, constant);
+  };
+  static const char *const whole[] = {"exp", "expm1", "sin",  "cos",
+                                      "neg", "conj",  "tanh", "tan"};
+  // Far from zero and from where they jump.
+  static const char *const right[] = {"log", "log1p", "sqrt", "rsqrt"};
+  auto apply = [&](StringRef name, Value z) {
+    return g.op(("complex." + name).str(), z, type);
+  };
+  Value z = g.rng.chance(0.5)
+                ? apply(g.rng.pick<const char *>(whole), makeNumber(0))
+                : apply(g.rng.pick<const char *>(right), makeNumber(3));
+  Value other = makeNumber(g.rng.chance(0.5) ? 3 : 0);
+  switch (g.rng.range(0, 4)) {
+  case 0:
+    z = complex::AddOp::create(g.b, z, other);
+    break;
+  case 1:
+    z = complex::SubOp::create(g.b, other, z);
+    break;
+  case 2:
+    z = complex::MulOp::create(g.b, z, other);
+    break;
+  case 3:
+    z = complex::DivOp::create(g.b, z, makeNumber(3));
+    break;
+  default:
+    break;
+  }
+  StringRef part = g.rng.pick<StringRef>({"re", "im", "abs", "angle"});
+  g.add(g.op(("complex." + part).str(), z, g.elementType), {}, 20);
+  return true;
+}
+
 /// A select of whole tensors by a scalar condition.
 static bool emitSelect(Generator &g) {
   Known x = g.pick(/*isTensor=*/true), y = g.pickShape(x.shape);
@@ -306,6 +362,7 @@ static bool emitSelect(Generator &g) {
 ArrayRef<EmitterEntry> mlir::memrev::testing::getScalarEmitters() {
   static const EmitterEntry emitters[] = {
       {"scalar", "scalar", 2, emitScalar},
+      {"complex", "complex", 0.3, emitComplex},
       {"elementwise", "tensor", 3, emitTensor},
       {"elementwise", "select", 0.3, emitSelect},
   };

@@ -285,7 +285,7 @@ static bool emitNamedElementwise(Generator &g) {
   Value out = g.empty(x.shape, g.elementType);
   Value result;
   double bound = 8;
-  switch (g.rng.range(0, 19)) {
+  switch (g.rng.range(0, 20)) {
   case 0:
     result = buildNamed<linalg::AddOp>(g, {x.value, y.value}, out);
     break;
@@ -346,6 +346,16 @@ static bool emitNamedElementwise(Generator &g) {
   case 18:
     result = buildNamed<linalg::TanhOp>(g, x.value, out);
     break;
+  case 19: {
+    Value condition = arith::CmpFOp::create(
+        g.b, arith::CmpFPredicate::OGT, x.value, g.constantLike(x.value, 0.1));
+    Known other = y;
+    other.value = g.castTo(y, x.value.getType());
+    result = buildNamed<linalg::SelectOp>(
+        g, {condition, x.value, other.value},
+        g.emptyOf(cast<RankedTensorType>(x.value.getType()), x.shape));
+    break;
+  }
   default:
     result = buildNamed<linalg::ErfOp>(g, x.value, out);
     break;
@@ -523,6 +533,10 @@ static bool emitSoftmax(Generator &g) {
     return false;
   int64_t dim = g.rng.range(0, int64_t(x.shape.size()) - 1);
   auto type = cast<RankedTensorType>(x.value.getType());
+  // Numbers whose exponentials overflow.
+  if (g.rng.chance(0.1))
+    x.value =
+        arith::MulFOp::create(g.b, x.value, g.constantLike(x.value, 1000));
   Value out = g.emptyOf(type, x.shape);
   auto op = linalg::SoftmaxOp::create(g.b, TypeRange(type), x.value, out,
                                       uint64_t(dim));
@@ -571,11 +585,8 @@ static bool emitPack(Generator &g) {
     innerTiles.push_back(g.b.getIndexAttr(tile));
   std::optional<Value> padding;
   if (!isWhole || g.rng.chance(0.2)) {
-    const Known *scalar = g.find([&](const Known &k) {
-      return !k.isTensor() && k.getElementType() == g.elementType;
-    });
-    padding = scalar && g.rng.chance(0.5) ? scalar->value
-                                          : g.constant(g.elementType, 0.5);
+    padding = g.rng.chance(0.7) ? g.limit(g.pick(/*isTensor=*/false), 8).value
+                                : g.constant(g.elementType, 0.5);
   }
   ArrayRef<int64_t> outerPermutation =
       permutes ? ArrayRef<int64_t>(permutation) : ArrayRef<int64_t>();

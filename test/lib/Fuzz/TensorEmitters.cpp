@@ -100,6 +100,9 @@ static bool emitPad(Generator &g) {
   for (auto [n, extent] : llvm::enumerate(x.shape)) {
     low.push_back(g.rng.range(0, 2));
     high.push_back(g.rng.range(0, 2));
+    // A negative margin cuts something off.
+    if (extent > 2 && g.rng.chance(0.15))
+      (g.rng.chance(0.5) ? low : high).back() = -g.rng.range(1, 2);
     shape.push_back(low.back() + extent + high.back());
     foldedLow.push_back(fold(g, low.back()));
     foldedHigh.push_back(fold(g, high.back()));
@@ -239,6 +242,11 @@ static bool emitReshape(Generator &g) {
 
 static bool emitCast(Generator &g) {
   Known x = g.pick(/*isTensor=*/true);
+  if (g.rng.chance(0.2)) {
+    g.add(tensor::BitcastOp::create(g.b, x.value.getType(), x.value), x.shape,
+          x.bound);
+    return true;
+  }
   SmallVector<int64_t> extents = llvm::to_vector<6>(x.shape);
   for (int64_t &extent : extents)
     if (g.rng.chance(0.5))

@@ -76,6 +76,10 @@ void mlir::memrev::testing::addComplexHandlers(Handlers &handlers) {
   COMPLEX("exp", std::exp(A));
   COMPLEX("log", std::log(away(m, A, true)));
   COMPLEX("sqrt", std::sqrt(away(m, A, true)));
+  COMPLEX("expm1", std::exp(A) - 1.0);
+  COMPLEX("log1p", std::log(away(m, 1.0 + A, true)));
+  COMPLEX("rsqrt", 1.0 / std::sqrt(away(m, A, true)));
+  COMPLEX("tan", std::tan(A));
   COMPLEX("sin", std::sin(A));
   COMPLEX("cos", std::cos(A));
   COMPLEX("tanh", std::tanh(A));

@@ -299,6 +299,11 @@ static void addFloatHandlers(Handlers &handlers) {
   SCALAR("arith.fptoui", approachInteger(m, A, 0); y[0] = Cell(int64_t(A)););
   SCALAR("arith.bitcast", {
     const ElementKind &from = i.operandKinds[0], &to = i.resultKinds[0];
+    // Numbers that are not rounded have no bits of their type.
+    if (from.kind == to.kind && from.width == to.width) {
+      y[0] = x[0];
+      return;
+    }
     uint64_t bits = from.isFloat() ? toBits(from, A) : uint64_t(I);
     if (to.isFloat())
       y[0] = Cell(fromBits(to, bits));

@@ -10,6 +10,7 @@
 #define MEMREV_CODEGEN_COMMON_TENSORORIGIN_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/DenseMap.h"
 
@@ -18,7 +19,7 @@ namespace mlir::memrev {
 /// Follows results back to the operands that they are tied to: the inits of
 /// destination-style ops and loops, the destination of a `tensor.insert_slice`,
 /// the source of a reshape, and the argument that a called function updates and
-/// returns.
+/// returns; and results of branches back to what all their regions update.
 ///
 /// Answers are cached for functions; make a new one after changing a callee.
 class TensorOrigin {
@@ -35,6 +36,11 @@ public:
   OpOperand *getTiedOperand(OpResult result);
 
 private:
+  /// What all regions of a branch yield as the result `result`, or null.
+  Value getBranchOrigin(OpResult result);
+  /// The initial value of what `loop` carries and returns as result `number`,
+  /// or null if that changes places.
+  Value getWhileOrigin(scf::WhileOp loop, unsigned number);
   /// For each result of `func`, the argument that it is tied to, or -1.
   ArrayRef<int64_t> getTiedArguments(func::FuncOp func);
 

@@ -220,6 +220,45 @@ SmallVector<Value> BatchNormInferenceOp::decompose(RewriterBase &rewriter) {
 }
 
 //===----------------------------------------------------------------------===//
+// RunningAverageOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult RunningAverageOp::verify() {
+  // running_average_c1
+  if (!isa<FloatType>(getElementTypeOrSelf(getRunning().getType())))
+    return emitOpError("expects running averages that are floats, but got ")
+           << getRunning().getType();
+  // running_average_c2
+  double momentum = getMomentum().convertToDouble();
+  if (!(momentum >= 0 && momentum <= 1))
+    return emitOpError("expects a 'momentum' in [0, 1], but got ") << momentum;
+  return success();
+}
+
+SmallVector<Value> RunningAverageOp::decompose(RewriterBase &rewriter) {
+  auto type = cast<RankedTensorType>(getRunning().getType());
+  Type elementType = type.getElementType();
+  double momentum = getMomentum().convertToDouble();
+  AffineMap identity = rewriter.getMultiDimIdentityMap(type.getRank());
+  return {linalg::GenericOp::create(
+              rewriter, getLoc(), TypeRange{type}, ValueRange{getStatistic()},
+              ValueRange{getRunning()}, ArrayRef<AffineMap>{identity, identity},
+              SmallVector<IteratorType>(type.getRank(), IteratorType::parallel),
+              [&](OpBuilder &builder, Location loc, ValueRange args) {
+                ImplicitLocOpBuilder sb(loc, builder);
+                auto scale = [&](Value value, double factor) -> Value {
+                  Value constant = arith::ConstantOp::create(
+                      sb, sb.getFloatAttr(elementType, factor));
+                  return arith::MulFOp::create(sb, value, constant);
+                };
+                Value sum = arith::AddFOp::create(
+                    sb, scale(args[1], 1 - momentum), scale(args[0], momentum));
+                linalg::YieldOp::create(sb, sum);
+              })
+              .getResult(0)};
+}
+
+//===----------------------------------------------------------------------===//
 // SoftmaxCrossEntropyOp
 //===----------------------------------------------------------------------===//
 

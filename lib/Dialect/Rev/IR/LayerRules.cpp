@@ -150,6 +150,20 @@ LogicalResult BatchNormOp::buildVJP(DerivativeContext &ctx) {
 }
 
 //===----------------------------------------------------------------------===//
+// RunningAverageOp
+//===----------------------------------------------------------------------===//
+
+bool RunningAverageOp::isInactive() { return true; }
+
+bool RunningAverageOp::isNeverActive() { return true; }
+
+LogicalResult RunningAverageOp::buildVJP(DerivativeContext &) {
+  return success();
+}
+
+LogicalResult RunningAverageOp::buildJVP(TangentContext &) { return success(); }
+
+//===----------------------------------------------------------------------===//
 // SoftmaxCrossEntropyOp
 //===----------------------------------------------------------------------===//
 

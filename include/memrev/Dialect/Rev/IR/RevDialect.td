@@ -170,15 +170,15 @@ def Rev_BinomialAttr : Rev_Attr<"Binomial", "binomial"> {
   let summary = "A fixed number of checkpoints of a loop, placed best";
   let description = [{
     As the attribute `rev.checkpoint` of an `scf.for` or `scf.while`: the
-    derivative keeps at most `slots` states of the loop at any time. The forward
-    loop places the first of them; the backward loop advances from the last
+    derivative keeps at most `slots` states of the loop at any time, besides the
+    current one. The forward loop places the first of them; the backward loop advances from the last
     checkpoint to the iteration it needs, and uses slots that have become free
     for finer checkpoints on the way. Distances are those of Griewank and
     Walther, Revolve (ACM TOMS 26, 2000), computed when the loop runs, so that
     the number of iterations need not be constant. A loop of n iterations with s
     slots advances r n - C(s + r, r - 1) times, the least possible, with
-    C(s + r - 1, s) < n <= C(s + r, s); a backward iteration evaluates what it
-    reads once more, and stores nothing.
+    C(s + r - 1, s) < n <= C(s + r, s), of which n - 1 are the forward loop's; a
+    backward iteration evaluates what it reads once more, and stores nothing.
 
     The loop's state has shapes that are known before the loop.
 

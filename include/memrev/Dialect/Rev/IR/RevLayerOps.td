@@ -60,7 +60,7 @@ def Rev_BatchNormOp : Rev_Op<"batch_norm", [
                     + offset[c]
 
     The statistics are results, so that a running average is updated by the
-    program, once. The variance is the biased one; an unbiased running variance
+    program, once, by `rev.running_average`. The variance is the biased one; an unbiased running variance
     is the program's multiplication by n / (n - 1). `channel_dim` defaults to
     the last dimension.
 
@@ -141,6 +141,53 @@ def Rev_BatchNormInferenceOp : Rev_Op<"batch_norm_inference", [
     /// The number of the channel dimension, counted from 0.
     int64_t getChannelDimension();
   }];
+}
+
+def Rev_RunningAverageOp : Rev_Op<"running_average", [
+    Pure, AllTypesMatch<["running", "statistic", "result"]>
+    /*running_average_c1*/,
+    DeclareOpInterfaceMethods<DecomposableOpInterface>,
+    DeclareOpInterfaceMethods<DifferentiableOpInterface,
+                              ["isInactive", "isNeverActive"]>,
+    DeclareOpInterfaceMethods<ForwardDifferentiableOpInterface>]> {
+  let summary = "Move a running average towards a statistic";
+  let description = [{
+    The `rev.running_average` operation computes
+
+        result = (1 - momentum) * running + momentum * statistic
+
+    elementwise, in place of `running`. It is the only state of training that is
+    no parameter: the mean and the variance that `rev.batch_norm` returns, which
+    `rev.batch_norm_inference` reads later. As a value that the program carries,
+    not a side effect, the average is updated once, however often a derivative or
+    an inverse evaluates the statistic again; its derivative is taken to be zero.
+    A loop that carries averages which it only updates runs backwards without
+    them.
+
+    The statistics of a layer inside of a coupling's region are had by the same
+    layer next to the coupling; the two are one after common subexpressions are
+    eliminated.
+
+    Constraints:
+    * (C1) All operands and the result have one type, a ranked tensor of floats.
+    * (C2) `momentum` is in [0, 1].
+
+    Example:
+
+    ```mlir
+    %y, %mean, %variance = rev.batch_norm %x, %scale, %offset epsilon 1.0e-5
+        : (tensor<8x4xf32>, tensor<4xf32>, tensor<4xf32>)
+       -> (tensor<8x4xf32>, tensor<4xf32>, tensor<4xf32>)
+    %0 = rev.running_average %running_mean, %mean momentum 0.1 : tensor<4xf32>
+    ```
+  }];
+  let arguments = (ins
+    AnyRankedTensor:$running, AnyRankedTensor:$statistic, F64Attr:$momentum);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = [{
+    $running `,` $statistic `momentum` $momentum attr-dict `:` type($result)
+  }];
+  let hasVerifier = 1;
 }
 
 def Rev_SoftmaxCrossEntropyOp : Rev_Op<"softmax_cross_entropy", [

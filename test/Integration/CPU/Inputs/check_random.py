@@ -1,6 +1,6 @@
 """Compares compiled random numbers with Philox in NumPy, and with what chance says.
 
-usage: random.py MEMREV_COMPILE PROGRAM WORK_DIR
+usage: check_random.py MEMREV_COMPILE PROGRAM WORK_DIR
 """
 
 import math

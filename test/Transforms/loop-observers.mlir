@@ -1,0 +1,111 @@
+// RUN: memrev-opt %s -rev-differentiate -symbol-dce -split-input-file | FileCheck %s
+
+// Running averages in a loop of couplings. They are no part of what runs backwards:
+// the forward loop updates them once, the reverse loop inverts the couplings and
+// knows no averages.
+// CHECK-LABEL: func.func private @train_value_and_grad
+// CHECK: %[[FORWARD:.*]]:3 = scf.for
+// CHECK: rev.running_average
+// CHECK-NOT: rev.running_average
+// CHECK: scf.yield
+// CHECK: %[[REVERSE:.*]]:5 = scf.for {{.*}} iter_args(%{{.*}} = %[[FORWARD]]#0, %{{.*}} = %[[FORWARD]]#1,
+// CHECK-NOT: rev.running_average
+// CHECK: return %{{.*}}, %[[FORWARD]]#2, %[[REVERSE]]#4
+func.func private @train(%x1: tensor<8x4xf64>, %x2: tensor<8x4xf64>, %scale: tensor<3x4xf64>, %offset: tensor<3x4xf64>, %running: tensor<3x4xf64>) -> (f64, tensor<3x4xf64>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %m = arith.constant dense<0.1> : tensor<4xf64>
+  %r:3 = scf.for %i = %c0 to %c3 step %c1 iter_args(%a = %x1, %b = %x2, %s = %running) -> (tensor<8x4xf64>, tensor<8x4xf64>, tensor<3x4xf64>) {
+    %g = tensor.extract_slice %scale[%i, 0] [1, 4] [1, 1] : tensor<3x4xf64> to tensor<4xf64>
+    %o = tensor.extract_slice %offset[%i, 0] [1, 4] [1, 1] : tensor<3x4xf64> to tensor<4xf64>
+    %a1 = rev.coupling additive %a given(%b) {
+    ^bb0(%c: tensor<8x4xf64>):
+      %t = math.sin %c : tensor<8x4xf64>
+      %y, %mean, %var = rev.batch_norm %t, %g, %o epsilon 1.0e-5 : (tensor<8x4xf64>, tensor<4xf64>, tensor<4xf64>) -> (tensor<8x4xf64>, tensor<4xf64>, tensor<4xf64>)
+      rev.yield %y : tensor<8x4xf64>
+    } : tensor<8x4xf64>, (tensor<8x4xf64>)
+    %t = math.sin %b : tensor<8x4xf64>
+    %y, %mean, %var = rev.batch_norm %t, %g, %o epsilon 1.0e-5 : (tensor<8x4xf64>, tensor<4xf64>, tensor<4xf64>) -> (tensor<8x4xf64>, tensor<4xf64>, tensor<4xf64>)
+    %old = tensor.extract_slice %s[%i, 0] [1, 4] [1, 1] : tensor<3x4xf64> to tensor<4xf64>
+    %new = rev.running_average %old, %mean momentum 0.1 : tensor<4xf64>
+    %s1 = tensor.insert_slice %new into %s[%i, 0] [1, 4] [1, 1] : tensor<4xf64> into tensor<3x4xf64>
+    %b1 = rev.coupling additive %b given(%a1) {
+    ^bb0(%c: tensor<8x4xf64>):
+      %t1 = math.sin %c : tensor<8x4xf64>
+      rev.yield %t1 : tensor<8x4xf64>
+    } : tensor<8x4xf64>, (tensor<8x4xf64>)
+    scf.yield %a1, %b1, %s1 : tensor<8x4xf64>, tensor<8x4xf64>, tensor<3x4xf64>
+  }
+  %z = arith.constant dense<0.0> : tensor<f64>
+  %q = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> ()>], iterator_types = ["reduction", "reduction"]}
+      ins(%r#0, %r#1 : tensor<8x4xf64>, tensor<8x4xf64>) outs(%z : tensor<f64>) {
+  ^bb0(%u: f64, %v: f64, %sum: f64):
+    %p = arith.mulf %u, %v : f64
+    %n = arith.addf %sum, %p : f64
+    linalg.yield %n : f64
+  } -> tensor<f64>
+  %l = tensor.extract %q[] : tensor<f64>
+  return %l, %r#2 : f64, tensor<3x4xf64>
+}
+
+func.func @main(%x1: tensor<8x4xf64>, %x2: tensor<8x4xf64>, %scale: tensor<3x4xf64>, %offset: tensor<3x4xf64>, %running: tensor<3x4xf64>) -> (f64, tensor<3x4xf64>, tensor<3x4xf64>) {
+  %0:3 = rev.value_and_grad @train(%x1, %x2, %scale, %offset, %running) wrt [2] policy(invert) : (tensor<8x4xf64>, tensor<8x4xf64>, tensor<3x4xf64>, tensor<3x4xf64>, tensor<3x4xf64>) -> (f64, tensor<3x4xf64>, tensor<3x4xf64>)
+  return %0#0, %0#1, %0#2 : f64, tensor<3x4xf64>, tensor<3x4xf64>
+}
+
+// -----
+
+// A counter that nothing else reads does not keep a loop from running backwards.
+// CHECK-LABEL: func.func private @counter_vjp
+// CHECK: %[[FORWARD:.*]]:2 = scf.for
+// CHECK: scf.for {{.*}} iter_args(%{{.*}} = %[[FORWARD]]#0, %{{.*}} = %{{.*}}) -> (tensor<4xf32>, tensor<4xf32>)
+func.func private @counter(%x: tensor<4xf32>, %w: tensor<4xf32>) -> (tensor<4xf32>, i32) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c5 = arith.constant 5 : index
+  %zero = arith.constant 0 : i32
+  %one = arith.constant 1 : i32
+  %r:2 = scf.for %i = %c0 to %c5 step %c1 iter_args(%a = %x, %n = %zero) -> (tensor<4xf32>, i32) {
+    %a1 = rev.coupling affine<exp> %a given(%w) {
+    ^bb0(%c: tensor<4xf32>):
+      rev.yield %c, %c : tensor<4xf32>, tensor<4xf32>
+    } : tensor<4xf32>, (tensor<4xf32>)
+    %n1 = arith.addi %n, %one : i32
+    scf.yield %a1, %n1 : tensor<4xf32>, i32
+  }
+  return %r#0, %r#1 : tensor<4xf32>, i32
+}
+func.func @main(%x: tensor<4xf32>, %w: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = rev.vjp @counter(%x, %w) cotangents(%x) wrt [0] of [0] : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+// One that the state depends on does: the loop stores.
+// CHECK-LABEL: func.func private @reader_vjp
+// CHECK: scf.for
+// CHECK: tensor.insert_slice {{.*}} into tensor<5x4xf32>
+func.func private @reader(%x: tensor<4xf32>, %w: tensor<4xf32>) -> tensor<4xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c5 = arith.constant 5 : index
+  %one = arith.constant 1 : i32
+  %r:2 = scf.for %i = %c0 to %c5 step %c1 iter_args(%a = %x, %n = %one) -> (tensor<4xf32>, i32) {
+    %f = arith.sitofp %n : i32 to f32
+    %s = tensor.splat %f : tensor<4xf32>
+    %a1 = rev.coupling affine<exp> %a given(%s) {
+    ^bb0(%c: tensor<4xf32>):
+      %p = arith.mulf %c, %w : tensor<4xf32>
+      rev.yield %p, %p : tensor<4xf32>, tensor<4xf32>
+    } : tensor<4xf32>, (tensor<4xf32>)
+    %n1 = arith.addi %n, %n : i32
+    scf.yield %a1, %n1 : tensor<4xf32>, i32
+  }
+  return %r#0 : tensor<4xf32>
+}
+func.func @main(%x: tensor<4xf32>, %w: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = rev.vjp @reader(%x, %w) cotangents(%x) wrt [1] : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
