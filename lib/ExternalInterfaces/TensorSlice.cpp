@@ -361,9 +361,8 @@ static FailureOr<KeptBox> getKeptBox(tensor::PadOp op, DerivativeContext &ctx) {
     // A negative amount cuts elements off. Only constants can be negative.
     int64_t cutLow =
         std::max<int64_t>(0, -getConstantIntValue(low[i]).value_or(0));
-    int64_t cutHigh = op.getStaticHigh()[i];
-    cutHigh =
-        ShapedType::isDynamic(cutHigh) ? 0 : std::max<int64_t>(0, -cutHigh);
+    int64_t cutHigh = std::max<int64_t>(
+        0, -getConstantIntValue(op.getMixedHighPad()[i]).value_or(0));
     OpFoldResult size = (*sizes)[i];
     box.isEmpty |= getConstantIntValue(size) == 0;
     if (cutLow + cutHigh > 0) {
@@ -389,9 +388,11 @@ static FailureOr<KeptBox> getKeptBox(tensor::PadOp op, DerivativeContext &ctx) {
 
 /// The type of `tensor`'s elements in `slice`.
 static RankedTensorType getSliceType(Type tensor, const Slice &slice) {
+  // A size that a constant of the program gives is dynamic in a slice's type.
   SmallVector<int64_t> shape;
   for (OpFoldResult size : slice.sizes)
-    shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
+    shape.push_back(isa<Attribute>(size) ? *getConstantIntValue(size)
+                                         : ShapedType::kDynamic);
   return RankedTensorType::get(shape, getElementTypeOrSelf(tensor));
 }
 
@@ -425,13 +426,13 @@ struct PadModel
     Location loc = op->getLoc();
     Value cotangent = ctx.cotangent(pad.getResult());
     if (ctx.isActive(pad.getSource()) && !box->isEmpty) {
-      auto type = box->isWholeSource
-                      ? pad.getSourceType()
-                      : getSliceType(pad.getSourceType(), box->inSource);
       Value kept = tensor::ExtractSliceOp::create(
-          b, loc, type, cotangent, box->inResult.offsets, box->inResult.sizes,
+          b, loc, cotangent, box->inResult.offsets, box->inResult.sizes,
           box->inResult.strides);
       if (box->isWholeSource) {
+        // What is a constant here need not be one in the type.
+        if (kept.getType() != pad.getSourceType())
+          kept = tensor::CastOp::create(b, loc, pad.getSourceType(), kept);
         ctx.accumulate(pad.getSource(), kept);
       } else {
         Value sum = ctx.accumulator(pad.getSource());

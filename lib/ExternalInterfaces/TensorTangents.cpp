@@ -98,20 +98,26 @@ struct PadTangentModel
     Location loc = op->getLoc();
     Value padding = pad.getBody()->getTerminator()->getOperand(0);
     Value source = ctx.tangentOrZero(pad.getSource());
+    // As the program writes them: constants among the dynamic amounts stay
+    // dynamic, and so does the type.
+    auto tangents = tensor::PadOp::create(
+        b, loc, pad.getType(), source, pad.getStaticLow(), pad.getStaticHigh(),
+        pad.getLow(), pad.getHigh(), pad.getNofold());
     if (ctx.isActive(padding) &&
-        pad.getRegion().isAncestor(padding.getParentRegion())) {
-      auto tangents = tensor::PadOp::create(
-          b, loc, pad.getType(), source, pad.getMixedLowPad(),
-          pad.getMixedHighPad(), pad.getNofold());
+        pad.getRegion().isAncestor(padding.getParentRegion()))
       return buildRegionJVP(op, tangents, ctx);
-    }
     Value tangent = ctx.tangent(padding);
-    if (!tangent)
+    if (!tangent) {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPoint(tangents);
       tangent = ctx.zero(padding.getType(), padding, loc);
-    ctx.setTangent(pad.getResult(),
-                   tensor::PadOp::create(
-                       b, loc, pad.getType(), source, pad.getMixedLowPad(),
-                       pad.getMixedHighPad(), tangent, pad.getNofold()));
+    }
+    OpBuilder::InsertionGuard guard(b);
+    SmallVector<Type> types(pad.getType().getRank(), b.getIndexType());
+    SmallVector<Location> locs(types.size(), loc);
+    b.createBlock(&tangents.getRegion(), {}, types, locs);
+    tensor::YieldOp::create(b, loc, tangent);
+    ctx.setTangent(pad.getResult(), tangents);
     return success();
   }
 };

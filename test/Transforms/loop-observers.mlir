@@ -56,10 +56,11 @@ func.func @main(%x1: tensor<8x4xf64>, %x2: tensor<8x4xf64>, %scale: tensor<3x4xf
 
 // -----
 
-// A counter that nothing else reads does not keep a loop from running backwards.
+// A counter that nothing else reads does not keep a loop from running backwards;
+// this one can be counted back.
 // CHECK-LABEL: func.func private @counter_vjp
 // CHECK: %[[FORWARD:.*]]:2 = scf.for
-// CHECK: scf.for {{.*}} iter_args(%{{.*}} = %[[FORWARD]]#0, %{{.*}} = %{{.*}}) -> (tensor<4xf32>, tensor<4xf32>)
+// CHECK: scf.for {{.*}} iter_args(%{{.*}} = %[[FORWARD]]#0, %{{.*}} = %[[FORWARD]]#1, %{{.*}} = %{{.*}}) -> (tensor<4xf32>, i32, tensor<4xf32>)
 func.func private @counter(%x: tensor<4xf32>, %w: tensor<4xf32>) -> (tensor<4xf32>, i32) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index

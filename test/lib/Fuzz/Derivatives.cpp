@@ -202,13 +202,17 @@ DerivedModule mlir::memrev::testing::derive(ModuleOp program,
                                             bool strongZero) {
   DerivedModule result;
   result.module = program.clone();
+  Builder b(program.getContext());
   for (Derived one : derived)
     addTransforms(*result.module, one);
+  if (strongZero)
+    result.module->walk([&](Operation *op) {
+      if (isa<rev::VjpOp, rev::JvpOp, rev::ValueAndGradOp>(op))
+        op->setAttr("strong_zero", b.getUnitAttr());
+    });
   runPasses(result, [&](OpPassManager &manager) {
-    RevDifferentiateOptions options;
-    options.strongZero = strongZero;
     if (!derived.empty())
-      manager.addPass(createRevDifferentiate(options));
+      manager.addPass(createRevDifferentiate());
     manager.addPass(createConvertRevToLinalg());
   });
   if (!result.error.empty())

@@ -60,8 +60,8 @@ struct DerivedModule {
 };
 
 /// A copy of `program` with the functions `derived`, differentiated and lowered
-/// to upstream dialects. `strongZero` is the option of that name of
-/// rev-differentiate.
+/// to upstream dialects. `strongZero` is the option of that name of the
+/// transforms.
 DerivedModule derive(ModuleOp program, ArrayRef<Derived> derived,
                      bool strongZero = false);
 

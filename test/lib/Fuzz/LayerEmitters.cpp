@@ -150,27 +150,27 @@ static bool emitCouplingLoop(Generator &g) {
   return true;
 }
 
-/// x + F(given), x - F(given) or -x, of operations that can be inverted without
-/// being a coupling.
+/// x + F(given), x - F(given) or F(given) - x, negated now and then: operations
+/// that can be inverted without being a coupling.
 static Value buildReversible(Generator &g, const Known &x, const Known &given) {
-  if (g.rng.chance(0.15))
-    return arith::NegFOp::create(g.b, x.value);
-  llvm::SmallDenseSet<Value> hidden = {x.value};
-  g.values.push_back(given);
-  llvm::erase_if(g.values,
-                 [&](const Known &k) { return hidden.contains(k.value); });
-  g.emitSome(g.rng.range(1, 3));
-  Known shift = g.limit(g.pickShape(x.shape), 1);
-  Value value = g.castTo(shift, x.value.getType());
-  switch (g.rng.range(0, 2)) {
-  case 0:
-    return arith::AddFOp::create(g.b, x.value, value);
-  case 1:
-    return arith::AddFOp::create(g.b, value, x.value);
-  default:
-    return arith::SubFOp::create(g.b, g.rng.chance(0.7) ? x.value : value,
-                                 g.rng.chance(0.7) ? value : x.value);
-  }
+  llvm::erase_if(g.values, [&](const Known &k) { return k.value == x.value; });
+  // F is not linear, so that its derivative reads the state.
+  Known curved = given;
+  curved.value = math::SinOp::create(g.b, given.value);
+  curved.bound = 1;
+  g.values.push_back(curved);
+  g.emitSome(g.rng.range(0, 2));
+  Known factor = g.limit(g.pickShape(x.shape), 1);
+  Value shift = arith::MulFOp::create(g.b, curved.value,
+                                      g.castTo(factor, x.value.getType()));
+  bool isFirst = g.rng.chance(0.5);
+  Value lhs = isFirst ? x.value : shift, rhs = isFirst ? shift : x.value;
+  Value sum = g.rng.chance(0.5)
+                  ? arith::AddFOp::create(g.b, lhs, rhs).getResult()
+                  : arith::SubFOp::create(g.b, lhs, rhs).getResult();
+  if (g.rng.chance(0.2))
+    sum = arith::NegFOp::create(g.b, sum);
+  return sum;
 }
 
 /// A loop that nothing but its operations says can be run backwards.

@@ -152,6 +152,11 @@ static bool emitGeneric(Generator &g) {
     return false;
   if (g.rng.chance(0.06))
     addWindow(g, loops);
+  // A scalar that every iteration reads.
+  if (g.rng.chance(0.12)) {
+    loops.inputs.push_back(g.pick(/*isTensor=*/false));
+    loops.maps.emplace_back();
+  }
   // A loop that nothing of the inputs mentions: a broadcast.
   if (g.rng.chance(0.15) && loops.extents.size() < 4)
     loops.add(g.extent());

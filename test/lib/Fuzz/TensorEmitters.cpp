@@ -79,6 +79,41 @@ static bool emitExtractSlice(Generator &g) {
   return true;
 }
 
+/// Slices of one tensor that share elements, seen in other shapes.
+static bool emitViews(Generator &g) {
+  Known x = g.pick(/*isTensor=*/true);
+  if (x.shape.size() < 2 || llvm::is_contained(x.shape, 0))
+    return false;
+  for (int64_t n = g.rng.range(1, 2); n > 0; --n) {
+    Box box = makeBox(g, x.shape);
+    Value slice = tensor::ExtractSliceOp::create(
+        g.b, box.type, x.value, box.foldedOffsets, box.foldedSizes,
+        box.foldedStrides);
+    if (box.shape.size() > 1 && g.rng.chance(0.7)) {
+      ReassociationIndices all;
+      int64_t count = 1;
+      for (auto [dim, extent] : llvm::enumerate(box.shape)) {
+        all.push_back(dim);
+        count *= extent;
+      }
+      slice = tensor::CollapseShapeOp::create(
+          g.b, slice, ArrayRef<ReassociationIndices>(all));
+      box.shape = {count};
+    } else if (!box.shape.empty() && g.rng.chance(0.5)) {
+      SmallVector<int64_t> extents(box.shape);
+      for (int64_t &extent : extents)
+        extent = ShapedType::kDynamic;
+      slice = tensor::CastOp::create(
+          g.b, RankedTensorType::get(extents, g.elementType), slice);
+    }
+    Value twice = arith::MulFOp::create(g.b, slice, slice);
+    g.add(slice, box.shape, x.bound);
+    g.add(g.rng.chance(0.5) ? twice : Value(math::TanhOp::create(g.b, slice)),
+          box.shape, x.bound * x.bound);
+  }
+  return true;
+}
+
 static bool emitInsertSlice(Generator &g) {
   Known x = g.pick(/*isTensor=*/true);
   if (llvm::is_contained(x.shape, 0))
@@ -448,6 +483,7 @@ static bool emitScatter(Generator &g) {
 ArrayRef<EmitterEntry> mlir::memrev::testing::getTensorEmitters() {
   static const EmitterEntry emitters[] = {
       {"slice", "extract_slice", 0.6, emitExtractSlice},
+      {"slice", "views", 0.4, emitViews},
       {"slice", "insert_slice", 0.6, emitInsertSlice},
       {"slice", "pad", 0.6, emitPad},
       {"slice", "concat", 0.4, emitConcat},
