@@ -118,6 +118,13 @@ def pads():
                    result, body)
 
 
+    # Of a dynamic extent all can be cut off at run time.
+    for rows, result in ((3, tensor(4, 4)), (1, tensor(2, 4))):
+        yield Case(f"pad_negative_dynamic_{rows}",
+                   [Arg(tensor("?", 4), static=tensor(rows, 4), linear=True, zero=rows == 1),
+                    Arg("f64", linear=True)], tensor("?", 4),
+                   pad_text("%0", [-2, 0], [3, 0], tensor("?", 4), tensor("?", 4), "%1") +
+                   "\nreturn %y : tensor<?x4xf64>", static_results=[result])
     yield Case("pad_empty", [Arg(tensor(0, 4), linear=True, zero=True), Arg("f64", linear=True)],
                tensor(3, 4),
                pad_text("%0", [3, 0], [0, 0], tensor(0, 4), tensor(3, 4), "%1") +
@@ -377,8 +384,8 @@ def elements():
         %c0 = arith.constant 0 : index
         %c1 = arith.constant 1 : index
         %c3 = arith.constant 3 : index
-        %c7 = arith.constant 7 : index
-        %y = scf.for %i = %c0 to %c7 step %c1 iter_args(%s = %1) -> f64 {
+        %c4 = arith.constant 4 : index
+        %y = scf.for %i = %c0 to %c4 step %c1 iter_args(%s = %1) -> f64 {
           %j = arith.remui %i, %c3 : index
           %a = tensor.extract %0[%j] : tensor<3xf64>
           %p = arith.mulf %a, %s : f64
