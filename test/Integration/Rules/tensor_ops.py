@@ -176,6 +176,44 @@ def concats():
                static_results=[tensor(8, 3)])
 
 
+def dynamic():
+    """Extents that only the run knows, 0 among them."""
+    d, x = tensor("?", "?"), tensor(3, 4)
+    yield Case("extract_slice_of_dynamic", [Arg(d, static=x), index(2)], [d, d], f"""
+        %y = tensor.extract_slice %0[1, 0] [%1, %1] [1, 2] : {d} to {d}
+        %q = arith.mulf %y, %y : {d}
+        %p = arith.mulf %0, %0 : {d}
+        return %q, %p : {d}, {d}""", static_results=[tensor(2, 2), x])
+    yield Case("insert_slice_of_dynamic",
+               [Arg(d, static=tensor(2, 2)), Arg(d, static=x), index(2)], d, f"""
+        %y = tensor.insert_slice %0 into %1[1, 0] [%2, %2] [1, 2] : {d} into {d}
+        %q = arith.mulf %y, %1 : {d}
+        return %q : {d}""", static_results=[x])
+    yield Case("elements_of_dynamic", [Arg(d, static=x), Arg("f64"), index(1), index(2)],
+               [d, "f64"], f"""
+        %a = tensor.extract %0[%2, %3] : {d}
+        %p = arith.mulf %a, %1 : f64
+        %y = tensor.insert %p into %0[%3, %2] : {d}
+        %s = tensor.splat %1[%3, %3] : {d}
+        %b = tensor.extract %s[%2, %2] : {d}
+        %c = arith.mulf %b, %p : f64
+        return %y, %c : {d}, f64""", static_results=[x, "f64"])
+    # No elements.
+    empty = tensor(0, 4)
+    yield Case("nothing_moved",
+               [Arg(d, static=empty, zero=True), Arg(tensor(2, 4)), index(0)],
+               [d, tensor(2, 4)], f"""
+        %a = tensor.extract_slice %0[0, 0] [%2, 4] [1, 1] : {d} to tensor<?x4xf64>
+        %y = tensor.insert_slice %a into %1[0, 0] [%2, 4] [1, 1]
+          : tensor<?x4xf64> into tensor<2x4xf64>
+        %f = tensor.collapse_shape %0 [[0, 1]] : {d} into tensor<?xf64>
+        %e = tensor.expand_shape %f [[0, 1]] output_shape [%2, 4]
+          : tensor<?xf64> into tensor<?x4xf64>
+        %c = tensor.cast %e : tensor<?x4xf64> to {d}
+        %q = arith.mulf %y, %1 : tensor<2x4xf64>
+        return %c, %q : {d}, tensor<2x4xf64>""", static_results=[empty, tensor(2, 4)])
+
+
 def reshapes():
     x = tensor(2, 3, 4)
     yield Case("collapse_shape", [Arg(x, linear=True)], tensor(2, 12), f"""
@@ -423,7 +461,7 @@ def second():
 
 
 def cases():
-    for group in (slices, pads, concats, reshapes, indexed, elements, second):
+    for group in (slices, pads, concats, dynamic, reshapes, indexed, elements, second):
         yield from group()
 
 
