@@ -369,6 +369,20 @@ def states():
           scf.yield %n, %t, %q : {X}, {X}, {X}
         }}
         return %r#0, %r#1 : {X}, {X}""")
+    # A constant state that is active by way of another one, two iterations late.
+    yield Case("active_through_constant_states", [Arg(X)], X, f"""
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %c4 = arith.constant 4 : index
+        %z = arith.constant dense<0.0> : {X}
+        %r:3 = scf.for %k = %c0 to %c4 step %c1 iter_args(%u = %z, %s = %z, %p = %0) -> ({X}, {X}, {X}) {{
+          %v = math.sin %s : {X}
+          %w = arith.addf %v, %u : {X}
+          %t = math.cos %p : {X}
+          %q = math.sin %t : {X}
+          scf.yield %w, %q, %t : {X}, {X}, {X}
+        }}
+        return %r#0 : {X}""")
     # enzyme_: the induction variable of iterations that run again.
     for how in ("periodic<3>", "binomial<2>"):
         yield Case(f"enzyme_replayed_induction_variable_{how}", [Arg(X)], X, f"""
