@@ -284,6 +284,35 @@ def whiles():
           scf.yield %u, %v, %n : {X}, {X}, i32
         }}
         return %r#0, %r#1 : {X}, {X}""", policy=policy)
+    # The counter is given back with the state, and says which weights to read.
+    for policy in ("store", "invert"):
+        yield Case(f"while_reads_its_counter_{policy}",
+                   [Arg(X), Arg(X), Arg(tensor(7, 3)), index(1), index(6)], [X, X], f"""
+        %c1 = arith.constant 1 : index
+        %c9 = arith.constant 9 : index
+        %r:4 = scf.while (%p = %0, %q = %1, %i = %3, %j = %c9)
+            : ({X}, {X}, index, index) -> ({X}, {X}, index, index) {{
+          %more = arith.cmpi slt, %i, %4 : index
+          scf.condition(%more) %p, %q, %i, %j : {X}, {X}, index, index
+        }} do {{
+        ^bb0(%p: {X}, %q: {X}, %i: index, %j: index):
+          %down = arith.subi %j, %c1 : index
+          %row = arith.subi %down, %c1 : index
+          %last = arith.subi %row, %c1 : index
+          %w = tensor.extract_slice %2[%i, 0] [1, 3] [1, 1] : tensor<7x3xf64> to {X}
+          %h = tensor.extract_slice %2[%last, 0] [1, 3] [1, 1] : tensor<7x3xf64> to {X}
+          %u = rev.coupling additive %p given(%q) {{
+          ^bb0(%c: {X}):{step("%c", "%s", "%w")}
+            rev.yield %s : {X}
+          }} : {X}, ({X})
+          %v = rev.coupling additive %q given(%u) {{
+          ^bb0(%c: {X}):{step("%c", "%s", "%h")}
+            rev.yield %s : {X}
+          }} : {X}, ({X})
+          %n = arith.addi %i, %c1 : index
+          scf.yield %u, %v, %n, %down : {X}, {X}, index, index
+        }}
+        return %r#0, %r#1 : {X}, {X}""", policy=policy)
     # The condition depends on the state; a loop in a loop.
     yield Case("while_of_state", [Arg(X, range=(1.0, 2.0)), Arg("f64", range=(0.4, 0.6))], X, f"""
         %c0 = arith.constant 0 : index
