@@ -366,6 +366,23 @@ def parallel():
           }}
         }}
         return %r : {x}""")
+    # Tiles of an extent that is an argument, by number and by offset.
+    for bounds, offset in (("in (%2)", "arith.muli %i, %3 : index"),
+                           ("= (0) to (6) step (%3)", "arith.addi %i, %zero : index")):
+        yield Case(f"forall_symbolic_tiles_{bounds[:2].strip()}",
+                   [Arg(tensor(6)), Arg(tensor(6)), index(3), index(2)], tensor(6), f"""
+        %zero = arith.constant 0 : index
+        %r = scf.forall (%i) {bounds} shared_outs(%o = %0) -> tensor<6xf64> {{
+          %k = {offset}
+          %a = tensor.extract_slice %o[%k] [%3] [1] : tensor<6xf64> to tensor<?xf64>
+          %b = tensor.extract_slice %1[%k] [%3] [1] : tensor<6xf64> to tensor<?xf64>
+          %p = arith.mulf %a, %b : tensor<?xf64>
+          %s = math.sin %p : tensor<?xf64>
+          scf.forall.in_parallel {{
+            tensor.parallel_insert_slice %s into %o[%k] [%3] [1] : tensor<?xf64> into tensor<6xf64>
+          }}
+        }}
+        return %r : tensor<6xf64>""")
     # Two outputs; one is written in part and strides.
     yield Case("forall_two_outputs", [Arg(x), Arg(tensor(16)), Arg(y)], [tensor(16), x], f"""
         %three = arith.constant 3 : index
