@@ -308,7 +308,7 @@ static Value expandPad(RewriterBase &b, tensor::PadOp op) {
   OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
   SmallVector<OpFoldResult> offsets(rank, zero), strides(rank, one);
   SmallVector<int64_t> shape;
-  bool cuts = false, isEmpty = false;
+  bool cuts = false, isEmpty = false, canBeEmpty = false;
   for (int64_t i = 0; i < rank; ++i) {
     auto cut = [&](OpFoldResult &amount) {
       int64_t constant = getConstantIntValue(amount).value_or(0);
@@ -323,10 +323,12 @@ static Value expandPad(RewriterBase &b, tensor::PadOp op) {
       isEmpty |= *size <= cutLow + cutHigh;
       sizes[i] = b.getIndexAttr(*size - cutLow - cutHigh);
     } else if (cutLow + cutHigh > 0) {
-      sizes[i] = arith::SubIOp::create(
-                     b, loc, cast<Value>(sizes[i]),
-                     arith::ConstantIndexOp::create(b, loc, cutLow + cutHigh))
-                     .getResult();
+      Value rest = arith::SubIOp::create(
+          b, loc, cast<Value>(sizes[i]),
+          arith::ConstantIndexOp::create(b, loc, cutLow + cutHigh));
+      Value none = arith::ConstantIndexOp::create(b, loc, 0);
+      sizes[i] = arith::MaxSIOp::create(b, loc, rest, none).getResult();
+      canBeEmpty = true;
     }
     cuts |= cutLow + cutHigh > 0;
     offsets[i] = b.getIndexAttr(cutLow);
@@ -338,17 +340,25 @@ static Value expandPad(RewriterBase &b, tensor::PadOp op) {
       b.eraseBlock(&region.front());
     b.inlineRegionBefore(op.getRegion(), region, region.end());
   };
-  if (isEmpty) {
+  auto buildPart = [&]() -> Value {
+    return tensor::ExtractSliceOp::create(
+        b, loc, RankedTensorType::get(shape, type.getElementType()),
+        op.getSource(), offsets, sizes, strides);
+  };
+  if (isEmpty || canBeEmpty) {
     auto padding = tensor::GenerateOp::create(b, loc, op.getType(),
                                               buildPaddedSizes(b, op));
     moveRegion(padding.getRegion());
-    return padding.getResult();
+    if (isEmpty)
+      return padding.getResult();
+    // What is left of the source goes over it: a pad of nothing would not know
+    // how much more was cut off.
+    return tensor::InsertSliceOp::create(
+        b, loc, buildPart(), padding.getResult(), low, sizes, strides);
   }
   if (!cuts)
     return {};
-  Value part = tensor::ExtractSliceOp::create(
-      b, loc, RankedTensorType::get(shape, type.getElementType()),
-      op.getSource(), offsets, sizes, strides);
+  Value part = buildPart();
   auto padded = tensor::PadOp::create(b, loc, op.getType(), part, low, high,
                                       op.getNofold());
   moveRegion(padded.getRegion());

@@ -176,6 +176,32 @@ def layers():
         %l, %s = rev.softmax_cross_entropy %0, %1
           : ({logits}, tensor<4xi32>) -> ({loss}, {loss})
         return %l, %s : {loss}, {loss}""")
+    # Extents that only the run knows, and the coupling of a dynamic state.
+    d, e = tensor("?", 5), tensor(7, 5)
+    yield Case("batch_norm_dynamic",
+               [Arg(d, static=e), Arg(c, range=positive), Arg(c, linear=True)], [d, c], f"""
+        %y, %m, %v = rev.batch_norm %0, %1, %2 epsilon 1.0e-5
+          : ({d}, {c}, {c}) -> ({d}, {c}, {c})
+        return %y, %v : {d}, {c}""", static_results=[e, c])
+    yield Case("softmax_cross_entropy_dynamic",
+               [Arg(d, static=tensor(4, 5)),
+                Arg("tensor<4xi32>", value="dense<[0, 3, 2, 9]>")], tensor("?"), f"""
+        %i = tensor.cast %1 : tensor<4xi32> to tensor<?xi32>
+        %l, %s = rev.softmax_cross_entropy %0, %i
+          : ({d}, tensor<?xi32>) -> (tensor<?xf64>, tensor<?xf64>)
+        return %l : tensor<?xf64>""", static_results=[tensor(4)])
+    yield from both("coupling_dynamic", [Arg(d, static=e), Arg(d, static=e)], [d, d], f"""
+        %y = rev.coupling affine<exp> %0 given(%1) {{
+        ^bb0(%a: {d}):
+          %t = math.tanh %a : {d}
+          rev.yield %t, %a : {d}, {d}
+        }} : {d}, ({d})
+        %z = rev.coupling additive %1 given(%y) {{
+        ^bb0(%a: {d}):
+          %t = math.sin %a : {d}
+          rev.yield %t : {d}
+        }} : {d}, ({d})
+        return %y, %z : {d}, {d}""", static_results=[e, e])
 
 
 def networks():
@@ -465,7 +491,7 @@ func.func private @coupling_of_same(%0: {x}, %2: {x}) -> {x} {{
 def second():
     """Derivatives of the derivatives of couplings and layers."""
     names = ("additive", "affine_exp", "affine_sigmoid", "nested", "batch_norm",
-             "softmax_cross_entropy")
+             "softmax_cross_entropy", "coupling_dynamic")
     for group in (couplings, layers):
         for case in group():
             if case.name in [name + "_invert" for name in names]:

@@ -118,6 +118,13 @@ def pads():
                    result, body)
 
 
+    # Of a dynamic extent all can be cut off at run time.
+    for rows, result in ((3, tensor(4, 4)), (1, tensor(2, 4))):
+        yield Case(f"pad_negative_dynamic_{rows}",
+                   [Arg(tensor("?", 4), static=tensor(rows, 4), linear=True, zero=rows == 1),
+                    Arg("f64", linear=True)], tensor("?", 4),
+                   pad_text("%0", [-2, 0], [3, 0], tensor("?", 4), tensor("?", 4), "%1") +
+                   "\nreturn %y : tensor<?x4xf64>", static_results=[result])
     yield Case("pad_empty", [Arg(tensor(0, 4), linear=True, zero=True), Arg("f64", linear=True)],
                tensor(3, 4),
                pad_text("%0", [3, 0], [0, 0], tensor(0, 4), tensor(3, 4), "%1") +
@@ -167,6 +174,44 @@ def concats():
         %y = tensor.concat dim(0) %0, %1, %0 : ({d}, {d}, {d}) -> {d}
         return %y : {d}""",
                static_results=[tensor(8, 3)])
+
+
+def dynamic():
+    """Extents that only the run knows, 0 among them."""
+    d, x = tensor("?", "?"), tensor(3, 4)
+    yield Case("extract_slice_of_dynamic", [Arg(d, static=x), index(2)], [d, d], f"""
+        %y = tensor.extract_slice %0[1, 0] [%1, %1] [1, 2] : {d} to {d}
+        %q = arith.mulf %y, %y : {d}
+        %p = arith.mulf %0, %0 : {d}
+        return %q, %p : {d}, {d}""", static_results=[tensor(2, 2), x])
+    yield Case("insert_slice_of_dynamic",
+               [Arg(d, static=tensor(2, 2)), Arg(d, static=x), index(2)], d, f"""
+        %y = tensor.insert_slice %0 into %1[1, 0] [%2, %2] [1, 2] : {d} into {d}
+        %q = arith.mulf %y, %1 : {d}
+        return %q : {d}""", static_results=[x])
+    yield Case("elements_of_dynamic", [Arg(d, static=x), Arg("f64"), index(1), index(2)],
+               [d, "f64"], f"""
+        %a = tensor.extract %0[%2, %3] : {d}
+        %p = arith.mulf %a, %1 : f64
+        %y = tensor.insert %p into %0[%3, %2] : {d}
+        %s = tensor.splat %1[%3, %3] : {d}
+        %b = tensor.extract %s[%2, %2] : {d}
+        %c = arith.mulf %b, %p : f64
+        return %y, %c : {d}, f64""", static_results=[x, "f64"])
+    # No elements.
+    empty = tensor(0, 4)
+    yield Case("nothing_moved",
+               [Arg(d, static=empty, zero=True), Arg(tensor(2, 4)), index(0)],
+               [d, tensor(2, 4)], f"""
+        %a = tensor.extract_slice %0[0, 0] [%2, 4] [1, 1] : {d} to tensor<?x4xf64>
+        %y = tensor.insert_slice %a into %1[0, 0] [%2, 4] [1, 1]
+          : tensor<?x4xf64> into tensor<2x4xf64>
+        %f = tensor.collapse_shape %0 [[0, 1]] : {d} into tensor<?xf64>
+        %e = tensor.expand_shape %f [[0, 1]] output_shape [%2, 4]
+          : tensor<?xf64> into tensor<?x4xf64>
+        %c = tensor.cast %e : tensor<?x4xf64> to {d}
+        %q = arith.mulf %y, %1 : tensor<2x4xf64>
+        return %c, %q : {d}, tensor<2x4xf64>""", static_results=[empty, tensor(2, 4)])
 
 
 def reshapes():
@@ -262,7 +307,8 @@ def indexed():
         %i = tensor.empty() : tensor<0x1xindex>
         %y = tensor.gather %0[%i] gather_dims([1]) : ({x}, tensor<0x1xindex>) -> tensor<0x4x5xf64>
         %e = tensor.collapse_shape %y [[0, 1], [2]] : tensor<0x4x5xf64> into tensor<0x5xf64>
-        %z = tensor.expand_shape %e [[0, 1], [2]] output_shape [4, 0, 5] : tensor<0x5xf64> into tensor<4x0x5xf64>
+        %z = tensor.expand_shape %e [[0, 1], [2]] output_shape [4, 0, 5]
+          : tensor<0x5xf64> into tensor<4x0x5xf64>
         %p = arith.mulf %0, %0 : {x}
         return %z, %p : tensor<4x0x5xf64>, {x}""")
 
@@ -370,6 +416,23 @@ def elements():
           scf.yield %u : tensor<5xf64>
         }
         return %y : tensor<5xf64>""")
+    # A captured tensor, read at places that repeat.
+    yield Case("captured_elements_in_a_loop",
+               [Arg(tensor(3), range=(0.7, 1.2)), Arg("f64")], ["f64", tensor(3)], """
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %c3 = arith.constant 3 : index
+        %c4 = arith.constant 4 : index
+        %y = scf.for %i = %c0 to %c4 step %c1 iter_args(%s = %1) -> f64 {
+          %j = arith.remui %i, %c3 : index
+          %a = tensor.extract %0[%j] : tensor<3xf64>
+          %p = arith.mulf %a, %s : f64
+          %t = math.sin %p : f64
+          %u = arith.addf %t, %a : f64
+          scf.yield %u : f64
+        }
+        %q = arith.mulf %0, %0 : tensor<3xf64>
+        return %y, %q : f64, tensor<3xf64>""")
     # Stacked weights: one row a trip, and another use of them outside.
     w, x = tensor(3, 4), tensor(4)
     yield Case("slices_in_a_loop", [Arg(x), Arg(w)], [x, w], f"""
@@ -398,7 +461,7 @@ def second():
 
 
 def cases():
-    for group in (slices, pads, concats, reshapes, indexed, elements, second):
+    for group in (slices, pads, concats, dynamic, reshapes, indexed, elements, second):
         yield from group()
 
 
