@@ -374,6 +374,10 @@ LogicalResult ContributionEmitter::emitScalar(const Contribution &c) {
 }
 
 LogicalResult ContributionEmitter::emit(ArrayRef<Contribution> contributions) {
+  bool hasNoIterations = llvm::any_of(op->getOperandTypes(), [](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return tensor && llvm::is_contained(tensor.getShape(), 0);
+  });
   // What has the same map is one pass.
   llvm::MapVector<AffineMap, SmallVector<Contribution>> groups;
   for (const Contribution &c : contributions) {
@@ -393,6 +397,10 @@ LogicalResult ContributionEmitter::emit(ArrayRef<Contribution> contributions) {
         groups[c.map].push_back(c);
       continue;
     }
+    // Without iterations nothing is added: there are no slices of tensors
+    // without elements to add to.
+    if (!c.isIndexed && hasNoIterations)
+      continue;
     std::optional<SmallVector<WindowDim>> windows;
     if (!c.isIndexed)
       windows = getWindows(c);
