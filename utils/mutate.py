@@ -32,6 +32,7 @@ TABLES = ["ArithRules.inc", "MathRules.inc", "ComplexRules.inc"]
 # object in all of them: the programs that reach a mistake are noted once.
 HELPERS = r"""
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Complex/IR/Complex.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/TypeUtilities.h"
@@ -52,7 +53,17 @@ HELPERS = r"""
 [[maybe_unused]] inline mlir::Value
 memrevScaled(mlir::OpBuilder &b, mlir::Value value, double factor) {
   using namespace mlir;
-  if (!value || !isa<FloatType>(getElementTypeOrSelf(value.getType())))
+  if (!value)
+    return value;
+  if (auto type = dyn_cast<ComplexType>(value.getType())) {
+    Type element = type.getElementType();
+    Value constant = complex::ConstantOp::create(
+        b, value.getLoc(), type,
+        b.getArrayAttr({b.getFloatAttr(element, factor),
+                        b.getFloatAttr(element, 0)}));
+    return complex::MulOp::create(b, value.getLoc(), value, constant);
+  }
+  if (!isa<FloatType>(getElementTypeOrSelf(value.getType())))
     return value;
   Location loc = value.getLoc();
   TypedAttr scalar =

@@ -87,6 +87,11 @@ static LogicalResult verifyIndependence(rev::CouplingOp coupling) {
   return diag;
 }
 
+/// Lets everything in the body of `loop` be stored: its values are on tapes.
+static void storeBody(scf::ForOp loop) {
+  loop.getBody()->walk([](Operation *op) { op->removeAttr(kInvertAttrName); });
+}
+
 static void planLoop(scf::ForOp loop);
 
 /// Plans the loops in `block`, those in the regions of couplings too: their
@@ -106,8 +111,7 @@ static void planLoop(scf::ForOp loop) {
   planLoops(body);
   if (loop->hasAttr(kStoredAttrName) || loop->hasAttr(kSlotsAttrName)) {
     setReason(loop, "the program asks for checkpoints");
-    for (Operation &op : body)
-      op.removeAttr(kInvertAttrName);
+    storeBody(loop);
     return;
   }
 
@@ -126,16 +130,18 @@ static void planLoop(scf::ForOp loop) {
       continue;
     setReason(loop, "no inverse edge gives iteration argument " + Twine(i) +
                         " back from the yielded values");
-    // What a loop that is not inverted stores includes everything inside.
-    for (Operation &op : body)
-      op.removeAttr(kInvertAttrName);
+    storeBody(loop);
     return;
   }
   // A loop inside that has no part in reaching the arguments is differentiated
   // where its values are evaluated again, and stores.
-  for (Operation &op : body)
-    if (!edges.contains(&op))
-      op.removeAttr(kInvertAttrName);
+  for (Operation &op : body) {
+    if (edges.contains(&op))
+      continue;
+    op.removeAttr(kInvertAttrName);
+    if (auto inner = dyn_cast<scf::ForOp>(op))
+      storeBody(inner);
+  }
   for (auto [op, edge] : edges)
     setEdge(op, edge);
   setEdge(loop, 0);

@@ -29,6 +29,11 @@ struct LinearExpr {
 /// `expr` as a linear expression, if it is one.
 std::optional<LinearExpr> getLinear(AffineExpr expr);
 
+/// Drops the dimensions of a slice that are read at a constant, if it is clear
+/// which ones they are: upstream takes one unit dimension for another one.
+void dropConstantDims(SmallVectorImpl<AffineExpr> &exprs,
+                      SmallVectorImpl<int64_t> &shape);
+
 /// What makes one dimension of an operand a window: the elements that the loop
 /// `base` goes over, once for each position of the loops `taps`.
 struct WindowDim {

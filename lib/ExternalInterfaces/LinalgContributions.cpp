@@ -123,8 +123,11 @@ Value ContributionEmitter::getInput(unsigned i, const Nest &nest,
     isPart = true;
     slice.offsets[dim] = b.getIndexAttr(linear->constant);
     slice.sizes[dim] = b.getIndexAttr(1);
-    if (linear->factors.empty())
+    if (linear->factors.empty()) {
+      exprs.push_back(b.getAffineConstantExpr(0));
+      shape.push_back(1);
       continue;
+    }
     auto [loop, factor] = linear->factors.front();
     slice.sizes[dim] = nest.sizes[loop];
     slice.strides[dim] = b.getIndexAttr(factor);
@@ -134,6 +137,7 @@ Value ContributionEmitter::getInput(unsigned i, const Nest &nest,
   }
   if (!isPart)
     return tensor;
+  dropConstantDims(exprs, shape);
   map = AffineMap::get(nest.numLoops, 0, exprs, b.getContext());
   return tensor::ExtractSliceOp::create(
       b, loc, RankedTensorType::get(shape, type.getElementType()), tensor,
@@ -370,6 +374,10 @@ LogicalResult ContributionEmitter::emitScalar(const Contribution &c) {
 }
 
 LogicalResult ContributionEmitter::emit(ArrayRef<Contribution> contributions) {
+  bool hasNoIterations = llvm::any_of(op->getOperandTypes(), [](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return tensor && llvm::is_contained(tensor.getShape(), 0);
+  });
   // What has the same map is one pass.
   llvm::MapVector<AffineMap, SmallVector<Contribution>> groups;
   for (const Contribution &c : contributions) {
@@ -389,6 +397,10 @@ LogicalResult ContributionEmitter::emit(ArrayRef<Contribution> contributions) {
         groups[c.map].push_back(c);
       continue;
     }
+    // Without iterations nothing is added: there are no slices of tensors
+    // without elements to add to.
+    if (!c.isIndexed && hasNoIterations)
+      continue;
     std::optional<SmallVector<WindowDim>> windows;
     if (!c.isIndexed)
       windows = getWindows(c);

@@ -54,6 +54,20 @@ std::optional<LinearExpr> memrev::getLinear(AffineExpr expr) {
   return lhs;
 }
 
+void memrev::dropConstantDims(SmallVectorImpl<AffineExpr> &exprs,
+                              SmallVectorImpl<int64_t> &shape) {
+  auto isConstant = [](AffineExpr expr) {
+    return isa<AffineConstantExpr>(expr);
+  };
+  for (auto [expr, size] : llvm::zip_equal(exprs, shape))
+    if (size == 1 && !isConstant(expr))
+      return;
+  for (unsigned i = exprs.size(); i-- > 0;)
+    if (isConstant(exprs[i]))
+      shape.erase(shape.begin() + i);
+  llvm::erase_if(exprs, isConstant);
+}
+
 /// The dimensions of the operand as windows, if few enough operations can add
 /// all of its cotangent.
 std::optional<SmallVector<WindowDim>>
@@ -61,7 +75,6 @@ ContributionEmitter::getWindows(const Contribution &c) {
   SmallVector<int64_t> ranges = op.getStaticLoopRanges();
   llvm::SmallBitVector used(op.getNumLoops());
   SmallVector<WindowDim> windows;
-  llvm::SmallBitVector taps(op.getNumLoops());
   uint64_t numTaps = 1;
   for (AffineExpr expr : c.map.getResults()) {
     std::optional<LinearExpr> linear = getLinear(expr);
@@ -87,7 +100,6 @@ ContributionEmitter::getWindows(const Contribution &c) {
       }
       if (ShapedType::isDynamic(ranges[loop]))
         return std::nullopt;
-      taps.set(loop);
       numTaps = llvm::SaturatingMultiply<uint64_t>(numTaps, ranges[loop]);
     }
     windows.push_back(window);
@@ -107,13 +119,16 @@ LogicalResult ContributionEmitter::emitWindows(const Contribution &c,
   if (llvm::is_contained(ranges, 0))
     return success();
 
-  // The verifier lets maps pass that leave an operand at one end of a loop.
-  for (const WindowDim &window : windows) {
-    int64_t first = window.expr.constant;
-    for (auto [loop, factor] : window.expr.factors)
-      if (factor < 0)
-        first += factor * (ranges[loop] - 1);
-    if (first < 0)
+  // The verifier lets maps pass that leave an operand between the corners of
+  // the loops.
+  auto shape = cast<RankedTensorType>(c.operand.getType()).getShape();
+  for (auto [size, window] : llvm::zip_equal(shape, windows)) {
+    int64_t first = window.expr.constant, last = first;
+    for (auto [loop, factor] : window.expr.factors) {
+      int64_t range = ShapedType::isDynamic(ranges[loop]) ? 1 : ranges[loop];
+      (factor < 0 ? first : last) += factor * (range - 1);
+    }
+    if (first < 0 || (!ShapedType::isDynamic(size) && last >= size))
       return op.emitError("expects indexing maps that stay inside of their "
                           "operands where a gradient flows, but got ")
              << AffineMapAttr::get(c.map);
@@ -138,23 +153,27 @@ LogicalResult ContributionEmitter::emitWindows(const Contribution &c,
       nest.sizes.push_back((*sizes)[loop]);
     }
   SmallVector<AffineExpr> written;
-  SmallVector<int64_t> shape;
+  SmallVector<int64_t> partShape;
   for (const WindowDim &window : windows) {
-    if (!window.base)
+    if (!window.base) {
+      written.push_back(b.getAffineConstantExpr(0));
+      partShape.push_back(1);
       continue;
+    }
     AffineExpr &loop = nest.loops[*window.base];
     written.push_back(loop);
-    shape.push_back(ranges[*window.base]);
+    partShape.push_back(ranges[*window.base]);
     if (window.expr.factors.lookup(*window.base) < 0)
       loop = ranges[*window.base] - 1 - loop;
   }
+  dropConstantDims(written, partShape);
   AffineMap map = AffineMap::get(nest.numLoops, 0, written, b.getContext());
 
   WideSum wide(ctx, c.operand, getTermType(c.scalar), loc);
   Value sum = wide.getStart();
   if (!sum)
     return failure();
-  auto partType = RankedTensorType::get(shape, wide.getElementType());
+  auto partType = RankedTensorType::get(partShape, wide.getElementType());
   SmallVector<int64_t> strides = computeStrides(counts);
   for (int64_t i = 0, e = computeProduct(counts); i < e; ++i) {
     for (auto [loop, position] : llvm::zip_equal(taps, delinearize(i, strides)))

@@ -40,11 +40,23 @@ static void getSlice(OpBuilder &b, Location loc, Value stack, Value index,
   strides.assign(sizes.size(), b.getIndexAttr(1));
 }
 
+/// There is no slice of a tensor without elements, nor any need for one.
+static bool hasNoElements(RankedTensorType type) {
+  return llvm::is_contained(type.getShape(), 0);
+}
+
 Value memrev::buildReadStack(OpBuilder &b, Location loc, Value stack, Type type,
                              Value index) {
   auto tensorType = dyn_cast<RankedTensorType>(type);
   if (!tensorType)
     return tensor::ExtractOp::create(b, loc, stack, index);
+  if (hasNoElements(tensorType)) {
+    SmallVector<Value> extents;
+    for (auto [dim, extent] : llvm::enumerate(tensorType.getShape()))
+      if (ShapedType::isDynamic(extent))
+        extents.push_back(tensor::DimOp::create(b, loc, stack, dim + 1));
+    return tensor::EmptyOp::create(b, loc, tensorType, extents);
+  }
   SmallVector<OpFoldResult> offsets, sizes, strides;
   getSlice(b, loc, stack, index, offsets, sizes, strides);
   return tensor::ExtractSliceOp::create(b, loc, tensorType, stack, offsets,
@@ -53,8 +65,11 @@ Value memrev::buildReadStack(OpBuilder &b, Location loc, Value stack, Type type,
 
 Value memrev::buildWriteStack(OpBuilder &b, Location loc, Value stack,
                               Value value, Value index) {
-  if (!isa<RankedTensorType>(value.getType()))
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  if (!type)
     return tensor::InsertOp::create(b, loc, value, stack, index);
+  if (hasNoElements(type))
+    return stack;
   SmallVector<OpFoldResult> offsets, sizes, strides;
   getSlice(b, loc, stack, index, offsets, sizes, strides);
   return tensor::InsertSliceOp::create(b, loc, value, stack, offsets, sizes,

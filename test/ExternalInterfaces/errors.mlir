@@ -9,6 +9,19 @@ func.func @f(%x: tensor<1x3x3x2xf32>, %w: tensor<3x1x2x2xf32>, %i: tensor<1x3x3x
 
 // -----
 
+func.func @f(%x: tensor<4xf32>) -> tensor<4x3xf32> {
+  %e = tensor.empty() : tensor<4x3xf32>
+  // expected-error @below {{expects indexing maps that stay inside of their operands where a gradient flows, but got affine_map<(d0, d1) -> (d0 - d1 + 2)>}}
+  %y = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0 - d1 + 2)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<4xf32>) outs(%e : tensor<4x3xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    linalg.yield %in : f32
+  } -> tensor<4x3xf32>
+  return %y : tensor<4x3xf32>
+}
+
+// -----
+
 func.func @f(%x: tensor<4xf32>, %n: tensor<4xindex>) -> tensor<4xf32> {
   %e = tensor.empty() : tensor<4xf32>
   %c = arith.constant 0 : index

@@ -16,8 +16,8 @@ namespace mlir::memrev {
 
 /// The iteration arguments of `loop` that observe it: nothing but their own next
 /// value depends on them, which does not give them back, and no derivative reads
-/// what does. Running averages are such, and counters. A loop that runs
-/// backwards does without them.
+/// what does. Running averages are such. A loop that runs backwards does without
+/// them.
 llvm::SmallBitVector getObservers(scf::ForOp loop);
 
 } // namespace mlir::memrev
