@@ -116,6 +116,11 @@ LogicalResult memrev::buildElementsVJP(
     auto branch =
         scf::IfOp::create(b, loc, carried.getTypes(), isComputed(b, indices),
                           /*withElseRegion=*/true);
+    // What the branch needs from outside is emitted before it. Without a loop it
+    // stands where the context emits.
+    OpBuilder::InsertionGuard guard(ctx.getBuilder());
+    if (&b == &ctx.getBuilder())
+      b.setInsertionPoint(branch);
     OpBuilder then = branch.getThenBodyBuilder();
     FailureOr<SmallVector<Value>> yields =
         differentiate(then, indices, carried);
