@@ -389,9 +389,8 @@ void Checker::checkTaylor() {
       return std::nullopt;
     return std::abs(*value - start - h * slope);
   };
-  // The best of the last slopes that rounding does not rule. Where the second
-  // derivative is small the third one bends long steps' slopes, but a wrong
-  // gradient has a slope of 1 at all of them.
+  // The last slope that rounding does not rule, if it has settled: over longer
+  // steps, higher derivatives bend it. That of a wrong gradient settles at 1.
   auto lastSlope = [&](double g) -> std::optional<double> {
     SmallVector<double> slopes;
     std::optional<double> previous;
@@ -406,10 +405,10 @@ void Checker::checkTaylor() {
           slopes.push_back(*slope);
       previous = r;
     }
-    if (slopes.empty())
+    if (slopes.size() < 2 ||
+        std::abs(slopes.back() - slopes[slopes.size() - 2]) > 0.02)
       return std::nullopt;
-    ArrayRef<double> last = ArrayRef(slopes).take_back(3);
-    return *llvm::max_element(last);
+    return slopes.back();
   };
   if (std::optional<double> slope = lastSlope(analytic)) {
     ++counts.slopes;
