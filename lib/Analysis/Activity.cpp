@@ -37,7 +37,7 @@ static bool holdsFloats(Type type) {
 bool Activity::mark(Value value) {
   // Nothing depends on a tensor without elements, and slices of it are invalid.
   auto tensor = dyn_cast<RankedTensorType>(value.getType());
-  if (tensor && tensor.hasStaticShape() && tensor.getNumElements() == 0)
+  if (tensor && llvm::is_contained(tensor.getShape(), 0))
     return false;
   // A vector or an unranked tensor is active too, though no rule takes it: a
   // gradient through it has to be an error, not a zero.

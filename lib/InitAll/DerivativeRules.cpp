@@ -11,6 +11,7 @@
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
 #include "memrev/Interfaces/ForwardDifferentiableOpInterface.h"
 #include "memrev/Interfaces/InvertibleOpInterface.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OperationSupport.h"
 #include "llvm/ADT/STLExtras.h"
@@ -49,7 +50,12 @@ static StringRef describe(RegisteredOperationName name) {
       return "zero";
   if (name.hasInterface<Interface>())
     return "rule";
-  return name.hasInterface<DecomposableOpInterface>() ? "parts" : "";
+  // Reverse mode runs an scf.for backwards in place of these.
+  bool becomesFor = std::is_same_v<Interface, DifferentiableOpInterface> &&
+                    (name.getStringRef() == scf::ForallOp::getOperationName() ||
+                     name.getStringRef() == scf::WhileOp::getOperationName());
+  bool hasParts = becomesFor || name.hasInterface<DecomposableOpInterface>();
+  return hasParts ? "parts" : "";
 }
 
 void memrev::printDerivativeRules(const DialectRegistry &registry,

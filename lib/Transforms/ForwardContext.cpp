@@ -65,11 +65,13 @@ LogicalResult ForwardContext::differentiate(Block &block) {
 }
 
 LogicalResult ForwardContext::differentiate(Operation *op) {
-  auto isTouched = [&](Value v) { return isActive(v); };
-  bool needed = llvm::any_of(op->getOperands(), isTouched);
+  // An active value has no tangent if what it depends on turned out to have
+  // none.
+  auto hasTangent = [&](Value v) { return static_cast<bool>(tangent(v)); };
+  bool needed = llvm::any_of(op->getOperands(), hasTangent);
   if (!needed)
     visitUsedValuesDefinedAbove(op->getRegions(), [&](OpOperand *operand) {
-      needed |= isTouched(operand->get());
+      needed |= hasTangent(operand->get());
     });
   if (!needed)
     return success();
@@ -80,7 +82,8 @@ LogicalResult ForwardContext::differentiate(Operation *op) {
   if (op->getNumResults() != 0 && op->use_empty())
     return success();
   // Predicates and sizes have no tangents.
-  if (llvm::none_of(op->getResults(), isTouched) && op->getNumRegions() == 0)
+  if (llvm::none_of(op->getResults(), [&](Value v) { return isActive(v); }) &&
+      op->getNumRegions() == 0)
     return success();
   SmallVector<Value> values(op->getOperands());
   llvm::append_range(values, op->getResults());

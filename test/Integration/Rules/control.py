@@ -284,6 +284,35 @@ def whiles():
           scf.yield %u, %v, %n : {X}, {X}, i32
         }}
         return %r#0, %r#1 : {X}, {X}""", policy=policy)
+    # The counter is given back with the state, and says which weights to read.
+    for policy in ("store", "invert"):
+        yield Case(f"while_reads_its_counter_{policy}",
+                   [Arg(X), Arg(X), Arg(tensor(7, 3)), index(1), index(6)], [X, X], f"""
+        %c1 = arith.constant 1 : index
+        %c9 = arith.constant 9 : index
+        %r:4 = scf.while (%p = %0, %q = %1, %i = %3, %j = %c9)
+            : ({X}, {X}, index, index) -> ({X}, {X}, index, index) {{
+          %more = arith.cmpi slt, %i, %4 : index
+          scf.condition(%more) %p, %q, %i, %j : {X}, {X}, index, index
+        }} do {{
+        ^bb0(%p: {X}, %q: {X}, %i: index, %j: index):
+          %down = arith.subi %j, %c1 : index
+          %row = arith.subi %down, %c1 : index
+          %last = arith.subi %row, %c1 : index
+          %w = tensor.extract_slice %2[%i, 0] [1, 3] [1, 1] : tensor<7x3xf64> to {X}
+          %h = tensor.extract_slice %2[%last, 0] [1, 3] [1, 1] : tensor<7x3xf64> to {X}
+          %u = rev.coupling additive %p given(%q) {{
+          ^bb0(%c: {X}):{step("%c", "%s", "%w")}
+            rev.yield %s : {X}
+          }} : {X}, ({X})
+          %v = rev.coupling additive %q given(%u) {{
+          ^bb0(%c: {X}):{step("%c", "%s", "%h")}
+            rev.yield %s : {X}
+          }} : {X}, ({X})
+          %n = arith.addi %i, %c1 : index
+          scf.yield %u, %v, %n, %down : {X}, {X}, index, index
+        }}
+        return %r#0, %r#1 : {X}, {X}""", policy=policy)
     # The condition depends on the state; a loop in a loop.
     yield Case("while_of_state", [Arg(X, range=(1.0, 2.0)), Arg("f64", range=(0.4, 0.6))], X, f"""
         %c0 = arith.constant 0 : index
@@ -337,6 +366,23 @@ def parallel():
           }}
         }}
         return %r : {x}""")
+    # Tiles of an extent that is an argument, by number and by offset.
+    for bounds, offset in (("in (%2)", "arith.muli %i, %3 : index"),
+                           ("= (0) to (6) step (%3)", "arith.addi %i, %zero : index")):
+        yield Case(f"forall_symbolic_tiles_{bounds[:2].strip()}",
+                   [Arg(tensor(6)), Arg(tensor(6)), index(3), index(2)], tensor(6), f"""
+        %zero = arith.constant 0 : index
+        %r = scf.forall (%i) {bounds} shared_outs(%o = %0) -> tensor<6xf64> {{
+          %k = {offset}
+          %a = tensor.extract_slice %o[%k] [%3] [1] : tensor<6xf64> to tensor<?xf64>
+          %b = tensor.extract_slice %1[%k] [%3] [1] : tensor<6xf64> to tensor<?xf64>
+          %p = arith.mulf %a, %b : tensor<?xf64>
+          %s = math.sin %p : tensor<?xf64>
+          scf.forall.in_parallel {{
+            tensor.parallel_insert_slice %s into %o[%k] [%3] [1] : tensor<?xf64> into tensor<6xf64>
+          }}
+        }}
+        return %r : tensor<6xf64>""")
     # Two outputs; one is written in part and strides.
     yield Case("forall_two_outputs", [Arg(x), Arg(tensor(16)), Arg(y)], [tensor(16), x], f"""
         %three = arith.constant 3 : index
@@ -369,6 +415,20 @@ def states():
           scf.yield %n, %t, %q : {X}, {X}, {X}
         }}
         return %r#0, %r#1 : {X}, {X}""")
+    # A constant state that is active by way of another one, two iterations late.
+    yield Case("active_through_constant_states", [Arg(X)], X, f"""
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %c4 = arith.constant 4 : index
+        %z = arith.constant dense<0.0> : {X}
+        %r:3 = scf.for %k = %c0 to %c4 step %c1 iter_args(%u = %z, %s = %z, %p = %0) -> ({X}, {X}, {X}) {{
+          %v = math.sin %s : {X}
+          %w = arith.addf %v, %u : {X}
+          %t = math.cos %p : {X}
+          %q = math.sin %t : {X}
+          scf.yield %w, %q, %t : {X}, {X}, {X}
+        }}
+        return %r#0 : {X}""")
     # enzyme_: the induction variable of iterations that run again.
     for how in ("periodic<3>", "binomial<2>"):
         yield Case(f"enzyme_replayed_induction_variable_{how}", [Arg(X)], X, f"""

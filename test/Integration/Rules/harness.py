@@ -346,9 +346,9 @@ class Writer:
                         [case.args[i].tolerance for i in wrt if case.args[i].linear])
         return f"{case.name} forward", tolerance
 
-    def write(self, cases):
+    def write(self, cases, first=0):
         labels = []
-        for n, case in enumerate(cases):
+        for n, case in enumerate(cases, first):
             labels += self.write_case(case, 1000 * (n + 1))
         self.text.append("func.func @main() {")
         self.text += [f"  call @check_{case.name}() : () -> ()" for case in cases]
@@ -459,12 +459,13 @@ def run(cases, *tools):
     """Checks `cases`. Returns a list of (label, error, tolerance)."""
     checked = []
     for first in range(0, len(cases), CASES_PER_PROGRAM):
-        checked += run_program(cases[first:first + CASES_PER_PROGRAM], *tools)
+        checked += run_program(cases[first:first + CASES_PER_PROGRAM], first, *tools)
     return checked
 
 
-def run_program(cases, memrev_opt, mlir_runner, libraries):
-    text, labels = Writer().write(cases)
+def run_program(cases, first, memrev_opt, mlir_runner, libraries):
+    """Checks `cases`, which are numbered from `first`."""
+    text, labels = Writer().write(cases, first)
     lowered = subprocess.run([memrev_opt, f"--pass-pipeline={LOWERING}"], input=text,
                              capture_output=True, text=True)
     if lowered.returncode != 0:

@@ -118,13 +118,14 @@ def sums():
           %t = arith.select %c, %s, %b1 : f64
           linalg.yield %t : f64''', y)}
         return %y : {y}""")
-    # Linear in both operands together, but not in each.
-    yield Case("sum_of_two_operands",
+    # In one operand linear, in the other one linear but for a term without it.
+    yield Case("sum_of_a_product_and_a_factor",
                [Arg(x, linear=True), Arg(tensor(4), linear=True), Arg(y, linear=True)], y,
                f"""
         %y = {generic(["d0, d1", "d1", "d0"], "pr", [("%0", x), ("%1", tensor(4))],
-                      [("%2", y)], '''%p = arith.addf %b0, %b1 : f64
-          %s = arith.addf %b2, %p : f64
+                      [("%2", y)], '''%p = arith.mulf %b0, %b1 : f64
+          %q = arith.addf %p, %b0 : f64
+          %s = arith.addf %b2, %q : f64
           linalg.yield %s : f64''', y)}
         return %y : {y}""")
     # Masked so often that there are more paths to the running value than can be walked.

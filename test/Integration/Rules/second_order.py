@@ -102,18 +102,19 @@ BODIES = {
     "checkpointed_loop": f"""
         %c0 = arith.constant 0 : index
         %c1 = arith.constant 1 : index
-        %c7 = arith.constant 7 : index
+        %c5 = arith.constant 5 : index
         %w = tensor.extract_slice %1[0, 0] [3, 4] [1, 1] : {W} to {X}
-        %r = scf.for %i = %c0 to %c7 step %c1 iter_args(%a = %0) -> {X} {{
+        %r = scf.for %i = %c0 to %c5 step %c1 iter_args(%a = %0) -> {X} {{
           %m = arith.mulf %a, %w : {X}
           %t = math.sin %m : {X}
           %b = arith.addf %t, %w : {X}
           scf.yield %b : {X}
         }} {{rev.checkpoint = #rev.binomial<2>}}
-        %s = scf.for %i = %c0 to %c7 step %c1 iter_args(%a = %r) -> {X} {{
+        %s = scf.for %i = %c0 to %c5 step %c1 iter_args(%a = %r) -> {X} {{
           %m = arith.mulf %a, %w : {X}
           %t = math.sin %m : {X}
-          scf.yield %t : {X}
+          %b = arith.addf %t, %a : {X}
+          scf.yield %b : {X}
         }} {{rev.checkpoint = #rev.periodic<3>}}
         return %s : {X}""",
     "coupling": f"""
