@@ -182,8 +182,7 @@ Value ReverseContext::readTape(Value value) {
     return {};
   // There is no slice of a tensor without elements, nor any need for one.
   if (type && type.hasStaticShape() && type.getNumElements() == 0) {
-    Value now =
-        tensor::EmptyOp::create(builder, loc, type.getShape(), element);
+    Value now = tensor::EmptyOp::create(builder, loc, type.getShape(), element);
     provide(value, now, Precision::Exact);
     return now;
   }
@@ -221,7 +220,9 @@ Value ReverseContext::readTape(Value value) {
       return {};
   }
   Value now;
-  if (type) {
+  if (type && llvm::is_contained(type.getShape(), 0)) {
+    now = tensor::EmptyOp::create(builder, loc, type, extents);
+  } else if (type) {
     SmallVector<OpFoldResult> offsets, sizes, strides;
     getSlice(builder, tapeIndex, type, extents, offsets, sizes, strides);
     now = tensor::ExtractSliceOp::create(builder, loc, type, tape, offsets,
@@ -267,7 +268,10 @@ static scf::ForOp addTapes(IRRewriter &rewriter, scf::ForOp loop,
       // something else.
       b.setInsertionPointAfterValue(isa<BlockArgument>(value) ? position
                                                               : value);
-      if (auto type = dyn_cast<RankedTensorType>(value.getType())) {
+      auto type = dyn_cast<RankedTensorType>(value.getType());
+      if (type && llvm::is_contained(type.getShape(), 0)) {
+        written.push_back(tape);
+      } else if (type) {
         SmallVector<OpFoldResult> offsets, sizes, strides;
         getSlice(b, position, type, request.placeholder->getOperands(), offsets,
                  sizes, strides);

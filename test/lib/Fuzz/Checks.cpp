@@ -369,17 +369,28 @@ void Checker::checkTaylor() {
     return;
   double valueSize;
   double start = dot(weights, takeOf(results), &valueSize);
-  double rounding = 2e-16 * (valueSize + largestValue);
-  double analytic = dot(gradient, direction);
+  // What rounding does to a value, by how much the last bits of the point
+  // change it.
+  Interpreter::Options runOptions;
+  runOptions.round = false;
+  FailureOr<SmallVector<Datum>> near =
+      interpreter->call("f", perturbed, runOptions);
+  if (failed(near)) {
+    fail("run-f", interpreter->getError());
+    return;
+  }
+  double rounding = 2e-16 * (valueSize + largestValue) +
+                    std::abs(dot(weights, takeOf(*near)) - start);
+  double size;
+  double analytic = dot(gradient, direction, &size);
   auto remainder = [&](double h, double slope) -> std::optional<double> {
     std::optional<double> value = phi(h);
     if (!value)
       return std::nullopt;
     return std::abs(*value - start - h * slope);
   };
-  // The best of the last slopes that rounding does not rule. Where the second
-  // derivative is small the third one bends long steps' slopes, but a wrong
-  // gradient has a slope of 1 at all of them.
+  // The last slope that rounding does not rule, if it has settled: over longer
+  // steps, higher derivatives bend it. That of a wrong gradient settles at 1.
   auto lastSlope = [&](double g) -> std::optional<double> {
     SmallVector<double> slopes;
     std::optional<double> previous;
@@ -387,15 +398,17 @@ void Checker::checkTaylor() {
       std::optional<double> r = remainder(h, g);
       if (!r)
         return std::nullopt;
-      if (previous)
+      // A remainder this small leaves no room for a wrong gradient, whatever
+      // the slope: the function is all but linear.
+      if (previous && *r > 1e-6 * h * size)
         if (std::optional<double> slope = getSlope(*previous, *r, rounding))
           slopes.push_back(*slope);
       previous = r;
     }
-    if (slopes.empty())
+    if (slopes.size() < 2 ||
+        std::abs(slopes.back() - slopes[slopes.size() - 2]) > 0.02)
       return std::nullopt;
-    ArrayRef<double> last = ArrayRef(slopes).take_back(3);
-    return *llvm::max_element(last);
+    return slopes.back();
   };
   if (std::optional<double> slope = lastSlope(analytic)) {
     ++counts.slopes;

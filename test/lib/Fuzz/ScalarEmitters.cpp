@@ -316,8 +316,8 @@ static bool emitComplex(Generator &g) {
                           g.b.getFloatAttr(g.elementType, 0)}));
     return complex::AddOp::create(g.b, z, constant);
   };
-  static const char *const whole[] = {"exp", "expm1", "sin",  "cos",
-                                      "neg", "conj",  "tanh", "tan"};
+  static const char *const whole[] = {"exp",  "expm1", "sin", "cos", "neg",
+                                      "conj", "tanh",  "tan", "conj"};
   // Far from zero and from where they jump.
   static const char *const right[] = {"log", "log1p", "sqrt", "rsqrt"};
   auto apply = [&](StringRef name, Value z) {
@@ -362,7 +362,7 @@ static bool emitSelect(Generator &g) {
 ArrayRef<EmitterEntry> mlir::memrev::testing::getScalarEmitters() {
   static const EmitterEntry emitters[] = {
       {"scalar", "scalar", 2, emitScalar},
-      {"complex", "complex", 0.3, emitComplex},
+      {"complex", "complex", 0.5, emitComplex},
       {"elementwise", "tensor", 3, emitTensor},
       {"elementwise", "select", 0.3, emitSelect},
   };
