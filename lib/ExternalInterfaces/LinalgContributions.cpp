@@ -76,11 +76,30 @@ Type ContributionEmitter::getTermType(Value scalar) {
   return getUnrounded(scalar).getType();
 }
 
+/// `scalar` of scratch in `type`; a product is formed in it, for the product of
+/// two 16-bit floats may be none.
+static Value buildWide(OpBuilder &builder, Location loc, IRMapping &mapping,
+                       Value scalar, Type type) {
+  auto wide = [&](Value value) {
+    return buildWide(builder, loc, mapping, value, type);
+  };
+  if (scalar.getType() != type) {
+    if (auto product = scalar.getDefiningOp<arith::MulFOp>())
+      return arith::MulFOp::create(builder, loc, wide(product.getLhs()),
+                                   wide(product.getRhs()));
+    if (auto negated = scalar.getDefiningOp<arith::NegFOp>())
+      return arith::NegFOp::create(builder, loc, wide(negated.getOperand()));
+  }
+  return buildFloatCast(builder, loc, mapping.lookupOrDefault(scalar), type);
+}
+
 Value ContributionEmitter::buildTerm(OpBuilder &builder, IRMapping &mapping,
                                      Value scalar, Type type) {
   // Sums round once, at their end.
   if (scalar.getType() != type)
     scalar = getUnrounded(scalar);
+  if (scalar.getType().getIntOrFloatBitWidth() < type.getIntOrFloatBitWidth())
+    return buildWide(builder, loc, mapping, scalar, type);
   return buildFloatCast(builder, loc, mapping.lookupOrDefault(scalar), type);
 }
 

@@ -57,8 +57,7 @@ Value memrev::buildEmptyLike(OpBuilder &builder, Location loc, Value tensor,
 }
 
 Type memrev::getSumType(Type elementType) {
-  if (!isa<FloatType>(elementType) ||
-      elementType.getIntOrFloatBitWidth() >= 32)
+  if (!isa<FloatType>(elementType) || elementType.getIntOrFloatBitWidth() >= 32)
     return elementType;
   return Float32Type::get(elementType.getContext());
 }
@@ -107,7 +106,9 @@ Value memrev::buildTensorCast(OpBuilder &builder, Location loc, Value tensor,
 WideSum::WideSum(DerivativeContext &ctx, Value value, Type term, Location loc)
     : ctx(ctx), value(value), loc(loc) {
   elementType = getSumType(getElementTypeOrSelf(value.getType()));
-  if (term.getIntOrFloatBitWidth() > elementType.getIntOrFloatBitWidth())
+  // Complex numbers have one form.
+  if (isa<FloatType>(elementType) &&
+      term.getIntOrFloatBitWidth() > elementType.getIntOrFloatBitWidth())
     elementType = term;
 }
 

@@ -116,8 +116,8 @@ LogicalResult memrev::buildElementsVJP(
     auto branch =
         scf::IfOp::create(b, loc, carried.getTypes(), isComputed(b, indices),
                           /*withElseRegion=*/true);
-    // What the branch needs from outside is emitted before it. Without a loop it
-    // stands where the context emits.
+    // What the branch needs from outside is emitted before it. Without a loop
+    // it stands where the context emits.
     OpBuilder::InsertionGuard guard(ctx.getBuilder());
     if (&b == &ctx.getBuilder())
       b.setInsertionPoint(branch);
@@ -208,10 +208,15 @@ struct GatherModel
     auto gather = cast<tensor::GatherOp>(op);
     Location loc = op->getLoc();
     Value indices = ctx.primal(gather.getIndices());
-    Value sum = ctx.accumulator(gather.getSource());
+    // One element may be read often: its sum is rounded once.
+    Type elementType = gather.getSourceType().getElementType();
+    WideSum wide(ctx, gather.getSource(), elementType, loc);
+    Value sum = wide.getStart();
     if (!indices || !sum)
       return failure();
-    Value cotangent = ctx.cotangent(gather.getResult());
+    Value cotangent = buildTensorCast(ctx.getBuilder(), loc,
+                                      ctx.cotangent(gather.getResult()),
+                                      getElementTypeOrSelf(sum.getType()));
     auto cotangentType = cast<RankedTensorType>(cotangent.getType());
     auto type = cast<RankedTensorType>(sum.getType());
     ArrayRef<int64_t> dims = gather.getGatherDims();
@@ -271,7 +276,7 @@ struct GatherModel
         buildLoop(ctx, loc, sizes, sum, body);
     if (failed(result))
       return failure();
-    ctx.setCotangent(gather.getSource(), result->front());
+    wide.finish(result->front());
     return success();
   }
 };

@@ -32,6 +32,12 @@ struct RevDifferentiate final
   using Base::Base;
 
   void runOnOperation() override {
+    if (function.empty() && (!wrt.empty() || !of.empty() || strongZero)) {
+      emitError(getOperation().getLoc(),
+                "expects option 'function' with options 'wrt', 'of' and "
+                "'strong-zero', but got none");
+      return signalPassFailure();
+    }
     DerivedFunctions derived(getOperation());
     if (failed(derived.expandAll()) ||
         (!function.empty() && failed(deriveNamed(derived))))

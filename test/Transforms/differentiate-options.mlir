@@ -11,6 +11,7 @@
 // RUN: not memrev-opt %s -rev-differentiate="function=f of=1" 2>&1 | FileCheck %s --check-prefix=OFERROR
 // RUN: not memrev-opt %s -rev-differentiate="function=f wrt=1,1" 2>&1 | FileCheck %s --check-prefix=TWICE
 // RUN: not memrev-opt %s -rev-differentiate="function=f mode=value_and_grad" 2>&1 | FileCheck %s --check-prefix=LOSS
+// RUN: not memrev-opt %s -rev-differentiate="wrt=0" 2>&1 | FileCheck %s --check-prefix=NONE
 // RUN: not memrev-opt %s -rev-differentiate="function=blocks" 2>&1 | FileCheck %s --check-prefix=BLOCKS
 
 // FUNCTION: error: expects option 'function' to name a function, but got 'g'
@@ -20,6 +21,7 @@
 // OFERROR: error: expects option 'of' to hold numbers of results with a float element type, but got 1
 // TWICE: error: expects option 'wrt' to hold distinct numbers, but got 1 twice
 // LOSS: error: expects a function with a float as result 0 for mode 'value_and_grad'
+// NONE: error: expects option 'function' with options 'wrt', 'of' and 'strong-zero', but got none
 // BLOCKS: error: expects a function with a body of one block
 
 // VJP: func.func @f_vjp(%{{.*}}: tensor<4xf32>, %{{.*}}: tensor<4xf32>, %{{.*}}: i32, %{{.*}}: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
