@@ -116,6 +116,11 @@ LogicalResult memrev::buildElementsVJP(
     auto branch =
         scf::IfOp::create(b, loc, carried.getTypes(), isComputed(b, indices),
                           /*withElseRegion=*/true);
+    // What the branch needs from outside is emitted before it. Without a loop it
+    // stands where the context emits.
+    OpBuilder::InsertionGuard guard(ctx.getBuilder());
+    if (&b == &ctx.getBuilder())
+      b.setInsertionPoint(branch);
     OpBuilder then = branch.getThenBodyBuilder();
     FailureOr<SmallVector<Value>> yields =
         differentiate(then, indices, carried);
@@ -216,6 +221,10 @@ struct GatherModel
       if (!llvm::is_contained(dims, i))
         shape.push_back(size);
     auto partType = RankedTensorType::get(shape, type.getElementType());
+    // Of several unit dimensions upstream cannot tell which one is dropped.
+    bool byElement = shape.empty() || llvm::is_contained(shape, 1);
+    int64_t numLead = gather.getIndicesType().getRank() - 1;
+    bool isReduced = cotangentType.getRank() - numLead != type.getRank();
 
     // Sizes are read outside of the loops, so that a derivative of them stores
     // nothing.
@@ -224,13 +233,23 @@ struct GatherModel
     auto body = [&](OpBuilder &b, ValueRange lead,
                     ValueRange carried) -> FailureOr<SmallVector<Value>> {
       Value old = carried.front();
-      Slice target = getSelectedBox(b, loc, wholeSum, indices, lead, dims);
-      if (shape.empty()) {
-        SmallVector<Value> from(lead), to;
-        from.resize(cotangentType.getRank(),
-                    arith::ConstantIndexOp::create(b, loc, 0));
-        for (OpFoldResult offset : target.offsets)
-          to.push_back(getValueOrCreateConstantIndexOp(b, loc, offset));
+      Slice target = getSelectedBox(b, loc, wholeSum, indices,
+                                    lead.take_front(numLead), dims);
+      if (byElement) {
+        SmallVector<Value> from(lead.take_front(numLead)), to;
+        ValueRange kept = lead.drop_front(numLead);
+        for (int64_t i = 0; i < type.getRank(); ++i) {
+          if (!llvm::is_contained(dims, i)) {
+            from.push_back(kept.front());
+            to.push_back(kept.front());
+            kept = kept.drop_front();
+            continue;
+          }
+          if (!isReduced)
+            from.push_back(arith::ConstantIndexOp::create(b, loc, 0));
+          to.push_back(
+              getValueOrCreateConstantIndexOp(b, loc, target.offsets[i]));
+        }
         Value part = tensor::ExtractOp::create(b, loc, cotangent, from);
         Value total = buildScalarSum(
             b, loc, tensor::ExtractOp::create(b, loc, old, to), part);
@@ -244,8 +263,12 @@ struct GatherModel
     };
     SmallVector<OpFoldResult> sizes =
         tensor::getMixedSizes(ctx.getBuilder(), loc, indices);
+    sizes.pop_back();
+    for (int64_t i = 0; byElement && i < type.getRank(); ++i)
+      if (!llvm::is_contained(dims, i))
+        sizes.push_back(wholeSum.sizes[i]);
     FailureOr<SmallVector<Value>> result =
-        buildLoop(ctx, loc, ArrayRef(sizes).drop_back(), sum, body);
+        buildLoop(ctx, loc, sizes, sum, body);
     if (failed(result))
       return failure();
     ctx.setCotangent(gather.getSource(), result->front());

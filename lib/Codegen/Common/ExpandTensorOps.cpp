@@ -103,6 +103,13 @@ static Value expandScatter(RewriterBase &b, tensor::ScatterOp op) {
     if (!llvm::is_contained(dims, i))
       shape.push_back(type.getDimSize(i));
   auto partType = RankedTensorType::get(shape, type.getElementType());
+  // Of several unit dimensions upstream cannot tell which one is dropped.
+  bool byElement = shape.empty() || llvm::is_contained(shape, 1);
+  int64_t numLead = counts.size();
+  bool isReduced = sourceType.getRank() - numLead != rank;
+  for (int64_t i = 0; byElement && i < rank; ++i)
+    if (!llvm::is_contained(dims, i))
+      counts.push_back(destSizes[i]);
   OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
   Value zeroValue = arith::ConstantIndexOp::create(b, loc, 0);
   Value oneValue = arith::ConstantIndexOp::create(b, loc, 1);
@@ -111,8 +118,9 @@ static Value expandScatter(RewriterBase &b, tensor::ScatterOp op) {
   scf::LoopNest nest = scf::buildLoopNest(
       b, loc, lower, getValueOrCreateConstantIndexOp(b, loc, counts), step,
       op.getDest(),
-      [&](OpBuilder &inner, Location l, ValueRange lead,
+      [&](OpBuilder &inner, Location l, ValueRange all,
           ValueRange carried) -> scf::ValueVector {
+        ValueRange lead = all.take_front(numLead);
         SmallVector<OpFoldResult> offsets(rank, zero), sizes(destSizes),
             strides(rank, one);
         for (auto [k, dim] : llvm::enumerate(dims)) {
@@ -125,7 +133,17 @@ static Value expandScatter(RewriterBase &b, tensor::ScatterOp op) {
           from[i] = index;
           fromSizes[i] = one;
         }
-        if (shape.empty()) {
+        if (byElement) {
+          ValueRange kept = all.drop_front(numLead);
+          int64_t next = numLead;
+          for (int64_t i = 0; i < rank; ++i) {
+            if (!llvm::is_contained(dims, i)) {
+              from[next++] = offsets[i] = kept.front();
+              kept = kept.drop_front();
+            } else if (!isReduced) {
+              ++next;
+            }
+          }
           Value element = tensor::ExtractOp::create(
               inner, l, op.getSource(),
               getValueOrCreateConstantIndexOp(inner, l, from));

@@ -296,6 +296,16 @@ def indexed():
         %i = tensor.cast %1 : tensor<2x1xindex> to tensor<?x1xindex>
         %y = tensor.gather %0[%i] gather_dims([1]) : ({d}, tensor<?x1xindex>) -> {d}
         return %y : {d}""", static_results=[tensor(2, 4, 5)])
+    # Kept dimensions of extent 1, which must not be taken for the selected one.
+    unit, column = tensor(1, 3, 4), Arg("tensor<2x1xindex>", value="dense<[[3], [1]]>")
+    yield Case("gather_unit", [Arg(unit, linear=True), column], tensor(2, 1, 3), f"""
+        %y = tensor.gather %0[%1] gather_dims([2]) : ({unit}, tensor<2x1xindex>) -> tensor<2x1x3xf64>
+        return %y : tensor<2x1x3xf64>""")
+    yield Case("scatter_unit", [Arg(tensor(2, 1, 3), linear=True), Arg(unit, linear=True), column],
+               unit, f"""
+        %y = tensor.scatter %0 into %1[%2] scatter_dims([2]) unique
+          : (tensor<2x1x3xf64>, {unit}, tensor<2x1xindex>) -> {unit}
+        return %y : {unit}""")
     # One tuple of coordinates without a leading dimension, and none at all.
     yield Case("gather_once", [Arg(x), Arg("tensor<1xindex>", value="dense<3>")],
                tensor(3, 5), f"""

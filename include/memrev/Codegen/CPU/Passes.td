@@ -22,9 +22,11 @@ def CodegenFinalizeFunctions : Pass<"codegen-finalize-functions", "ModuleOp"> {
     kernels are called many times, and were outlined to keep the time of LLVM's
     optimiser linear. Their buffer arguments do not alias, which bufferization
     guarantees: it copies an operand that another operand of the same call
-    overwrites.
+    overwrites. A buffer without elements is handed over as one dimension, which
+    the conversion to LLVM takes in any shape.
   }];
-  let dependentDialects = ["LLVM::LLVMDialect", "func::FuncDialect"];
+  let dependentDialects = ["LLVM::LLVMDialect", "arith::ArithDialect",
+                           "func::FuncDialect", "memref::MemRefDialect"];
 }
 
 def CodegenOutlineLoops : Pass<"codegen-outline-loops", "ModuleOp"> {
