@@ -676,7 +676,12 @@ void Checker::checkNative() {
     if (!lowered)
       return;
     std::string name = getName(derived).str(), error;
-    Values arguments = join(point, weights);
+    // Weights that the types can hold, so that both compute with the same.
+    Values rounded = weights;
+    for (auto [n, type] : llvm::enumerate(signature.typesOf()))
+      for (Cell &cell : rounded[n].write())
+        cell.real = roundTo(getElementKind(type)->kind, cell.real);
+    Values arguments = join(point, rounded);
     std::optional<Values> native =
         runNative(program, derived, arguments, error);
     if (!native) {
