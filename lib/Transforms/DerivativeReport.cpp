@@ -47,13 +47,6 @@ static Attribute makeEntry(Builder &builder, Location loc, int64_t bytes,
        builder.getNamedAttr("strategy", string(strategy))});
 }
 
-void memrev::eraseDeadOps(Block &block, Operation *keep) {
-  IRRewriter rewriter(block.getParentOp()->getContext());
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-    if (&op != keep && isOpTriviallyDead(&op))
-      rewriter.eraseOp(&op);
-}
-
 SmallVector<Attribute> memrev::makeReport(func::FuncOp function,
                                           Operation *marker,
                                           const ReverseState &state) {

@@ -170,7 +170,8 @@ std::string getMode(rev::Policy policy, bool strongZero);
 std::string getKey(StringRef kind, func::FuncOp function, ArrayRef<int64_t> wrt,
                    ArrayRef<int64_t> of, StringRef policy);
 
-/// Erases the operations of `block` that have no uses, but `keep`, last first.
+/// Erases the operations of `block`, and in it, that have no uses, but `keep`,
+/// and the state of loops that nothing but itself depends on.
 void eraseDeadOps(Block &block, Operation *keep = nullptr);
 
 } // namespace mlir::memrev

@@ -51,7 +51,7 @@ DerivedFunctions::getTangent(const TangentRequest &request) {
   eraseCallDerivatives(function);
   function.setFunctionType(FunctionType::get(module.getContext(),
                                              body.getArgumentTypes(),
-                                             TypeRange(ValueRange(outputs))));
+                                             terminator->getOperandTypes()));
   derived[key] = function;
   return function;
 }

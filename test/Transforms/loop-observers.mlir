@@ -59,8 +59,8 @@ func.func @main(%x1: tensor<8x4xf64>, %x2: tensor<8x4xf64>, %scale: tensor<3x4xf
 // An integer that nothing else reads, and that its next value does not give back,
 // does not keep a loop from running backwards.
 // CHECK-LABEL: func.func private @counter_vjp
-// CHECK: %[[FORWARD:.*]]:2 = scf.for
-// CHECK: scf.for {{.*}} iter_args(%{{[a-z0-9]+}} = %[[FORWARD]]#0, %{{[a-z0-9]+}} = %{{[a-z0-9]+}}) -> (tensor<4xf32>, tensor<4xf32>)
+// CHECK: %[[FORWARD:.*]] = scf.for {{.*}} -> (tensor<4xf32>)
+// CHECK: scf.for {{.*}} iter_args(%{{[a-z0-9]+}} = %[[FORWARD]], {{.*}}) -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>)
 func.func private @counter(%x: tensor<4xf32>, %w: tensor<4xf32>) -> (tensor<4xf32>, i32) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
@@ -78,7 +78,7 @@ func.func private @counter(%x: tensor<4xf32>, %w: tensor<4xf32>) -> (tensor<4xf3
   return %r#0, %r#1 : tensor<4xf32>, i32
 }
 func.func @main(%x: tensor<4xf32>, %w: tensor<4xf32>) -> tensor<4xf32> {
-  %0 = rev.vjp @counter(%x, %w) cotangents(%x) wrt [0] of [0] : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %0 = rev.vjp @counter(%x, %w) cotangents(%x) wrt [1] of [0] : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
   return %0 : tensor<4xf32>
 }
 
