@@ -30,10 +30,14 @@ static bool mayFuse(OpOperand *operand) {
   auto consumer = dyn_cast<linalg::LinalgOp>(operand->getOwner());
   if (!producer || !consumer)
     return true;
-  OpOperand *init = producer.getDpsInitOperand(result.getResultNumber());
-  // What adds to its destination must do so once for each element, not in each
-  // iteration of a loop that it does not have.
-  return !producer.payloadUsesValueFromOperand(init) ||
+  // What adds to a destination, one that an earlier fusion brought along too,
+  // must do so once for each element, not in each iteration of a loop that it
+  // does not have.
+  bool accumulates =
+      llvm::any_of(producer.getDpsInitsMutable(), [&](OpOperand &init) {
+        return producer.payloadUsesValueFromOperand(&init);
+      });
+  return !accumulates ||
          (consumer.getNumReductionLoops() == 0 &&
           consumer.getMatchingIndexingMap(operand).isPermutation());
 }

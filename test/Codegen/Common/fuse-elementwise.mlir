@@ -88,3 +88,29 @@ func.func @chain(%x: tensor<8xf32>, %t: tensor<8xf32>) -> tensor<8xf32> {
   // CHECK: return
   return %z : tensor<8xf32>
 }
+
+// What an elementwise reader brought along stays apart from a reduction as well.
+// CHECK-LABEL: @accumulation_in_a_chain
+func.func @accumulation_in_a_chain(%x: tensor<8xf32>, %t: tensor<8xf32>, %s: tensor<f32>) -> tensor<f32> {
+  %e = tensor.empty() : tensor<8xf32>
+  // CHECK-COUNT-2: linalg.generic
+  %y = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%t : tensor<8xf32>) outs(%x : tensor<8xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = arith.addf %o, %a : f32
+    linalg.yield %r : f32
+  } -> tensor<8xf32>
+  %m = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%y : tensor<8xf32>) outs(%e : tensor<8xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = math.cosh %a : f32
+    linalg.yield %r : f32
+  } -> tensor<8xf32>
+  %z = linalg.generic {indexing_maps = [#id, #sum], iterator_types = ["reduction"]}
+      ins(%m : tensor<8xf32>) outs(%s : tensor<f32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = arith.addf %o, %a : f32
+    linalg.yield %r : f32
+  } -> tensor<f32>
+  return %z : tensor<f32>
+}
