@@ -98,7 +98,8 @@ Value ContributionEmitter::buildTerm(OpBuilder &builder, IRMapping &mapping,
   // Sums round once, at their end.
   if (scalar.getType() != type)
     scalar = getUnrounded(scalar);
-  if (scalar.getType().getIntOrFloatBitWidth() < type.getIntOrFloatBitWidth())
+  if (scalar.getType() != type &&
+      scalar.getType().getIntOrFloatBitWidth() < type.getIntOrFloatBitWidth())
     return buildWide(builder, loc, mapping, scalar, type);
   return buildFloatCast(builder, loc, mapping.lookupOrDefault(scalar), type);
 }

@@ -183,6 +183,43 @@ static void expandSincos(math::SincosOp op) {
   op.erase();
 }
 
+/// A constant of `type`, a float or a vector of floats.
+static Value buildConstant(OpBuilder &builder, Location loc, Type type,
+                           const APFloat &value) {
+  TypedAttr attribute = builder.getFloatAttr(getElementTypeOrSelf(type), value);
+  if (auto vector = dyn_cast<VectorType>(type))
+    attribute = DenseElementsAttr::get(vector, attribute);
+  return arith::ConstantOp::create(builder, loc, attribute);
+}
+
+/// Replaces `math.isinf` and `math.isnormal`, which have no conversion to LLVM.
+static void expandClassification(Operation *op) {
+  OpBuilder builder(op);
+  Location loc = op->getLoc();
+  Value operand = op->getOperand(0);
+  Type type = operand.getType();
+  const llvm::fltSemantics &semantics =
+      cast<FloatType>(getElementTypeOrSelf(type)).getFloatSemantics();
+  Value magnitude = math::AbsFOp::create(builder, loc, operand);
+  Value infinity =
+      buildConstant(builder, loc, type, APFloat::getInf(semantics));
+  Value result;
+  if (isa<math::IsInfOp>(op)) {
+    result = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OEQ,
+                                   magnitude, infinity);
+  } else {
+    Value smallest = buildConstant(builder, loc, type,
+                                   APFloat::getSmallestNormalized(semantics));
+    Value isLarge = arith::CmpFOp::create(
+        builder, loc, arith::CmpFPredicate::OGE, magnitude, smallest);
+    Value isFinite = arith::CmpFOp::create(
+        builder, loc, arith::CmpFPredicate::OLT, magnitude, infinity);
+    result = arith::AndIOp::create(builder, loc, isLarge, isFinite);
+  }
+  op->getResult(0).replaceAllUsesWith(result);
+  op->erase();
+}
+
 namespace {
 class CodegenMathToLibmPass
     : public memrev::impl::CodegenMathToLibmBase<CodegenMathToLibmPass> {
@@ -196,6 +233,8 @@ public:
         expandClamp(clamp);
       else if (auto sincos = dyn_cast<math::SincosOp>(op))
         expandSincos(sincos);
+      else if (isa<math::IsInfOp, math::IsNormalOp>(op))
+        expandClassification(op);
     });
     getOperation().walk([&](Operation *op) {
       StringRef function = getLibmName(op);

@@ -59,4 +59,20 @@ func.func @sincos(%x: vector<4xf32>) -> (vector<4xf32>, vector<4xf32>) {
   %0, %1 = math.sincos %x : vector<4xf32>
   return %0, %1 : vector<4xf32>, vector<4xf32>
 }
+
+// CHECK-LABEL: func.func @classification
+// CHECK-SAME: %[[X:.*]]: f32
+// CHECK: %[[A:.*]] = math.absf %[[X]]
+// CHECK: %[[INF:.*]] = arith.constant 0x7F800000 : f32
+// CHECK: %[[ISINF:.*]] = arith.cmpf oeq, %[[A]], %[[INF]]
+// CHECK: %[[B:.*]] = math.absf %[[X]]
+// CHECK: %[[LARGE:.*]] = arith.cmpf oge, %[[B]], %{{.*}}
+// CHECK: %[[FINITE:.*]] = arith.cmpf olt, %[[B]], %{{.*}}
+// CHECK: %[[NORMAL:.*]] = arith.andi %[[LARGE]], %[[FINITE]]
+// CHECK: return %[[ISINF]], %[[NORMAL]]
+func.func @classification(%x: f32) -> (i1, i1) {
+  %0 = math.isinf %x : f32
+  %1 = math.isnormal %x : f32
+  return %0, %1 : i1, i1
+}
 // CHECK: func.func private @_ZGVeN16v_expf(vector<16xf32>) -> vector<16xf32> attributes {llvm.readnone}
