@@ -41,7 +41,9 @@ void memrev::buildCPUBinaryPipeline(OpPassManager &pm,
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 
-  // Elementary functions: f16 in f32, then libm, then what LLVM has itself.
+  // Elementary functions: of complex numbers by those of floats; f16 in f32, then
+  // libm, then what LLVM has itself.
+  pm.addNestedPass<func::FuncOp>(createConvertComplexToStandardPass());
   pm.addPass(math::createMathExtendToSupportedTypes());
   CodegenMathToLibmOptions libm;
   libm.vectorBits = options.vectorBits;
@@ -57,6 +59,7 @@ void memrev::buildCPUBinaryPipeline(OpPassManager &pm,
   ConvertMathToLLVMPassOptions math;
   math.approximateLog1p = false;
   pm.addPass(createConvertMathToLLVMPass(math));
+  pm.addPass(createConvertComplexToLLVMPass());
   pm.addPass(createUBToLLVMConversionPass());
   pm.addPass(createFinalizeMemRefToLLVMConversionPass());
   pm.addPass(createArithToLLVMConversionPass());
