@@ -292,7 +292,7 @@ def main():
     parser.add_argument("--chunk", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--files", default="", help="only files with this in the name")
-    parser.add_argument("--attempts", type=int, default=40,
+    parser.add_argument("--attempts", type=int, default=400,
                         help="groups of programs that are tried for a mistake")
     parser.add_argument("--survivors", help="where to write those that survive")
     parser.add_argument("--keep", action="store_true", help="leave the changed sources")
