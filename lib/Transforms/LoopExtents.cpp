@@ -109,7 +109,8 @@ OpFoldResult LoopExtents::getOfResult(OpResult result, int64_t dim) {
     return sizeOf(expand.getMixedOutputShape(), {});
   if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(op)) {
     OpFoldResult product = builder.getIndexAttr(1);
-    for (int64_t part : collapse.getReassociationIndices()[dim]) {
+    ReassociationIndices parts = collapse.getReassociationIndices()[dim];
+    for (int64_t part : parts) {
       OpFoldResult extent = get(collapse.getSrc(), part);
       if (!extent)
         return {};
