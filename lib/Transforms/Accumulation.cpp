@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Accumulation.h"
+#include "memrev/Dialect/Rev/IR/Rev.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Complex/IR/Complex.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -97,4 +98,26 @@ bool memrev::hasComplexRule(Operation *op) {
          isa_and_nonnull<complex::ComplexDialect, func::FuncDialect,
                          scf::SCFDialect, tensor::TensorDialect>(
              op->getDialect());
+}
+
+LogicalResult memrev::verifyTypes(Operation *op,
+                                  function_ref<bool(Value)> isActive,
+                                  StringRef what) {
+  SmallVector<Value> values(op->getOperands());
+  llvm::append_range(values, op->getResults());
+  bool isComplex = false;
+  for (Value value : values) {
+    if (!isActive(value))
+      continue;
+    if (!rev::isDifferentiable(value.getType()))
+      return op->emitError("expects floats and ranked tensors of floats where "
+                           "a ")
+             << what << " flows, but got " << value.getType();
+    isComplex |= isa<ComplexType>(getElementTypeOrSelf(value.getType()));
+  }
+  if (isComplex && !hasComplexRule(op))
+    return op->emitError("expects elementwise operations where a ")
+           << what << " of complex values flows, but got '" << op->getName()
+           << "'";
+  return success();
 }

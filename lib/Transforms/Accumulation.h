@@ -11,6 +11,7 @@
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Value.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 
 namespace mlir::memrev {
 
@@ -29,6 +30,12 @@ Value castToType(OpBuilder &builder, Value derivative, Type type);
 
 /// True if the rules of `op` take complex values.
 bool hasComplexRule(Operation *op);
+
+/// Fails after an error at `op` if one of its active operands or results has a
+/// type that rules do not take. `what` flows through it: a gradient or a
+/// tangent.
+LogicalResult verifyTypes(Operation *op, function_ref<bool(Value)> isActive,
+                          StringRef what);
 
 } // namespace mlir::memrev
 

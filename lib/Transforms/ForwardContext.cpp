@@ -8,7 +8,6 @@
 
 #include "ForwardContext.h"
 #include "Accumulation.h"
-#include "memrev/Dialect/Rev/IR/Rev.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
 #include "memrev/Interfaces/ForwardDifferentiableOpInterface.h"
 #include "mlir/Transforms/RegionUtils.h"
@@ -85,22 +84,8 @@ LogicalResult ForwardContext::differentiate(Operation *op) {
   if (llvm::none_of(op->getResults(), [&](Value v) { return isActive(v); }) &&
       op->getNumRegions() == 0)
     return success();
-  SmallVector<Value> values(op->getOperands());
-  llvm::append_range(values, op->getResults());
-  for (Value value : values)
-    if (isActive(value) && !rev::isDifferentiable(value.getType()))
-      return op->emitError(
-                 "expects floats and ranked tensors of floats where a "
-                 "tangent flows, but got ")
-             << value.getType();
-  bool isComplex = llvm::any_of(values, [&](Value value) {
-    return isActive(value) &&
-           isa<ComplexType>(getElementTypeOrSelf(value.getType()));
-  });
-  if (isComplex && !hasComplexRule(op))
-    return op->emitError("expects elementwise operations where a tangent of "
-                         "complex values flows, but got '")
-           << op->getName() << "'";
+  if (failed(verifyTypes(op, [&](Value v) { return isActive(v); }, "tangent")))
+    return failure();
   auto rule = dyn_cast<ForwardDifferentiableOpInterface>(op);
   if (!rule)
     return op->emitError("expects operations with a forward-mode rule where a "

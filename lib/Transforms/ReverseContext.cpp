@@ -57,8 +57,8 @@ bool memrev::isAncestor(Region &ancestor, Region *region) {
   return false;
 }
 
-/// True if `region` is not in a program but belongs to a rule: scalar code before
-/// it is cloned into an operation.
+/// True if `region` is not in a program but belongs to a rule: scalar code
+/// before it is cloned into an operation.
 static bool isScratch(Region *region) {
   while (region) {
     Operation *op = region->getParentOp();
@@ -462,22 +462,8 @@ LogicalResult ReverseContext::differentiate(Operation *op) {
   }
   if (!needed)
     return success();
-  SmallVector<Value> values(op->getOperands());
-  llvm::append_range(values, op->getResults());
-  for (Value value : values)
-    if (isActive(value) && !rev::isDifferentiable(value.getType()))
-      return op->emitError(
-                 "expects floats and ranked tensors of floats where a "
-                 "gradient flows, but got ")
-             << value.getType();
-  bool isComplex = llvm::any_of(values, [&](Value value) {
-    return isActive(value) &&
-           isa<ComplexType>(getElementTypeOrSelf(value.getType()));
-  });
-  if (isComplex && !hasComplexRule(op))
-    return op->emitError("expects elementwise operations where a gradient of "
-                         "complex values flows, but got '")
-           << op->getName() << "'";
+  if (failed(verifyTypes(op, [&](Value v) { return isActive(v); }, "gradient")))
+    return failure();
 
   auto rule = dyn_cast<DifferentiableOpInterface>(op);
   if (!rule)

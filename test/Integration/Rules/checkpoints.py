@@ -59,7 +59,8 @@ def lower_and_run(text, memrev_opt, mlir_runner, libraries, edit=lambda text: te
 def count(*tools):
     """The number of iterations run, by slots and then by trips."""
     body = """
-    %y = arith.subf %a, %w : f64"""
+    %s = math.sin %a : f64
+    %y = arith.subf %s, %w : f64"""
     text, calls = "", ""
     for slots in range(1, MOST_SLOTS + 1):
         text += function(f"f{slots}", f" {{rev.checkpoint = #rev.binomial<{slots}>}}", body)
