@@ -517,7 +517,8 @@ void memrev::expandForDifferentiation(Operation *root, DerivativeMode mode) {
                      : isa<DifferentiableOpInterface>(root) && !isCoupling;
   SmallVector<Operation *> contents;
   auto decomposable = dyn_cast<DecomposableOpInterface>(root);
-  if (!decomposable || hasRule) {
+  // What works on buffers has no value to replace.
+  if (!decomposable || hasRule || root->getNumResults() == 0) {
     for (Region &region : root->getRegions())
       for (Block &block : region)
         for (Operation &op : block)

@@ -32,15 +32,18 @@ struct ConvertRevToLinalg final
   void runOnOperation() override {
     // Outer operations first: a coupling moves the contents of its region out.
     SmallVector<DecomposableOpInterface> ops;
-    getOperation()->walk<WalkOrder::PreOrder>(
-        [&](DecomposableOpInterface op) { ops.push_back(op); });
+    getOperation()->walk<WalkOrder::PreOrder>([&](DecomposableOpInterface op) {
+      // What works on buffers has no value to replace.
+      if (op->getNumResults() != 0)
+        ops.push_back(op);
+    });
     IRRewriter rewriter(&getContext());
     for (DecomposableOpInterface op : ops) {
       rewriter.setInsertionPoint(op);
       rewriter.replaceOp(op, op.decompose(rewriter));
     }
-    // Nobody differentiates what is lowered, and the functions that a rule names
-    // need not be kept for it.
+    // Nobody differentiates what is lowered, and the functions that a rule
+    // names need not be kept for it.
     getOperation()->walk([](FunctionOpInterface function) {
       function->removeAttr(rev::kCustomVjpAttrName);
       function->removeAttr(rev::kCustomJvpAttrName);

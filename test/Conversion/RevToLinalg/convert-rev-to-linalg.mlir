@@ -77,3 +77,11 @@ func.func @running_average(%running: tensor<4xf32>, %mean: tensor<4xf32>) -> ten
   %0 = rev.running_average %running, %mean momentum 0.25 : tensor<4xf32>
   return %0 : tensor<4xf32>
 }
+
+// Softmax of a buffer is left alone.
+// CHECK-LABEL: func.func @softmax_of_a_buffer(
+// CHECK:         linalg.softmax
+func.func @softmax_of_a_buffer(%x: memref<2x4xf32>, %y: memref<2x4xf32>) {
+  linalg.softmax dimension(1) ins(%x : memref<2x4xf32>) outs(%y : memref<2x4xf32>)
+  return
+}
