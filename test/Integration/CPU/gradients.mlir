@@ -2,7 +2,6 @@
 // Those of square matrices say if a transposition got lost on the way.
 
 // REQUIRES: numpy
-// UNSUPPORTED: sanitize
 // RUN: python3 %S/Inputs/check_gradients.py %memrev_tools_dir/memrev-compile %s
 
 func.func private @product(%a: tensor<8x8xf64>, %b: tensor<8x8xf64>) -> tensor<8x8xf64> {

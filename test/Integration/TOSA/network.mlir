@@ -1,7 +1,6 @@
 // A convolutional network in TOSA: the gradient that is compiled against central
 // differences of NumPy.
 // REQUIRES: numpy
-// UNSUPPORTED: sanitize
 // RUN: python3 %S/Inputs/check_network.py %memrev_tools_dir/memrev-compile %s %t.dir
 // RUN: memrev-compile %s --target=cuda --chip=sm_90 --emit=ptx | FileCheck %s
 
