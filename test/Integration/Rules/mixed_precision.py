@@ -109,5 +109,59 @@ def cases():
         yield case
 
 
+LONG = 4096
+# %x, a tensor of three, into %y: 4096 copies of each element, or of its product with 1.
+LONG_SUMS = {
+    "broadcast": """
+        %y = linalg.broadcast ins(%x : tensor<3xE>) outs(%e : tensor<4096x3xE>) dimensions = [0]""",
+    "generic": """
+        %y = linalg.generic {indexing_maps = [affine_map<(i, j) -> (j)>, affine_map<(i, j) -> (i, j)>],
+            iterator_types = ["parallel", "parallel"]} ins(%x : tensor<3xE>) outs(%e : tensor<4096x3xE>) {
+        ^bb0(%a: E, %o: E):
+          linalg.yield %a : E
+        } -> tensor<4096x3xE>""",
+    "matmul": """
+        %ones = arith.constant dense<1.0> : tensor<4096x1xE>
+        %z = arith.constant dense<0.0> : tensor<4096x3xE>
+        %row = tensor.expand_shape %x [[0, 1]] output_shape [1, 3] : tensor<3xE> into tensor<1x3xE>
+        %y = linalg.matmul ins(%ones, %row : tensor<4096x1xE>, tensor<1x3xE>) outs(%z : tensor<4096x3xE>)
+            -> tensor<4096x3xE>""",
+    "contract": """
+        %ones = arith.constant dense<1.0> : tensor<4096x1xE>
+        %z = arith.constant dense<0.0> : tensor<4096x3xE>
+        %row = tensor.expand_shape %x [[0, 1]] output_shape [1, 3] : tensor<3xE> into tensor<1x3xE>
+        %y = linalg.contract indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>,
+            affine_map<(m, n, k) -> (m, n)>] ins(%ones, %row : tensor<4096x1xE>, tensor<1x3xE>)
+            outs(%z : tensor<4096x3xE>) -> tensor<4096x3xE>""",
+    "convolution": """
+        %ones = arith.constant dense<1.0> : tensor<1x4096x1xE>
+        %z = arith.constant dense<0.0> : tensor<1x4096x3xE>
+        %row = tensor.expand_shape %x [[0, 1, 2]] output_shape [1, 1, 3] : tensor<3xE> into tensor<1x1x3xE>
+        %c = linalg.conv_1d_nwc_wcf {strides = dense<1> : tensor<1xi64>, dilations = dense<1> : tensor<1xi64>}
+            ins(%ones, %row : tensor<1x4096x1xE>, tensor<1x1x3xE>) outs(%z : tensor<1x4096x3xE>) -> tensor<1x4096x3xE>
+        %y = tensor.collapse_shape %c [[0, 1], [2]] : tensor<1x4096x3xE> into tensor<4096x3xE>""",
+    "gather": """
+        %row = tensor.expand_shape %x [[0, 1]] output_shape [1, 3] : tensor<3xE> into tensor<1x3xE>
+        %i = arith.constant dense<0> : tensor<4096x1xindex>
+        %y = tensor.gather %row[%i] gather_dims([0]) : (tensor<1x3xE>, tensor<4096x1xindex>) -> tensor<4096x3xE>""",
+}
+
+
+def long_sums():
+    """Gradients that are sums of 4096 equal terms: carried in bf16 they would stop at
+    256, in f16 at 2048."""
+    for narrow in ("f16", "bf16"):
+        for name, text in LONG_SUMS.items():
+            yield Case(f"long_{name}_{narrow}",
+                       [Arg(tensor(3), linear=True, tolerance=TOLERANCE[narrow])], tensor(3), f"""
+                %x = arith.truncf %0 : tensor<3xf64> to tensor<3xE>
+                %e = tensor.empty() : tensor<{LONG}x3xE>
+                {text}
+                %w = arith.extf %y : tensor<{LONG}x3xE> to tensor<{LONG}x3xf64>
+                %s = arith.constant dense<0.0> : tensor<3xf64>
+                %r = linalg.reduce {{ arith.addf }} ins(%w : tensor<{LONG}x3xf64>) outs(%s : tensor<3xf64>) dimensions = [0]
+                return %r : tensor<3xf64>""".replace("xE>", f"x{narrow}>").replace(": E", f": {narrow}"))
+
+
 if __name__ == "__main__":
-    main(list(cases()))
+    main(list(cases()) + list(long_sums()))
