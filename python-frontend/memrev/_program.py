@@ -1,0 +1,245 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Compiled programs: MLIR text in, functions of NumPy arrays out."""
+
+import ctypes
+import json
+from dataclasses import dataclass
+from typing import Tuple
+
+import numpy as np
+
+from . import _capi
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """Something that the compiler has to say about a program."""
+
+    severity: str
+    file: str
+    line: int
+    column: int
+    message: str
+
+    def __str__(self):
+        place = ""
+        if self.file:
+            place = f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: "
+        return f"{place}{self.severity}: {self.message}"
+
+
+class CompileError(Exception):
+    """A program that does not compile; `diagnostics` says why."""
+
+    def __init__(self, diagnostics):
+        super().__init__("\n".join(map(str, diagnostics)))
+        self.diagnostics = diagnostics
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """An argument or a result of a function."""
+
+    name: str
+    dtype: np.dtype
+    shape: Tuple[int, ...]
+    is_scalar: bool
+    is_donated: bool
+    place: int
+
+    def __str__(self):
+        kind = "scalar" if self.is_scalar else list(self.shape)
+        return f"{self.name}: {self.dtype}{kind}"
+
+
+def _parameter(getter, handle, function, index):
+    raw = _capi.Parameter()
+    getter(handle, function, index, ctypes.byref(raw))
+    return Parameter(
+        raw.name.decode(),
+        np.dtype(raw.dtype.decode()),
+        tuple(raw.shape[i] for i in range(raw.rank)),
+        raw.is_scalar,
+        raw.is_donated,
+        raw.parameter,
+    )
+
+
+class Function:
+    """A compiled function. Several threads may call it at once."""
+
+    def __init__(self, module, index):
+        self._module = module  # Keeps the code alive.
+        self._index = index
+        raw = _capi.Function()
+        _capi.lib.memrevGetFunction(module._handle, index, ctypes.byref(raw))
+        self.name = raw.name.decode()
+        self.workspace_bytes = raw.workspace_bytes
+        self.arguments = [
+            _parameter(_capi.lib.memrevGetArgument, module._handle, index, i)
+            for i in range(raw.num_arguments)
+        ]
+        self.results = [
+            _parameter(_capi.lib.memrevGetResult, module._handle, index, i)
+            for i in range(raw.num_results)
+        ]
+        self._pointers = ctypes.c_void_p * raw.num_parameters
+
+    def __repr__(self):
+        arguments = ", ".join(map(str, self.arguments))
+        results = ", ".join(map(str, self.results))
+        return f"<memrev function {self.name}({arguments}) -> ({results})>"
+
+    def _check(self, expected, value):
+        """Returns `value` as an array that the function can read in place."""
+        if not isinstance(value, np.ndarray):
+            if expected.shape == () and isinstance(value, (bool, int, float, np.generic)):
+                return self._scalar(expected, value)
+            raise self._error(expected, "a NumPy array", type(value).__name__)
+        if value.dtype != expected.dtype:
+            raise self._error(expected, f"dtype {expected.dtype}", value.dtype)
+        if value.shape != expected.shape:
+            raise self._error(
+                expected, f"shape {list(expected.shape)}", list(value.shape), ValueError
+            )
+        if not (value.flags.c_contiguous and value.flags.aligned):
+            raise self._error(
+                expected, "a contiguous array in C order", "another layout", ValueError
+            )
+        if expected.is_donated and not value.flags.writeable:
+            raise self._error(expected, "a writable array", "a read-only one", ValueError)
+        return value
+
+    def _scalar(self, expected, value):
+        if isinstance(value, np.generic) and value.dtype != expected.dtype:
+            raise self._error(expected, f"dtype {expected.dtype}", value.dtype)
+        if expected.dtype.kind in "ib" and isinstance(value, float):
+            raise self._error(expected, f"a number of dtype {expected.dtype}", repr(value))
+        try:
+            return np.array(value, dtype=expected.dtype)
+        except OverflowError:
+            raise self._error(
+                expected, f"a number of dtype {expected.dtype}", repr(value), ValueError
+            ) from None
+
+    def _error(self, expected, wanted, got, kind=TypeError):
+        return kind(
+            f"argument '{expected.name}' of '{self.name}' expects {wanted}, but got {got}"
+        )
+
+    def __call__(self, *arguments, threads=0):
+        """Calls the function and returns its result, or a tuple of several.
+
+        A result that replaces a donated argument is that argument's array.
+        """
+        if len(arguments) != len(self.arguments):
+            raise TypeError(
+                f"'{self.name}' expects {len(self.arguments)} arguments, "
+                f"but got {len(arguments)}"
+            )
+        arrays = [self._check(e, v) for e, v in zip(self.arguments, arguments)]
+        slots = arrays + [None] * (len(self._pointers()) - len(arrays))
+        outputs = []
+        for result in self.results:
+            if result.place >= len(arrays):
+                slots[result.place] = np.empty(result.shape, result.dtype)
+            outputs.append(slots[result.place])
+        pointers = self._pointers(*(array.ctypes.data for array in slots))
+        error = _capi.lib.memrevCall(
+            self._module._handle, self._index, pointers, len(slots), threads
+        )
+        if error:
+            raise RuntimeError(_capi.take_string(error))
+        values = [
+            output[()] if result.is_scalar else output
+            for result, output in zip(self.results, outputs)
+        ]
+        if not values:
+            return None
+        return values[0] if len(values) == 1 else tuple(values)
+
+
+class Module:
+    """A compiled program: a mapping from names to functions."""
+
+    def __init__(self, handle, diagnostics):
+        self._handle = handle
+        #: Warnings and remarks of the compilation.
+        self.diagnostics = diagnostics
+        names = (Function(self, i) for i in range(_capi.lib.memrevGetNumFunctions(handle)))
+        self._functions = {function.name: function for function in names}
+
+    def __getitem__(self, name):
+        try:
+            return self._functions[name]
+        except KeyError:
+            known = ", ".join(f"'{name}'" for name in self._functions) or "none"
+            raise KeyError(f"no public function '{name}'; there is {known}") from None
+
+    def __iter__(self):
+        return iter(self._functions)
+
+    def __len__(self):
+        return len(self._functions)
+
+    def __contains__(self, name):
+        return name in self._functions
+
+    @property
+    def ir(self):
+        """The program's text after the last stage, if it was asked for."""
+        return _capi.lib.memrevGetIR(self._handle).decode(errors="replace")
+
+    def memory_report(self):
+        """For each function the bytes of arguments, results and workspace, and
+        how each value that the backward pass needs is had."""
+        return json.loads(_capi.take_string(_capi.lib.memrevGetMemoryReport(self._handle, True)))
+
+    def __del__(self):
+        handle, self._handle = getattr(self, "_handle", None), None
+        if handle and _capi is not None and _capi.lib is not None:
+            _capi.lib.memrevDestroy(handle)
+
+
+def _diagnostics(handle):
+    result = []
+    for i in range(_capi.lib.memrevGetNumDiagnostics(handle)):
+        raw = _capi.Diagnostic()
+        _capi.lib.memrevGetDiagnostic(handle, i, ctypes.byref(raw))
+        result.append(
+            Diagnostic(
+                raw.severity.decode(),
+                raw.file.decode(errors="replace"),
+                raw.line,
+                raw.column,
+                raw.message.decode(errors="replace"),
+            )
+        )
+    return result
+
+
+def compile(text, target="cpu", *, cpu="native", until="binary", threads=0,
+            file="<input>", ir=False):
+    """Compiles an MLIR program and returns it as a `Module`.
+
+    `threads=1` compiles without threads; `until` names the last stage to run;
+    with `ir` the module keeps the program's text after it. Raises CompileError.
+    """
+    options = [
+        f"target={target}",
+        f"cpu={cpu}",
+        f"until={until}",
+        f"threads={threads}",
+        f"file={file}",
+        f"ir={int(ir)}",
+    ]
+    encoded = (ctypes.c_char_p * len(options))(*(o.encode() for o in options))
+    source = text.encode() if isinstance(text, str) else bytes(text)
+    handle = _capi.lib.memrevCompile(source, len(source), encoded, len(options))
+    diagnostics = _diagnostics(handle)
+    if not _capi.lib.memrevSucceeded(handle):
+        _capi.lib.memrevDestroy(handle)
+        raise CompileError(diagnostics)
+    return Module(handle, diagnostics)
