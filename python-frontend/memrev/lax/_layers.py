@@ -32,9 +32,10 @@ def erf(x):
 
 
 def sigmoid(x):
-    """1 / (1 + exp(-x)), elementwise."""
+    """1 / (1 + exp(-x)) without overflow, elementwise."""
     x = _float(x, "sigmoid")
-    return 1 / (1 + mnp.exp(-x))
+    small = mnp.exp(-mnp.abs(x))
+    return mnp.where(x >= 0, 1.0, small) / (1 + small)
 
 
 def softplus(x):
@@ -179,10 +180,9 @@ def _counter(x, what):
             raise TypeError(f"expects an integer without dimensions as {what}, but got {x!r}")
         if x._index is not None:
             return x._index
-        type = _dtypes.mlir_name(x.dtype)
         if x.dtype.itemsize < 4:
             return _counter(cast(x, np.dtype(np.int32)), what)
-        return emit_scalar("tensor.extract {0}[] : {t[0]}", [x], type)
+        return emit_scalar("tensor.extract {0}[] : {t[0]}", [x], _dtypes.mlir_name(x.dtype))
     if isinstance(x, np.ndarray):
         return _counter(as_array(x), what)
     if not isinstance(x, numbers.Integral):
