@@ -199,7 +199,7 @@ def while_loop(condition, body, carry):
 _KINDS = {"additive": 1, "affine<exp>": 2, "affine<sigmoid>": 2, "affine<identity>": 2}
 
 
-def coupling(kind, x, given, fn):
+def coupling(kind, x, given, fn, has_aux=False):
     """The coupling `x` -> f(x; fn(*given)), undone in the backward pass instead of
     stored (`rev.coupling`).
 
@@ -210,8 +210,10 @@ def coupling(kind, x, given, fn):
         `fn`.
     fn: takes the arrays of `given` and returns t, or the pair (a, t): arrays like `x`.
         It may capture other arrays, such as parameters.
+    has_aux: `fn` returns a pair of that and a tree of other arrays, such as statistics,
+        which are computed once, in the forward pass.
 
-    Returns the array y, of the type of x.
+    Returns the array y, of the type of x, or with `has_aux` the pair (y, aux).
     """
     x = as_array(x)
     given = [as_array(g) for g in given]
@@ -222,7 +224,8 @@ def coupling(kind, x, given, fn):
     region = _graph.Block(parent=_graph.current_block())
     inner = _arguments(region, given)
     with _graph.tracing(region):
-        result = fn(*inner)
+        result, aux = fn(*inner) if has_aux else (fn(*inner), ())
+        auxiliary, aux_structure = _carried(aux)
         parameters = [as_array(p) for p in (result if isinstance(result, tuple) else (result,))]
         if len(parameters) != count:
             raise ValueError(f"an {kind} coupling expects a function with {count} results, but "
@@ -232,9 +235,13 @@ def coupling(kind, x, given, fn):
                 raise ValueError(f"a coupling of {x.dtype}{list(x.shape)} expects a function "
                                  f"that returns arrays like it, but got {p.dtype}"
                                  f"{list(p.shape)}")
-        _yield(region, parameters, "rev.yield")
+        _yield(region, [*parameters, *auxiliary], "rev.yield")
     names = ", ".join(f"{{{i + 1}}}" for i in range(len(given)))
     types = ", ".join(f"{{t[{i + 1}]}}" for i in range(len(given)))
-    y, = emit(f"rev.coupling {kind} {{0}} given({names})", [x, *given], [(x.shape, x.dtype)],
-              regions=[region], tail=f": {{t[0]}}, ({types})")
-    return y
+    tail = f": {{t[0]}}, ({types})"
+    if auxiliary:
+        results = ", ".join(tensor_type(a.shape, a.dtype) for a in auxiliary)
+        tail += f" -> ({results})"
+    y, *values = emit(f"rev.coupling {kind} {{0}} given({names})", [x, *given],
+                      [(a.shape, a.dtype) for a in (x, *auxiliary)], regions=[region], tail=tail)
+    return (y, tree.unflatten(aux_structure, values)) if has_aux else y

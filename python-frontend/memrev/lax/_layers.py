@@ -67,7 +67,9 @@ def leaky_relu(x, slope=0.01):
 def elu(x, alpha=1.0):
     """x where it is positive, else alpha (exp(x) - 1) (arXiv 1511.07289)."""
     x = _float(x, "elu")
-    return mnp.where(x > 0, x, alpha * mnp.expm1(mnp.minimum(x, 0)))
+    # What is not selected must not overflow, and a minimum has another derivative at 0.
+    positive = x > 0
+    return mnp.where(positive, x, alpha * mnp.expm1(mnp.where(positive, 0.0, x)))
 
 
 def softmax(x, axis=-1):
