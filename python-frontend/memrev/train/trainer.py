@@ -125,6 +125,7 @@ class Trainer:
         self.loss = Average(*metadata["loss"])
         self.accuracy = Average(*metadata["accuracy"])
         self.best = tuple(metadata["best"]) if metadata["best"] else None
+        self.memory = tuple(metadata["memory"])
 
     def _metadata(self):
         return {
@@ -134,6 +135,7 @@ class Trainer:
             "loss": [self.loss.total, self.loss.count],
             "accuracy": [self.accuracy.total, self.accuracy.count],
             "best": self.best,
+            "memory": self.memory,
         }
 
     def _save(self):
