@@ -65,6 +65,7 @@ class Variables:
     opt_state: Any
 
     def as_dict(self):
+        """The variables as one dict, for a checkpoint."""
         return {"params": self.params, "state": self.state, "opt_state": self.opt_state}
 
 
