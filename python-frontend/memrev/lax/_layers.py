@@ -34,7 +34,8 @@ def erf(x):
 def sigmoid(x):
     """1 / (1 + exp(-x)) without overflow, elementwise."""
     x = _float(x, "sigmoid")
-    small = mnp.exp(-mnp.abs(x))
+    # Not abs(x): its derivative at 0 is 0, that of either side is not.
+    small = mnp.exp(mnp.where(x >= 0, -x, x))
     return mnp.where(x >= 0, 1.0, small) / (1 + small)
 
 
