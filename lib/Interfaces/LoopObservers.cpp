@@ -22,6 +22,27 @@ static bool hasKnownShape(Value value) {
   return !shaped || shaped.hasStaticShape();
 }
 
+/// True if running `ops` backwards gives `argument` back from its next value.
+/// `dependent` are the values that depend on it.
+static bool isGivenBack(Value argument, Value next,
+                        const llvm::SetVector<Operation *> &ops,
+                        const llvm::SetVector<Value> &dependent) {
+  llvm::SmallDenseSet<Value> known{next};
+  auto isKnown = [&](Value v) {
+    return known.contains(v) || !dependent.contains(v);
+  };
+  for (bool changed = true; changed && !known.contains(argument);) {
+    changed = false;
+    for (Operation *op : ops)
+      if (auto invertible = dyn_cast<InvertibleOpInterface>(op))
+        for (const InverseEdge &edge : invertible.getInverseEdges())
+          if (llvm::all_of(edge.from, isKnown))
+            for (Value solved : edge.solved)
+              changed |= known.insert(solved).second;
+  }
+  return known.contains(argument);
+}
+
 /// True if nothing but yield number `number` depends on the argument.
 static bool isObserver(scf::ForOp loop, unsigned number) {
   Block *body = loop.getBody();
@@ -44,17 +65,12 @@ static bool isObserver(scf::ForOp loop, unsigned number) {
       dependent.insert(op->result_begin(), op->result_end());
     }
   }
-  // Where every step has an inverse or a derivative, running backwards gives
-  // the argument back, which somebody may ask for.
-  bool isLost = ops.empty();
   for (Operation *op : ops) {
     auto rule = dyn_cast<DifferentiableOpInterface>(op);
     if (!rule)
       return false;
-    if (rule.isInactive()) {
-      isLost |= !isa<InvertibleOpInterface>(op);
+    if (rule.isInactive())
       continue;
-    }
     SmallVector<Residual> residuals;
     rule.getResiduals([](Value) { return true; }, residuals);
     for (const Residual &residual : residuals)
@@ -62,7 +78,10 @@ static bool isObserver(scf::ForOp loop, unsigned number) {
         if (dependent.contains(value))
           return false;
   }
-  return isLost;
+  // Somebody may ask for what running backwards gives back.
+  return ops.empty() ||
+         !isGivenBack(dependent.front(), loop.getYieldedValues()[number], ops,
+                      dependent);
 }
 
 llvm::SmallBitVector memrev::getObservers(scf::ForOp loop) {
