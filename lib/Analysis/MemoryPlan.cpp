@@ -8,6 +8,7 @@
 
 #include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/Analysis/Invertibility.h"
+#include "memrev/Analysis/Recomputation.h"
 #include "memrev/Interfaces/CheckpointedLoop.h"
 #include "memrev/Interfaces/LoopObservers.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -29,6 +30,7 @@ void memrev::erasePlan(Operation *root) {
     op->removeAttr(kInvertAttrName);
     op->removeAttr(kReasonAttrName);
     op->removeAttr(kPlannedAttrName);
+    op->removeAttr(kRecomputeAttrName);
   });
 }
 
