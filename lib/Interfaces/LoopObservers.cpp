@@ -59,7 +59,7 @@ static bool isObserver(scf::ForOp loop, unsigned number) {
           return false;
         continue;
       }
-      if (op->getBlock() != body || op->getNumRegions() != 0 || !isPure(op))
+      if (op->getBlock() != body || !isPure(op))
         return false;
       ops.insert(op);
       dependent.insert(op->result_begin(), op->result_end());
