@@ -3,14 +3,33 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """memrev: differentiate programs by inversion, and run them.
 
+Programs are written in Python and traced,
+
     import memrev
+    import memrev.numpy as mnp
+
+    @memrev.jit
+    def f(x, w):
+        return mnp.tanh(x @ w)
+
+or given as MLIR text:
+
     mod = memrev.compile(open("model.mlir").read())
     loss, dw = mod["step"](x, w)
 
 Arrays go in and out without a copy. Functions are pure unless an argument is
-marked `rev.donated` in the program.
+donated (`jit(donate=...)`, `rev.donated` in text).
 """
 
+from . import lax, numpy, tree
+from ._array import Array
+from ._dtypes import bfloat16
+from ._jit import ShapeDtype, jit
 from ._program import CompileError, Diagnostic, Function, Module, Parameter, compile
+from ._transforms import grad, inverse, jvp, stop_gradient, value_and_grad, vjp
 
-__all__ = ["compile", "CompileError", "Diagnostic", "Function", "Module", "Parameter"]
+__all__ = [
+    "Array", "CompileError", "Diagnostic", "Function", "Module", "Parameter", "ShapeDtype",
+    "bfloat16", "compile", "grad", "inverse", "jit", "jvp", "lax", "numpy", "stop_gradient",
+    "tree", "value_and_grad", "vjp",
+]

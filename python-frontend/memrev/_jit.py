@@ -1,0 +1,319 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""jit: Python functions of arrays as compiled programs."""
+
+import collections
+import dataclasses
+import functools
+import inspect
+import threading
+from typing import Tuple
+
+import numpy as np
+
+from . import _array, _dtypes, _graph, _program, tree
+
+#: Compiled programs that one function keeps; those not used longest go first.
+CACHE_SIZE = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class ShapeDtype:
+    """Stands for an array of which only the shape and element type are known, where
+    `mlir`, `compile` and `memory_report` ask for arguments."""
+
+    shape: Tuple[int, ...]
+    dtype: object = np.dtype(np.float32)
+
+    def __post_init__(self):
+        object.__setattr__(self, "shape", tuple(self.shape))
+        object.__setattr__(self, "dtype", _dtypes.as_dtype(self.dtype))
+
+
+def _leaf(x, path):
+    """An argument's leaf as what a compiled function takes."""
+    kind = type(x)
+    if kind is np.ndarray or kind is ShapeDtype:
+        return x
+    if kind is bool or isinstance(x, np.generic):
+        return np.asarray(x)
+    if kind is int:
+        return np.asarray(x, np.int32)
+    if kind is float:
+        return np.asarray(x, np.float32)
+    if isinstance(x, np.ndarray):
+        return np.asarray(x)
+    if hasattr(x, "__dlpack__"):
+        return np.from_dlpack(x.detach() if hasattr(x, "detach") else x)
+    raise TypeError(
+        f"expects arrays and numbers in arguments, but got {kind.__name__} at "
+        f"'{tree.path_name(path)}'; name what is no array in static_argnums or static_argnames"
+    )
+
+
+class TracedFunction:
+    """What a trace of a Python function gives: a function of the program, the
+    structure of its results, and which arguments were arrays."""
+
+    def __init__(self, fn, program, name, args, kwargs, is_array, outer=None, public=False):
+        leaves, structure = tree.flatten((args, kwargs))
+        self.function = _graph.Function(program, name, outer, public)
+        names = _argument_names(fn, structure)
+        self.places = [i for i, leaf in enumerate(leaves) if is_array(i, leaf)]
+        for i in self.places:
+            leaf = leaves[i]
+            dtype = _dtypes.as_dtype(leaf.dtype)
+            value = self.function.block.add_argument(
+                _array.tensor_type(leaf.shape, dtype), names[i])
+            leaves[i] = _array.Array(value, leaf.shape, dtype)
+        args, kwargs = tree.unflatten(structure, leaves)
+        with _graph.tracing(self.function.block):
+            self.output = fn(*args, **kwargs)
+            found, self.result_structure = tree.flatten(self.output)
+            self.results = []
+            for path, leaf in zip(self.result_structure.paths(), found):
+                try:
+                    self.results.append(_array.as_array(leaf))
+                except TypeError:
+                    raise TypeError(
+                        f"expects '{name}' to return arrays, but got {type(leaf).__name__} at "
+                        f"'{tree.path_name(path)}'") from None
+            self.function.set_results(
+                [self.function.block.resolve(r.value) for r in self.results])
+
+    @property
+    def result_types(self):
+        return [(r.shape, r.dtype) for r in self.results]
+
+    def operands(self, arrays):
+        """The operands of a call with `arrays`: those and the captures."""
+        return [*arrays, *self.function.captured_operands()]
+
+
+def _argument_names(fn, structure):
+    """A name for each leaf of (args, kwargs), from the function's parameters."""
+    try:
+        parameters = list(inspect.signature(fn).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    positional = [p.name for p in parameters
+                  if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    rest = next((p.name for p in parameters if p.kind == p.VAR_POSITIONAL), "arg")
+    names = []
+    for path in structure.paths():
+        if path[0] == 0:
+            first = positional[path[1]] if path[1] < len(positional) else f"{rest}{path[1]}"
+        else:
+            first = str(path[1])
+        names.append("_".join([first, *map(str, path[2:])]))
+    return names
+
+
+def function_name(fn):
+    name = getattr(fn, "__name__", type(fn).__name__)
+    return "f" if name == "<lambda>" else name
+
+
+class _Compiled:
+    """A program for one signature."""
+
+    def __init__(self, program, name, structure):
+        self.program = program
+        self.name = name
+        self.structure = structure
+        self.module = None
+
+
+class Jitted:
+    """A function that is traced and compiled for each signature of its arguments:
+    their structure, shapes and element types."""
+
+    def __init__(self, fn, donate, static_argnums, static_argnames, threads, cpu):
+        self._fn = fn
+        self._donate = frozenset(donate)
+        self._static_argnums = frozenset(static_argnums)
+        self._static_argnames = frozenset(static_argnames)
+        self._threads, self._cpu = threads, cpu
+        self._cache = collections.OrderedDict()
+        self._lock = threading.Lock()
+        functools.update_wrapper(self, fn)
+
+    def __get__(self, instance, owner=None):
+        return self if instance is None else functools.partial(self, instance)
+
+    # -- Arguments ----------------------------------------------------------
+
+    def _split(self, args, kwargs):
+        """Dynamic arguments, and static ones as a hashable key."""
+        if self._static_argnums or self._static_argnames:
+            static = tuple((i, args[i]) for i in sorted(self._static_argnums) if i < len(args))
+            static += tuple((k, kwargs[k]) for k in sorted(self._static_argnames) if k in kwargs)
+            args = tuple(None if i in self._static_argnums else a for i, a in enumerate(args))
+            kwargs = {k: v for k, v in kwargs.items() if k not in self._static_argnames}
+            for name, value in static:
+                try:
+                    hash(value)
+                except TypeError:
+                    raise TypeError(f"expects hashable static arguments, but got "
+                                    f"{type(value).__name__} for {name!r}") from None
+            return args, kwargs, static
+        return args, kwargs, ()
+
+    def _with_static(self, static):
+        if not static:
+            return self._fn
+        by_number = {k: v for k, v in static if isinstance(k, int)}
+        by_name = {k: v for k, v in static if not isinstance(k, int)}
+
+        @functools.wraps(self._fn)
+        def fn(*args, **kwargs):
+            args = [by_number.get(i, a) for i, a in enumerate(args)]
+            return self._fn(*args, **kwargs, **by_name)
+
+        return fn
+
+    # -- Compiling ----------------------------------------------------------
+
+    def _entry(self, args, kwargs):
+        """The compiled program for these arguments, and their leaves."""
+        args, kwargs, static = self._split(args, kwargs)
+        leaves, structure = tree.flatten((args, kwargs))
+        if not all(type(leaf) is np.ndarray for leaf in leaves):
+            leaves = [_leaf(leaf, path[1:]) for path, leaf in zip(structure.paths(), leaves)]
+        key = (structure, static, tuple([(leaf.dtype, leaf.shape) for leaf in leaves]))
+        with self._lock:
+            entry = self._cache.get(key)
+            if entry is not None:
+                self._cache.move_to_end(key)
+                return entry, leaves
+        entry = self._trace(structure, leaves, static)
+        with self._lock:
+            entry = self._cache.setdefault(key, entry)
+            while len(self._cache) > CACHE_SIZE:
+                self._cache.popitem(last=False)
+        return entry, leaves
+
+    def _trace(self, structure, leaves, static):
+        program = _graph.Program()
+        args, kwargs = tree.unflatten(structure, leaves)
+        name = function_name(self._fn)
+        traced = TracedFunction(self._with_static(static), program, name, args, kwargs,
+                                lambda i, leaf: True, public=True)
+        for i, path in enumerate(structure.paths()):
+            if path[0] == 0 and path[1] in self._donate:
+                traced.function.argument_attributes[i] = "{rev.donated}"
+        return _Compiled(program, traced.function.name, traced.result_structure)
+
+    def _compile(self, entry):
+        with self._lock:
+            if entry.module is None:
+                entry.module = _program.compile(
+                    entry.program.print(locations=True), threads=self._threads, cpu=self._cpu,
+                    file=f"<{entry.name}>")
+            return entry.module
+
+    def __call__(self, *args, **kwargs):
+        """Calls the function: arrays in, NumPy arrays out, in the structure that the
+        Python function returns."""
+        if _graph.current_block() is not None:
+            return self._call_traced(args, kwargs)
+        entry, leaves = self._entry(args, kwargs)
+        function = (entry.module or self._compile(entry))[entry.name]
+        results = function(*[np.ascontiguousarray(leaf) if leaf.ndim else leaf
+                             for leaf in leaves], threads=self._threads)
+        count = len(function.results)
+        results = () if count == 0 else (results,) if count == 1 else results
+        return tree.unflatten(entry.structure, results)
+
+    def _call_traced(self, args, kwargs):
+        """A call from another trace: a function of that program, traced once for each
+        signature, and a call of it."""
+        args, kwargs, static = self._split(args, kwargs)
+        leaves, structure = tree.flatten((args, kwargs))
+        arrays = [_array.as_array(leaf) for leaf in leaves]
+        block = _graph.current_block()
+        program = block.function.program
+        key = (self, structure, static, tuple((a.dtype.name, a.shape) for a in arrays))
+        traced = program.memo.get(key)
+        if traced is None:
+            args, kwargs = tree.unflatten(structure, arrays)
+            traced = TracedFunction(self._with_static(static), program,
+                                    function_name(self._fn), args, kwargs,
+                                    lambda i, leaf: True, outer=block)
+            # What it captures is the caller's: another caller has other values.
+            if not traced.function.captures:
+                program.memo[key] = traced
+        return call_traced(traced, arrays)
+
+    # -- Looking inside -----------------------------------------------------
+
+    def mlir(self, *args, **kwargs):
+        """The program for these arguments as MLIR text, before differentiation.
+        Arrays may be stood for by `ShapeDtype`."""
+        return self._entry(args, kwargs)[0].program.print()
+
+    def compile(self, *args, **kwargs):
+        """Compiles the program for these arguments, without running it, and returns
+        it as a `memrev.Module`."""
+        return self._compile(self._entry(args, kwargs)[0])
+
+    def memory_report(self, *args, **kwargs):
+        """What the program for these arguments takes: a dict with the bytes of its
+        arguments, results and workspace, the peak, and how each value that a backward
+        pass needs is had (see `Module.memory_report`)."""
+        entry = self._entry(args, kwargs)[0]
+        report = self._compile(entry).memory_report()
+        return next(f for f in report if f["function"] == entry.name)
+
+    def cache_clear(self):
+        """Forgets all compiled programs."""
+        with self._lock:
+            self._cache.clear()
+
+
+def call_traced(traced, arrays):
+    """Emits a call of a traced function and returns its output."""
+    operands = traced.operands(arrays)
+    names = ", ".join(f"{{{i}}}" for i in range(len(operands)))
+    types = ", ".join(f"{{t[{i}]}}" for i in range(len(operands)))
+    results = ", ".join(_array.tensor_type(*type) for type in traced.result_types)
+    values = _array.emit(f"func.call @{traced.function.name}({names}) : ({types}) -> "
+                         f"({results})", operands, traced.result_types)
+    return tree.unflatten(traced.result_structure, values)
+
+
+def jit(fn=None, *, donate=(), static_argnums=(), static_argnames=(), threads=0, cpu="native"):
+    """Compiles `fn`, a function of arrays, when it is called.
+
+    The function is run once for each signature (structure, shapes and element types
+    of its arguments) on traced arrays; the operations that it applies become one
+    program. Its arguments and results are trees of arrays (`memrev.tree`): NumPy
+    arrays, Python numbers (float32, int32), and tensors on the CPU that have
+    `__dlpack__`, such as PyTorch's. Results are NumPy arrays. The program has to be
+    the same for all arrays of a signature: conditions on values are
+    `memrev.numpy.where` or `memrev.lax.cond`.
+
+    donate: numbers of arguments whose arrays the call may overwrite; results of the
+        same shape are written into them.
+    static_argnums, static_argnames: arguments that are no arrays; hashable, and part
+        of the signature.
+    threads: 1 compiles for one thread; 0 uses all processors.
+    cpu: the processor to compile for, as LLVM names it.
+
+    May be used as a decorator, with or without arguments. Raises CompileError if the
+    program has no compiled form; its text names the line that wrote the operation.
+
+        @memrev.jit
+        def f(x, w):
+            return memrev.numpy.tanh(x @ w)
+    """
+    if fn is None:
+        return functools.partial(jit, donate=donate, static_argnums=static_argnums,
+                                 static_argnames=static_argnames, threads=threads, cpu=cpu)
+
+    def as_tuple(x):
+        return (x,) if isinstance(x, (int, str)) else tuple(x)
+
+    return Jitted(fn, as_tuple(donate), as_tuple(static_argnums), as_tuple(static_argnames),
+                  threads, cpu)

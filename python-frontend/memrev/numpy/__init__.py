@@ -1,0 +1,38 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""NumPy's functions for traced arrays.
+
+Names and meanings are NumPy's (https://numpy.org/doc/stable/reference); what is
+different: Python's numbers and NumPy's scalars take the type of the arrays beside
+them, integers divide to float32, and random numbers are in `memrev.lax`. Without
+a traced array among their arguments these functions are NumPy's own.
+
+    import memrev.numpy as mnp
+    y = mnp.tanh(mnp.matmul(x, w))
+"""
+
+import numpy as _np
+
+from .._dtypes import bfloat16
+from . import _elements, _products, _reductions, _shapes
+from ._publish import names as _names
+
+globals().update(_names)
+# Other names of the same functions.
+true_divide, mod, float_power, pow = (
+    _names["divide"], _names["remainder"], _names["power"], _names["power"])
+absolute, fabs = _names["abs"], _names["abs"]
+amax, amin = _names["max"], _names["min"]
+concat, permute_dims = _names["concatenate"], _names["transpose"]
+acos, asin, atan, atan2 = (_names[n] for n in ("arccos", "arcsin", "arctan", "arctan2"))
+acosh, asinh, atanh = (_names[n] for n in ("arccosh", "arcsinh", "arctanh"))
+
+# Types, constants, and functions whose arguments are never traced.
+float16, float32, float64 = _np.float16, _np.float32, _np.float64
+int8, int16, int32, int64, bool_ = _np.int8, _np.int16, _np.int32, _np.int64, _np.bool_
+pi, e, inf, nan, newaxis = _np.pi, _np.e, _np.inf, _np.nan, None
+zeros, ones, full, arange, linspace, eye, identity = (
+    _np.zeros, _np.ones, _np.full, _np.arange, _np.linspace, _np.eye, _np.identity)
+
+__all__ = sorted(name for name in globals() if not name.startswith("_"))

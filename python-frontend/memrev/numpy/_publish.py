@@ -1,0 +1,36 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""How functions get NumPy's names."""
+
+import functools
+
+import numpy as np
+
+from .._array import Array
+
+#: The names that `memrev.numpy` publishes.
+names = {}
+
+
+def _has_array(x):
+    if isinstance(x, Array):
+        return True
+    return isinstance(x, (list, tuple)) and any(map(_has_array, x))
+
+
+def publish(function):
+    """Publishes `function` under NumPy's name. NumPy computes what is not traced."""
+    name = function.__name__
+    original = getattr(np, name)
+
+    @functools.wraps(function)
+    def dispatch(*args, **kwargs):
+        if any(map(_has_array, (*args, *kwargs.values()))):
+            return function(*args, **kwargs)
+        return original(*args, **kwargs)
+
+    if not dispatch.__doc__:
+        dispatch.__doc__ = f"numpy.{name} for traced arrays."
+    names[name] = dispatch
+    return dispatch
