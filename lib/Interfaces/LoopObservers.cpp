@@ -43,12 +43,26 @@ static bool isGivenBack(Value argument, Value next,
   return known.contains(argument);
 }
 
+static bool isObserver(scf::ForOp loop, unsigned number);
+
+/// True if `use` starts an iteration argument of a loop that observes it. Then
+/// only the result of the same number depends on the value.
+static bool startsObserver(OpOperand &use) {
+  auto loop = dyn_cast<scf::ForOp>(use.getOwner());
+  if (!loop)
+    return false;
+  BlockArgument argument = loop.getTiedLoopRegionIterArg(&use);
+  return argument &&
+         isObserver(loop, argument.getArgNumber() - loop.getNumInductionVars());
+}
+
 /// True if nothing but yield number `number` depends on the argument.
 static bool isObserver(scf::ForOp loop, unsigned number) {
   Block *body = loop.getBody();
   llvm::SetVector<Value> dependent;
   dependent.insert(loop.getRegionIterArgs()[number]);
   llvm::SetVector<Operation *> ops;
+  bool nested = false;
   for (unsigned i = 0; i < dependent.size(); ++i) {
     if (!hasKnownShape(dependent[i]))
       return false;
@@ -59,7 +73,14 @@ static bool isObserver(scf::ForOp loop, unsigned number) {
           return false;
         continue;
       }
-      if (op->getBlock() != body || op->getNumRegions() != 0 || !isPure(op))
+      if (op->getBlock() != body)
+        return false;
+      if (startsObserver(use)) {
+        dependent.insert(cast<scf::ForOp>(op).getTiedLoopResult(&use));
+        nested = true;
+        continue;
+      }
+      if (op->getNumRegions() != 0 || !isPure(op))
         return false;
       ops.insert(op);
       dependent.insert(op->result_begin(), op->result_end());
@@ -78,8 +99,9 @@ static bool isObserver(scf::ForOp loop, unsigned number) {
         if (dependent.contains(value))
           return false;
   }
-  // Somebody may ask for what running backwards gives back.
-  return ops.empty() ||
+  // Somebody may ask for what running backwards gives back. No loop gives its
+  // observers back.
+  return nested || ops.empty() ||
          !isGivenBack(dependent.front(), loop.getYieldedValues()[number], ops,
                       dependent);
 }
