@@ -110,3 +110,53 @@ func.func @main(%x: tensor<4xf32>, %w: tensor<4xf32>) -> tensor<4xf32> {
   %0 = rev.vjp @reader(%x, %w) cotangents(%x) wrt [1] : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
   return %0 : tensor<4xf32>
 }
+
+// -----
+
+// Averages that loops inside of the loop update. Neither loop runs backwards with them,
+// and nothing is stored.
+// CHECK-LABEL: func.func private @nested_value_and_grad
+// CHECK: %[[FORWARD:.*]]:3 = scf.for
+// CHECK: :3 = scf.for
+// CHECK: rev.running_average
+// CHECK-NOT: rev.running_average
+// CHECK: %[[REVERSE:.*]]:5 = scf.for {{.*}} iter_args(%[[Y1:.*]] = %[[FORWARD]]#0, %[[Y2:.*]] = %[[FORWARD]]#1,
+// CHECK: :5 = scf.for {{.*}} iter_args(%{{.*}} = %[[Y1]], %{{.*}} = %[[Y2]],
+// CHECK-NOT: rev.running_average
+// CHECK: return %{{.*}}, %[[FORWARD]]#2, %[[REVERSE]]#4
+func.func private @nested(%x1: tensor<8x4xf64>, %x2: tensor<8x4xf64>, %w: tensor<4xf64>, %running: tensor<3x2x4xf64>) -> (f64, tensor<3x2x4xf64>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c3 = arith.constant 3 : index
+  %r:3 = scf.for %i = %c0 to %c3 step %c1 iter_args(%a = %x1, %b = %x2, %s = %running) -> (tensor<8x4xf64>, tensor<8x4xf64>, tensor<3x2x4xf64>) {
+    %part = tensor.extract_slice %s[%i, 0, 0] [1, 2, 4] [1, 1, 1] : tensor<3x2x4xf64> to tensor<2x4xf64>
+    %inner:3 = scf.for %j = %c0 to %c2 step %c1 iter_args(%d = %a, %e = %b, %p = %part) -> (tensor<8x4xf64>, tensor<8x4xf64>, tensor<2x4xf64>) {
+      %d1, %mean = rev.coupling additive %d given(%e) {
+      ^bb0(%c: tensor<8x4xf64>):
+        %t = math.sin %c : tensor<8x4xf64>
+        %y, %m, %var = rev.batch_norm %t, %w, %w epsilon 1.0e-5 : (tensor<8x4xf64>, tensor<4xf64>, tensor<4xf64>) -> (tensor<8x4xf64>, tensor<4xf64>, tensor<4xf64>)
+        rev.yield %y, %m : tensor<8x4xf64>, tensor<4xf64>
+      } : tensor<8x4xf64>, (tensor<8x4xf64>) -> (tensor<4xf64>)
+      %old = tensor.extract_slice %p[%j, 0] [1, 4] [1, 1] : tensor<2x4xf64> to tensor<4xf64>
+      %new = rev.running_average %old, %mean momentum 0.1 : tensor<4xf64>
+      %p1 = tensor.insert_slice %new into %p[%j, 0] [1, 4] [1, 1] : tensor<4xf64> into tensor<2x4xf64>
+      %e1 = rev.coupling additive %e given(%d1) {
+      ^bb0(%c: tensor<8x4xf64>):
+        %t = math.sin %c : tensor<8x4xf64>
+        rev.yield %t : tensor<8x4xf64>
+      } : tensor<8x4xf64>, (tensor<8x4xf64>)
+      scf.yield %d1, %e1, %p1 : tensor<8x4xf64>, tensor<8x4xf64>, tensor<2x4xf64>
+    }
+    %s1 = tensor.insert_slice %inner#2 into %s[%i, 0, 0] [1, 2, 4] [1, 1, 1] : tensor<2x4xf64> into tensor<3x2x4xf64>
+    scf.yield %inner#0, %inner#1, %s1 : tensor<8x4xf64>, tensor<8x4xf64>, tensor<3x2x4xf64>
+  }
+  %z = arith.constant dense<0.0> : tensor<f64>
+  %q = linalg.reduce { arith.addf } ins(%r#0 : tensor<8x4xf64>) outs(%z : tensor<f64>) dimensions = [0, 1]
+  %l = tensor.extract %q[] : tensor<f64>
+  return %l, %r#2 : f64, tensor<3x2x4xf64>
+}
+func.func @main(%x1: tensor<8x4xf64>, %x2: tensor<8x4xf64>, %w: tensor<4xf64>, %running: tensor<3x2x4xf64>) -> (f64, tensor<3x2x4xf64>, tensor<4xf64>) {
+  %0:3 = rev.value_and_grad @nested(%x1, %x2, %w, %running) wrt [2] policy(invert) : (tensor<8x4xf64>, tensor<8x4xf64>, tensor<4xf64>, tensor<3x2x4xf64>) -> (f64, tensor<3x2x4xf64>, tensor<4xf64>)
+  return %0#0, %0#1, %0#2 : f64, tensor<3x2x4xf64>, tensor<4xf64>
+}

@@ -5,6 +5,7 @@
 
 from .. import lax, tree
 from .. import numpy as mnp
+from .._array import as_array
 from .module import Module, _active, _copy, _scope, _Scope
 
 __all__ = ["Coupling", "Repeat", "couple"]
@@ -101,7 +102,7 @@ class Repeat(Module):
                 entry[:2] == (binding, "block") for entry in scope.pending):
             raise RuntimeError("expects a Repeat with states to be called once in a coupling, "
                                "but got a second call")
-        params = binding.params.get("block", {})
+        params = tree.map(as_array, binding.params.get("block", {}))
         changed = False
 
         def body(i, carry):

@@ -126,6 +126,7 @@ class Trainer:
         self.loss = Average(*metadata["loss"])
         self.accuracy = Average(*metadata["accuracy"])
         self.best = tuple(metadata["best"]) if metadata["best"] else None
+        self.memory = tuple(metadata["memory"])
 
     def _metadata(self):
         return {
@@ -135,6 +136,7 @@ class Trainer:
             "loss": [self.loss.total, self.loss.count],
             "accuracy": [self.accuracy.total, self.accuracy.count],
             "best": self.best,
+            "memory": self.memory,
         }
 
     def _save(self):
