@@ -49,6 +49,17 @@ static SetVector<Value> getReads(rev::CouplingOp coupling) {
   return reads;
 }
 
+/// The coupling behind `coupling` that gives `state` back when it is undone.
+static rev::CouplingOp getInverter(Value state, rev::CouplingOp coupling) {
+  for (Operation *user : state.getUsers())
+    if (auto other = dyn_cast<rev::CouplingOp>(user))
+      if (other.getCoupled() == state &&
+          other->getBlock() == coupling->getBlock() &&
+          coupling->isBeforeInBlock(other))
+        return other;
+  return nullptr;
+}
+
 /// True if what `coupling`'s region reads is computed from the coupled value:
 /// then the inverse would need the value that it solves for. The states of
 /// couplings and loops count as independent, for they are had back by
@@ -68,6 +79,10 @@ static bool isDependent(rev::CouplingOp coupling, Operation *&reader) {
           if (Operation *op = other.getDefiningOp(); op && op->isAncestor(user))
             reader = op;
       return true;
+    }
+    if (rev::CouplingOp other = getInverter(v, coupling)) {
+      llvm::append_range(pending, getReads(other));
+      continue;
     }
     Operation *op = v.getDefiningOp();
     if (!op || op->getParentRegion() != scope || isa<LoopLikeOpInterface>(op))

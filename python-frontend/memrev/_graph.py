@@ -290,6 +290,7 @@ class _Printer:
 class _Current(threading.local):
     def __init__(self):
         self.blocks = []
+        self.location = None
 
 
 _current = _Current()
@@ -314,8 +315,28 @@ class tracing:
         _current.blocks.pop()
 
 
+class located:
+    """`with located(location):` operations of this thread are from that (file, line,
+    column): what is imported was written somewhere else than where it is traced. None
+    leaves it as it is."""
+
+    def __init__(self, location):
+        self.location = location
+
+    def __enter__(self):
+        self.outer = _current.location
+        if self.location is not None:
+            _current.location = self.location
+
+    def __exit__(self, *exception):
+        _current.location = self.outer
+
+
 def user_location():
-    """(file, line, column) of the nearest line that is not memrev's own."""
+    """(file, line, column) of what `located` says, else of the nearest line that is not
+    memrev's own."""
+    if _current.location is not None:
+        return _current.location
     frame = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
