@@ -1,13 +1,20 @@
 # Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Takes the compiler's library from the build folder into the package."""
+"""Takes the compiler's library from the build folder into the package.
+
+MEMREV_WHEEL_DIR names a folder with all libraries that the package shall hold, which
+scripts/wheel.sh makes: libMemRevC.so with LLVM inside, and the OpenMP runtime. Without
+it the package gets the library of the build folder (MEMREV_BUILD_DIR, or build/), which
+needs LLVM's libraries where it runs.
+"""
 
 import os
 import shutil
 from pathlib import Path
 
 from setuptools import Distribution, setup
+from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).resolve().parent
@@ -15,20 +22,35 @@ LIBRARY = "libMemRevC.so"
 
 
 class BuildWithLibrary(build_py):
-    """Copies the library next to the Python files before they are collected."""
+    """Copies libraries next to the collected Python files. A development install finds
+    that of the build folder by itself."""
 
     def run(self):
-        build = Path(os.environ.get("MEMREV_BUILD_DIR", HERE.parent / "build"))
-        source = build / "lib" / LIBRARY
+        super().run()
+        if self.editable_mode:
+            return
+        if "MEMREV_WHEEL_DIR" in os.environ:
+            folder = Path(os.environ["MEMREV_WHEEL_DIR"])
+        else:
+            folder = Path(os.environ.get("MEMREV_BUILD_DIR", HERE.parent / "build")) / "lib"
+        source = folder / LIBRARY
         if not source.is_file():
             raise SystemExit(
-                f"{source} is missing: build memrev first (scripts/test.sh), or set "
-                "MEMREV_BUILD_DIR to the folder where it was built"
-            )
-        target = HERE / "memrev" / "_lib"
-        target.mkdir(exist_ok=True)
-        shutil.copy2(source, target / LIBRARY)
-        super().run()
+                f"{source} is missing: build memrev first (CONTRIBUTING.md), or name the "
+                "folder where it was built by MEMREV_BUILD_DIR")
+        target = Path(self.build_lib) / "memrev" / "_lib"
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, target)
+        if "MEMREV_WHEEL_DIR" in os.environ:
+            for other in folder.glob("libomp.so*"):
+                shutil.copy2(other, target)
+
+
+class WheelForAnyPython(bdist_wheel):
+    """The library is called through ctypes, so that it suits every Python 3."""
+
+    def get_tag(self):
+        return "py3", "none", super().get_tag()[2]
 
 
 class BinaryDistribution(Distribution):
@@ -38,4 +60,5 @@ class BinaryDistribution(Distribution):
         return True
 
 
-setup(cmdclass={"build_py": BuildWithLibrary}, distclass=BinaryDistribution)
+setup(cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": WheelForAnyPython},
+      distclass=BinaryDistribution)

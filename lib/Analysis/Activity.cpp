@@ -165,8 +165,14 @@ void Activity::propagate(Operation *op) {
         mark(arg);
     propagate(body);
     if (active.contains(coupling.getCoupled()) ||
-        isAnyActive(coupling.getParameters()))
-      for (Value result : op->getResults())
+        isAnyActive(coupling.getParameters())) {
+      mark(coupling.getResult());
+      if (coupling.getLogDet())
+        mark(coupling.getLogDet());
+    }
+    for (auto [yielded, result] : llvm::zip_equal(
+             coupling.getYieldedAuxiliary(), coupling.getAuxiliary()))
+      if (active.contains(yielded))
         mark(result);
     return;
   }

@@ -43,14 +43,31 @@ static void setReason(Operation *op, const Twine &reason) {
   op->setAttr(kReasonAttrName, StringAttr::get(op->getContext(), reason));
 }
 
+/// What the region of `coupling` reads.
+static SetVector<Value> getReads(rev::CouplingOp coupling) {
+  SetVector<Value> reads(coupling.getGiven().begin(),
+                         coupling.getGiven().end());
+  getUsedValuesDefinedAbove(coupling.getBody(), reads);
+  return reads;
+}
+
+/// The coupling behind `coupling` that gives `state` back when it is undone.
+static rev::CouplingOp getInverter(Value state, rev::CouplingOp coupling) {
+  for (Operation *user : state.getUsers())
+    if (auto other = dyn_cast<rev::CouplingOp>(user))
+      if (other.getCoupled() == state &&
+          other->getBlock() == coupling->getBlock() &&
+          coupling->isBeforeInBlock(other))
+        return other;
+  return nullptr;
+}
+
 /// True if what `coupling`'s region reads is computed from the coupled value:
 /// then the inverse would need the value that it solves for. The states of
 /// couplings and loops count as independent, for they are had back by
 /// themselves. `reader` receives an operation on the way, if there is one.
 static bool isDependent(rev::CouplingOp coupling, Operation *&reader) {
-  SetVector<Value> reads(coupling.getGiven().begin(),
-                         coupling.getGiven().end());
-  getUsedValuesDefinedAbove(coupling.getBody(), reads);
+  SetVector<Value> reads = getReads(coupling);
   Region *scope = coupling->getParentRegion();
   SmallVector<Value> pending(reads.begin(), reads.end());
   llvm::DenseSet<Value> visited;
@@ -61,14 +78,23 @@ static bool isDependent(rev::CouplingOp coupling, Operation *&reader) {
     if (v == coupling.getCoupled()) {
       for (Value other : visited)
         for (Operation *user : v.getUsers())
-          if (user == other.getDefiningOp())
-            reader = user;
+          if (Operation *op = other.getDefiningOp(); op && op->isAncestor(user))
+            reader = op;
       return true;
     }
-    Operation *op = v.getDefiningOp();
-    if (!op || op->getParentRegion() != scope ||
-        isa<rev::CouplingOp, LoopLikeOpInterface>(op))
+    if (rev::CouplingOp other = getInverter(v, coupling)) {
+      llvm::append_range(pending, getReads(other));
       continue;
+    }
+    Operation *op = v.getDefiningOp();
+    if (!op || op->getParentRegion() != scope || isa<LoopLikeOpInterface>(op))
+      continue;
+    if (auto other = dyn_cast<rev::CouplingOp>(op)) {
+      // What its region computes is no state.
+      if (llvm::is_contained(other.getAuxiliary(), v))
+        llvm::append_range(pending, getReads(other));
+      continue;
+    }
     llvm::append_range(pending, op->getOperands());
   }
   return false;

@@ -127,29 +127,33 @@ static FailureOr<ArrayType> getArrayType(func::FuncOp func, Type type) {
 }
 
 /// Describes `source` for callers under the name `name`.
-static FailureOr<ParameterSignature>
-getParameter(func::FuncOp func, const EntryParameter &source, Twine name) {
+static FailureOr<ParameterSignature> getParameter(func::FuncOp func,
+                                                  const EntryParameter &source,
+                                                  std::string name) {
   FailureOr<ArrayType> type = getArrayType(func, source.type);
   if (failed(type))
     return failure();
-  return ParameterSignature{name.str(), *type, source.isScalar,
+  return ParameterSignature{std::move(name), *type, source.isScalar,
                             source.isDonated};
 }
 
-static FailureOr<FunctionSignature> getSignature(const Entry &entry) {
+static FailureOr<FunctionSignature> getSignature(const Entry &entry,
+                                                 const ParameterNames &names) {
   FunctionSignature signature;
   func::FuncOp func = entry.func;
   signature.name = func.getSymName().str();
   signature.arenaBytes = entry.arenaBytes;
   signature.resultParameters = entry.resultParameters;
   for (auto [index, source] : llvm::enumerate(entry.arguments)) {
-    auto argument = getParameter(func, source, "arg" + Twine(index));
+    auto argument =
+        getParameter(func, source, names.getArgument(signature.name, index));
     if (failed(argument))
       return failure();
     signature.arguments.push_back(std::move(*argument));
   }
   for (auto [index, source] : llvm::enumerate(entry.results)) {
-    auto result = getParameter(func, source, "result" + Twine(index));
+    auto result =
+        getParameter(func, source, names.getResult(signature.name, index));
     if (failed(result))
       return failure();
     signature.results.push_back(std::move(*result));
@@ -230,6 +234,7 @@ private:
   CompileResult &result;
   std::unique_ptr<CompiledProgram> program{new CompiledProgram()};
   std::unique_ptr<llvm::TargetMachine> machine;
+  ParameterNames names;
 };
 } // namespace mlir::memrev
 
@@ -305,7 +310,7 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
 LogicalResult CompilerInstance::collectSignatures(ModuleOp module) {
   std::vector<ValueMemory> plan = parsePlan(readPlan(module));
   for (const Entry &entry : readEntries(module)) {
-    FailureOr<FunctionSignature> signature = getSignature(entry);
+    FailureOr<FunctionSignature> signature = getSignature(entry, names);
     if (failed(signature))
       return failure();
     program->memory.push_back(
@@ -387,6 +392,7 @@ LogicalResult CompilerInstance::run(StringRef text) {
       parseSourceString<ModuleOp>(text, config, options.fileName);
   if (!module)
     return failure();
+  names = ParameterNames::take(*module);
   for (int stage = 0; stage <= static_cast<int>(options.until); ++stage) {
     if (failed(runStage(static_cast<Stage>(stage), *module)))
       return failure();

@@ -28,32 +28,49 @@ static void printLiteral(llvm::raw_ostream &os, llvm::StringRef text) {
   os << '"';
 }
 
+/// Writes what a comment says of a parameter: its identifier, the program's
+/// name for it, and its type.
+static void describe(llvm::raw_ostream &os, llvm::StringRef identifier,
+                     const ParameterSignature &parameter) {
+  os << "\n     " << identifier << ' ';
+  if (parameter.name != identifier) {
+    // A name may hold the end of a comment.
+    for (char c : parameter.name)
+      os << (c == '/' || !llvm::isPrint(c) ? '_' : c);
+    os << ' ';
+  }
+  os << parameter.type;
+}
+
+static std::string getIdentifier(llvm::StringRef kind, size_t index) {
+  return (kind + llvm::Twine(index)).str();
+}
+
 static void printFunction(llvm::raw_ostream &os,
                           const FunctionSignature &function) {
   std::string identifier = toIdentifier(function.name);
   os << "\n#define " << llvm::StringRef(identifier).upper() << "_ARENA_BYTES "
      << function.arenaBytes << "\n/* Arguments:";
-  for (const ParameterSignature &argument : function.arguments)
-    os << ' ' << argument.name << ' ' << argument.type;
-  os << ". Results:";
-  for (size_t i = 0; i < function.results.size(); ++i) {
-    os << ' ' << function.results[i].name << ' ' << function.results[i].type;
+  for (auto [i, argument] : llvm::enumerate(function.arguments))
+    describe(os, getIdentifier("arg", i), argument);
+  os << "\n   Results:";
+  for (auto [i, result] : llvm::enumerate(function.results)) {
+    describe(os, getIdentifier("result", i), result);
     if (!function.hasOwnParameter(i))
       os << " in arg" << function.resultParameters[i];
   }
-  os << ". */\nvoid " << identifier << '(';
-  for (const ParameterSignature &argument : function.arguments) {
+  os << " */\nvoid " << identifier << '(';
+  for (auto [i, argument] : llvm::enumerate(function.arguments)) {
     llvm::StringRef type = getCType(argument.type.dtype);
     if (argument.isScalar)
-      os << type << ' ' << argument.name << ", ";
+      os << type << " arg" << i << ", ";
     else
-      os << (argument.isDonated ? "" : "const ") << type << " *"
-         << argument.name << ", ";
+      os << (argument.isDonated ? "" : "const ") << type << " *arg" << i
+         << ", ";
   }
-  for (size_t i = 0; i < function.results.size(); ++i) {
+  for (auto [i, result] : llvm::enumerate(function.results)) {
     if (function.hasOwnParameter(i))
-      os << getCType(function.results[i].type.dtype) << " *"
-         << function.results[i].name << ", ";
+      os << getCType(result.type.dtype) << " *result" << i << ", ";
   }
   os << "void *arena)";
   if (identifier != function.name) {

@@ -19,6 +19,7 @@
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/Support/ErrorHandling.h"
 
 using namespace mlir;
 using namespace mlir::memrev;
@@ -67,7 +68,7 @@ private:
   SmallVector<Value> inits;
   /// The numbers of the iteration arguments that are carried.
   SmallVector<unsigned> state;
-  /// The numbers of the loop's results that have a cotangent.
+  /// The numbers of the loop's results whose cotangents are carried.
   SmallVector<unsigned> active;
   SmallVector<Value> captured;
 };
@@ -78,6 +79,39 @@ private:
 static Precision getPrecision(Type type) {
   return isa<FloatType>(getElementTypeOrSelf(type)) ? Precision::Rounded
                                                     : Precision::Exact;
+}
+
+/// The iteration arguments of `loop` that a cotangent can reach from those of
+/// the results `seeds`: what the yields depend on, iteration after iteration.
+static llvm::SmallBitVector getReached(scf::ForOp loop,
+                                       llvm::SmallBitVector seeds) {
+  Block *body = loop.getBody();
+  llvm::SmallBitVector reached = seeds;
+  SmallVector<Value> pending;
+  for (unsigned i : seeds.set_bits())
+    pending.push_back(loop.getYieldedValues()[i]);
+  llvm::SmallPtrSet<Operation *, 16> visited;
+  while (!pending.empty()) {
+    Value value = pending.pop_back_val();
+    auto argument = dyn_cast<BlockArgument>(value);
+    if (argument && argument.getOwner() == body) {
+      unsigned number = argument.getArgNumber() - 1;
+      if (argument == loop.getInductionVar() || reached[number])
+        continue;
+      reached.set(number);
+      pending.push_back(loop.getYieldedValues()[number]);
+      continue;
+    }
+    Operation *op = value.getDefiningOp();
+    op = op ? body->findAncestorOpInBlock(*op) : nullptr;
+    if (!op || !visited.insert(op).second)
+      continue;
+    llvm::append_range(pending, op->getOperands());
+    visitUsedValuesDefinedAbove(op->getRegions(), [&](OpOperand *operand) {
+      pending.push_back(operand->get());
+    });
+  }
+  return reached;
 }
 
 LogicalResult LoopReversal::buildBounds() {
@@ -110,8 +144,12 @@ LogicalResult LoopReversal::collect() {
     inits.push_back(sum);
     return success(static_cast<bool>(sum));
   };
+  llvm::SmallBitVector seeds(loop.getNumResults());
   for (auto [i, result] : llvm::enumerate(loop.getResults()))
-    if (ctx.isActive(result)) {
+    seeds[i] = static_cast<bool>(ctx.cotangent(result));
+  llvm::SmallBitVector reached = getReached(loop, seeds);
+  for (auto [i, result] : llvm::enumerate(loop.getResults()))
+    if (reached[i] && ctx.isActive(result)) {
       active.push_back(i);
       if (failed(add(result)))
         return failure();
@@ -152,6 +190,9 @@ LogicalResult LoopReversal::buildBody(scf::ForOp reversed) {
     ops.push_back(&op);
   if (failed(nested->differentiate(ops)))
     return failure();
+  for (auto [i, argument] : llvm::enumerate(loop.getRegionIterArgs()))
+    if (!llvm::is_contained(active, i) && nested->cotangent(argument))
+      llvm::report_fatal_error("a cotangent reaches state that is not carried");
 
   SmallVector<Value> yields;
   for (unsigned number : state)
@@ -182,8 +223,7 @@ LogicalResult LoopReversal::emit() {
   unsigned next = 0;
   for (unsigned number : state) {
     Value init = loop.getInitArgs()[number];
-    ctx.provide(init, reversed.getResult(next++),
-                getPrecision(init.getType()));
+    ctx.provide(init, reversed.getResult(next++), getPrecision(init.getType()));
   }
   SmallVector<Value> cotangents;
   for (size_t i = 0; i < active.size(); ++i)

@@ -22,12 +22,47 @@ static bool hasKnownShape(Value value) {
   return !shaped || shaped.hasStaticShape();
 }
 
+/// True if running `ops` backwards gives `argument` back from its next value.
+/// `dependent` are the values that depend on it.
+static bool isGivenBack(Value argument, Value next,
+                        const llvm::SetVector<Operation *> &ops,
+                        const llvm::SetVector<Value> &dependent) {
+  llvm::SmallDenseSet<Value> known{next};
+  auto isKnown = [&](Value v) {
+    return known.contains(v) || !dependent.contains(v);
+  };
+  for (bool changed = true; changed && !known.contains(argument);) {
+    changed = false;
+    for (Operation *op : ops)
+      if (auto invertible = dyn_cast<InvertibleOpInterface>(op))
+        for (const InverseEdge &edge : invertible.getInverseEdges())
+          if (llvm::all_of(edge.from, isKnown))
+            for (Value solved : edge.solved)
+              changed |= known.insert(solved).second;
+  }
+  return known.contains(argument);
+}
+
+static bool isObserver(scf::ForOp loop, unsigned number);
+
+/// True if `use` starts an iteration argument of a loop that observes it. Then
+/// only the result of the same number depends on the value.
+static bool startsObserver(OpOperand &use) {
+  auto loop = dyn_cast<scf::ForOp>(use.getOwner());
+  if (!loop)
+    return false;
+  BlockArgument argument = loop.getTiedLoopRegionIterArg(&use);
+  return argument &&
+         isObserver(loop, argument.getArgNumber() - loop.getNumInductionVars());
+}
+
 /// True if nothing but yield number `number` depends on the argument.
 static bool isObserver(scf::ForOp loop, unsigned number) {
   Block *body = loop.getBody();
   llvm::SetVector<Value> dependent;
   dependent.insert(loop.getRegionIterArgs()[number]);
   llvm::SetVector<Operation *> ops;
+  bool nested = false;
   for (unsigned i = 0; i < dependent.size(); ++i) {
     if (!hasKnownShape(dependent[i]))
       return false;
@@ -38,23 +73,25 @@ static bool isObserver(scf::ForOp loop, unsigned number) {
           return false;
         continue;
       }
-      if (op->getBlock() != body || op->getNumRegions() != 0 || !isPure(op))
+      if (op->getBlock() != body)
+        return false;
+      if (startsObserver(use)) {
+        dependent.insert(cast<scf::ForOp>(op).getTiedLoopResult(&use));
+        nested = true;
+        continue;
+      }
+      if (!isPure(op))
         return false;
       ops.insert(op);
       dependent.insert(op->result_begin(), op->result_end());
     }
   }
-  // Where every step has an inverse or a derivative, running backwards gives
-  // the argument back, which somebody may ask for.
-  bool isLost = ops.empty();
   for (Operation *op : ops) {
     auto rule = dyn_cast<DifferentiableOpInterface>(op);
     if (!rule)
       return false;
-    if (rule.isInactive()) {
-      isLost |= !isa<InvertibleOpInterface>(op);
+    if (rule.isInactive())
       continue;
-    }
     SmallVector<Residual> residuals;
     rule.getResiduals([](Value) { return true; }, residuals);
     for (const Residual &residual : residuals)
@@ -62,7 +99,11 @@ static bool isObserver(scf::ForOp loop, unsigned number) {
         if (dependent.contains(value))
           return false;
   }
-  return isLost;
+  // Somebody may ask for what running backwards gives back. No loop gives its
+  // observers back.
+  return nested || ops.empty() ||
+         !isGivenBack(dependent.front(), loop.getYieldedValues()[number], ops,
+                      dependent);
 }
 
 llvm::SmallBitVector memrev::getObservers(scf::ForOp loop) {

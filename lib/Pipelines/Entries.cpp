@@ -13,6 +13,43 @@
 using namespace mlir;
 using namespace mlir::memrev;
 
+ParameterNames ParameterNames::take(ModuleOp module) {
+  auto nameAttr = StringAttr::get(module.getContext(), kNameAttr);
+  auto getValue = [](Attribute name) {
+    auto text = dyn_cast_or_null<StringAttr>(name);
+    return text ? text.str() : std::string();
+  };
+  ParameterNames names;
+  for (auto func : module.getOps<func::FuncOp>()) {
+    SmallVector<std::string> &arguments = names.arguments[func.getSymName()];
+    for (unsigned i = 0; i < func.getNumArguments(); ++i)
+      arguments.push_back(getValue(func.removeArgAttr(i, nameAttr)));
+    SmallVector<std::string> &results = names.results[func.getSymName()];
+    for (unsigned i = 0; i < func.getNumResults(); ++i)
+      results.push_back(getValue(func.removeResultAttr(i, nameAttr)));
+  }
+  return names;
+}
+
+/// Looks a name up; `kind` and the number is what stands for none.
+static std::string
+getName(const llvm::StringMap<SmallVector<std::string>> &names, StringRef func,
+        StringRef kind, size_t index) {
+  auto found = names.find(func);
+  if (found != names.end() && index < found->second.size() &&
+      !found->second[index].empty())
+    return found->second[index];
+  return (kind + Twine(index)).str();
+}
+
+std::string ParameterNames::getArgument(StringRef func, size_t index) const {
+  return getName(arguments, func, "arg", index);
+}
+
+std::string ParameterNames::getResult(StringRef func, size_t index) const {
+  return getName(results, func, "result", index);
+}
+
 /// Reads one entry. Attributes that another tool wrote may be missing or name
 /// parameters that are not there: such results are left out.
 static Entry readEntry(func::FuncOp func) {

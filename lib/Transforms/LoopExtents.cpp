@@ -34,7 +34,10 @@ OpFoldResult LoopExtents::get(Value tensor, int64_t dim) {
   auto argument = dyn_cast<BlockArgument>(tensor);
   if (!argument)
     return getOfResult(cast<OpResult>(tensor), dim);
-  auto inner = dyn_cast<scf::ForOp>(argument.getOwner()->getParentOp());
+  Operation *parent = argument.getOwner()->getParentOp();
+  if (auto coupling = dyn_cast<rev::CouplingOp>(parent))
+    return get(coupling.getGiven()[argument.getArgNumber()], dim);
+  auto inner = dyn_cast<scf::ForOp>(parent);
   if (!inner)
     return {};
   return getOfCarried(inner, argument.getArgNumber() - 1, dim);
@@ -136,9 +139,14 @@ OpFoldResult LoopExtents::getOfResult(OpResult result, int64_t dim) {
     return get(insert.getDest(), dim);
   if (auto insert = dyn_cast<tensor::InsertOp>(op))
     return get(insert.getDest(), dim);
-  if (auto coupling = dyn_cast<rev::CouplingOp>(op))
-    return result == coupling.getResult() ? get(coupling.getCoupled(), dim)
-                                          : OpFoldResult();
+  if (auto coupling = dyn_cast<rev::CouplingOp>(op)) {
+    if (result == coupling.getResult())
+      return get(coupling.getCoupled(), dim);
+    if (result == coupling.getLogDet())
+      return get(coupling.getCoupled(), coupling.getBatchDim());
+    auto number = llvm::find(coupling.getAuxiliary(), result).getIndex();
+    return get(coupling.getYieldedAuxiliary()[number], dim);
+  }
   if (auto inner = dyn_cast<scf::ForOp>(op))
     return getOfCarried(inner, result.getResultNumber(), dim);
   if (auto branch = dyn_cast<scf::IfOp>(op)) {

@@ -103,7 +103,9 @@ bool ReverseContext::isVisible(Value value) const {
 /// compute (a relu) can be exactly zero everywhere.
 static bool isFreeOfTies(Value value) {
   Operation *op = value.getDefiningOp();
-  return !op || isa<rev::CouplingOp, LoopLikeOpInterface>(op);
+  if (auto coupling = dyn_cast_if_present<rev::CouplingOp>(op))
+    return value == coupling.getResult();
+  return !op || isa<LoopLikeOpInterface>(op);
 }
 
 Value ReverseContext::primal(Value value, Precision precision) {
@@ -126,7 +128,9 @@ Value ReverseContext::primal(Value value, Precision precision) {
       if (failed(cast<InvertibleOpInterface>(op).buildInverse(
               *this, *getPlannedEdge(op))))
         return {};
-      return available.lookup(value);
+      // An inverse may have met the value on its way and made no name for it.
+      if (Value now = available.lookup(value))
+        return now;
     }
   }
 

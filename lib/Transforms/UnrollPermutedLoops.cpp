@@ -79,6 +79,19 @@ static int64_t getPeriod(scf::ForOp loop) {
   return period;
 }
 
+/// True if a loop of one iteration, which unrolling `loop` by `period` would
+/// leave and dissolve, mixes what starts as one value, carried twice or carried
+/// and captured: a coupling may not couple it with itself.
+static bool wouldMix(scf::ForOp loop, int64_t period) {
+  std::optional<llvm::APInt> count = loop.getStaticTripCount();
+  if (!count || (count->udiv(period) != 1 && count->urem(period) != 1))
+    return false;
+  llvm::SetVector<Value> seen;
+  getUsedValuesDefinedAbove(loop.getRegion(), seen);
+  return llvm::any_of(loop.getInitArgs(),
+                      [&](Value v) { return !seen.insert(v); });
+}
+
 namespace {
 
 struct RevUnrollPermutedLoops final
@@ -90,16 +103,8 @@ struct RevUnrollPermutedLoops final
     constexpr int64_t kLongestPeriod = 8;
     SmallVector<std::pair<scf::ForOp, int64_t>> loops;
     getOperation()->walk([&](scf::ForOp loop) {
-      // A loop of one iteration that unrolling leaves is dissolved: what it
-      // carries and what it captures would become one value, which a coupling
-      // may not do.
-      llvm::SetVector<Value> captured;
-      getUsedValuesDefinedAbove(loop.getRegion(), captured);
-      if (llvm::any_of(loop.getInitArgs(),
-                       [&](Value v) { return captured.contains(v); }))
-        return;
       int64_t period = getPeriod(loop);
-      if (period > 1 && period <= kLongestPeriod)
+      if (period > 1 && period <= kLongestPeriod && !wouldMix(loop, period))
         loops.push_back({loop, period});
     });
     // A loop that cannot be unrolled is right all the same, and copies.

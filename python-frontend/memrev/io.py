@@ -13,13 +13,12 @@ Nothing in a file is executed when it is loaded.
 """
 
 import json
-import os
-import secrets
 import zipfile
 
 import numpy as np
 
 from . import tree
+from ._files import atomic_write
 
 __all__ = ["load", "save"]
 
@@ -32,26 +31,17 @@ def save(path, values) -> None:
 
     A tree is made of dicts (with keys that are strings or integers), lists, tuples
     and None; leaves are NumPy arrays and scalars, and Python's numbers and strings.
-    Raises TypeError that names the place of anything else.
+    Raises TypeError that names the place of anything else, and OSError if the file
+    cannot be written.
     """
     arrays = {}
     text = json.dumps({"version": _VERSION, "tree": _encode(values, (), arrays)})
     arrays[_ENTRY] = np.frombuffer(text.encode(), np.uint8)
-    temporary = f"{os.fspath(path)}.{os.getpid()}.{secrets.token_hex(4)}"
-    try:
-        with open(temporary, "xb") as file:
-            # Not numpy.savez, which has parameters that a name may not equal.
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                for name, array in arrays.items():
-                    with archive.open(name + ".npy", "w", force_zip64=True) as member:
-                        np.lib.format.write_array(member, array, allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-        raise
+    # Not numpy.savez, which has parameters that a name may not equal.
+    with atomic_write(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            with archive.open(name + ".npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def load(path):

@@ -56,6 +56,44 @@ func.func @main(%x1: tensor<8x4xf64>, %x2: tensor<8x4xf64>, %scale: tensor<3x4xf
 
 // -----
 
+// A stack that statistics are inserted into, and a sum, observe the loop too: the
+// old values are lost, and no derivative reads them. They are active, but without a
+// cotangent the reverse loop carries none. Of the sum it carries that.
+// CHECK-LABEL: func.func private @collect_vjp_0(
+// CHECK: scf.for {{.*}} -> (tensor<4xf32>)
+// CHECK: scf.for {{.*}} -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>)
+// CHECK-LABEL: func.func private @collect_vjp(
+// CHECK: %[[FORWARD:.*]] = scf.for {{.*}} -> (tensor<4xf32>)
+// CHECK: scf.for {{.*}} iter_args(%{{[a-z0-9]+}} = %[[FORWARD]], {{.*}}) -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>)
+func.func private @collect(%x: tensor<4xf32>, %w: tensor<4xf32>, %s: tensor<5x4xf32>, %t: tensor<4xf32>) -> (tensor<4xf32>, tensor<5x4xf32>, tensor<4xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c5 = arith.constant 5 : index
+  %r:3 = scf.for %i = %c0 to %c5 step %c1 iter_args(%a = %x, %b = %s, %c = %t) -> (tensor<4xf32>, tensor<5x4xf32>, tensor<4xf32>) {
+    %a1, %u = rev.coupling affine<exp> %a given(%w) {
+    ^bb0(%g: tensor<4xf32>):
+      %e = math.sin %g : tensor<4xf32>
+      rev.yield %g, %g, %e : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+    } : tensor<4xf32>, (tensor<4xf32>) -> tensor<4xf32>
+    %b1 = tensor.insert_slice %u into %b[%i, 0] [1, 4] [1, 1] : tensor<4xf32> into tensor<5x4xf32>
+    %c2 = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+        ins(%u : tensor<4xf32>) outs(%c : tensor<4xf32>) {
+    ^bb0(%v: f32, %sum: f32):
+      %n = arith.addf %sum, %v : f32
+      linalg.yield %n : f32
+    } -> tensor<4xf32>
+    scf.yield %a1, %b1, %c2 : tensor<4xf32>, tensor<5x4xf32>, tensor<4xf32>
+  }
+  return %r#0, %r#1, %r#2 : tensor<4xf32>, tensor<5x4xf32>, tensor<4xf32>
+}
+func.func @main(%x: tensor<4xf32>, %w: tensor<4xf32>, %s: tensor<5x4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %0 = rev.vjp @collect(%x, %w, %s, %x) cotangents(%x) wrt [1] of [0] : (tensor<4xf32>, tensor<4xf32>, tensor<5x4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %1 = rev.vjp @collect(%x, %w, %s, %x) cotangents(%x, %x) wrt [1] of [0, 2] : (tensor<4xf32>, tensor<4xf32>, tensor<5x4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %0, %1 : tensor<4xf32>, tensor<4xf32>
+}
+
+// -----
+
 // An integer that nothing else reads, and that its next value does not give back,
 // does not keep a loop from running backwards.
 // CHECK-LABEL: func.func private @counter_vjp
@@ -109,4 +147,54 @@ func.func private @reader(%x: tensor<4xf32>, %w: tensor<4xf32>) -> tensor<4xf32>
 func.func @main(%x: tensor<4xf32>, %w: tensor<4xf32>) -> tensor<4xf32> {
   %0 = rev.vjp @reader(%x, %w) cotangents(%x) wrt [1] : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
   return %0 : tensor<4xf32>
+}
+
+// -----
+
+// Averages that loops inside of the loop update. Neither loop runs backwards with them,
+// and nothing is stored.
+// CHECK-LABEL: func.func private @nested_value_and_grad
+// CHECK: %[[FORWARD:.*]]:3 = scf.for
+// CHECK: :3 = scf.for
+// CHECK: rev.running_average
+// CHECK-NOT: rev.running_average
+// CHECK: %[[REVERSE:.*]]:5 = scf.for {{.*}} iter_args(%[[Y1:.*]] = %[[FORWARD]]#0, %[[Y2:.*]] = %[[FORWARD]]#1,
+// CHECK: :5 = scf.for {{.*}} iter_args(%{{.*}} = %[[Y1]], %{{.*}} = %[[Y2]],
+// CHECK-NOT: rev.running_average
+// CHECK: return %{{.*}}, %[[FORWARD]]#2, %[[REVERSE]]#4
+func.func private @nested(%x1: tensor<8x4xf64>, %x2: tensor<8x4xf64>, %w: tensor<4xf64>, %running: tensor<3x2x4xf64>) -> (f64, tensor<3x2x4xf64>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c3 = arith.constant 3 : index
+  %r:3 = scf.for %i = %c0 to %c3 step %c1 iter_args(%a = %x1, %b = %x2, %s = %running) -> (tensor<8x4xf64>, tensor<8x4xf64>, tensor<3x2x4xf64>) {
+    %part = tensor.extract_slice %s[%i, 0, 0] [1, 2, 4] [1, 1, 1] : tensor<3x2x4xf64> to tensor<2x4xf64>
+    %inner:3 = scf.for %j = %c0 to %c2 step %c1 iter_args(%d = %a, %e = %b, %p = %part) -> (tensor<8x4xf64>, tensor<8x4xf64>, tensor<2x4xf64>) {
+      %d1, %mean = rev.coupling additive %d given(%e) {
+      ^bb0(%c: tensor<8x4xf64>):
+        %t = math.sin %c : tensor<8x4xf64>
+        %y, %m, %var = rev.batch_norm %t, %w, %w epsilon 1.0e-5 : (tensor<8x4xf64>, tensor<4xf64>, tensor<4xf64>) -> (tensor<8x4xf64>, tensor<4xf64>, tensor<4xf64>)
+        rev.yield %y, %m : tensor<8x4xf64>, tensor<4xf64>
+      } : tensor<8x4xf64>, (tensor<8x4xf64>) -> (tensor<4xf64>)
+      %old = tensor.extract_slice %p[%j, 0] [1, 4] [1, 1] : tensor<2x4xf64> to tensor<4xf64>
+      %new = rev.running_average %old, %mean momentum 0.1 : tensor<4xf64>
+      %p1 = tensor.insert_slice %new into %p[%j, 0] [1, 4] [1, 1] : tensor<4xf64> into tensor<2x4xf64>
+      %e1 = rev.coupling additive %e given(%d1) {
+      ^bb0(%c: tensor<8x4xf64>):
+        %t = math.sin %c : tensor<8x4xf64>
+        rev.yield %t : tensor<8x4xf64>
+      } : tensor<8x4xf64>, (tensor<8x4xf64>)
+      scf.yield %d1, %e1, %p1 : tensor<8x4xf64>, tensor<8x4xf64>, tensor<2x4xf64>
+    }
+    %s1 = tensor.insert_slice %inner#2 into %s[%i, 0, 0] [1, 2, 4] [1, 1, 1] : tensor<2x4xf64> into tensor<3x2x4xf64>
+    scf.yield %inner#0, %inner#1, %s1 : tensor<8x4xf64>, tensor<8x4xf64>, tensor<3x2x4xf64>
+  }
+  %z = arith.constant dense<0.0> : tensor<f64>
+  %q = linalg.reduce { arith.addf } ins(%r#0 : tensor<8x4xf64>) outs(%z : tensor<f64>) dimensions = [0, 1]
+  %l = tensor.extract %q[] : tensor<f64>
+  return %l, %r#2 : f64, tensor<3x2x4xf64>
+}
+func.func @main(%x1: tensor<8x4xf64>, %x2: tensor<8x4xf64>, %w: tensor<4xf64>, %running: tensor<3x2x4xf64>) -> (f64, tensor<3x2x4xf64>, tensor<4xf64>) {
+  %0:3 = rev.value_and_grad @nested(%x1, %x2, %w, %running) wrt [2] policy(invert) : (tensor<8x4xf64>, tensor<8x4xf64>, tensor<4xf64>, tensor<3x2x4xf64>) -> (f64, tensor<3x2x4xf64>, tensor<4xf64>)
+  return %0#0, %0#1, %0#2 : f64, tensor<3x2x4xf64>, tensor<4xf64>
 }

@@ -10,12 +10,30 @@
 #define MEMREV_PIPELINES_ENTRIES_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/StringMap.h"
 
 namespace mlir {
 class ModuleOp;
 } // namespace mlir
 
 namespace mlir::memrev {
+
+/// What a program calls the arguments and results of its public functions
+/// (`rev.name`). They are taken off before the first stage, so that no pass has
+/// to hand them on where it makes a function anew.
+class ParameterNames {
+public:
+  static ParameterNames take(ModuleOp module);
+
+  /// The name of an argument or a result; "arg" or "result" and its number if
+  /// it has none.
+  std::string getArgument(StringRef func, size_t index) const;
+  std::string getResult(StringRef func, size_t index) const;
+
+private:
+  using Names = llvm::StringMap<SmallVector<std::string>>;
+  Names arguments, results;
+};
 
 /// An argument or a result of an entry.
 struct EntryParameter {

@@ -199,7 +199,7 @@ def while_loop(condition, body, carry):
 _KINDS = {"additive": 1, "affine<exp>": 2, "affine<sigmoid>": 2, "affine<identity>": 2}
 
 
-def coupling(kind, x, given, fn):
+def coupling(kind, x, given, fn, has_aux=False):
     """The coupling `x` -> f(x; fn(*given)), undone in the backward pass instead of
     stored (`rev.coupling`).
 
@@ -209,9 +209,12 @@ def coupling(kind, x, given, fn):
     given: the arrays that condition it, a list; none may be `x` or computed from it by
         `fn`.
     fn: takes the arrays of `given` and returns t, or the pair (a, t): arrays like `x`.
-        It may capture other arrays, such as parameters.
+        It may capture other arrays, such as parameters. With `has_aux` it returns a pair
+        of that and a tree of other results, such as statistics, which are computed once,
+        in the forward pass.
 
-    Returns the array y, of the type of x.
+    Returns the array y, of the type of x, or with `has_aux` the pair (y, aux). Raises
+    ValueError if the results of `fn` are not as `kind` needs them.
     """
     x = as_array(x)
     given = [as_array(g) for g in given]
@@ -223,6 +226,13 @@ def coupling(kind, x, given, fn):
     inner = _arguments(region, given)
     with _graph.tracing(region):
         result = fn(*inner)
+        aux, aux_structure = [], None
+        if has_aux:
+            if not (isinstance(result, tuple) and len(result) == 2):
+                raise TypeError("a coupling with aux expects a function that returns a pair "
+                                f"(parameters, aux), but got {type(result).__name__}")
+            result, rest = result
+            aux, aux_structure = _carried(rest)
         parameters = [as_array(p) for p in (result if isinstance(result, tuple) else (result,))]
         if len(parameters) != count:
             raise ValueError(f"an {kind} coupling expects a function with {count} results, but "
@@ -232,9 +242,12 @@ def coupling(kind, x, given, fn):
                 raise ValueError(f"a coupling of {x.dtype}{list(x.shape)} expects a function "
                                  f"that returns arrays like it, but got {p.dtype}"
                                  f"{list(p.shape)}")
-        _yield(region, parameters, "rev.yield")
+        _yield(region, parameters + aux, "rev.yield")
     names = ", ".join(f"{{{i + 1}}}" for i in range(len(given)))
     types = ", ".join(f"{{t[{i + 1}]}}" for i in range(len(given)))
-    y, = emit(f"rev.coupling {kind} {{0}} given({names})", [x, *given], [(x.shape, x.dtype)],
-              regions=[region], tail=f": {{t[0]}}, ({types})")
-    return y
+    aux_types = [(a.shape, a.dtype) for a in aux]
+    arrow = f" -> ({', '.join(tensor_type(*type) for type in aux_types)})" if aux else ""
+    y, *found = emit(f"rev.coupling {kind} {{0}} given({names})", [x, *given],
+                     [(x.shape, x.dtype), *aux_types], regions=[region],
+                     tail=f": {{t[0]}}, ({types}){arrow}")
+    return (y, tree.unflatten(aux_structure, found)) if has_aux else y

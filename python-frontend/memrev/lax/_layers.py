@@ -32,9 +32,11 @@ def erf(x):
 
 
 def sigmoid(x):
-    """1 / (1 + exp(-x)), elementwise."""
+    """1 / (1 + exp(-x)) without overflow, elementwise."""
     x = _float(x, "sigmoid")
-    return 1 / (1 + mnp.exp(-x))
+    # Not abs(x): its derivative at 0 is 0, that of either side is not.
+    small = mnp.exp(mnp.where(x >= 0, -x, x))
+    return mnp.where(x >= 0, 1.0, small) / (1 + small)
 
 
 def softplus(x):
@@ -66,7 +68,9 @@ def leaky_relu(x, slope=0.01):
 def elu(x, alpha=1.0):
     """x where it is positive, else alpha (exp(x) - 1) (arXiv 1511.07289)."""
     x = _float(x, "elu")
-    return mnp.where(x > 0, x, alpha * mnp.expm1(mnp.minimum(x, 0)))
+    # What is not selected must not overflow, and a minimum has another derivative at 0.
+    positive = x > 0
+    return mnp.where(positive, x, alpha * mnp.expm1(mnp.where(positive, 0.0, x)))
 
 
 def softmax(x, axis=-1):
@@ -177,10 +181,9 @@ def _counter(x, what):
             raise TypeError(f"expects an integer without dimensions as {what}, but got {x!r}")
         if x._index is not None:
             return x._index
-        type = _dtypes.mlir_name(x.dtype)
         if x.dtype.itemsize < 4:
             return _counter(cast(x, np.dtype(np.int32)), what)
-        return emit_scalar("tensor.extract {0}[] : {t[0]}", [x], type)
+        return emit_scalar("tensor.extract {0}[] : {t[0]}", [x], _dtypes.mlir_name(x.dtype))
     if isinstance(x, np.ndarray):
         return _counter(as_array(x), what)
     if not isinstance(x, numbers.Integral):

@@ -133,6 +133,17 @@ class Module:
         """Whether `apply` was called with `train`."""
         return _scope(self).train
 
+    def random_key(self):
+        """What makes the random numbers of one layer in one step: (seed, step, layer),
+        where no other call of this method in the same apply, and no other iteration of a
+        Repeat, gets the same layer. Raises ValueError if apply was called without `rng`.
+        """
+        scope = _scope(self)
+        if scope.rng is None:
+            raise ValueError(f"{type(self).__name__} expects apply(..., rng=(seed, step)), but "
+                             "got no rng")
+        return (*scope.rng, scope.next_layer())
+
     @property
     def num_parameters(self) -> int:
         """The number of elements of all parameters."""
@@ -277,14 +288,14 @@ class _Scope:
     in `pending` until the outer scope takes them.
     """
 
-    def __init__(self, outer=None, deferred=False, train=False, rng=None, loop=None):
+    def __init__(self, outer=None, deferred=False, train=False, rng=None, loops=None):
         self.outer = outer
         self.train = outer.train if outer else train
         self.rng = outer.rng if outer else rng
         self.bindings = {}
         self.pending = [] if deferred else None
-        #: The loops around: how many iterations in all, and which of them this one is.
-        self.loop = loop or (outer.loop if outer else (1, 0))
+        #: The loops around, from the outside: pairs of counter and number of iterations.
+        self.loops = loops or (outer.loops if outer else ())
         self._layers = 0
         self._previous = None
 
@@ -334,13 +345,18 @@ class _Scope:
     def next_layer(self):
         """A number that no other random layer of this call has, in no iteration of
         the loops around it: the `layer` of random operations."""
-        count, iteration = self.loop
+        count, iteration = 1, None
+        for counter, extent in self.loops:
+            count *= extent
+            iteration = counter if iteration is None else iteration * extent + counter
         scope = self
         while scope.outer is not None:
             scope = scope.outer
         first = scope._layers
         scope._layers += count
-        return iteration + first
+        if iteration is None:
+            return first
+        return iteration + first if first else iteration
 
 
 def _scope(module):

@@ -234,7 +234,9 @@ def hypot(x, y):
 def logaddexp(x, y):
     """log(exp(x) + exp(y)) without overflow."""
     x, y = (to_float(v) for v in unify(x, y))
-    return maximum(x, y) + log1p(exp(-abs(x - y)))
+    # One condition selects both parts: then derivatives are right where x equals y, too.
+    first = x >= y
+    return where(first, x, y) + log1p(exp(where(first, y - x, x - y)))
 
 
 @publish

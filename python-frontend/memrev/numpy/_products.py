@@ -21,6 +21,8 @@ def _contract(subscripts, x, y):
     """einsum of two operands whose labels each occur once in an operand."""
     left, right, out = subscripts
     labels = list(dict.fromkeys(left + right))
+    if len(labels) == len(out):
+        return multiply(_aligned(left, x, out), _aligned(right, y, out))
     dims = ", ".join(f"d{i}" for i in range(len(labels)))
 
     def map_of(used):
@@ -33,6 +35,14 @@ def _contract(subscripts, x, y):
     return emit1(f"linalg.contract indexing_maps = [{maps}] "
                  "ins({0}, {1} : {t[0]}, {t[1]}) outs({2} : {t[2]}) -> {r[0]}",
                  [x, y, filled(shape, 0, x.dtype)], shape, x.dtype)
+
+
+def _aligned(labels, x, out):
+    """`x` with a dimension for each label of `out`, of extent 1 where it has none."""
+    present = [c for c in out if c in labels]
+    x = transpose(x, [labels.index(c) for c in present])
+    extents = iter(x.shape)
+    return reshape(x, [next(extents) if c in labels else 1 for c in out])
 
 
 def _product(name, x, y, shape):

@@ -16,6 +16,23 @@ func.func @coupling(%x: tensor<4xf32>, %c: tensor<4xf32>) -> tensor<4xf32> {
   return %y : tensor<4xf32>
 }
 
+// Auxiliary results are what the region computes.
+// CHECK-LABEL: func.func @auxiliary(
+// CHECK-SAME:    %[[X:[^:]*]]: tensor<4xf32>, %[[C:[^:]*]]: tensor<4xf32>)
+// CHECK:         %[[T:.*]] = math.tanh %[[C]]
+// CHECK:         %[[U:.*]] = math.exp %[[T]]
+// CHECK:         %[[Y:.*]] = linalg.generic {{.*}} ins(%[[T]] : tensor<4xf32>) outs(%[[X]] : tensor<4xf32>)
+// CHECK:         return %[[Y]], %[[U]]
+func.func @auxiliary(%x: tensor<4xf32>, %c: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %y, %u = rev.coupling additive %x given(%c) {
+  ^bb0(%a: tensor<4xf32>):
+    %t = math.tanh %a : tensor<4xf32>
+    %u = math.exp %t : tensor<4xf32>
+    rev.yield %t, %u : tensor<4xf32>, tensor<4xf32>
+  } : tensor<4xf32>, (tensor<4xf32>) -> tensor<4xf32>
+  return %y, %u : tensor<4xf32>, tensor<4xf32>
+}
+
 // CHECK-LABEL: func.func @stop_gradient(
 // CHECK-SAME:    %[[X:.*]]: f32)
 // CHECK-NEXT:    return %[[X]]

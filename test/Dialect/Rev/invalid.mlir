@@ -112,6 +112,17 @@ func.func @coupling_c3_type(%x: tensor<4xf32>, %t: tensor<8xf32>) {
 
 // -----
 
+// Auxiliary results count.
+func.func @coupling_c3_auxiliary(%x: tensor<4xf32>, %t: tensor<4xf32>) {
+  // expected-error @below {{'rev.coupling' op expects 3 yielded values, but got 2}}
+  %0, %u:2 = rev.coupling additive %x given() {
+    rev.yield %t, %t : tensor<4xf32>, tensor<4xf32>
+  } : tensor<4xf32>, () -> (tensor<4xf32>, f32)
+  return
+}
+
+// -----
+
 func.func @coupling_c4_given(%x: tensor<4xf32>) {
   // expected-error @below {{'rev.coupling' op expects given values other than the coupled value}}
   %0 = rev.coupling additive %x given(%x) {
@@ -180,6 +191,27 @@ func.func @coupling_c6_type(%x: tensor<2x4xf32>, %t: tensor<2x4xf32>) {
   %0, %ld = rev.coupling additive %x given() log_det {
     rev.yield %t : tensor<2x4xf32>
   } : tensor<2x4xf32>, () -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @coupling_c6_missing(%x: tensor<2x4xf32>, %t: tensor<2x4xf32>) {
+  // expected-error @below {{expects the type of the log-determinant, but got none}}
+  %0, %ld = rev.coupling additive %x given() log_det {
+    rev.yield %t : tensor<2x4xf32>
+  } : tensor<2x4xf32>, ()
+  return
+}
+
+// -----
+
+func.func @coupling_c7(%x: tensor<4xf32>, %t: tensor<4xf32>, %e: f32) {
+  // expected-error @below {{'rev.coupling' op expects auxiliary result 1 of type 'f32', but got 'f64'}}
+  %0, %u:2 = rev.coupling additive %x given() {
+    // expected-note @below {{yielded here}}
+    rev.yield %t, %e, %e : tensor<4xf32>, f32, f32
+  } : tensor<4xf32>, () -> (f32, f64)
   return
 }
 
@@ -663,4 +695,18 @@ func.func @running_average_c2(%a: tensor<4xf32>) {
   // expected-error @below {{'rev.running_average' op expects a 'momentum' in [0, 1], but got -1.000000e-01}}
   %0 = rev.running_average %a, %a momentum -0.1 : tensor<4xf32>
   return
+}
+
+// -----
+
+// expected-error @below {{expects 'rev.name' of argument #1 to be a string, but got 3 : i64}}
+func.func @name_of_argument(%a: index, %b: index {rev.name = 3}) {
+  return
+}
+
+// -----
+
+// expected-error @below {{expects 'rev.name' of result #0 to be a string, but got unit}}
+func.func @name_of_result(%a: index) -> (index {rev.name}) {
+  return %a : index
 }

@@ -31,6 +31,26 @@ func.func @given(%x: tensor<2x4xf32>, %a: tensor<2x4xf32>, %b: tensor<3xf64>) ->
   return %1 : tensor<2x4xf32>
 }
 
+// What the region yields beyond the bijection's parameters are results too.
+// CHECK-LABEL: @auxiliary
+func.func @auxiliary(%x: tensor<2x4xf32>, %c: tensor<2x4xf32>, %i: index) -> tensor<2x4xf32> {
+  // CHECK: %{{.*}}, %[[ONE:.*]] = rev.coupling additive %{{.*}} given(%{{.*}}) {
+  // CHECK: rev.yield %{{.*}}, %{{.*}} : tensor<2x4xf32>, f32
+  // CHECK: } : tensor<2x4xf32>, (tensor<2x4xf32>) -> f32
+  %0, %u = rev.coupling additive %x given(%c) {
+  ^bb0(%a: tensor<2x4xf32>):
+    %e = tensor.extract %a[%i, %i] : tensor<2x4xf32>
+    rev.yield %a, %e : tensor<2x4xf32>, f32
+  } : tensor<2x4xf32>, (tensor<2x4xf32>) -> f32
+  // CHECK: %{{.*}}, %{{.*}}, %{{.*}}:2 = rev.coupling affine<exp> %{{.*}} given(%{{.*}}) log_det {
+  // CHECK: } : tensor<2x4xf32>, (tensor<2x4xf32>) -> (tensor<2xf32>, index, f32)
+  %1, %ld, %v:2 = rev.coupling affine<exp> %0 given(%c) log_det {
+  ^bb0(%a: tensor<2x4xf32>):
+    rev.yield %a, %a, %i, %u : tensor<2x4xf32>, tensor<2x4xf32>, index, f32
+  } : tensor<2x4xf32>, (tensor<2x4xf32>) -> (tensor<2xf32>, index, f32)
+  return %1 : tensor<2x4xf32>
+}
+
 // CHECK-LABEL: @affine
 func.func @affine(%x: tensor<2x4xf32>, %c: tensor<2x4xf32>) -> tensor<2x4xf32> {
   // CHECK: rev.coupling affine<exp> %

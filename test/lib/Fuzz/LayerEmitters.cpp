@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
 using namespace mlir::memrev;
@@ -52,34 +53,69 @@ static Value makeParameter(Generator &g, BijectionAttrInterface kind,
   return arith::AddFOp::create(g.b, value, g.constantLike(value, 1.25));
 }
 
-/// Couples `x` with `given`. Sets `logDet` if the coupling has it.
+/// True if `value` is computed from `source`.
+static bool isComputedFrom(Value value, Value source) {
+  llvm::SetVector<Value> visited;
+  visited.insert(value);
+  for (unsigned n = 0; n < visited.size(); ++n) {
+    if (visited[n] == source)
+      return true;
+    Operation *op = visited[n].getDefiningOp();
+    if (!op)
+      continue;
+    visited.insert(op->operand_begin(), op->operand_end());
+    getUsedValuesDefinedAbove(op->getRegions(), visited);
+  }
+  return false;
+}
+
+/// Couples `x` with `given`. Sets `logDet` if the coupling has it, and adds
+/// what else the region yields to `auxiliary`.
 static Value buildCoupling(Generator &g, const Known &x, const Known &given,
-                           Value *logDet) {
+                           Value *logDet, SmallVectorImpl<Known> &auxiliary) {
   BijectionAttrInterface kind = pickBijection(g);
   auto type = cast<RankedTensorType>(x.value.getType());
   Type logDetType;
   if (logDet && !x.shape.empty())
     logDetType = RankedTensorType::get({type.getDimSize(0)}, g.elementType);
-  SmallVector<Type> results = {type};
-  if (logDetType)
-    results.push_back(logDetType);
-  auto op = rev::CouplingOp::create(g.b, type, logDetType, kind, x.value,
-                                    ValueRange(given.value), uint64_t(0));
+  // An operation of its own for the region, for what that yields says which
+  // results the coupling has.
+  auto draft = rev::CouplingOp::create(g.b, type, Type(), TypeRange(), kind,
+                                       x.value, ValueRange(given.value));
   Block *block = new Block();
-  op.getBody().push_back(block);
+  draft.getBody().push_back(block);
+  SmallVector<Known> further;
   Known argument = given;
   argument.value = block->addArgument(given.value.getType(), g.b.getLoc());
   g.inBlock(block, [&] {
-    // The region must not mention what is coupled.
-    llvm::erase_if(g.values,
-                   [&](const Known &k) { return k.value == x.value; });
+    // The region must not read what is computed from the coupled value.
+    llvm::erase_if(g.values, [&](const Known &k) {
+      return isComputedFrom(k.value, x.value);
+    });
     g.values.push_back(argument);
     g.emitSome(g.rng.range(1, 4));
     SmallVector<Value> parameters;
     for (unsigned n = 0; n < kind.getNumParameters(); ++n)
       parameters.push_back(makeParameter(g, kind, x, n));
+    // Sometimes a value twice, or one that the region did not compute.
+    for (int64_t n = g.rng.chance(0.4) ? g.rng.range(1, 2) : 0; n > 0; --n)
+      if (const Known *known = g.find([](const Known &) { return true; })) {
+        further.push_back(*known);
+        parameters.push_back(known->value);
+      }
     rev::YieldOp::create(g.b, parameters);
   });
+  SmallVector<Type> types;
+  for (const Known &known : further)
+    types.push_back(known.value.getType());
+  auto op = rev::CouplingOp::create(g.b, type, logDetType, types, kind, x.value,
+                                    ValueRange(given.value), uint64_t(0));
+  op.getBody().takeBody(draft.getBody());
+  draft.erase();
+  for (auto [known, result] : llvm::zip_equal(further, op.getAuxiliary())) {
+    known.value = result;
+    auxiliary.push_back(known);
+  }
   if (logDetType)
     *logDet = op.getLogDet();
   return op.getResult();
@@ -93,12 +129,14 @@ static bool emitCoupling(Generator &g) {
     return false;
   Known given = g.limit(g.pickShape(x.shape), 2);
   given.value = g.castTo(given, x.value.getType());
-  if (given.value == x.value)
+  if (isComputedFrom(given.value, x.value))
     return false;
   // A chain that couples one half with the other.
+  SmallVector<Known> auxiliary;
   for (int64_t n = g.rng.range(1, 4); n > 0; --n) {
     Value logDet;
-    Value y = buildCoupling(g, x, given, g.rng.chance(0.3) ? &logDet : nullptr);
+    Value y = buildCoupling(g, x, given, g.rng.chance(0.3) ? &logDet : nullptr,
+                            auxiliary);
     if (logDet)
       g.add(logDet, {x.shape[0]}, 8);
     x.value = y;
@@ -109,7 +147,36 @@ static bool emitCoupling(Generator &g) {
   }
   g.add(x.value, x.shape, x.bound);
   g.add(given.value, given.shape, given.bound);
+  for (const Known &known : auxiliary)
+    g.add(known.value, known.shape, known.bound);
   return true;
+}
+
+/// The next value of `state`, a statistic of the couplings of a loop: a copy of
+/// an auxiliary result, a sum or a part of it.
+static Value observe(Generator &g, Value state, ArrayRef<int64_t> shape,
+                     ArrayRef<Known> auxiliary) {
+  for (const Known &known : auxiliary) {
+    if (known.value.getType() != state.getType() ||
+        ArrayRef<int64_t>(known.shape) != shape)
+      continue;
+    Value value = g.limit(known, 1).value;
+    if (g.rng.chance(0.3))
+      return value;
+    if (g.rng.chance(0.5) || llvm::is_contained(shape, 0))
+      return arith::AddFOp::create(g.b, state, value);
+    // The first slice takes the place of what was there.
+    SmallVector<OpFoldResult> offsets(shape.size(), g.b.getIndexAttr(0));
+    SmallVector<OpFoldResult> strides(shape.size(), g.b.getIndexAttr(1));
+    SmallVector<OpFoldResult> sizes =
+        tensor::getMixedSizes(g.b, g.b.getLoc(), value);
+    sizes[0] = g.b.getIndexAttr(1);
+    Value slice =
+        tensor::ExtractSliceOp::create(g.b, value, offsets, sizes, strides);
+    return tensor::InsertSliceOp::create(g.b, slice, state, offsets, sizes,
+                                         strides);
+  }
+  return state;
 }
 
 /// A loop of couplings with weights for each layer.
@@ -127,21 +194,23 @@ static bool emitCouplingLoop(Generator &g) {
       g.rng.chance(0.3) && g.canAddArguments() && g.func.getNumArguments() < 7
           ? g.makeIndexArgument(0, 4)
           : arith::ConstantIndexOp::create(g.b, trips);
-  auto loop =
-      scf::ForOp::create(g.b, zero, end, one, ValueRange{x.value, given.value});
+  auto loop = scf::ForOp::create(g.b, zero, end, one,
+                                 ValueRange{x.value, given.value, given.value});
   bool swaps = g.rng.chance(0.3);
   g.inBlock(loop.getBody(), [&] {
     Known a = x, c = given;
+    SmallVector<Known> auxiliary;
     a.value = loop.getRegionIterArg(0);
     c.value = loop.getRegionIterArg(1);
     a.bound = c.bound = 2;
     // Neither half of the state is seen but through the couplings.
-    a.value = buildCoupling(g, a, c, nullptr);
+    a.value = buildCoupling(g, a, c, nullptr, auxiliary);
     if (!swaps)
-      c.value = buildCoupling(g, c, a, nullptr);
+      c.value = buildCoupling(g, c, a, nullptr, auxiliary);
     if (swaps)
       std::swap(a, c);
-    scf::YieldOp::create(g.b, ValueRange{a.value, c.value});
+    Value state = observe(g, loop.getRegionIterArg(2), shape, auxiliary);
+    scf::YieldOp::create(g.b, ValueRange{a.value, c.value, state});
   });
   for (Value result : loop.getResults()) {
     Value small = math::TanhOp::create(g.b, result);

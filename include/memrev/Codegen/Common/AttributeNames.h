@@ -26,6 +26,9 @@ inline constexpr llvm::StringLiteral kKernelAttr = "memrev.kernel";
 inline constexpr llvm::StringLiteral kEntryAttr = "memrev.entry";
 /// Unit, on a function's argument: the callee may overwrite it.
 inline constexpr llvm::StringLiteral kDonatedAttr = "rev.donated";
+/// String, on an argument or a result of a public function: its name for
+/// callers.
+inline constexpr llvm::StringLiteral kNameAttr = "rev.name";
 /// Unit, on an entry's argument: it was donated, and calls overwrite it.
 inline constexpr llvm::StringLiteral kOverwrittenAttr = "memrev.overwritten";
 /// String, on an entry's argument: one of the roles below.

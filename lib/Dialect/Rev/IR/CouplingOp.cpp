@@ -77,13 +77,14 @@ ParseResult CouplingOp::parse(OpAsmParser &parser, OperationState &result) {
     return failure();
   result.addAttribute(getKindAttrName(result.name), kind);
 
+  SMLoc logDetLoc = parser.getCurrentLocation();
   bool hasLogDet = succeeded(parser.parseOptionalKeyword("log_det"));
   if (parser.parseOptionalAttrDictWithKeyword(result.attributes) ||
       parser.parseRegion(*result.addRegion()))
     return failure();
 
-  Type type, logDetType;
-  SmallVector<Type> givenTypes;
+  Type type;
+  SmallVector<Type> givenTypes, furtherTypes;
   SMLoc typesLoc;
   if (parser.parseColonType(type) || parser.parseComma() ||
       parser.getCurrentLocation(&typesLoc) ||
@@ -91,15 +92,23 @@ ParseResult CouplingOp::parse(OpAsmParser &parser, OperationState &result) {
         return parser.parseType(givenTypes.emplace_back());
       }))
     return failure();
-  if (hasLogDet && (parser.parseArrow() || parser.parseType(logDetType)))
+  // The type of the log-determinant, then those of the auxiliary results.
+  if (parser.parseOptionalArrowTypeList(furtherTypes))
     return failure();
+  if (hasLogDet && furtherTypes.empty())
+    return parser.emitError(logDetLoc, "expects the type of the "
+                                       "log-determinant, but got none");
 
   if (parser.resolveOperand(coupled, type, result.operands) ||
       parser.resolveOperands(given, givenTypes, typesLoc, result.operands))
     return failure();
   result.addTypes(type);
-  if (hasLogDet)
-    result.addTypes(logDetType);
+  result.addTypes(furtherTypes);
+  int32_t numLogDets = hasLogDet ? 1 : 0;
+  int32_t numFurther = furtherTypes.size();
+  llvm::copy(
+      ArrayRef<int32_t>{1, numLogDets, numFurther - numLogDets},
+      result.getOrAddProperties<Properties>().resultSegmentSizes.begin());
   return success();
 }
 
@@ -109,7 +118,7 @@ void CouplingOp::print(OpAsmPrinter &printer) {
   printer << ' ' << getCoupled() << " given(" << getGiven() << ')';
   if (getLogDet())
     printer << " log_det";
-  SmallVector<StringRef> elided{getKindAttrName()};
+  SmallVector<StringRef> elided{getKindAttrName(), getResultSegmentSizeAttr()};
   if (getBatchDim() == 0)
     elided.push_back(getBatchDimAttrName());
   printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(), elided);
@@ -117,8 +126,8 @@ void CouplingOp::print(OpAsmPrinter &printer) {
   printer.printRegion(getBody());
   printer << " : " << getCoupled().getType() << ", (" << getGiven().getTypes()
           << ')';
-  if (getLogDet())
-    printer << " -> " << getLogDet().getType();
+  printer.printOptionalArrowTypeList(
+      llvm::drop_begin((*this)->getResultTypes()));
 }
 
 //===----------------------------------------------------------------------===//
@@ -162,15 +171,27 @@ LogicalResult CouplingOp::verifyRegions() {
   auto yield = block.empty() ? YieldOp() : dyn_cast<YieldOp>(block.back());
   if (!yield)
     return emitOpError("expects a region that ends with 'rev.yield'");
-  unsigned count = getKind().getNumParameters();
+  unsigned numParameters = getKind().getNumParameters();
+  unsigned count = numParameters + getAuxiliary().size();
   if (yield.getNumOperands() != count)
     return emitOpError("expects ")
            << count << " yielded values, but got " << yield.getNumOperands();
-  for (Type type : yield.getOperandTypes())
+  for (Type type : getParameters().getTypes())
     if (type != getCoupled().getType()) {
       InFlightDiagnostic diag = emitOpError("expects yielded values of type ")
                                 << getCoupled().getType() << ", but got "
                                 << type;
+      diag.attachNote(yield.getLoc()) << "yielded here";
+      return diag;
+    }
+
+  // coupling_c7
+  for (auto [i, result, yielded] :
+       llvm::enumerate(getAuxiliary(), getYieldedAuxiliary()))
+    if (result.getType() != yielded.getType()) {
+      InFlightDiagnostic diag = emitOpError("expects auxiliary result ")
+                                << i << " of type " << yielded.getType()
+                                << ", but got " << result.getType();
       diag.attachNote(yield.getLoc()) << "yielded here";
       return diag;
     }
@@ -209,7 +230,13 @@ LogicalResult CouplingOp::verifyRegions() {
 //===----------------------------------------------------------------------===//
 
 OperandRange CouplingOp::getParameters() {
-  return getBody().front().getTerminator()->getOperands();
+  return getBody().front().getTerminator()->getOperands().take_front(
+      getKind().getNumParameters());
+}
+
+OperandRange CouplingOp::getYieldedAuxiliary() {
+  return getBody().front().getTerminator()->getOperands().drop_front(
+      getKind().getNumParameters());
 }
 
 Value CouplingOp::applyBijection(OpBuilder &builder, Value value,
@@ -279,7 +306,9 @@ SmallVector<Value> CouplingOp::decompose(RewriterBase &rewriter) {
   Block &block = getBody().front();
   Operation *yield = block.getTerminator();
   rewriter.inlineBlockBefore(&block, *this, getGiven());
-  SmallVector<Value> parameters(yield->getOperands());
+  SmallVector<Value> yielded(yield->getOperands());
+  auto parameters =
+      ValueRange(yielded).take_front(getKind().getNumParameters());
   rewriter.eraseOp(yield);
   SmallVector<Value> results;
   // The log-determinant is read off before the coupled value is overwritten.
@@ -290,5 +319,7 @@ SmallVector<Value> CouplingOp::decompose(RewriterBase &rewriter) {
       applyBijection(rewriter, getCoupled(), parameters, /*inverse=*/false));
   if (logDet)
     results.push_back(logDet);
+  llvm::append_range(results,
+                     ValueRange(yielded).drop_front(parameters.size()));
   return results;
 }

@@ -10,6 +10,8 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Transforms/RegionUtils.h"
+#include "llvm/ADT/SmallBitVector.h"
+#include "llvm/ADT/SmallPtrSet.h"
 
 using namespace mlir;
 using namespace mlir::memrev;
@@ -19,27 +21,69 @@ using namespace mlir::memrev::rev;
 // Inverse
 //===----------------------------------------------------------------------===//
 
+namespace {
+
+/// The one evaluation of a coupling's region in the reverse part.
+struct Evaluation {
+  SmallVector<Operation *> clones;
+  SmallVector<Value> parameters, auxiliary;
+  /// The auxiliary results that what the clone yields stands for: it has their
+  /// cotangents. What is yielded twice, or not computed by the region, has a
+  /// name of its own.
+  llvm::SmallBitVector isNamed;
+};
+
+} // namespace
+
+/// Evaluates the region of `op`, unless that is done already.
+static FailureOr<Evaluation> evaluateRegion(CouplingOp op,
+                                            DerivativeContext &ctx) {
+  Evaluation result;
+  Block &body = op.getBody().front();
+  SmallVector<Value> yields;
+  bool isKnown = ctx.getRecomputed(body, result.clones, yields);
+  if (!isKnown &&
+      failed(ctx.recompute(body, op.getGiven(), result.clones, yields)))
+    return failure();
+  auto firstAuxiliary = yields.begin() + op.getParameters().size();
+  result.parameters.assign(yields.begin(), firstAuxiliary);
+  result.auxiliary.assign(firstAuxiliary, yields.end());
+  result.isNamed.resize(result.auxiliary.size());
+  llvm::SmallPtrSet<Operation *, 16> clones(result.clones.begin(),
+                                            result.clones.end());
+  llvm::SmallDenseSet<Value> taken;
+  for (auto [i, value] : llvm::enumerate(result.auxiliary))
+    result.isNamed[i] =
+        clones.contains(value.getDefiningOp()) && taken.insert(value).second;
+  if (isKnown)
+    return result;
+  for (unsigned i : result.isNamed.set_bits())
+    ctx.provide(op.getAuxiliary()[i], result.auxiliary[i]);
+  return result;
+}
+
 SmallVector<InverseEdge> CouplingOp::getInverseEdges() {
   llvm::SetVector<Value> from;
   from.insert(getResult());
   from.insert(getGiven().begin(), getGiven().end());
   getUsedValuesDefinedAbove(getBody(), from);
-  return {{{getCoupled()}, SmallVector<Value>(from.getArrayRef())}};
+  InverseEdge edge{{getCoupled()}, SmallVector<Value>(from.getArrayRef())};
+  llvm::append_range(edge.solved, getAuxiliary());
+  return {edge};
 }
 
 LogicalResult CouplingOp::buildInverse(DerivativeContext &ctx, unsigned) {
   // Somebody may have asked for the coupled value before its turn.
   if (ctx.isRounded(getCoupled()))
     return success();
-  SmallVector<Operation *> clones;
-  SmallVector<Value> parameters;
-  if (failed(ctx.recompute(getBody().front(), getGiven(), clones, parameters)))
+  FailureOr<Evaluation> evaluation = evaluateRegion(*this, ctx);
+  if (failed(evaluation))
     return failure();
   Value result = ctx.primal(getResult());
   if (!result)
     return failure();
-  Value coupled = applyBijection(ctx.getBuilder(), result, parameters,
-                                 /*inverse=*/true);
+  Value coupled = applyBijection(ctx.getBuilder(), result,
+                                 evaluation->parameters, /*inverse=*/true);
   ctx.provide(getCoupled(), coupled, Precision::Rounded);
   return success();
 }
@@ -247,16 +291,18 @@ void CouplingOp::getResiduals(function_ref<bool(Value)>,
 }
 
 LogicalResult CouplingOp::buildVJP(DerivativeContext &ctx) {
-  SmallVector<Operation *> clones;
-  SmallVector<Value> parameters;
-  Block &body = getBody().front();
-  if (!ctx.getRecomputed(body, clones, parameters) &&
-      failed(ctx.recompute(body, getGiven(), clones, parameters)))
+  FailureOr<Evaluation> evaluation = evaluateRegion(*this, ctx);
+  if (failed(evaluation))
     return failure();
   BijectionDerivative derivative(*this, ctx);
-  if (failed(derivative.build(parameters)) ||
-      failed(derivative.emitParameters(parameters)) ||
-      failed(ctx.differentiate(clones)))
+  if (failed(derivative.build(evaluation->parameters)) ||
+      failed(derivative.emitParameters(evaluation->parameters)))
+    return failure();
+  for (auto [i, value] : llvm::enumerate(evaluation->auxiliary))
+    if (Value cotangent = ctx.cotangent(getAuxiliary()[i]);
+        cotangent && !evaluation->isNamed[i])
+      ctx.accumulate(value, cotangent);
+  if (failed(ctx.differentiate(evaluation->clones)))
     return failure();
   // Last, for it overwrites what the others read.
   return derivative.emitCoupled();

@@ -75,6 +75,32 @@ LogicalResult RevDialect::verifyOperationAttribute(Operation *op,
   return success();
 }
 
+/// Attributes of an argument or a result, which `what` says.
+static LogicalResult verifyParameterAttribute(Operation *op, StringRef what,
+                                              unsigned index,
+                                              NamedAttribute attribute) {
+  if (attribute.getName() == kNameAttrName &&
+      !isa<StringAttr>(attribute.getValue()))
+    return op->emitError("expects 'rev.name' of ")
+           << what << " #" << index << " to be a string, but got "
+           << attribute.getValue();
+  return success();
+}
+
+LogicalResult RevDialect::verifyRegionArgAttribute(Operation *op,
+                                                   unsigned /*regionIndex*/,
+                                                   unsigned argIndex,
+                                                   NamedAttribute attribute) {
+  return verifyParameterAttribute(op, "argument", argIndex, attribute);
+}
+
+LogicalResult
+RevDialect::verifyRegionResultAttribute(Operation *op, unsigned /*regionIndex*/,
+                                        unsigned resultIndex,
+                                        NamedAttribute attribute) {
+  return verifyParameterAttribute(op, "result", resultIndex, attribute);
+}
+
 //===----------------------------------------------------------------------===//
 // Checkpointing
 //===----------------------------------------------------------------------===//
@@ -142,8 +168,8 @@ Value AdditiveAttr::buildLogDerivative(OpBuilder &, Location, Value,
 std::pair<Value, Value>
 AdditiveAttr::buildTangent(OpBuilder &builder, Location loc, Value x,
                            ValueRange, ArrayRef<Value> tangents) const {
-  Value one = arith::ConstantOp::create(
-      builder, loc, builder.getFloatAttr(x.getType(), 1.0));
+  Value one = arith::ConstantOp::create(builder, loc,
+                                        builder.getFloatAttr(x.getType(), 1.0));
   return {one, tangents[0]};
 }
 
@@ -280,8 +306,7 @@ static Value buildLogScaleDerivative(OpBuilder &b, Location loc,
   }
   case Scale::SoftAtan: {
     Value square = arith::MulFOp::create(b, loc, a, a);
-    return arith::DivFOp::create(b, loc,
-                                 constant(b, loc, type, 0.636 * alpha),
+    return arith::DivFOp::create(b, loc, constant(b, loc, type, 0.636 * alpha),
                                  arith::AddFOp::create(b, loc, one, square));
   }
   case Scale::Identity:
@@ -301,10 +326,10 @@ AffineAttr::buildTangent(OpBuilder &b, Location loc, Value x,
   Value change = tangents[0];
   if (getScale() != Scale::Identity) {
     Value rate = buildLogScaleDerivative(b, loc, *this, parameters[0], scale);
-    change = arith::MulFOp::create(
-        b, loc, change, arith::MulFOp::create(b, loc, rate, scale));
+    change = arith::MulFOp::create(b, loc, change,
+                                   arith::MulFOp::create(b, loc, rate, scale));
   }
   Value product = arith::MulFOp::create(b, loc, x, change);
-  return {scale, shift ? arith::AddFOp::create(b, loc, product, shift)
-                       : product};
+  return {scale,
+          shift ? arith::AddFOp::create(b, loc, product, shift) : product};
 }

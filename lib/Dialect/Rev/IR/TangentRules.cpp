@@ -36,7 +36,8 @@ namespace {
 ///
 /// is a bijection of x. with the parameters df/dx and df/dp p., which a region
 /// computes from F's tangent: so tangents too are had back by inversion. They
-/// are computed before y takes the place of x.
+/// are computed before y takes the place of x. Tangents of auxiliary results
+/// are auxiliary results of it.
 class CouplingTangent {
 public:
   CouplingTangent(CouplingOp op, TangentContext &ctx)
@@ -45,9 +46,8 @@ public:
   LogicalResult emit();
 
 private:
-  /// Replaces the operands of the terminator by the parameters of y.'s
-  /// bijection, which is returned.
-  BijectionAttrInterface buildParameters(Block &body);
+  /// Emits the parameters of y.'s bijection, which is returned.
+  BijectionAttrInterface buildParameters(SmallVectorImpl<Value> &parameters);
 
   CouplingOp op;
   TangentContext &ctx;
@@ -56,16 +56,16 @@ private:
 
 } // namespace
 
-BijectionAttrInterface CouplingTangent::buildParameters(Block &body) {
-  Operation *terminator = body.getTerminator();
-  SmallVector<Value> parameters(terminator->getOperands()), tangents;
+BijectionAttrInterface
+CouplingTangent::buildParameters(SmallVectorImpl<Value> &results) {
+  SmallVector<Value> parameters(op.getParameters()), tangents;
   for (Value parameter : parameters)
     tangents.push_back(ctx.tangent(parameter));
-  ImplicitLocOpBuilder b(loc, terminator);
+  ImplicitLocOpBuilder b(loc, ctx.getBuilder());
   MLIRContext *context = op.getContext();
   if (isa<AdditiveAttr>(op.getKind())) {
-    terminator->setOperands(
-        {tangents[0] ? tangents[0] : ctx.tangentOrZero(parameters[0])});
+    results.push_back(tangents[0] ? tangents[0]
+                                  : ctx.tangentOrZero(parameters[0]));
     return AdditiveAttr::get(context);
   }
 
@@ -95,7 +95,7 @@ BijectionAttrInterface CouplingTangent::buildParameters(Block &body) {
               builder, l, builder.getZeroAttr(type.getElementType()));
         linalg::YieldOp::create(builder, l, ValueRange{scale, shift});
       });
-  terminator->setOperands(generic.getResults());
+  llvm::append_range(results, generic.getResults());
   return AffineAttr::get(context, Scale::Identity, FloatAttr());
 }
 
@@ -114,19 +114,28 @@ LogicalResult CouplingTangent::emit() {
   if (failed(ctx.differentiate(body)))
     return failure();
   b.setInsertionPoint(body.getTerminator());
-  BijectionAttrInterface kind = buildParameters(body);
+  SmallVector<Value> yields, active;
+  BijectionAttrInterface kind = buildParameters(yields);
+  SmallVector<Type> types;
+  for (auto [result, yielded] :
+       llvm::zip_equal(primal.getAuxiliary(), op.getYieldedAuxiliary()))
+    if (Value tangentOfYielded = ctx.tangent(yielded)) {
+      active.push_back(result);
+      yields.push_back(tangentOfYielded);
+      types.push_back(tangentOfYielded.getType());
+    }
+  body.getTerminator()->setOperands(yields);
 
   b.setInsertionPoint(primal);
-  OperationState state(loc, CouplingOp::getOperationName());
-  state.addOperands(coupled);
-  state.addOperands(op.getGiven());
-  state.addTypes(coupled.getType());
-  state.addAttribute(CouplingOp::getKindAttrName(state.name), kind);
-  state.addAttribute(kOfTangentsAttrName, b.getUnitAttr());
-  state.addRegion()->takeBody(op.getBody());
-  auto tangent = cast<CouplingOp>(b.create(state));
+  auto tangent = CouplingOp::create(b, loc, coupled.getType(), Type(), types,
+                                    kind, coupled, op.getGiven());
+  tangent->setAttr(kOfTangentsAttrName, b.getUnitAttr());
+  tangent.getBody().takeBody(op.getBody());
   ctx.replace(op, primal->getResults());
   ctx.setTangent(primal.getResult(), tangent.getResult());
+  for (auto [result, itsTangent] :
+       llvm::zip_equal(active, tangent.getAuxiliary()))
+    ctx.setTangent(result, itsTangent);
   return success();
 }
 

@@ -50,6 +50,10 @@ inline constexpr llvm::StringLiteral kOfTangentsAttrName = "rev.of_tangents";
 /// `BinomialAttr`).
 inline constexpr llvm::StringLiteral kCheckpointAttrName = "rev.checkpoint";
 
+/// On an argument or a result of a public function (string): its name for
+/// callers.
+inline constexpr llvm::StringLiteral kNameAttrName = "rev.name";
+
 /// True if values of `type` can be differentiated: floats, complex floats and
 /// tensors of them.
 bool isDifferentiable(Type type);

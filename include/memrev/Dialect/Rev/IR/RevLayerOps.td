@@ -166,9 +166,8 @@ def Rev_RunningAverageOp : Rev_Op<"running_average", [
     A loop that carries averages which it only updates runs backwards without
     them.
 
-    The statistics of a layer inside of a coupling's region are had by the same
-    layer next to the coupling; the two are one after common subexpressions are
-    eliminated.
+    The statistics of a layer inside of a coupling's region leave it as auxiliary
+    results of the coupling.
 
     Constraints:
     * (C1) All operands and the result have one type, a ranked tensor of floats.

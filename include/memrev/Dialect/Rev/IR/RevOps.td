@@ -26,7 +26,7 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 //===----------------------------------------------------------------------===//
 
 def Rev_CouplingOp : Rev_Op<"coupling", [
-    RecursiveMemoryEffects, SingleBlock,
+    AttrSizedResultSegments, RecursiveMemoryEffects, SingleBlock,
     AllTypesMatch<["coupled", "result"]> /*coupling_c1*/,
     DeclareOpInterfaceMethods<DecomposableOpInterface>,
     DeclareOpInterfaceMethods<DifferentiableOpInterface, ["getResiduals"]>,
@@ -49,16 +49,22 @@ def Rev_CouplingOp : Rev_Op<"coupling", [
     determinant of the coupling, summed over all dimensions but `batch_dim`
     (default 0).
 
+    What the region yields beyond the parameters are further results, of any
+    type: `auxiliary` ones, such as the statistics of a batch norm inside of F.
+    They are computed in the forward pass, once; an inverse that somebody asks
+    for them finds them in its evaluation of F.
+
     Constraints:
     * (C1) `coupled` and `result` have one type, a ranked tensor of floats.
     * (C2) The region's arguments have the types of `given`.
     * (C3) The region yields one value of the type of `coupled` for each
-      parameter of `kind`.
+      parameter of `kind`, then one for each of the results `auxiliary`.
     * (C4) Neither `given` nor the region mentions `coupled`, but in a coupling
       of tangents (attribute `rev.of_tangents`), where two can be one value.
     * (C5) The region's operations are free of side effects.
     * (C6) `log_det` is a tensor of rank 1 with the extent `batch_dim` and the
       element type of `coupled`; `batch_dim` is one of its dimensions.
+    * (C7) The results `auxiliary` have the types that the region yields.
 
     Example:
 
@@ -72,6 +78,13 @@ def Rev_CouplingOp : Rev_Op<"coupling", [
     ^bb0(%c: tensor<2x4xf32>):
       rev.yield %c, %c : tensor<2x4xf32>, tensor<2x4xf32>
     } : tensor<2x4xf32>, (tensor<2x4xf32>) -> tensor<2xf32>
+    %y3, %u = rev.coupling additive %y1 given(%y2) {
+    ^bb0(%c: tensor<2x4xf32>):
+      %t = math.tanh %c : tensor<2x4xf32>
+      %u = tensor.extract_slice %t[0, 0] [1, 4] [1, 1]
+          : tensor<2x4xf32> to tensor<4xf32>
+      rev.yield %t, %u : tensor<2x4xf32>, tensor<4xf32>
+    } : tensor<2x4xf32>, (tensor<2x4xf32>) -> tensor<4xf32>
     ```
   }];
   let arguments = (ins
@@ -81,14 +94,18 @@ def Rev_CouplingOp : Rev_Op<"coupling", [
     DefaultValuedOptionalAttr<I64Attr, "0">:$batch_dim);
   let results = (outs
     AnyRankedTensor:$result,
-    Optional<AnyRankedTensor>:$log_det);
+    Optional<AnyRankedTensor>:$log_det,
+    Variadic<AnyType>:$auxiliary);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
-    /// The operands of the region's terminator: the bijection's parameters.
+    /// What the region yields first: the bijection's parameters.
     ::mlir::OperandRange getParameters();
+
+    /// What the region yields behind them: the auxiliary results.
+    ::mlir::OperandRange getYieldedAuxiliary();
 
     /// Emits f (or its inverse) over the elements of `value` with the tensors
     /// `parameters`, overwriting `value` when it is bufferized.
@@ -105,10 +122,10 @@ def Rev_CouplingOp : Rev_Op<"coupling", [
 
 def Rev_YieldOp : Rev_Op<"yield", [
     Pure, ReturnLike, Terminator, HasParent<"CouplingOp">]> {
-  let summary = "Yield a coupling's parameters";
+  let summary = "Yield a coupling's parameters and auxiliary results";
   let description = [{
     The `rev.yield` operation ends the region of a `rev.coupling` and yields the
-    parameters of its bijection.
+    parameters of its bijection, then its auxiliary results.
 
     Example: `rev.yield %a, %t : tensor<2x4xf32>, tensor<2x4xf32>`
   }];

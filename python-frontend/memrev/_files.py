@@ -1,0 +1,45 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Files that are either whole or not there."""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def atomic_write(path):
+    """Opens a binary file that becomes `path` when the block ends, and is on the disk then.
+
+    If the block or the writing fails, `path` stays as it was and nothing else is left. The
+    folder has to exist. Raises OSError; that of a full disk has `path` as its file name.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with open(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp lets nobody else read; a new file obeys the user's mask.
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
+        temporary = None
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # The new name, too, survives a crash of the machine.
+        finally:
+            os.close(folder)
+    except OSError as error:
+        if error.errno is None or temporary and error.filename not in (None, temporary):
+            raise
+        # A failed write names no file, and the temporary one's name says nothing.
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        if temporary is not None:
+            os.unlink(temporary)

@@ -1,0 +1,33 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""memrev.torch: a drop-in for MemCNN in PyTorch.
+
+    import memrev.torch as memcnn
+
+Invertible modules train in memory that does not grow with depth: the backward pass
+restores activations by inversion instead of keeping them. docs/MemCNN.md says how it
+differs from MemCNN.
+"""
+
+from . import models
+from .models.additive import AdditiveCoupling
+from .models.affine import AffineAdapterNaive, AffineAdapterSigmoid, AffineCoupling
+from .models.revop import (
+    InvertibleModuleWrapper,
+    ReversibleBlock,
+    create_coupling,
+    is_invertible_module,
+)
+
+__all__ = [
+    "AdditiveCoupling",
+    "AffineAdapterNaive",
+    "AffineAdapterSigmoid",
+    "AffineCoupling",
+    "InvertibleModuleWrapper",
+    "ReversibleBlock",
+    "create_coupling",
+    "is_invertible_module",
+    "models",
+]

@@ -1,0 +1,97 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""ResNets and RevNets: parameter counts to the unit, a step of training and evaluation
+beside PyTorch, memory."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+import memrev
+from memrev import models, nn, optim, tree
+from torch_check import assert_trees_close, perturbed, random
+from torch_resnets import Net
+
+COUNTS = {
+    "resnet32": (466_906, 472_756),
+    "resnet110": (1_730_714, 1_736_564),
+    "resnet164": (1_704_154, 1_727_284),
+    "revnet38": (573_994, 584_164),
+    "revnet110": (1_854_890, 1_866_500),
+    "revnet164": (1_983_786, 2_029_956),
+    "gomez_revnet38": (464_890, 475_060),
+    "gomez_revnet110": (1_729_194, 1_740_804),
+    "gomez_revnet164": (1_748_778, 1_794_948),
+}
+
+
+@pytest.mark.parametrize("loops", [True, False])
+@pytest.mark.parametrize("name", COUNTS)
+def test_counts(name, loops):
+    for classes, count in zip((10, 100), COUNTS[name]):
+        assert getattr(models, name)(classes, loops).num_parameters == count
+    params = getattr(models, name)(10, loops).init(0)["params"]
+    assert sum(leaf.size for leaf in tree.leaves(params)) == COUNTS[name][0]
+
+
+def test_counts_for_imagenet():
+    assert models.revnet56().num_parameters == 27_553_128
+    assert models.revnet104().num_parameters == 45_428_072
+
+
+def training_step(model, optimizer, policy="invert", donate=()):
+    @memrev.jit(donate=donate)
+    def step(params, state, opt_state, images, labels):
+        def loss_fn(params):
+            logits, new_state = model.apply(params, state, images, train=True)
+            return nn.cross_entropy(logits, labels).mean(), (logits, new_state)
+
+        (loss, (logits, new_state)), grads = memrev.value_and_grad(
+            loss_fn, has_aux=True, policy=policy)(params)
+        params, opt_state = optimizer.update(grads, opt_state, params)
+        return loss, logits, params, new_state, opt_state
+
+    return step
+
+
+def batch(count, size, classes, dtype=np.float64):
+    labels = np.random.default_rng(1).integers(0, classes, count).astype(np.int32)
+    return random(0, count, size, size, 3, dtype=dtype), labels
+
+
+def compare_with_torch(model, memcnn, pool=False, size=32, classes=10):
+    """A step of SGD in f64 and the evaluation after it: losses, logits, parameters and
+    running statistics."""
+    variables = perturbed(model.init(0, np.float64))
+    params, state = variables["params"], variables["state"]
+    images, labels = batch(2, size, classes)
+    optimizer = optim.SGD(0.1, momentum=0.9, weight_decay=2e-4)
+    loss, logits, new_params, new_state, _ = training_step(model, optimizer)(
+        params, state, optimizer.init(params), images, labels)
+    evaluated, same = memrev.jit(lambda p, s, x: model.apply(p, s, x))(
+        new_params, new_state, images)
+    assert_trees_close(same, new_state, 0)
+
+    tensors = tree.map(lambda a: torch.tensor(a).requires_grad_(), params)
+    statistics = tree.map(torch.tensor, state)
+    sgd = torch.optim.SGD(tree.leaves(tensors), lr=0.1, momentum=0.9, weight_decay=2e-4)
+    expected_logits = Net(memcnn)(tensors, statistics, torch.tensor(images), pool)
+    expected = F.cross_entropy(expected_logits, torch.tensor(labels).long())
+    expected.backward()
+    sgd.step()
+    with torch.no_grad():
+        expected_evaluated = Net(memcnn, train=False)(tensors, statistics,
+                                                      torch.tensor(images), pool)
+    numpy = tree.map(lambda t: t.detach().numpy(),
+                     (expected, expected_logits, tensors, statistics, expected_evaluated))
+    for what, a, b in zip(("loss", "logits", "parameters", "state", "evaluation"),
+                          (np.asarray(loss), logits, new_params, new_state, evaluated), numpy):
+        assert_trees_close(a, b, 1e-10, what)
+
+
+@pytest.mark.parametrize("loops", [True, False])
+@pytest.mark.parametrize("name", ["resnet32", "revnet38", "gomez_revnet38"])
+def test_step_equals_torch(name, loops):
+    compare_with_torch(getattr(models, name)(loops=loops), not name.startswith("gomez"))

@@ -1,0 +1,300 @@
+"""memrev.numpy beside NumPy: values, types, gradients, errors."""
+
+import numpy as np
+import pytest
+
+import memrev
+import memrev.numpy as mnp
+
+RNG = np.random.default_rng(0)
+
+
+def array(*shape):
+    return RNG.uniform(-2, 2, shape)
+
+
+def positive(*shape):
+    return RNG.uniform(0.5, 2, shape)
+
+
+def unit(*shape):
+    return RNG.uniform(-0.9, 0.9, shape)
+
+
+# name, a function of (module, arrays...), the arrays.
+DIFFERENTIABLE = [
+    *((name, lambda m, x, name=name: getattr(m, name)(x), [array(2, 3)]) for name in (
+        "exp", "exp2", "expm1", "sin", "cos", "tan", "arctan", "sinh", "cosh", "tanh", "arcsinh",
+        "square", "negative", "positive", "abs", "cbrt")),
+    *((name, lambda m, x, name=name: getattr(m, name)(x), [positive(2, 3)]) for name in (
+        "log", "log2", "log10", "log1p", "sqrt", "reciprocal")),
+    *((name, lambda m, x, name=name: getattr(m, name)(x), [unit(2, 3)]) for name in (
+        "arcsin", "arccos", "arctanh")),
+    ("arccosh", lambda m, x: m.arccosh(x + 1), [positive(3)]),
+    *((name, lambda m, x, y, name=name: getattr(m, name)(x, y), [array(2, 3), array(3)])
+      for name in ("add", "subtract", "multiply", "maximum", "minimum", "logaddexp", "arctan2",
+                   "hypot", "copysign")),
+    ("divide", lambda m, x, y: m.divide(x, y), [array(2, 1, 3), positive(4, 1)]),
+    ("power", lambda m, x, y: m.power(x, y), [positive(2, 3), array(2, 3)]),
+    ("power 2", lambda m, x: x ** 2 + x ** 3 + x ** 4 + x ** 7 + x ** 0, [array(3)]),
+    ("power -1", lambda m, x: x ** -1 + x ** 0.5 + 2.0 ** x, [positive(3)]),
+    ("remainder", lambda m, x, y: m.remainder(x, y), [array(5), positive(5)]),
+    ("where", lambda m, x, y: m.where(x > 0.1, x, y * 2), [array(4, 3), array(3)]),
+    ("clip", lambda m, x: m.clip(x, -1, 1), [array(7)]),
+    ("operators", lambda m, x, y: -x + 2 * y - y / 3 + (1 - x) * +y, [array(2, 3), array(2, 3)]),
+    ("sum", lambda m, x: m.sum(x), [array(2, 3)]),
+    ("sum axis", lambda m, x: m.sum(x, axis=1), [array(2, 3, 4)]),
+    ("sum axes", lambda m, x: m.sum(x, axis=(0, -1), keepdims=True), [array(2, 3, 4)]),
+    ("mean", lambda m, x: m.mean(x, axis=0), [array(2, 3)]),
+    ("var", lambda m, x: m.var(x, axis=1), [array(2, 5)]),
+    ("std", lambda m, x: m.std(x, axis=1, ddof=1, keepdims=True), [array(2, 5)]),
+    ("prod", lambda m, x: m.prod(x, axis=1), [positive(2, 4)]),
+    ("max", lambda m, x: m.max(x, axis=1), [array(2, 4)]),
+    ("min", lambda m, x: m.min(x), [array(2, 4)]),
+    ("matmul", lambda m, x, y: m.matmul(x, y), [array(2, 3), array(3, 4)]),
+    ("matmul vector", lambda m, x, y: x @ y, [array(3), array(3, 4)]),
+    ("matmul column", lambda m, x, y: x @ y, [array(2, 3), array(3)]),
+    ("matmul vectors", lambda m, x, y: x @ y, [array(3), array(3)]),
+    ("matmul rows", lambda m, x, y: x @ y, [array(2, 5, 3), array(3, 4)]),
+    ("matmul batches", lambda m, x, y: x @ y, [array(2, 1, 3, 4), array(5, 4, 2)]),
+    ("dot", lambda m, x, y: m.dot(x, y), [array(2, 3), array(3)]),
+    ("dot 3", lambda m, x, y: m.dot(x, y), [array(2, 3), array(2, 3, 4)]),
+    ("vdot", lambda m, x, y: m.vdot(x, y), [array(2, 3), array(2, 3)]),
+    ("inner", lambda m, x, y: m.inner(x, y), [array(2, 3), array(4, 3)]),
+    ("outer", lambda m, x, y: m.outer(x, y), [array(2), array(3)]),
+    ("tensordot", lambda m, x, y: m.tensordot(x, y), [array(2, 3, 4), array(3, 4, 5)]),
+    ("tensordot axes", lambda m, x, y: m.tensordot(x, y, axes=([0, 2], [1, 0])),
+     [array(2, 3, 4), array(4, 2, 5)]),
+    ("einsum", lambda m, x, y: m.einsum("bij,bkj->bki", x, y), [array(2, 3, 4), array(2, 5, 4)]),
+    ("einsum implicit", lambda m, x, y: m.einsum("ij,jk", x, y), [array(2, 3), array(3, 4)]),
+    ("einsum trace", lambda m, x: m.einsum("ii->", x), [array(3, 3)]),
+    ("einsum diagonal", lambda m, x: m.einsum("iji->ji", x), [array(3, 2, 3)]),
+    ("einsum lone", lambda m, x, y: m.einsum("ij,kl->k", x, y), [array(2, 3), array(3, 4)]),
+    ("einsum three", lambda m, x, y, z: m.einsum("ij,jk,kl->il", x, y, z),
+     [array(2, 3), array(3, 4), array(4, 2)]),
+    ("einsum outer", lambda m, x, y: m.einsum("ij,kj->jki", x, y), [array(2, 3), array(4, 3)]),
+    ("diagonal", lambda m, x: m.diagonal(x, 1), [array(3, 4)]),
+    ("diagonal below", lambda m, x: m.diagonal(x, -1, 1, 2), [array(2, 4, 3)]),
+    ("trace", lambda m, x: m.trace(x), [array(3, 4)]),
+    ("reshape", lambda m, x: m.reshape(x, (4, -1)) * 2, [array(2, 3, 4)]),
+    ("reshape mixed", lambda m, x: x.reshape(3, 1, 8), [array(2, 3, 4)]),
+    ("reshape scalar", lambda m, x: x.reshape(()), [array(1, 1)]),
+    ("reshape ones", lambda m, x: x.reshape(1, 3, 1, 1), [array(3, 1)]),
+    ("ravel", lambda m, x: m.ravel(x), [array(2, 3)]),
+    ("transpose", lambda m, x: m.transpose(x, (2, 0, 1)), [array(2, 3, 4)]),
+    ("T", lambda m, x: x.T, [array(2, 3)]),
+    ("swapaxes", lambda m, x: m.swapaxes(x, 0, -1), [array(2, 3, 4)]),
+    ("moveaxis", lambda m, x: m.moveaxis(x, 0, -1), [array(2, 3, 4)]),
+    ("expand_dims", lambda m, x: m.expand_dims(x, (0, 2)), [array(2, 3)]),
+    ("squeeze", lambda m, x: m.squeeze(x, 1), [array(2, 1, 3, 1)]),
+    ("broadcast_to", lambda m, x: m.broadcast_to(x, (4, 2, 3)), [array(2, 1)]),
+    ("concatenate", lambda m, x, y: m.concatenate([x, y, x], axis=-1),
+     [array(2, 3), array(2, 1)]),
+    ("stack", lambda m, x, y: m.stack([x, y], axis=-1), [array(2, 3), array(2, 3)]),
+    ("split", lambda m, x: m.split(x, 2, axis=1)[1], [array(2, 4)]),
+    ("array_split", lambda m, x: m.array_split(x, 3)[1], [array(7)]),
+    ("tile", lambda m, x: m.tile(x, (2, 1, 3)), [array(2, 3)]),
+    ("repeat", lambda m, x: m.repeat(x, 3, axis=1), [array(2, 2)]),
+    ("pad", lambda m, x: m.pad(x, ((1, 0), (2, 3)), constant_values=1.5), [array(2, 3)]),
+    ("flip", lambda m, x: m.flip(x, 1), [array(2, 3)]),
+    ("roll", lambda m, x: m.roll(x, 2, axis=1), [array(2, 5)]),
+    ("roll all", lambda m, x: m.roll(x, -4), [array(2, 5)]),
+    ("tril", lambda m, x: m.tril(x, -1), [array(3, 4)]),
+    ("triu", lambda m, x: m.triu(x), [array(2, 3, 3)]),
+    ("take", lambda m, x: m.take(x, [2, 0, 2], axis=0), [array(3, 4)]),
+    ("take axis", lambda m, x: m.take(x, [[1], [-1]], axis=1), [array(3, 4)]),
+    ("index", lambda m, x: x[1], [array(3, 4)]),
+    ("index slices", lambda m, x: x[..., 1:3, None, ::-2], [array(2, 4, 5)]),
+    ("index mixed", lambda m, x: x[-1, None, :, 2], [array(2, 4, 5)]),
+    ("index list", lambda m, x: x[:, [0, 2, 2]], [array(2, 4)]),
+]
+
+
+@pytest.mark.parametrize("function, arrays", [case[1:] for case in DIFFERENTIABLE],
+                         ids=[case[0] for case in DIFFERENTIABLE])
+def test_value_and_gradient(function, arrays):
+    expected = function(np, *arrays)
+    weights = RNG.uniform(0.5, 1.5, np.shape(expected))
+
+    def loss(arrays):
+        result = function(mnp, *arrays)
+        return mnp.sum(result * weights), result
+
+    (_, found), gradients = memrev.value_and_grad(loss, has_aux=True)(list(arrays))
+    assert found.dtype == expected.dtype and found.shape == np.shape(expected)
+    np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-14)
+    for i, (x, gradient) in enumerate(zip(arrays, gradients)):
+        for place in np.ndindex(x.shape):
+            h = 1e-6
+            ends = []
+            for sign in (1, -1):
+                moved = [a.copy() for a in arrays]
+                moved[i][place] += sign * h
+                ends.append(float(np.sum(function(np, *moved) * weights)))
+            np.testing.assert_allclose(gradient[place], (ends[0] - ends[1]) / (2 * h),
+                                       rtol=1e-6, atol=1e-7)
+
+
+WHOLE = RNG.integers(-9, 9, (3, 4)).astype(np.int32)
+FLAGS = RNG.integers(0, 2, (3, 4)).astype(bool)
+SPECIAL = np.array([0.0, -0.0, 1.5, -2.5, np.inf, -np.inf, np.nan], np.float32)
+VALUES = [
+    ("floor", lambda m, x: m.floor(x), [SPECIAL]),
+    ("ceil", lambda m, x: m.ceil(x), [SPECIAL]),
+    ("trunc", lambda m, x: m.trunc(x), [SPECIAL]),
+    ("rint", lambda m, x: m.rint(x), [SPECIAL]),
+    ("sign", lambda m, x: m.sign(x), [SPECIAL]),
+    ("isnan", lambda m, x: m.isnan(x), [SPECIAL]),
+    ("isinf", lambda m, x: m.isinf(x), [SPECIAL]),
+    ("isfinite", lambda m, x: m.isfinite(x), [SPECIAL]),
+    ("maximum nan", lambda m, x: m.maximum(x, 1), [SPECIAL]),
+    ("nan_to_num", lambda m, x: m.nan_to_num(m.where(m.isinf(x), np.float32(3), x)), [SPECIAL]),
+    ("comparisons", lambda m, x: m.stack([x < 1.5, x <= 1.5, x > 1.5, x >= 1.5, x == 1.5,
+                                          x != 1.5]), [SPECIAL]),
+    ("argmax nan", lambda m, x: m.argmax(x).astype(np.int32), [SPECIAL]),
+    ("argmax", lambda m, x: m.argmax(x, axis=1).astype(np.int32), [WHOLE]),
+    ("argmin", lambda m, x: m.argmin(x, axis=0, keepdims=True).astype(np.int32), [WHOLE]),
+    ("floor_divide", lambda m, x: x // np.int32(4), [WHOLE]),
+    ("remainder", lambda m, x: x % np.int32(-4), [WHOLE]),
+    ("integers", lambda m, x: m.abs(x) * 3 - x + (-x), [WHOLE]),
+    ("bits", lambda m, x: (x & 6) | (x ^ 3) | ~x, [WHOLE]),
+    ("sum int", lambda m, x: m.sum(x, axis=0).astype(np.int32), [WHOLE]),
+    ("max int", lambda m, x: m.max(x, axis=0), [WHOLE]),
+    ("min int", lambda m, x: m.min(x, axis=1), [WHOLE]),
+    ("power int", lambda m, x: m.abs(x) ** 2, [WHOLE]),
+    ("logic", lambda m, x: m.logical_and(x, ~x) | m.logical_or(x, m.logical_not(x)), [FLAGS]),
+    ("all any", lambda m, x: m.stack([m.all(x, axis=0), m.any(x, axis=0)]), [FLAGS]),
+    ("count", lambda m, x: m.sum(x).astype(np.int32), [FLAGS]),
+    ("likes", lambda m, x: m.zeros_like(x) + m.ones_like(x) * m.full_like(x, 3), [WHOLE]),
+    ("cast", lambda m, x: x.astype(np.int8).astype(np.float64), [WHOLE]),
+    ("cast float", lambda m, x: x.astype(np.float16).astype(np.float64),
+     [np.array([1.0001, -3.3], np.float32)]),
+    ("cast bool", lambda m, x: x.astype(bool).astype(np.int64), [WHOLE]),
+]
+
+
+@pytest.mark.parametrize("function, arrays", [case[1:] for case in VALUES],
+                         ids=[case[0] for case in VALUES])
+def test_value(function, arrays):
+    expected = function(np, *arrays)
+    found = memrev.jit(lambda *arrays: function(mnp, *arrays))(*arrays)
+    assert found.dtype == expected.dtype
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_numpy_functions_take_traced_arrays():
+    def f(x):
+        return np.tanh(x) + np.concatenate([x, x])[:3] + np.sum(x, axis=0) + 2 * np.maximum(x, 0)
+
+    x = array(3)
+    np.testing.assert_allclose(memrev.jit(f)(x), f(x), rtol=1e-14)
+
+
+def test_arrays_of_numpy_and_traced_ones_mix():
+    constant = array(2, 3)
+    x = array(3, 3)
+    found = memrev.jit(lambda x: (constant @ x, constant + x[:2], x[0] * np.float64(2)))(x)
+    for value, expected in zip(found, (constant @ x, constant + x[:2], x[0] * 2)):
+        np.testing.assert_allclose(value, expected, rtol=1e-14)
+
+
+def test_types_of_results():
+    x = np.ones(2, np.float32)
+
+    def f(x, k):
+        return [x + 1, x * 1.5, x + np.float64(2), x + k, k + 1, k / 2, k * 1.5, k > 0,
+                x.astype(memrev.bfloat16).astype(np.float32), x + x.astype(np.float64)]
+
+    found = [a.dtype.name for a in memrev.jit(f)(x, np.arange(2, dtype=np.int32))]
+    assert found == ["float32"] * 4 + ["int32"] + ["float32"] * 2 + ["bool", "float32", "float64"]
+
+
+def test_bfloat16_rounds_to_eight_bits():
+    x = np.array([1 + 2.0 ** -8, 1 + 3 * 2.0 ** -8], np.float32)
+    found = memrev.jit(lambda x: x.astype(memrev.bfloat16).astype(np.float32))(x)
+    np.testing.assert_array_equal(found, np.float32([1.0, 1 + 2.0 ** -6]))
+
+
+def test_set_and_add_a_part():
+    x, y = array(4, 5), array(2, 3)
+    expected = x.copy()
+    expected[1:3, ::2] = y
+    expected[0, 1] += 2
+    found = memrev.jit(lambda x, y: x.at[1:3, ::2].set(y).at[0, 1].add(2.0))(x, y)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_traced_index():
+    x = array(4, 5)
+    found = memrev.jit(lambda x, i: (x[i, 1:], x.at[i].set(0.0), mnp.take(x, i, axis=1)))(x, 2)
+    replaced = x.copy()
+    replaced[2] = 0
+    np.testing.assert_array_equal(found[0], x[2, 1:])
+    np.testing.assert_array_equal(found[1], replaced)
+    np.testing.assert_array_equal(found[2], x[:, 2])
+
+
+def test_constants_of_all_sizes():
+    parts = [np.arange(3.0), RNG.standard_normal((20, 30)), np.float32(2) * np.ones((70, 2)),
+             np.zeros((0, 3)), np.array([np.nan, np.inf, -np.inf, 1e-300, -0.0]),
+             np.array([True, False]), RNG.integers(0, 9, (9, 9))]
+    for part, found in zip(parts, memrev.jit(lambda: [mnp.reshape(p, p.shape) for p in parts])()):
+        assert found.dtype == part.dtype
+        np.testing.assert_array_equal(found, part)
+
+
+def test_empty_arrays():
+    x = np.zeros((0, 3))
+    total, joined, product = memrev.jit(
+        lambda x: (mnp.sum(x, axis=0), mnp.concatenate([x, x + 1]), x @ np.ones((3, 2))))(x)
+    np.testing.assert_array_equal(total, np.zeros(3))
+    assert joined.shape == (0, 3) and product.shape == (0, 2)
+
+
+ERRORS = [
+    (lambda x: x + np.ones(4), ValueError, r"broadcast together, but got \[2, 3\], \[4\]"),
+    (lambda x: x @ np.ones((2, 3)), ValueError, r"matmul expects a second array with 3 rows"),
+    (lambda x: x.reshape(4, 4), ValueError, r"6 elements, but got \[4, 4\]"),
+    (lambda x: x[2], IndexError, r"an index in \[-2, 2\) for dimension 0, but got 2"),
+    (lambda x: x[0, 0, 0], IndexError, "at most 2 indices"),
+    (lambda x: x[0.5], TypeError, "expects an index out of integers"),
+    (lambda x: x[..., ...], IndexError, r"at most one '\.\.\.'"),
+    (lambda x: x[x.sum().astype(int):], TypeError, "known while tracing"),
+    (lambda x: x.sum(axis=2), ValueError, r"an axis in \[-2, 2\), but got 2"),
+    (lambda x: x.sum(axis=(0, 0)), ValueError, "axes that differ"),
+    (lambda x: 1 if x.sum() > 0 else 0, TypeError, "known while tracing"),
+    (lambda x: float(x.sum()), TypeError, r"in float\(\)"),
+    (lambda x: np.asarray(x), TypeError, "conversion to a NumPy array"),
+    (lambda x: np.linalg.norm(x), TypeError, "a NumPy function that traced arrays have"),
+    (lambda x: np.frexp(x), TypeError, "but got numpy.frexp"),
+    (lambda x: np.add(x, x, where=True), TypeError, "numpy.add with where"),
+    (lambda x: mnp.transpose(x, (0, 0)), ValueError, "a permutation of 2 dimensions"),
+    (lambda x: mnp.concatenate([x, np.ones((2, 2, 2))]), ValueError, "concatenate expects shapes"),
+    (lambda x: mnp.stack([x, np.ones(3)]), ValueError, "stack expects arrays of one shape"),
+    (lambda x: mnp.split(x, 2, axis=1), ValueError, "a number of parts that divides 3"),
+    (lambda x: mnp.squeeze(x, 0), ValueError, "extent 1 in dimension 0, but got 2"),
+    (lambda x: mnp.pad(x, 1, mode="reflect"), ValueError, "the mode 'constant'"),
+    (lambda x: mnp.pad(x, -1), ValueError, "widths of at least 0"),
+    (lambda x: mnp.take(x, [2], axis=0), IndexError, r"indices in \[-2, 2\)"),
+    (lambda x: mnp.take(x, [0.5], axis=0), TypeError, "take expects integers"),
+    (lambda x: mnp.einsum("ij,jk->ik", x, x), ValueError, "one extent for 'j', but got 3 and 2"),
+    (lambda x: mnp.einsum("ijk->i", x), ValueError, "3 dimensions for 'ijk'"),
+    (lambda x: mnp.einsum("ij,ij", x), ValueError, "2 arrays for 'ij,ij', but got 1"),
+    (lambda x: mnp.einsum("ij->ii", x), ValueError, "each label of the result once"),
+    (lambda x: mnp.einsum("...j->j", x), ValueError, "subscripts of letters"),
+    (lambda x: mnp.tensordot(x, x, 1), ValueError, "equal extents to contract"),
+    (lambda x: x & 1, TypeError, "bitwise_and expects integers or booleans, but got float64"),
+    (lambda x: mnp.max(x[:0]), ValueError, "at least one element"),
+    (lambda x: mnp.broadcast_to(x, (2, 4)), ValueError, r"broadcasts to \[2, 4\]"),
+    (lambda x: x + "a", TypeError, "unsupported operand"),
+    (lambda x: mnp.add(x, object()), TypeError, "expects an array, but got object"),
+    (lambda x: x.astype(complex), TypeError, "expects a dtype out of bool"),
+    (lambda x: mnp.mean(x[:0]), ValueError, "mean expects at least one element"),
+    (lambda x: mnp.var(x[:1], axis=0, ddof=1), ValueError, "var expects more than 1 elements"),
+]
+
+
+@pytest.mark.parametrize("function, kind, message", ERRORS)
+def test_error(function, kind, message):
+    with pytest.raises(kind, match=message):
+        memrev.jit(function)(np.ones((2, 3)))
