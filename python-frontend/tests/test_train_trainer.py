@@ -490,6 +490,8 @@ def test_two_processes_are_one(tmp_path):
     run_processes(tmp_path / "one", 1, "--accumulate=2")
     first = run_processes(tmp_path / "two", 2, "--signal-in=1", "--at=11")
     assert [json.loads(output)["iteration"] for output in first] == [13, 13]
+    # No two calls draw the same random numbers.
+    assert [json.loads(output)["draws"] for output in first] == [[0, 2, 4], [1, 3, 5]]
     second = run_processes(tmp_path / "two", 2)
     assert [json.loads(output)["resumed"] for output in second] == [13, 13]
     results = []
