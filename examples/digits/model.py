@@ -202,8 +202,7 @@ class Network(Writer):
     def couple(self, coupled, given, name, at):
         """coupled + branch(given)."""
         if self.norm != "batch":
-            # Without a derivative there is nothing to invert, and the statistics
-            # of a coupling's region could not leave it.
+            # Without a derivative there is nothing to invert.
             return self.add(coupled, self.branch(given, name, at))
         result = self.value(coupled.shape)
         inner = self.value(given.shape)

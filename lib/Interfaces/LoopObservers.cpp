@@ -80,7 +80,7 @@ static bool isObserver(scf::ForOp loop, unsigned number) {
         nested = true;
         continue;
       }
-      if (op->getNumRegions() != 0 || !isPure(op))
+      if (!isPure(op))
         return false;
       ops.insert(op);
       dependent.insert(op->result_begin(), op->result_end());

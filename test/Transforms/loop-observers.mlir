@@ -56,6 +56,44 @@ func.func @main(%x1: tensor<8x4xf64>, %x2: tensor<8x4xf64>, %scale: tensor<3x4xf
 
 // -----
 
+// A stack that statistics are inserted into, and a sum, observe the loop too: the
+// old values are lost, and no derivative reads them. They are active, but without a
+// cotangent the reverse loop carries none. Of the sum it carries that.
+// CHECK-LABEL: func.func private @collect_vjp_0(
+// CHECK: scf.for {{.*}} -> (tensor<4xf32>)
+// CHECK: scf.for {{.*}} -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>)
+// CHECK-LABEL: func.func private @collect_vjp(
+// CHECK: %[[FORWARD:.*]] = scf.for {{.*}} -> (tensor<4xf32>)
+// CHECK: scf.for {{.*}} iter_args(%{{[a-z0-9]+}} = %[[FORWARD]], {{.*}}) -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>)
+func.func private @collect(%x: tensor<4xf32>, %w: tensor<4xf32>, %s: tensor<5x4xf32>, %t: tensor<4xf32>) -> (tensor<4xf32>, tensor<5x4xf32>, tensor<4xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c5 = arith.constant 5 : index
+  %r:3 = scf.for %i = %c0 to %c5 step %c1 iter_args(%a = %x, %b = %s, %c = %t) -> (tensor<4xf32>, tensor<5x4xf32>, tensor<4xf32>) {
+    %a1, %u = rev.coupling affine<exp> %a given(%w) {
+    ^bb0(%g: tensor<4xf32>):
+      %e = math.sin %g : tensor<4xf32>
+      rev.yield %g, %g, %e : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+    } : tensor<4xf32>, (tensor<4xf32>) -> tensor<4xf32>
+    %b1 = tensor.insert_slice %u into %b[%i, 0] [1, 4] [1, 1] : tensor<4xf32> into tensor<5x4xf32>
+    %c2 = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+        ins(%u : tensor<4xf32>) outs(%c : tensor<4xf32>) {
+    ^bb0(%v: f32, %sum: f32):
+      %n = arith.addf %sum, %v : f32
+      linalg.yield %n : f32
+    } -> tensor<4xf32>
+    scf.yield %a1, %b1, %c2 : tensor<4xf32>, tensor<5x4xf32>, tensor<4xf32>
+  }
+  return %r#0, %r#1, %r#2 : tensor<4xf32>, tensor<5x4xf32>, tensor<4xf32>
+}
+func.func @main(%x: tensor<4xf32>, %w: tensor<4xf32>, %s: tensor<5x4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %0 = rev.vjp @collect(%x, %w, %s, %x) cotangents(%x) wrt [1] of [0] : (tensor<4xf32>, tensor<4xf32>, tensor<5x4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %1 = rev.vjp @collect(%x, %w, %s, %x) cotangents(%x, %x) wrt [1] of [0, 2] : (tensor<4xf32>, tensor<4xf32>, tensor<5x4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %0, %1 : tensor<4xf32>, tensor<4xf32>
+}
+
+// -----
+
 // An integer that nothing else reads, and that its next value does not give back,
 // does not keep a loop from running backwards.
 // CHECK-LABEL: func.func private @counter_vjp

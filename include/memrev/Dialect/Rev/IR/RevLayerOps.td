@@ -45,7 +45,9 @@ def Rev_StopGradientOp : Rev_Op<"stop_gradient", [
 
 def Rev_BatchNormOp : Rev_Op<"batch_norm", [
     Pure, DeclareOpInterfaceMethods<DecomposableOpInterface>,
-    DeclareOpInterfaceMethods<DifferentiableOpInterface, ["getResiduals"]>,
+    DeclareOpInterfaceMethods<DifferentiableOpInterface,
+                              ["getResiduals", "getRecomputationOperands",
+                               "recomputeResult"]>,
     DeclareOpInterfaceMethods<ForwardDifferentiableOpInterface>,
     AllTypesMatch<["input", "result"]> /*batch_norm_c1*/,
     AllTypesMatch<["scale", "offset", "mean", "variance"]> /*batch_norm_c2*/]> {
@@ -164,9 +166,8 @@ def Rev_RunningAverageOp : Rev_Op<"running_average", [
     A loop that carries averages which it only updates runs backwards without
     them.
 
-    The statistics of a layer inside of a coupling's region are had by the same
-    layer next to the coupling; the two are one after common subexpressions are
-    eliminated.
+    The statistics of a layer inside of a coupling's region leave it as auxiliary
+    results of the coupling.
 
     Constraints:
     * (C1) All operands and the result have one type, a ranked tensor of floats.
