@@ -99,6 +99,8 @@ class Kind:
                 self.branches, self.program = binding.compile(x)
             except (Refusal, UnsupportedOperation, CaptureError, CompileError) as reason:
                 self.refuse(binding, reason)
+            except Exception as error:  # Tracing runs code of others, on tensors without numbers.
+                self.refuse(binding, f"{type(error).__name__}: {error}")
 
     def refuse(self, binding, reason) -> None:
         """Leaves these couplings to PyTorch."""

@@ -11,6 +11,7 @@ or records as something else, is noticed here and refused.
 import dataclasses
 import functools
 import operator
+import warnings
 from typing import Any, List, Optional, Tuple
 
 import torch
@@ -312,7 +313,10 @@ def capture(module: torch.nn.Module, args: tuple, kwargs: Optional[dict] = None)
                            ) from error
     requires_grad = _autograd_view(module, args, kwargs)
     _detach_regions(program)
-    program = program.run_decompositions(_decompositions())
+    with warnings.catch_warnings():
+        # PyTorch warns of its own use of a class.
+        warnings.filterwarnings("ignore", ".*LeafSpec", FutureWarning)
+        program = program.run_decompositions(_decompositions())
     graph_module = program.graph_module
     _prune(graph_module)
     for refusal in refusals(graph_module):
