@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds memrev and runs its tests.
 #   scripts/test.sh        lit and pytest, under 15 minutes on 2 cores
-#   scripts/test.sh --all  also lit under the address and undefined-behaviour
-#                          sanitizers, and fuzzing of the tools and of derivatives, under 60 minutes
+#   scripts/test.sh --all  also steps of the deep models, lit under the address and
+#                          undefined-behaviour sanitizers, and fuzzing of the tools and of
+#                          derivatives, under 60 minutes
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -25,6 +26,7 @@ cmake --build --preset release --target check-memrev
 python3 -m pytest --quiet python-frontend/tests
 
 if $all; then
+  python3 -m pytest --quiet --slow -m slow python-frontend/tests
   cmake --preset debug-asan
   cmake --build --preset debug-asan
   cmake --build --preset debug-asan --target check-memrev

@@ -9,7 +9,8 @@ which the entries of ROOT are found and `build` is the folder BUILD:
     ```mlir block.mlir    the block is written to the file block.mlir
     ```sh                 the block is run and has to succeed
     ```text               right after a run: what it has to print, where a line
-                          "..." stands for any number of lines
+                          "..." stands for any number of lines, and "..." in a
+                          line for any part of it
     ```sh no-run          the block is left out
 
 Prints what does not hold, and exits with 1 if there is something.
@@ -26,12 +27,13 @@ FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```\s*$", re.MULTILINE | re.DOTALL)
 
 
 def pattern(expected):
-    """A regular expression for `expected`, in which "..." stands for lines."""
+    """A regular expression for `expected`, in which "..." stands for lines, or
+    for a part of a line."""
     lines = []
     for line in expected.strip("\n").split("\n"):
         any_lines = line.strip() == "..."
         lines.append(r"(?:.*\n)*?" if any_lines else
-                     re.escape(line.rstrip()) + r"[ \t]*\n")
+                     re.escape(line.rstrip()).replace(r"\.\.\.", ".*") + r"[ \t]*\n")
     return re.compile("".join(lines))
 
 

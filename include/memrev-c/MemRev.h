@@ -112,6 +112,16 @@ MEMREV_EXPORT const char *memrevGetIR(const MemRevCompilation *compilation);
 MEMREV_EXPORT char *memrevGetMemoryReport(const MemRevCompilation *compilation,
                                           bool asJSON);
 
+/// Returns a C header for the functions of memrevWriteLibrary. The caller frees it
+/// with memrevFreeString.
+MEMREV_EXPORT char *memrevGetHeader(const MemRevCompilation *compilation);
+
+/// Links a program for the CPU with the system's C++ compiler and writes it as a
+/// shared library. Returns null, or a message that the caller frees with
+/// memrevFreeString.
+MEMREV_EXPORT char *memrevWriteLibrary(const MemRevCompilation *compilation,
+                                       const char *path);
+
 /// Calls the `function`th function on `threads` threads (0: as many as the OpenMP
 /// library gives the calling thread).
 /// `parameters` holds a pointer to contiguous memory for each parameter; the

@@ -8,6 +8,7 @@
 
 #include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/Analysis/Invertibility.h"
+#include "memrev/Analysis/Recomputation.h"
 #include "memrev/Interfaces/CheckpointedLoop.h"
 #include "memrev/Interfaces/LoopObservers.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -29,6 +30,7 @@ void memrev::erasePlan(Operation *root) {
     op->removeAttr(kInvertAttrName);
     op->removeAttr(kReasonAttrName);
     op->removeAttr(kPlannedAttrName);
+    op->removeAttr(kRecomputeAttrName);
   });
 }
 
@@ -47,6 +49,17 @@ static SetVector<Value> getReads(rev::CouplingOp coupling) {
                          coupling.getGiven().end());
   getUsedValuesDefinedAbove(coupling.getBody(), reads);
   return reads;
+}
+
+/// The coupling behind `coupling` that gives `state` back when it is undone.
+static rev::CouplingOp getInverter(Value state, rev::CouplingOp coupling) {
+  for (Operation *user : state.getUsers())
+    if (auto other = dyn_cast<rev::CouplingOp>(user))
+      if (other.getCoupled() == state &&
+          other->getBlock() == coupling->getBlock() &&
+          coupling->isBeforeInBlock(other))
+        return other;
+  return nullptr;
 }
 
 /// True if what `coupling`'s region reads is computed from the coupled value:
@@ -68,6 +81,10 @@ static bool isDependent(rev::CouplingOp coupling, Operation *&reader) {
           if (Operation *op = other.getDefiningOp(); op && op->isAncestor(user))
             reader = op;
       return true;
+    }
+    if (rev::CouplingOp other = getInverter(v, coupling)) {
+      llvm::append_range(pending, getReads(other));
+      continue;
     }
     Operation *op = v.getDefiningOp();
     if (!op || op->getParentRegion() != scope || isa<LoopLikeOpInterface>(op))

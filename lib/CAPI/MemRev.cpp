@@ -8,6 +8,8 @@
 
 #include "memrev-c/MemRev.h"
 #include "memrev/Compiler/Compiler.h"
+#include "memrev/Compiler/SharedLibrary.h"
+#include "llvm/Support/raw_ostream.h"
 #include <cstring>
 
 using namespace mlir::memrev;
@@ -171,6 +173,43 @@ char *memrevGetMemoryReport(const MemRevCompilation *compilation, bool asJSON) {
   else
     printMemoryText(os, memory);
   return copyString(text);
+}
+
+char *memrevGetHeader(const MemRevCompilation *compilation) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  if (const auto &program = compilation->result.program)
+    program->printHeader(os);
+  return copyString(text);
+}
+
+/// Links `program` and writes the library to `path`.
+static llvm::Error writeLibrary(const CompiledProgram &program,
+                                StringRef path) {
+  if (!program.getKernels().empty())
+    return llvm::createStringError("expects a program for cpu; memrev-compile "
+                                   "--emit=so links one for cuda");
+  const llvm::MemoryBuffer *object = program.getObject();
+  if (!object)
+    return llvm::createStringError(
+        "the program was not compiled up to the binary stage");
+  auto library = linkSharedLibrary(*object, getCPULibraries(*object));
+  if (!library)
+    return library.takeError();
+  return llvm::writeToOutput(path, [&](llvm::raw_ostream &os) {
+    os << (*library)->getBuffer();
+    return llvm::Error::success();
+  });
+}
+
+char *memrevWriteLibrary(const MemRevCompilation *compilation,
+                         const char *path) {
+  const auto &program = compilation->result.program;
+  if (!program)
+    return copyString("there is no program");
+  if (llvm::Error error = writeLibrary(*program, path))
+    return copyString(llvm::toString(std::move(error)));
+  return nullptr;
 }
 
 char *memrevCall(const MemRevCompilation *compilation, size_t function,

@@ -313,7 +313,8 @@ LogicalResult CompilerInstance::collectSignatures(ModuleOp module) {
     FailureOr<FunctionSignature> signature = getSignature(entry, names);
     if (failed(signature))
       return failure();
-    program->memory.push_back(measureMemory(*signature, plan));
+    program->memory.push_back(
+        measureMemory(*signature, plan, parsePeak(entry.arenaPeak)));
     program->functions.push_back(std::move(*signature));
   }
   return success();

@@ -8,6 +8,7 @@
 
 #include "memrev/Compiler/MemoryReport.h"
 #include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/Location.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
 
@@ -35,8 +36,44 @@ std::vector<ValueMemory> mlir::memrev::parsePlan(ArrayAttr entries) {
   return plan;
 }
 
+/// The first place in a file that `location` holds.
+static std::string printPlace(LocationAttr location) {
+  std::string text;
+  location.walk([&](Location inner) {
+    auto place = dyn_cast<FileLineColLoc>(inner);
+    if (!place)
+      return WalkResult::advance();
+    llvm::raw_string_ostream(text)
+        << place.getFilename().getValue() << ':' << place.getLine() << ':'
+        << place.getColumn();
+    return WalkResult::interrupt();
+  });
+  return text;
+}
+
+std::vector<BufferMemory> mlir::memrev::parsePeak(ArrayAttr buffers) {
+  std::vector<BufferMemory> atPeak;
+  if (!buffers)
+    return atPeak;
+  for (auto entry : buffers.getAsRange<DictionaryAttr>()) {
+    BufferMemory &buffer = atPeak.emplace_back();
+    if (auto location = entry.getAs<LocationAttr>("location"))
+      buffer.location = printPlace(location);
+    if (auto bytes = entry.getAs<IntegerAttr>("bytes"))
+      buffer.bytes = bytes.getInt();
+    if (auto type = entry.getAs<TypeAttr>("type"))
+      llvm::raw_string_ostream(buffer.type) << type.getValue();
+  }
+  llvm::sort(atPeak, [](const BufferMemory &a, const BufferMemory &b) {
+    return std::tie(b.bytes, a.location, a.type) <
+           std::tie(a.bytes, b.location, b.type);
+  });
+  return atPeak;
+}
+
 FunctionMemory mlir::memrev::measureMemory(const FunctionSignature &function,
-                                           llvm::ArrayRef<ValueMemory> plan) {
+                                           llvm::ArrayRef<ValueMemory> plan,
+                                           std::vector<BufferMemory> atPeak) {
   FunctionMemory memory;
   memory.function = function.name;
   for (const ParameterSignature &argument : function.arguments)
@@ -46,6 +83,7 @@ FunctionMemory mlir::memrev::measureMemory(const FunctionSignature &function,
       memory.resultBytes += result.type.getByteSize();
   }
   memory.workspaceBytes = function.arenaBytes;
+  memory.atPeak = std::move(atPeak);
   for (const ValueMemory &value : plan) {
     if (value.function == function.name)
       memory.values.push_back(value);
@@ -65,6 +103,16 @@ void mlir::memrev::printMemoryText(llvm::raw_ostream &os,
     line("results", function.resultBytes);
     line("workspace", function.workspaceBytes);
     line("peak", function.getPeakBytes());
+    if (!function.atPeak.empty())
+      os << "  buffers when the workspace is fullest:\n";
+    // The rest is in the JSON.
+    constexpr size_t numListed = 8;
+    for (const BufferMemory &buffer :
+         llvm::ArrayRef(function.atPeak).take_front(numListed))
+      os << "    " << llvm::format_decimal(buffer.bytes, 25) << " bytes  "
+         << buffer.location << "  (" << buffer.type << ")\n";
+    if (function.atPeak.size() > numListed)
+      os << "    and " << function.atPeak.size() - numListed << " smaller\n";
     if (function.values.empty())
       continue;
     os << "  values that the backward pass needs:\n";
@@ -95,6 +143,15 @@ void mlir::memrev::printMemoryJSON(llvm::raw_ostream &os,
         json.attribute("argument_bytes", function.argumentBytes);
         json.attribute("result_bytes", function.resultBytes);
         json.attribute("workspace_bytes", function.workspaceBytes);
+        json.attributeArray("at_peak", [&] {
+          for (const BufferMemory &buffer : function.atPeak) {
+            json.object([&] {
+              json.attribute("location", text(buffer.location));
+              json.attribute("bytes", buffer.bytes);
+              json.attribute("type", text(buffer.type));
+            });
+          }
+        });
         json.attributeArray("values", [&] {
           for (const ValueMemory &value : function.values) {
             json.object([&] {

@@ -29,7 +29,8 @@ void memrev::buildCPUSchedulePipeline(OpPassManager &pm,
   pm.addNestedPass<func::FuncOp>(createCodegenUpdateSlicesInPlace());
   pm.addNestedPass<func::FuncOp>(createCodegenFuseElementwise());
   pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
-  pm.addNestedPass<func::FuncOp>(createCSEPass());
+  pm.addNestedPass<func::FuncOp>(createCodegenEliminateCommonSubexpressions());
+  pm.addNestedPass<func::FuncOp>(createCodegenInsertCopies());
   pm.addPass(createCodegenOutlineKernels());
 
   CPUSelectStrategyOptions strategy;

@@ -32,7 +32,7 @@ void memrev::buildLowerPipeline(OpPassManager &pm) {
   // Functions that only transforms named.
   pm.addPass(createSymbolDCEPass());
   pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
+  pm.addPass(createCodegenEliminateCommonSubexpressions());
   CodegenVerifyStageOptions verify;
   verify.stage = "lower";
   pm.addPass(createCodegenVerifyStage(verify));

@@ -10,6 +10,7 @@
 #include "PreparedLoops.h"
 #include "ReverseContext.h"
 #include "memrev/Analysis/MemoryPlan.h"
+#include "memrev/Analysis/Recomputation.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
 #include "memrev/Interfaces/InvertibleOpInterface.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -167,6 +168,8 @@ DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
   state.activity.propagate(body);
   if (failed(state.activity.verifyNoWrites(function)))
     return failure();
+  if (request.policy == rev::Policy::Invert)
+    planRecomputation(function.getBody().front(), state.activity);
   ReverseContext context(builder, function.getBody(), state);
   function.walk([&](Operation *op) { context.addInverters(op); });
 

@@ -8,7 +8,9 @@
 
 #include "ReverseContext.h"
 #include "Accumulation.h"
+#include "memrev/Analysis/Cost.h"
 #include "memrev/Analysis/MemoryPlan.h"
+#include "memrev/Analysis/Recomputation.h"
 #include "memrev/Dialect/Rev/IR/Rev.h"
 #include "memrev/Interfaces/DecomposableOpInterface.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
@@ -96,19 +98,6 @@ bool ReverseContext::isVisible(Value value) const {
 // Primal values
 //===----------------------------------------------------------------------===//
 
-bool memrev::isCheap(Operation *op) {
-  if (op->hasTrait<OpTrait::ConstantLike>())
-    return true;
-  if (auto rule = dyn_cast<DifferentiableOpInterface>(op))
-    if (rule.isCheapToRecompute())
-      return true;
-  // Index arithmetic.
-  return op->getNumRegions() == 0 && isPure(op) &&
-         llvm::none_of(op->getResultTypes(), [](Type type) {
-           return isa<ShapedType>(type) || rev::isDifferentiable(type);
-         });
-}
-
 /// True if `value` has no ties on a set of positive measure that rounding would
 /// break: it is the state of a coupling or of a loop. What other operations
 /// compute (a relu) can be exactly zero everywhere.
@@ -127,10 +116,10 @@ Value ReverseContext::primal(Value value, Precision precision) {
     return it->second;
   if (!isInScope(value))
     return parent->primal(value, precision);
-  if (isVisible(value))
+  if (isVisible(value) && !isRecomputed(value))
     return value;
 
-  if (it == available.end()) {
+  if (it == available.end() && !isVisible(value)) {
     // Only in a rebuilt region: elsewhere the forward value itself is at hand,
     // and keeping one value costs less than inverting a whole chain early.
     auto inverter = state.inverters.find(value);
@@ -145,6 +134,8 @@ Value ReverseContext::primal(Value value, Precision precision) {
     }
   }
 
+  if (isRecomputed(value))
+    return evaluateAgain(cast<OpResult>(value));
   Operation *op = value.getDefiningOp();
   if (fallback == Fallback::Tape) {
     if (op && !isCheap(op))
@@ -170,7 +161,8 @@ bool ReverseContext::isAvailable(Value value) {
     return true;
   if (!isInScope(value))
     return parent->isAvailable(value);
-  return isVisible(value) && !state.inverters.contains(value);
+  return isVisible(value) && !isRecomputed(value) &&
+         !state.inverters.contains(value);
 }
 
 bool ReverseContext::isRounded(Value value) {
@@ -194,6 +186,20 @@ void ReverseContext::provide(Value value, Value now, Precision precision) {
   standsFor.try_emplace(now, value);
   if (state.activity.isActive(value))
     state.activity.addRoot(now);
+}
+
+Value ReverseContext::evaluateAgain(OpResult result) {
+  Operation *op = result.getOwner();
+  SmallVector<Value> operands;
+  auto rule = dyn_cast<DifferentiableOpInterface>(op);
+  if (!rule || failed(rule.getRecomputationOperands(result, operands)))
+    return clone(op) ? available.lookup(result) : Value();
+  Value now = rule.recomputeResult(*this, result);
+  if (!now)
+    return {};
+  provide(result, now, Precision::Exact);
+  state.recomputedValues.insert(result);
+  return now;
 }
 
 Operation *ReverseContext::clone(Operation *op) {

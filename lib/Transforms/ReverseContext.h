@@ -55,10 +55,6 @@ struct ReverseState {
   llvm::SetVector<Value> inverted, recomputedValues;
 };
 
-/// True if evaluating `op` again is cheaper than reading its result from
-/// memory.
-bool isCheap(Operation *op);
-
 /// Region::isAncestor, but for regions without an operation too: the scalar
 /// code of a rule lives in one until it is cloned into an operation.
 bool isAncestor(Region &ancestor, Region *region);
@@ -120,6 +116,8 @@ private:
   bool isInScope(Value value) const;
   /// True if `value` itself can be used where the builder stands.
   bool isVisible(Value value) const;
+  /// Emits `result` again, as the plan wants it.
+  Value evaluateAgain(OpResult result);
   /// Clones `op` here, with results that stand for those of `op`.
   Operation *clone(Operation *op);
   /// A slice of a tape of `value`, which the loop that owns `scope` stores.

@@ -15,6 +15,7 @@
 
 #include "LoopExtents.h"
 #include "ReverseContext.h"
+#include "memrev/Analysis/Cost.h"
 #include "memrev/Interfaces/TripCount.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
@@ -32,19 +33,6 @@ using namespace mlir::memrev;
 //===----------------------------------------------------------------------===//
 // What is stored
 //===----------------------------------------------------------------------===//
-
-/// About how many bytes a value takes.
-static int64_t getBytes(Type type) {
-  // Of dynamic extents nothing is known but that they are worth naming.
-  constexpr int64_t dynamicExtent = 64;
-  int64_t elements = 1;
-  if (auto tensor = dyn_cast<RankedTensorType>(type))
-    for (int64_t size : tensor.getShape())
-      elements *= ShapedType::isDynamic(size) ? dynamicExtent : size;
-  Type element = getElementTypeOrSelf(type);
-  bool hasWidth = element.isIntOrFloat();
-  return elements * (hasWidth ? (element.getIntOrFloatBitWidth() + 7) / 8 : 8);
-}
 
 /// What takes more operations to evaluate is not worth the search for them.
 static constexpr size_t maxEvaluatedOps = 32;
@@ -79,29 +67,22 @@ bool ReverseContext::findLeaves(Value value,
   return true;
 }
 
-/// True if evaluating `op` costs about what reading its result does.
-static bool isElementwise(Operation *op) {
-  if (auto structured = dyn_cast<linalg::LinalgOp>(op))
-    return structured.getNumReductionLoops() == 0;
-  return op->hasTrait<OpTrait::Elementwise>() && isPure(op);
-}
-
 bool ReverseContext::isWorthEvaluating(Value value) {
   llvm::SetVector<Value> leaves;
-  if (isCheap(value.getDefiningOp())) {
+  auto isMovement = [](Operation *op) {
+    return isCheap(op) || isa<tensor::PadOp>(op);
+  };
+  if (isMovement(value.getDefiningOp())) {
     // Of a value and what it is computed from, the smaller one is stored.
-    if (!findLeaves(value, isCheap, leaves))
+    if (!findLeaves(value, isMovement, leaves))
       return true;
     int64_t bytes = 0;
     for (Value leaf : leaves)
-      bytes += getBytes(leaf.getType());
-    return bytes <= getBytes(value.getType());
+      bytes += getApproximateBytes(leaf.getType());
+    return bytes <= getApproximateBytes(value.getType());
   }
   // A function of the induction variable and of what the loop captures.
-  auto mayEvaluate = [](Operation *op) {
-    return isCheap(op) || isElementwise(op);
-  };
-  return findLeaves(value, mayEvaluate, leaves) && leaves.empty();
+  return findLeaves(value, isElementwise, leaves) && leaves.empty();
 }
 
 Value ReverseContext::evaluateOutside(Value value) {

@@ -336,7 +336,7 @@ def broadcast_to(x, shape):
                  f"dimensions = {missing}", [x, empty(shape, x.dtype)], shape, x.dtype)
 
 
-def _groups(before, after):
+def groups_of_equal_products(before, after):
     """Splits two shapes of as many elements into runs of equal products: a list of
     pairs of numbers of dimensions."""
     groups, i, j = [], 0, 0
@@ -380,7 +380,7 @@ def reshape(x, shape):
     if not x.shape or not shape:
         groups = []
     else:
-        groups = _groups(x.shape, shape)
+        groups = groups_of_equal_products(x.shape, shape)
 
     def collapse(x, groups, shape):
         return emit1(f"tensor.collapse_shape {{0}} {groups} : {{t[0]}} into {{r[0]}}",

@@ -77,6 +77,8 @@ def _declare(lib):
         "memrevGetResult": (flag, [compilation, size, size, ctypes.POINTER(Parameter)]),
         "memrevGetIR": (ctypes.c_char_p, [compilation]),
         "memrevGetMemoryReport": (owned, [compilation, flag]),
+        "memrevGetHeader": (owned, [compilation]),
+        "memrevWriteLibrary": (owned, [compilation, ctypes.c_char_p]),
         "memrevCall": (
             owned,
             [compilation, size, ctypes.POINTER(ctypes.c_void_p), size, ctypes.c_int],

@@ -36,7 +36,7 @@ def atomic_write(path):
         finally:
             os.close(folder)
     except OSError as error:
-        if error.errno is None or error.filename not in (None, temporary):
+        if error.errno is None or temporary and error.filename not in (None, temporary):
             raise
         # A failed write names no file, and the temporary one's name says nothing.
         raise OSError(error.errno, error.strerror, str(path)) from error

@@ -86,12 +86,14 @@ class Function:
 
     def __init__(self, program, name, outer=None, public=False):
         self.program = program
-        self.name = program.unique_name(name)
+        self.name = program.public_name(name) if public else program.unique_name(name)
         self.outer = outer
         self.public = public
         self.block = Block(function=self)
         self.captures = {}  # outer value -> argument of this function
-        self.argument_attributes = {}  # number -> text
+        self.donated = set()  # numbers of arguments
+        #: What callers from outside of the program see as names.
+        self.argument_names, self.result_names = [], []
         self.attributes = ""
         program.functions.append(self)
 
@@ -122,11 +124,12 @@ class Function:
 
 
 class Program:
-    """A module under construction."""
+    """A module under construction. `public` are the names of its public functions, if
+    there will be several."""
 
-    def __init__(self):
+    def __init__(self, public=()):
         self.functions = []
-        self._names = set()
+        self._names = set(public)
         #: What a trace remembers for itself, such as functions that it can call again.
         self.memo = {}
 
@@ -139,9 +142,16 @@ class Program:
         self._names.add(result)
         return result
 
+    def public_name(self, name):
+        """The name of a public function, which nothing else in the program gets."""
+        name = sanitize(name) or "f"
+        self._names.add(name)
+        return name
+
     def print(self, locations=False):
         """The program as MLIR text; with `locations` each operation says which line
-        of the user's code it is from."""
+        of the user's code it is from, and public functions what callers call their
+        arguments and results."""
         # A function is traced before its caller is complete: print callees first.
         return "\n".join(
             _Printer(locations).function(function) for function in reversed(self.functions)
@@ -153,6 +163,12 @@ def sanitize(name):
     in it: names inside of an operation's text have one, so the two never meet."""
     text = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in name)
     return "f" + text if text[:1].isdigit() else text
+
+
+def quote(text):
+    """`text` as a string of MLIR."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
 
 
 class _Printer:
@@ -184,24 +200,31 @@ class _Printer:
         if not self.locations or location is None:
             return ""
         file, line, column = location
-        escaped = file.replace("\\", "\\\\").replace('"', '\\"')
-        return f' loc("{escaped}":{line}:{column})'
+        return f" loc({quote(file)}:{line}:{column})"
 
     def argument(self, function, number, value):
-        attributes = function.argument_attributes.get(number, "")
-        return f"{self.name(value)}: {value.type}{' ' + attributes if attributes else ''}"
+        attributes = ["rev.donated"] if number in function.donated else []
+        return f"{self.name(value)}: " + self.parameter(
+            value.type, function.argument_names[number:number + 1], attributes)
+
+    def parameter(self, type, name, attributes=()):
+        """A type with attributes; `name` is a list with a name, or empty."""
+        if self.locations and name:
+            attributes = [*attributes, f"rev.name = {quote(name[0])}"]
+        return f"{type} {{{', '.join(attributes)}}}" if attributes else type
 
     def function(self, function):
         block = function.block
         arguments = [self.argument(function, i, v) for i, v in enumerate(block.arguments)]
-        results = function.result_types
+        results = [self.parameter(type, function.result_names[i:i + 1])
+                   for i, type in enumerate(function.result_types)]
         text = "func.func " + ("" if function.public else "private ") + f"@{function.name}("
         joined = ", ".join(arguments)
         if len(text) + len(joined) > 90:
             joined = (",\n" + " " * 4).join(arguments)
             joined = "\n    " + joined
         text += joined + ")"
-        if len(results) == 1 and not results[0].startswith("("):
+        if len(results) == 1 and not results[0].startswith("(") and results[0][-1] != "}":
             text += f" -> {results[0]}"
         elif results:
             text += f" -> ({', '.join(results)})"
@@ -267,6 +290,7 @@ class _Printer:
 class _Current(threading.local):
     def __init__(self):
         self.blocks = []
+        self.location = None
 
 
 _current = _Current()
@@ -291,8 +315,28 @@ class tracing:
         _current.blocks.pop()
 
 
+class located:
+    """`with located(location):` operations of this thread are from that (file, line,
+    column): what is imported was written somewhere else than where it is traced. None
+    leaves it as it is."""
+
+    def __init__(self, location):
+        self.location = location
+
+    def __enter__(self):
+        self.outer = _current.location
+        if self.location is not None:
+            _current.location = self.location
+
+    def __exit__(self, *exception):
+        _current.location = self.outer
+
+
 def user_location():
-    """(file, line, column) of the nearest line that is not memrev's own."""
+    """(file, line, column) of what `located` says, else of the nearest line that is not
+    memrev's own."""
+    if _current.location is not None:
+        return _current.location
     frame = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back

@@ -91,7 +91,7 @@ class TracedFunction:
         return [*arrays, *self.function.captured_operands()]
 
 
-def _argument_names(fn, structure):
+def _argument_names(fn, structure, separator="_"):
     """A name for each leaf of (args, kwargs), from the function's parameters."""
     try:
         parameters = list(inspect.signature(fn).parameters.values())
@@ -106,7 +106,7 @@ def _argument_names(fn, structure):
             first = positional[path[1]] if path[1] < len(positional) else f"{rest}{path[1]}"
         else:
             first = str(path[1])
-        names.append("_".join([first, *map(str, path[2:])]))
+        names.append(separator.join([first, *map(str, path[2:])]))
     return names
 
 
@@ -196,14 +196,30 @@ class Jitted:
 
     def _trace(self, structure, leaves, static):
         program = _graph.Program()
-        args, kwargs = tree.unflatten(structure, leaves)
-        name = function_name(self._fn)
-        traced = TracedFunction(self._with_static(static), program, name, args, kwargs,
-                                lambda i, leaf: True, public=True)
-        for i, path in enumerate(structure.paths()):
-            if path[0] == 0 and path[1] in self._donate:
-                traced.function.argument_attributes[i] = "{rev.donated}"
+        traced = self._trace_public(program, function_name(self._fn), structure, leaves, static)
         return _Compiled(program, traced.function.name, traced.result_structure)
+
+    def _trace_public(self, program, name, structure, leaves, static):
+        """Traces into a public function of `program`."""
+        args, kwargs = tree.unflatten(structure, leaves)
+        fn = self._with_static(static)
+        traced = TracedFunction(fn, program, name, args, kwargs, lambda i, leaf: True,
+                                public=True)
+        function = traced.function
+        function.donated = {i for i, path in enumerate(structure.paths())
+                            if path[0] == 0 and path[1] in self._donate}
+        function.argument_names = _argument_names(fn, structure, ".")
+        function.result_names = [".".join(["result", *map(str, path)])
+                                 for path in traced.result_structure.paths()]
+        return traced
+
+    def trace_into(self, program, name, args):
+        """Traces the function for the arguments `args` into a public function `name` of
+        a program that may have others."""
+        args, kwargs, static = self._split(args, {})
+        leaves, structure = tree.flatten((args, kwargs))
+        leaves = [_leaf(leaf, path[1:]) for path, leaf in zip(structure.paths(), leaves)]
+        self._trace_public(program, name, structure, leaves, static)
 
     def _compile(self, entry):
         with self._lock:

@@ -5,12 +5,17 @@
 
 import ctypes
 import json
+import os
+import shutil
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Tuple
 
 import numpy as np
 
 from . import _capi
+from ._files import atomic_write
 
 
 @dataclass(frozen=True)
@@ -196,6 +201,24 @@ class Module:
         """For each function the bytes of arguments, results and workspace, and
         how each value that the backward pass needs is had."""
         return json.loads(_capi.take_string(_capi.lib.memrevGetMemoryReport(self._handle, True)))
+
+    @property
+    def header(self):
+        """A C header that declares the functions of `write_library`."""
+        return _capi.take_string(_capi.lib.memrevGetHeader(self._handle))
+
+    def write_library(self, path):
+        """Writes the program as a shared library, which C programs call by `header`
+        without memrev. The system's C++ compiler links it. Raises RuntimeError if it
+        fails, or the program is not for the CPU, and OSError if `path` cannot be
+        written."""
+        with tempfile.TemporaryDirectory() as folder:
+            linked = Path(folder) / "library.so"
+            error = _capi.lib.memrevWriteLibrary(self._handle, os.fsencode(linked))
+            if error:
+                raise RuntimeError(_capi.take_string(error))
+            with atomic_write(path) as file, open(linked, "rb") as source:
+                shutil.copyfileobj(source, file)
 
     def __del__(self):
         handle, self._handle = getattr(self, "_handle", None), None

@@ -67,3 +67,4 @@ def test_missing_folder(tmp_path):
         with atomic_write(tmp_path / "none" / "file"):
             pass
     assert caught.value.errno == errno.ENOENT
+    assert caught.value.filename == str(tmp_path / "none" / "file")

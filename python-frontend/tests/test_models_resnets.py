@@ -11,6 +11,7 @@ import torch.nn.functional as F
 
 import memrev
 from memrev import models, nn, optim, tree
+from memrev.models.resnet import Basic, Bottleneck
 from torch_check import assert_trees_close, perturbed, random
 from torch_resnets import Net
 
@@ -91,7 +92,79 @@ def compare_with_torch(model, memcnn, pool=False, size=32, classes=10):
         assert_trees_close(a, b, 1e-10, what)
 
 
-@pytest.mark.parametrize("loops", [True, False])
-@pytest.mark.parametrize("name", ["resnet32", "revnet38", "gomez_revnet38"])
-def test_step_equals_torch(name, loops):
-    compare_with_torch(getattr(models, name)(loops=loops), not name.startswith("gomez"))
+SMALL = {
+    "resnet": lambda loops: models.ResNet(Basic, (2, 3), (4, 6), 5, loops),
+    "resnet, bottlenecks": lambda loops: models.ResNet(Bottleneck, (2, 3), (2, 3), 5, loops),
+    "revnet": lambda loops: models.RevNet(Basic, (3, 3), (4, 6), 5, loops),
+    "revnet, bottlenecks": lambda loops: models.RevNet(Bottleneck, (2, 3), (4, 8), 5, loops),
+    "gomez": lambda loops: models.GomezRevNet(False, (3, 3), (4, 4, 8), 5, loops=loops),
+    "gomez, bottlenecks": lambda loops: models.GomezRevNet(
+        True, (2, 3), (4, 8, 16), 5, loops=loops),
+    "gomez, imagenet": lambda loops: models.GomezRevNet(
+        True, (2, 2), (8, 16, 24), 5, imagenet=True, loops=loops),
+}
+
+
+@pytest.mark.parametrize("name, loops", [
+    (name, loops) for name in SMALL for loops in (True, False)
+    if loops or name in ("resnet", "revnet", "gomez")])
+def test_step_of_a_small_network_equals_torch(name, loops):
+    """All parts of the families. Stages of two units have a unit in no loop."""
+    imagenet = name.endswith("imagenet")
+    compare_with_torch(SMALL[name](loops), not name.startswith("gomez"), pool=imagenet,
+                       size=17 if imagenet else 4, classes=5)
+
+
+def test_step_of_revnet38_equals_torch():
+    compare_with_torch(models.revnet38(), memcnn=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in COUNTS if name != "revnet38"])
+def test_step_of_a_deep_network_equals_torch(name):
+    compare_with_torch(getattr(models, name)(), not name.startswith("gomez"))
+
+
+DEEPER = {
+    "revnet": lambda units: models.RevNet(Basic, (units, units), (4, 6)),
+    "gomez": lambda units: models.GomezRevNet(False, (units, units), (4, 4, 8)),
+}
+
+
+@pytest.mark.parametrize("name", DEEPER)
+def test_memory_of_a_step_does_not_depend_on_depth(name):
+    """Beyond the gradients of parameters the workspace of 20 units a stage is that of 4."""
+    def workspace(units, policy="invert"):
+        model, optimizer = DEEPER[name](units), optim.SGD(0.1, momentum=0.9)
+        variables = model.init(0)
+        params = variables["params"]
+        report = training_step(model, optimizer, policy, donate=(0, 1, 2)).memory_report(
+            params, variables["state"], optimizer.init(params),
+            memrev.ShapeDtype((4, 16, 16, 3)), memrev.ShapeDtype((4,), np.int32))
+        return report["workspace_bytes"] - sum(leaf.nbytes for leaf in tree.leaves(params))
+
+    shallow, deep = workspace(4), workspace(20)
+    assert deep <= shallow
+    assert workspace(20, "store") > 10 * deep
+
+
+def test_step_for_imagenet():
+    """RevNet-56 at 224x224: a step lowers the loss of its batch."""
+    model, optimizer = models.revnet56(), optim.SGD(0.01)
+    variables = model.init(0)
+    params, state = variables["params"], variables["state"]
+    opt_state = optimizer.init(params)
+    step = training_step(model, optimizer, donate=(0, 1, 2))
+    images, labels = batch(1, 224, 1000, np.float32)
+    losses = []
+    for _ in range(2):
+        loss, _, params, state, opt_state = step(params, state, opt_state, images, labels)
+        losses.append(float(loss))
+    # Before the first step all classes are about as likely.
+    assert 5 < losses[0] < 9 and losses[1] < losses[0] - 0.5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["revnet56", "revnet104"])
+def test_step_for_imagenet_equals_torch(name):
+    compare_with_torch(getattr(models, name)(), memcnn=False, pool=True, size=64, classes=1000)

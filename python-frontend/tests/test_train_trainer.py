@@ -12,6 +12,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -262,6 +263,14 @@ def test_a_second_signal_stops_at_once(make):
     assert run.experiment.last_iteration() == 0
 
 
+def test_runs_in_another_thread(make):
+    run, results = make(iterations=5), []
+    thread = threading.Thread(target=lambda: results.append(run.run()))
+    thread.start()
+    thread.join()
+    assert results == [0] and run.iteration == 5
+
+
 def test_other_settings_do_not_resume(make):
     make(iterations=5).run()
     for change, message in (
@@ -431,7 +440,7 @@ def test_mean():
 
 def test_accumulation_is_the_mean_of_the_parts(make):
     """One step by hand: each part has statistics of its own, from those before the step."""
-    run = make(iterations=1, accumulate=3)
+    run = make(iterations=1, accumulate=3, log_every=1)
     run.run()
     programs = numpy_programs.NumPyPrograms()
     before = programs.variables()
@@ -448,6 +457,11 @@ def test_accumulation_is_the_mean_of_the_parts(make):
     mean = np.mean([part[1]["mean"] for part in parts], 0)
     np.testing.assert_allclose(run.variables.state["mean"], mean, rtol=1e-5)
     assert run.variables.state["count"] == 1
+    found, correct = scalars(run), sum((part[3].argmax(1) == labels[rows]).sum() for part, rows
+                                       in zip(parts, (slice(0, 4), slice(4, 8), slice(8, 12))))
+    assert found["train_acc"] == [[1, pytest.approx(100 * correct / 12)]] and correct > 0
+    losses = [float(part[2]) for part in parts]
+    assert found["train_loss"] == [[1, pytest.approx(np.mean(losses), rel=1e-7)]]
     calls = run.programs.calls
     assert [draw for name, draw, _ in calls if name == "gradients"] == [0, 1, 2]
 
@@ -490,6 +504,8 @@ def test_two_processes_are_one(tmp_path):
     run_processes(tmp_path / "one", 1, "--accumulate=2")
     first = run_processes(tmp_path / "two", 2, "--signal-in=1", "--at=11")
     assert [json.loads(output)["iteration"] for output in first] == [13, 13]
+    # No two calls draw the same random numbers.
+    assert [json.loads(output)["draws"] for output in first] == [[0, 2, 4], [1, 3, 5]]
     second = run_processes(tmp_path / "two", 2)
     assert [json.loads(output)["resumed"] for output in second] == [13, 13]
     results = []

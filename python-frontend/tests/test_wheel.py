@@ -13,7 +13,9 @@ import zipfile
 import numpy as np
 import pytest
 
+import cifar_files
 import conftest
+from memrev.train import cifar
 
 SMOKE = """
 import os
@@ -84,6 +86,13 @@ def test_works_in_a_fresh_environment(wheel, tmp_path):
     result = subprocess.run([python, "-c", SMOKE], cwd=tmp_path, env=clean,
                             stdout=subprocess.PIPE, text=True, check=True)
     assert result.stdout == "works\n"
+    # Training in one process needs no PyTorch either.
+    cifar_files.write(tmp_path / "data", cifar.DATASETS["cifar10"], train=40, test=20)
+    script = pathlib.Path(__file__).with_name("tiny_network.py")
+    result = subprocess.run(
+        [python, script, "tiny", "cifar10", "--iterations=4", "--batch-size=10"],
+        cwd=tmp_path, env=clean, stdout=subprocess.PIPE, text=True, check=True)
+    assert "iteration 4: test loss" in result.stdout
     missing = subprocess.run([python, "-c", "import torch"], cwd=tmp_path, env=clean,
                              stderr=subprocess.DEVNULL)
     assert missing.returncode != 0

@@ -39,10 +39,14 @@ class Net:
         window = weight.shape[-1]
         if self.memcnn:
             return F.conv2d(x, weight, stride=stride, padding=window // 2)
+        return F.conv2d(self.pad(x, window, stride), weight, stride=stride)
+
+    @staticmethod
+    def pad(x, window, stride, value=0.0):
+        """TensorFlow's padding: ceil(n / stride) outputs, the odd zero behind."""
         total = [max((-(-n // stride) - 1) * stride + window - n, 0) for n in x.shape[2:]]
         top, left = total[0] // 2, total[1] // 2
-        return F.conv2d(F.pad(x, (left, total[1] - left, top, total[0] - top)), weight,
-                        stride=stride)
+        return F.pad(x, (left, total[1] - left, top, total[0] - top), value=value)
 
     def norm(self, x, p, s):
         if self.train and not self.memcnn:
@@ -106,7 +110,7 @@ class Net:
         x = self.conv(x, p["stem"]["weight"], 2 if pool else 1)
         x = F.relu(self.norm(x, p["stem_norm"], s["stem_norm"]))
         if pool:
-            x = F.max_pool2d(F.pad(x, (0, 1, 0, 1), value=-torch.inf), 3, 2)
+            x = F.max_pool2d(self.pad(x, 3, 2, -torch.inf), 3, 2)
         for number in sorted(p["stages"]):
             pairs = zip(units(p["stages"][number]), units(s["stages"][number]))
             for i, (unit, state) in enumerate(pairs):

@@ -57,7 +57,8 @@ def main():
     run.resume()
     resumed = run.iteration
     run.run()
-    print(json.dumps({"resumed": resumed, "iteration": run.iteration}))
+    draws = [draw for name, draw, _ in programs.calls if name == "gradients"]
+    print(json.dumps({"resumed": resumed, "iteration": run.iteration, "draws": draws[:3]}))
     group.close()
 
 

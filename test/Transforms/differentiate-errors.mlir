@@ -93,6 +93,29 @@ func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
 
 // -----
 
+// A coupling behind it gives %n back, but reads the coupled value itself.
+func.func private @depends_in_a_circle(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  // expected-note @below {{the region reads a value computed here}}
+  %n = arith.negf %x : tensor<4xf32>
+  // expected-error @below {{expects a region that does not depend on the coupled value: its inverse would need it}}
+  %y = rev.coupling additive %x given(%n) {
+  ^bb0(%c: tensor<4xf32>):
+    rev.yield %c : tensor<4xf32>
+  } : tensor<4xf32>, (tensor<4xf32>)
+  %z = rev.coupling additive %n given(%x) {
+  ^bb0(%c: tensor<4xf32>):
+    rev.yield %c : tensor<4xf32>
+  } : tensor<4xf32>, (tensor<4xf32>)
+  return %y, %z : tensor<4xf32>, tensor<4xf32>
+}
+
+func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = rev.vjp @depends_in_a_circle(%x) cotangents(%x, %x) : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
 // expected-note @below {{function defined here}}
 func.func private @lossy(%x: f32) -> f32 {
   %0 = math.tanh %x : f32

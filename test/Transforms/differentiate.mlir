@@ -213,3 +213,38 @@ func.func @main(%z: tensor<4xf32>) -> tensor<4xf32> {
   %x:2 = rev.inverse @flow(%z, %z, %z) wrt [0, 1] : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
   return %x#0 : tensor<4xf32>
 }
+
+// -----
+
+// The second stream is computed from the first one, and given back by a coupling
+// behind the one that reads it.
+// CHECK-LABEL: func.func private @streams_vjp
+// CHECK: math.exp
+// CHECK: %[[Y1:.*]] = rev.coupling
+// CHECK: %[[Y2:.*]] = rev.coupling
+// CHECK-NOT: math.exp
+// CHECK: %[[T:.*]] = math.cos %[[Y1]]
+// CHECK: %[[X2:.*]] = linalg.generic {{.*}} ins(%[[T]] : {{.*}} outs(%[[Y2]]
+// CHECK: arith.subf
+// CHECK: math.cos %[[X2]]
+// CHECK: arith.mulf {{.*}}, %[[X2]]
+// CHECK: return
+func.func private @streams(%x: tensor<4xf64>) -> (tensor<4xf64>, tensor<4xf64>) {
+  %x1 = math.sin %x : tensor<4xf64>
+  %x2 = math.exp %x1 : tensor<4xf64>
+  %y1 = rev.coupling additive %x1 given(%x2) {
+  ^bb0(%c: tensor<4xf64>):
+    %t = math.sin %c : tensor<4xf64>
+    rev.yield %t : tensor<4xf64>
+  } : tensor<4xf64>, (tensor<4xf64>)
+  %y2 = rev.coupling additive %x2 given(%y1) {
+  ^bb0(%c: tensor<4xf64>):
+    %t = math.cos %c : tensor<4xf64>
+    rev.yield %t : tensor<4xf64>
+  } : tensor<4xf64>, (tensor<4xf64>)
+  return %y1, %y2 : tensor<4xf64>, tensor<4xf64>
+}
+func.func @main(%x: tensor<4xf64>) -> tensor<4xf64> {
+  %0 = rev.vjp @streams(%x) cotangents(%x, %x) : (tensor<4xf64>, tensor<4xf64>, tensor<4xf64>) -> tensor<4xf64>
+  return %0 : tensor<4xf64>
+}

@@ -28,6 +28,13 @@ struct ValueMemory {
   std::string reason;
 };
 
+/// A buffer of the workspace.
+struct BufferMemory {
+  std::string location;
+  std::string type;
+  int64_t bytes = 0;
+};
+
 /// The memory of one function: what callers provide and what a call works in.
 struct FunctionMemory {
   std::string function;
@@ -35,6 +42,8 @@ struct FunctionMemory {
   int64_t resultBytes = 0;
   int64_t workspaceBytes = 0;
   std::vector<ValueMemory> values;
+  /// What is live in the workspace when most of it is, largest first.
+  std::vector<BufferMemory> atPeak;
 
   /// Arguments, results and workspace live at once.
   int64_t getPeakBytes() const {
@@ -46,9 +55,14 @@ struct FunctionMemory {
 /// is missing or has another type is left empty.
 std::vector<ValueMemory> parsePlan(ArrayAttr entries);
 
+/// Reads the buffers that are live at the peak of an entry, which the bufferize
+/// stage left on it. What is missing or has another type is left empty.
+std::vector<BufferMemory> parsePeak(ArrayAttr buffers);
+
 /// Adds up the memory of `function`. Takes the values that belong to it.
 FunctionMemory measureMemory(const FunctionSignature &function,
-                             llvm::ArrayRef<ValueMemory> plan);
+                             llvm::ArrayRef<ValueMemory> plan,
+                             std::vector<BufferMemory> atPeak);
 
 /// Prints `memory` as a table for people, or as JSON.
 void printMemoryText(llvm::raw_ostream &os,

@@ -67,6 +67,23 @@ def DifferentiableOpInterface : OpInterface<"DifferentiableOpInterface"> {
         fills, constants), so that its results are never worth storing.
       }],
       "bool", "isCheapToRecompute", (ins), "", [{ return false; }]>,
+    InterfaceMethod<[{
+        Adds the primal values from which `recomputeResult` evaluates `result`
+        at about the cost of reading it, other results among them (what was
+        normalised, from its statistics). Fails, the default, if it cannot.
+      }],
+      "::llvm::LogicalResult", "getRecomputationOperands",
+      (ins "::mlir::OpResult":$result,
+           "::llvm::SmallVectorImpl<::mlir::Value> &":$values),
+      "", [{ (void)result; (void)values; return ::llvm::failure(); }]>,
+    InterfaceMethod<[{
+        Emits `result` again, for which `getRecomputationOperands` succeeds. Null
+        after an error was reported.
+      }],
+      "::mlir::Value", "recomputeResult",
+      (ins "::mlir::memrev::DerivativeContext &":$ctx,
+           "::mlir::OpResult":$result),
+      "", [{ (void)ctx; (void)result; return {}; }]>,
   ];
 }
 

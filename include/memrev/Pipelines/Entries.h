@@ -55,6 +55,9 @@ struct Entry {
   /// For each result the position of the parameter that holds it.
   SmallVector<int64_t> resultParameters;
   int64_t arenaBytes = 0;
+  /// The buffers that are live when most bytes of the arena are: dictionaries
+  /// of bytes, type and location.
+  ArrayAttr arenaPeak;
 };
 
 /// Reads the entries of `module` from what the bufferize stage left on them.

@@ -282,6 +282,9 @@ FailureOr<Strategy> cpu::chooseContraction(const Problem &problem,
     if (dim != vectorDim && static_cast<int64_t>(dim) != strategy.rowDim)
       outer *= problem.extents[dim];
   bool isLong = !problem.body && isLongSum(terms, outer, rowExtent, extent);
+  // The loops of a long sum are cut into blocks, none is unrolled whole.
+  if (isLong)
+    strategy.unrollDim = -1;
   chooseTile(strategy, rowExtent, vectors, std::min<int64_t>(terms, 256),
              strategy.unrollDim < 0 ? 1 : problem.extents[strategy.unrollDim],
              machine);

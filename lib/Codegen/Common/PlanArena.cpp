@@ -15,6 +15,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Interfaces/DataLayoutInterfaces.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace mlir::memrev {
@@ -57,9 +58,12 @@ private:
 /// Plans one function, whose callees have been planned.
 class FramePlanner {
 public:
-  FramePlanner(func::FuncOp func, int64_t maxStackBytes, int64_t maxThreads)
+  using PeakByFunction = llvm::StringMap<SmallVector<Attribute>>;
+
+  FramePlanner(func::FuncOp func, int64_t maxStackBytes, int64_t maxThreads,
+               PeakByFunction &peaks)
       : func(func), layout(DataLayout::closest(func)),
-        maxStackBytes(maxStackBytes), maxThreads(maxThreads) {}
+        maxStackBytes(maxStackBytes), maxThreads(maxThreads), peaks(peaks) {}
 
   /// Replaces every allocation and returns the bytes of the function's frame.
   FailureOr<int64_t> run();
@@ -69,6 +73,7 @@ private:
   LogicalResult planParallelLoops();
   LogicalResult planParallelLoop(Operation *loop,
                                  MutableArrayRef<Allocation> allocations);
+  void recordPeak(ArrayRef<Allocation> allocations);
   Value addFrameArgument(int64_t bytes);
   void replaceByView(Allocation &allocation, Value frame, Value base);
 
@@ -76,6 +81,8 @@ private:
   DataLayout layout;
   int64_t maxStackBytes;
   int64_t maxThreads;
+  /// What is live in each planned function when most bytes of its frame are.
+  PeakByFunction &peaks;
 };
 } // namespace
 
@@ -240,6 +247,41 @@ LogicalResult FramePlanner::planParallelLoops() {
   return success();
 }
 
+/// Describes the buffers that are live when most bytes of the frame are; a
+/// callee's frame by what is live in it then.
+void FramePlanner::recordPeak(ArrayRef<Allocation> allocations) {
+  auto getLive = [&](int64_t time) {
+    return llvm::make_filter_range(allocations, [=](const Allocation &a) {
+      return a.buffer.begin <= time && time <= a.buffer.end;
+    });
+  };
+  // Most bytes are live where some buffer begins.
+  int64_t peak = 0, peakBytes = -1;
+  for (const Allocation &allocation : allocations) {
+    int64_t bytes = 0;
+    for (const Allocation &live : getLive(allocation.buffer.begin))
+      bytes += live.buffer.bytes;
+    if (bytes <= peakBytes)
+      continue;
+    peak = allocation.buffer.begin;
+    peakBytes = bytes;
+  }
+  SmallVector<Attribute> &described = peaks[func.getSymName()];
+  Builder builder(func.getContext());
+  for (const Allocation &live : getLive(peak)) {
+    memref::AllocOp op = live.op;
+    if (auto callee = op->getAttrOfType<FlatSymbolRefAttr>(kFrameOfAttr)) {
+      llvm::append_range(described, peaks.lookup(callee.getValue()));
+      continue;
+    }
+    described.push_back(builder.getDictionaryAttr(
+        {builder.getNamedAttr("bytes",
+                              builder.getI64IntegerAttr(live.buffer.bytes)),
+         builder.getNamedAttr("location", op.getLoc()),
+         builder.getNamedAttr("type", TypeAttr::get(op.getType()))}));
+  }
+}
+
 /// Gives the function the frame as its last argument.
 Value FramePlanner::addFrameArgument(int64_t bytes) {
   Builder builder(func.getContext());
@@ -249,8 +291,35 @@ Value FramePlanner::addFrameArgument(int64_t bytes) {
   return func.getArgument(index);
 }
 
+/// Lets loops carry one buffer for each state. A buffer that an iteration
+/// allocates and yields would be the same in each iteration, so the next one
+/// would write over what it still reads.
+static void carryOneBuffer(func::FuncOp func) {
+  BufferViewFlowAnalysis views(func);
+  func.walk([&](scf::ForOp loop) {
+    for (auto [argument, yielded] :
+         llvm::zip_equal(loop.getRegionIterArgs(),
+                         loop.getYieldedValuesMutable().value())) {
+      if (!isa<MemRefType>(argument.getType()) || yielded.get() == argument)
+        continue;
+      auto origins = views.resolveReverse(yielded.get());
+      bool isMadeInside = llvm::any_of(origins, [&](Value origin) {
+        auto alloc = origin.getDefiningOp<memref::AllocOp>();
+        return alloc && loop->isAncestor(alloc);
+      });
+      if (!isMadeInside)
+        continue;
+      OpBuilder builder(yielded.getOwner());
+      memref::CopyOp::create(builder, yielded.getOwner()->getLoc(),
+                             yielded.get(), argument);
+      yielded.set(argument);
+    }
+  });
+}
+
 FailureOr<int64_t> FramePlanner::run() {
   func.walk([](memref::DeallocOp dealloc) { dealloc.erase(); });
+  carryOneBuffer(func);
   // The slices of parallel loops become allocations of the function.
   if (failed(planParallelLoops()))
     return failure();
@@ -277,6 +346,9 @@ FailureOr<int64_t> FramePlanner::run() {
       buffers.push_back(allocation.buffer);
     }
   }
+  for (auto [allocation, buffer] : llvm::zip_equal(allocations, buffers))
+    allocation.buffer = buffer;
+  recordPeak(allocations);
   int64_t bytes = packFirstFit(buffers, kBufferAlignment);
   bool isEntry = func->hasAttr(kEntryAttr);
   if (bytes == 0 && !isEntry)
@@ -289,6 +361,8 @@ FailureOr<int64_t> FramePlanner::run() {
   if (isEntry) {
     Builder builder(func.getContext());
     func->setAttr(kArenaBytesAttr, builder.getI64IntegerAttr(bytes));
+    func->setAttr(kArenaPeakAttr,
+                  builder.getArrayAttr(peaks[func.getSymName()]));
     func.setArgAttr(func.getNumArguments() - 1, kRoleAttr,
                     builder.getStringAttr(kArenaRole));
   }
@@ -302,6 +376,7 @@ static void passFrame(func::CallOp call, int64_t bytes) {
   Value frame =
       memref::AllocOp::create(builder, call.getLoc(), type, ValueRange(),
                               builder.getI64IntegerAttr(kBufferAlignment));
+  frame.getDefiningOp()->setAttr(kFrameOfAttr, call.getCalleeAttr());
   call.getOperandsMutable().append(frame);
 }
 
@@ -315,11 +390,12 @@ public:
     FailureOr<CallOrder> order = CallOrder::compute(getOperation());
     if (failed(order))
       return signalPassFailure();
+    FramePlanner::PeakByFunction peaks;
     for (func::FuncOp func : order->functions) {
       if (func.isExternal())
         continue;
       FramePlanner planner(func, maxStackBytes,
-                           std::max<int64_t>(maxThreads, 1));
+                           std::max<int64_t>(maxThreads, 1), peaks);
       FailureOr<int64_t> bytes = planner.run();
       if (failed(bytes))
         return signalPassFailure();

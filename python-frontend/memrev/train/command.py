@@ -105,7 +105,7 @@ def make_settings(options: argparse.Namespace) -> Settings:
     """The settings that the options ask for. Raises SettingsError if one is out of range."""
     values = {field.name: getattr(options, field.name) for field in dataclasses.fields(Settings)}
     if values["lr_drops"] is None:
-        values["lr_drops"] = (options.iterations // 2, options.iterations * 3 // 4)
+        values["lr_drops"] = (-(-options.iterations // 2), -(-options.iterations * 3 // 4))
     if values["decay"] is None:
         values["decay"] = NETWORKS[options.model].decay
     return Settings(**values)
@@ -133,6 +133,8 @@ def train(options: argparse.Namespace, replicas: Replicas, report: Callable[[str
     """Trains as the options say. Returns 0, or the signal that stopped it."""
     settings = make_settings(options)
     settings.part_size(replicas.size)
+    if options.export and not options.export.absolute().parent.is_dir():
+        raise ExportError(f"'{options.export}' expects to be in a folder that exists")
     images, held_out, name, test = load_data(settings, options.data_dir, replicas)
     model = NETWORKS[settings.model].make(cifar.DATASETS[settings.dataset].classes)
     programs = CompiledPrograms(model, make_optimizer(settings), settings.seed,
@@ -160,7 +162,8 @@ def train(options: argparse.Namespace, replicas: Replicas, report: Callable[[str
         if experiment:
             experiment.write_summary(summarize(trainer, model, loss, accuracy))
             if options.export:
-                export(options.export, programs, trainer.variables, settings, batches)
+                export(options.export, programs, trainer.variables, settings.batch_size,
+                       batches.mean)
                 report(f"wrote {options.export}")
         return 0
     finally:

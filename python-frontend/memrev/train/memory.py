@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """What a call adds to the memory of this process, as Linux counts it."""
 
+import ctypes
 import re
 from typing import Callable, Optional, Tuple, TypeVar
 
@@ -20,13 +21,15 @@ def resident_rise(call: Callable[[], T]) -> Tuple[T, Optional[int]]:
     memory of the process has been meanwhile; None where the system does not tell.
 
     It counts pages of all threads, so that what runs beside the call is counted, too, and
-    memory that the process had touched before and used again is not.
+    memory that the process had before and used again is not.
     """
     try:
+        # What was freed goes back to the system, so that the call has to ask for it again.
+        ctypes.CDLL(None).malloc_trim(0)
         with open("/proc/self/clear_refs", "w") as file:
             file.write("5")  # The high-water mark begins anew at what is resident now.
         before = _status("VmRSS")
-    except OSError:
+    except (OSError, AttributeError):  # Another system, or another C library.
         return call(), None
     result = call()
     return result, max(_status("VmHWM") - before, 0)

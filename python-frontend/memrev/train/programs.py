@@ -75,17 +75,23 @@ class CompiledPrograms:
         """The rate in the type of the parameters, so that it is not rounded more."""
         return np.asarray(rate, next(iter(tree.leaves(params))).dtype)
 
+    # What these return is described at `Programs`.
+
     def step(self, params, state, opt_state, images, labels, rate, draw) -> Tuple:
+        """A step of the optimizer."""
         return self.jitted["step"](params, state, opt_state, images, labels,
                                    self._rate(rate, params), np.int32(draw))
 
     def gradients(self, params, state, images, labels, draw) -> Tuple:
+        """The gradient of the loss."""
         return self.jitted["gradients"](params, state, images, labels, np.int32(draw))
 
     def update(self, params, opt_state, grads, rate) -> Tuple:
+        """The update by a gradient."""
         return self.jitted["update"](params, opt_state, grads, self._rate(rate, params))
 
     def evaluate(self, params, state, images, labels) -> Tuple:
+        """The losses by the running statistics."""
         return self.jitted["evaluate"](params, state, images, labels)
 
     def arguments(self, name: str, variables: Variables, images, labels) -> Tuple:

@@ -143,7 +143,6 @@ class Trainer:
         if self._saved == self.iteration:
             return
         if self.experiment:
-            self._log.flush()
             self.experiment.save(self.iteration, self.variables.as_dict(), self._metadata())
         self._saved = self.iteration
 

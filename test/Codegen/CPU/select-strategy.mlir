@@ -47,6 +47,21 @@ func.func private @tall(%a: tensor<25600x32xf32>, %b: tensor<25600x32xf32>, %d: 
 
 // -----
 
+// The same for a convolution of many channels on a small image; the taps of the filter
+// are blocks then, too, and not unrolled.
+
+// CHECK-LABEL: @deep
+// CHECK-SAME: block_dims = array<i64: 4, 5, 6>
+// CHECK-SAME: unroll_dim = -1
+func.func private @deep(%x: tensor<2x9x9x832xf32>, %w: tensor<3x3x832x832xf32>, %d: tensor<2x7x7x832xf32>) -> tensor<2x7x7x832xf32> attributes {memrev.kernel} {
+  %z = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%z : f32) outs(%d : tensor<2x7x7x832xf32>) -> tensor<2x7x7x832xf32>
+  %r = linalg.conv_2d_nhwc_hwcf ins(%x, %w : tensor<2x9x9x832xf32>, tensor<3x3x832x832xf32>) outs(%f : tensor<2x7x7x832xf32>) -> tensor<2x7x7x832xf32>
+  return %r : tensor<2x7x7x832xf32>
+}
+
+// -----
+
 // Elementwise on a contiguous array is one loop.
 
 // CHECK-LABEL: @elementwise

@@ -3,7 +3,7 @@
 
 // Buffers whose lives do not overlap share bytes; those that do, do not.
 // CHECK-LABEL: func.func @reuse(
-// CHECK-SAME: %[[F:[a-z0-9]+]]: memref<256xi8> {memrev.role = "arena"}) attributes {memrev.arena_bytes = 256 : i64, memrev.entry}
+// CHECK-SAME: %[[F:[a-z0-9]+]]: memref<256xi8> {memrev.role = "arena"}) attributes {memrev.arena_bytes = 256 : i64, memrev.arena_peak = [{bytes = 128 : i64, location = {{[^,]*}}, type = memref<32xf32>}, {bytes = 128 : i64, location = {{[^,]*}}, type = memref<32xf32>}], memrev.entry}
 // CHECK: %[[C0:.*]] = arith.constant 0
 // CHECK: memref.view %[[F]][%[[C0]]][] : memref<256xi8> to memref<32xf32>
 // CHECK: %[[C128:.*]] = arith.constant 128
@@ -120,6 +120,29 @@ func.func @parallel(%x: memref<4xf32>, %y: memref<64xf32>) attributes {memrev.en
   scf.forall (%i) in (8) {
     %a = memref.alloc() : memref<64xf32>
     linalg.exp ins(%y : memref<64xf32>) outs(%a : memref<64xf32>)
+  }
+  return
+}
+
+// -----
+
+// What an iteration allocates and yields is copied to the buffer that the loop
+// carries: the next iteration would otherwise write over what it reads.
+// CHECK-LABEL: func.func @carried(
+// CHECK-SAME: memref<16xi8>
+// CHECK: scf.for {{.*}} iter_args(%[[A:.*]] = %{{.*}})
+// CHECK: %[[V:.*]] = memref.view
+// CHECK: linalg.exp ins(%[[A]] : memref<4xf32>) outs(%[[V]] : memref<4xf32>)
+// CHECK: memref.copy %[[V]], %[[A]]
+// CHECK-NEXT: scf.yield %[[A]]
+func.func @carried(%x: memref<4xf32>, %y: memref<4xf32>, %n: index) attributes {memrev.entry} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %r = scf.for %i = %c0 to %n step %c1 iter_args(%a = %x) -> memref<4xf32> {
+    %b = memref.alloc() : memref<4xf32>
+    linalg.exp ins(%a : memref<4xf32>) outs(%b : memref<4xf32>)
+    linalg.exp ins(%a : memref<4xf32>) outs(%y : memref<4xf32>)
+    scf.yield %b : memref<4xf32>
   }
   return
 }

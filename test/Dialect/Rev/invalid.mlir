@@ -696,3 +696,17 @@ func.func @running_average_c2(%a: tensor<4xf32>) {
   %0 = rev.running_average %a, %a momentum -0.1 : tensor<4xf32>
   return
 }
+
+// -----
+
+// expected-error @below {{expects 'rev.name' of argument #1 to be a string, but got 3 : i64}}
+func.func @name_of_argument(%a: index, %b: index {rev.name = 3}) {
+  return
+}
+
+// -----
+
+// expected-error @below {{expects 'rev.name' of result #0 to be a string, but got unit}}
+func.func @name_of_result(%a: index) -> (index {rev.name}) {
+  return %a : index
+}

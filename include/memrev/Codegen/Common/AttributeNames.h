@@ -47,6 +47,11 @@ inline constexpr llvm::StringLiteral kResultParametersAttr =
 inline constexpr llvm::StringLiteral kNumArgumentsAttr = "memrev.num_arguments";
 /// Integer, on an entry: bytes of the arena that a call needs.
 inline constexpr llvm::StringLiteral kArenaBytesAttr = "memrev.arena_bytes";
+/// Array of dictionaries of bytes, type and location, on an entry: the buffers
+/// that are live when most bytes of the arena are.
+inline constexpr llvm::StringLiteral kArenaPeakAttr = "memrev.arena_peak";
+/// Symbol, on an allocation: the function whose frame it is.
+inline constexpr llvm::StringLiteral kFrameOfAttr = "memrev.frame_of";
 /// Integer, on a parallel loop: the number of threads its scratch is made for.
 inline constexpr llvm::StringLiteral kMaxThreadsAttr = "memrev.max_threads";
 /// Array of dictionaries, on the module: what differentiation decided for each

@@ -270,6 +270,28 @@ def CodegenVerifyStage : Pass<"codegen-verify-stage", "ModuleOp"> {
   ];
 }
 
+def CodegenEliminateCommonSubexpressions
+    : Pass<"codegen-eliminate-common-subexpressions"> {
+  let summary = "Merge equal operations, unless that keeps a tensor for long";
+  let description = [{
+    Upstream's CSE merges equal operations however far apart they are. Where the
+    backward part of a program evaluates values again instead of keeping them,
+    that would undo the choice: a merged value lives from the forward to the
+    backward part. This pass leaves an operation alone that computes a tensor of
+    more than `max-distant-bytes` bytes elementwise, if a contraction, a
+    convolution, a loop or a call stands between it and the last use of an equal
+    one.
+
+    Example: `relu(x)` in front of a convolution and `relu(x)` behind it stay two
+    operations.
+  }];
+  let options = [
+    Option<"maxDistantBytes", "max-distant-bytes", "int64_t",
+           /*default=*/"16384",
+           "Results up to this size are merged at any distance">
+  ];
+}
+
 def CodegenFuseElementwise : Pass<"codegen-fuse-elementwise"> {
   let summary = "Fuse elementwise linalg.generic ops into their one reader";
   let description = [{
@@ -298,6 +320,25 @@ def CodegenGeneralizeNamedOps : Pass<"codegen-generalize-named-ops"> {
     and `linalg.transpose` become generics; `linalg.matmul` stays.
   }];
   let dependentDialects = ["linalg::LinalgDialect"];
+}
+
+def CodegenInsertCopies : Pass<"codegen-insert-copies"> {
+  let summary = "Copy slices at the borders of loops by operations";
+  let description = [{
+    Kernels take contiguous buffers. A loop whose state starts as a slice of
+    another tensor would carry a strided view, which bufferization copies for
+    each kernel in each iteration; and what a loop returns cannot be computed
+    right where it is inserted into another tensor. This pass copies both by
+    elementwise operations, which become kernels like others. A loop that only
+    updates elements of the slice goes on doing so in place.
+
+    Concatenations become insertions into one tensor.
+
+    Example: `%s = tensor.extract_slice %x[0, 8] [4, 8] [1, 1]` and
+    `scf.for ... iter_args(%a = %s)` become `scf.for ... iter_args(%a = %c)` with
+    `%c` a `linalg.generic` that copies `%s`.
+  }];
+  let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect"];
 }
 
 def CodegenOutlineKernels : Pass<"codegen-outline-kernels", "ModuleOp"> {

@@ -29,6 +29,31 @@ void BatchNormOp::getResiduals(function_ref<bool(Value)>,
                                                    getMean(), getVariance()});
 }
 
+LogicalResult
+BatchNormOp::getRecomputationOperands(OpResult result,
+                                      SmallVectorImpl<Value> &values) {
+  if (result != getResult())
+    return failure();
+  values.append(
+      {getInput(), getScale(), getOffset(), getMean(), getVariance()});
+  return success();
+}
+
+Value BatchNormOp::recomputeResult(DerivativeContext &ctx, OpResult) {
+  SmallVector<Value> operands;
+  for (Value value :
+       {getInput(), getScale(), getOffset(), getMean(), getVariance()}) {
+    Value now = ctx.primal(value);
+    if (!now)
+      return {};
+    operands.push_back(now);
+  }
+  return BatchNormInferenceOp::create(
+      ctx.getBuilder(), getLoc(), getResult().getType(), operands[0],
+      operands[1], operands[2], operands[3], operands[4], getEpsilonAttr(),
+      getChannelDimAttr());
+}
+
 /// With d = x - mean, r = 1 / sqrt(variance + epsilon) and sums over the n
 /// elements of a channel (Ioffe, Szegedy, section 3):
 ///   d offset = sum dy, d scale = r sum(dy d)

@@ -45,7 +45,9 @@ def Rev_StopGradientOp : Rev_Op<"stop_gradient", [
 
 def Rev_BatchNormOp : Rev_Op<"batch_norm", [
     Pure, DeclareOpInterfaceMethods<DecomposableOpInterface>,
-    DeclareOpInterfaceMethods<DifferentiableOpInterface, ["getResiduals"]>,
+    DeclareOpInterfaceMethods<DifferentiableOpInterface,
+                              ["getResiduals", "getRecomputationOperands",
+                               "recomputeResult"]>,
     DeclareOpInterfaceMethods<ForwardDifferentiableOpInterface>,
     AllTypesMatch<["input", "result"]> /*batch_norm_c1*/,
     AllTypesMatch<["scale", "offset", "mean", "variance"]> /*batch_norm_c2*/]> {

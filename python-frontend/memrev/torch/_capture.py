@@ -1,0 +1,376 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Modules of PyTorch as functional graphs of ATen operations.
+
+torch.export traces a module and makes the graph functional. A program is differentiated
+as it stands, so the graph has to say all that autograd knows: what it does not record,
+or records as something else, is noticed here and refused.
+"""
+
+import dataclasses
+import functools
+import operator
+from typing import Any, List, Optional, Tuple
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.export.graph_signature import InputKind, OutputKind
+from torch.overrides import TorchFunctionMode
+from torch.utils import _pytree
+
+from ._fx import UnsupportedOperation, refusals
+from ._fx.table import RULES, name_of, place_of
+
+
+class CaptureError(Exception):
+    """A module that torch.export cannot trace."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Argument:
+    """Where the tensor of a placeholder comes from: "parameter", "buffer" and "constant"
+    with the name in the module, "input" with its number among the leaves of the call's
+    arguments."""
+
+    kind: str
+    place: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """A leaf of what the module returns: a `constant`, or a tensor that begins as argument
+    or result `number` and goes through views, which are calls of PyTorch's operations."""
+
+    source: str  # "constant", "argument" or "result"
+    constant: Any = None
+    number: int = 0
+    views: Tuple[Any, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Capture:
+    """A module's forward pass for arguments of certain types, in its current mode."""
+
+    graph_module: torch.fx.GraphModule
+    #: One for each placeholder; None for one that is no tensor.
+    arguments: List[Optional[Argument]]
+    #: The nodes whose values a program returns, each once.
+    results: List[torch.fx.Node]
+    #: Pairs (argument, result): the result becomes the value of the argument.
+    mutations: List[Tuple[int, int]]
+    outputs: List[Output]
+    out_spec: Any
+    #: For each output whether autograd tracks it, if all parameters and inputs that
+    #: require a gradient do.
+    requires_grad: List[bool]
+
+    @property
+    def is_random(self):
+        """Whether the graph draws random numbers."""
+        return any(torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ())
+                   or _drops(node) for node in self.graph_module.graph.nodes)
+
+
+def _drops(node):
+    operation = torch.ops.aten.scaled_dot_product_attention.default
+    return node.target is operation and (
+        node.kwargs.get("dropout_p", node.args[4] if len(node.args) > 4 else 0) > 0)
+
+
+# ------------------------------------------------------------------------------
+# Decompositions
+# ------------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=None)
+def _decompositions():
+    """Those of operations that autograd itself takes apart. Others have a derivative of
+    their own, of which their decomposition for the forward pass knows nothing."""
+    table = torch.export.default_decompositions()
+    for operation in list(table.keys()):
+        if not isinstance(operation, torch._ops.OpOverload) or operation in RULES or not (
+                torch._C._dispatch_has_kernel_for_dispatch_key(
+                    operation.name(), "CompositeImplicitAutograd")):
+            table.pop(operation)
+    return dict(table.items())
+
+
+# ------------------------------------------------------------------------------
+# What autograd sees
+# ------------------------------------------------------------------------------
+
+
+class _Watch(TorchFunctionMode):
+    """Notes what a graph of operations leaves out."""
+
+    _hooks = (torch.Tensor.register_hook, torch.Tensor.retain_grad,
+              torch.Tensor.register_post_accumulate_grad_hook, torch.Tensor.backward,
+              torch.autograd.grad, torch.autograd.backward)
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if function in self._hooks:
+            raise UnsupportedOperation(function.__name__, "forward",
+                                       "programs call nothing while they run")
+        return function(*args, **(kwargs or {}))
+
+
+def _check_graph_of(outputs):
+    """Raises UnsupportedOperation if a derivative is the user's own."""
+    nodes = [t.grad_fn for t in outputs if t.grad_fn is not None]
+    seen = set(nodes)
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, torch.autograd.function.BackwardCFunction):
+            raise UnsupportedOperation(type(node).__name__, "forward",
+                                       "an autograd function with a derivative of its own")
+        for following, _ in node.next_functions:
+            if following is not None and following not in seen:
+                seen.add(following)
+                nodes.append(following)
+
+
+def _autograd_view(module, args, kwargs):
+    """Evaluates the module on tensors without numbers, and returns for each leaf of the
+    result whether it requires a gradient."""
+    mode = FakeTensorMode(allow_non_fake_inputs=True)
+
+    def fake(value):
+        return mode.from_tensor(value) if isinstance(value, torch.Tensor) else value
+
+    tensors = {name: fake(t) for name, t in
+               (*module.named_parameters(remove_duplicate=False),
+                *module.named_buffers(remove_duplicate=False)) if t is not None}
+    buffers = [name for name, _ in module.named_buffers()]
+    args, kwargs = _pytree.tree_map(fake, (args, kwargs))
+    with mode, _Watch(), torch.enable_grad():
+        result = torch.func.functional_call(module, tensors, args, kwargs)
+    leaves = _pytree.tree_leaves(result)
+    _check_graph_of([leaf for leaf in leaves if isinstance(leaf, torch.Tensor)])
+    for name in buffers:
+        if tensors[name].requires_grad:
+            raise UnsupportedOperation(name, "forward", "a buffer that keeps a gradient")
+    return [isinstance(leaf, torch.Tensor) and leaf.requires_grad for leaf in leaves]
+
+
+# ------------------------------------------------------------------------------
+# Graphs
+# ------------------------------------------------------------------------------
+
+
+def _is_view(target):
+    returns = getattr(getattr(target, "_schema", None), "returns", ())
+    return any(r.alias_info is not None and not r.alias_info.is_write for r in returns)
+
+
+def _is_mutable(target):
+    schema = getattr(target, "_schema", None)
+    return schema is not None and schema.is_mutable
+
+
+def _check_in_place(graph_module, inherited):
+    """An in-place operation under no_grad, or on a detached tensor, changes numbers and
+    leaves the derivative as it is; a functional graph has no form for that. `inherited`
+    are placeholders that may require a gradient."""
+    detached = set()
+    for node in graph_module.graph.nodes:
+        if node.target is torch.ops.aten.detach.default and node.args[0] not in detached:
+            base = node.args[0]
+            while _is_view(base.target):
+                base = base.args[0]
+            if base.op != "placeholder" or base in inherited:
+                detached.add(node)
+        elif _is_view(node.target) and node.args and node.args[0] in detached:
+            detached.add(node)
+        elif _is_mutable(node.target) and node.args[0] in detached:
+            raise UnsupportedOperation(name_of(node), place_of(node),
+                                       "an in-place operation on a detached tensor")
+
+
+def _check_region(body, values):
+    """The same for a region under no_grad; `values` says for each of its placeholders
+    whether it may require a gradient."""
+    placeholders = [n for n in body.graph.nodes if n.op == "placeholder"]
+    tracked = {n for n, active in zip(placeholders, values) if active}
+    for node in body.graph.nodes:
+        if _is_view(node.target) and node.args[0] in tracked:
+            tracked.add(node)
+        elif _is_mutable(node.target) and node.args[0] in tracked:
+            raise UnsupportedOperation(name_of(node), place_of(node),
+                                       "an in-place operation without a gradient")
+        elif isinstance(node.target, torch._ops.HigherOrderOperator):
+            raise UnsupportedOperation(name_of(node), place_of(node))
+
+
+def _detach_regions(program):
+    """Gives the results of regions under no_grad a derivative of zero, which functional
+    graphs would forget."""
+    graph_module = program.graph_module
+    signature = program.graph_signature
+    fixed = {spec.arg.name for spec in signature.input_specs
+             if spec.kind in (InputKind.BUFFER, InputKind.CONSTANT_TENSOR)}
+    fixed = {n for n in graph_module.graph.nodes if n.op == "placeholder" and n.name in fixed}
+    inherited = {n for n in graph_module.graph.nodes if n.op == "placeholder"} - fixed
+    _check_in_place(graph_module, inherited)
+    for node in list(graph_module.graph.nodes):
+        if not isinstance(node.target, torch._ops.HigherOrderOperator):
+            continue
+        if node.target is not torch.ops.higher_order.wrap_with_set_grad_enabled:
+            if node.target is torch.ops.higher_order.wrap_with_autocast:
+                body = getattr(graph_module, node.args[4].target)
+                _check_in_place(body, set())
+                _refuse_regions(body)
+                continue
+            raise UnsupportedOperation(name_of(node), place_of(node))
+        enabled, body = node.args[0], getattr(graph_module, node.args[1].target)
+        if enabled:
+            _refuse_regions(body)
+            continue
+        _check_region(body, [value not in fixed for value in node.args[2:]])
+        output = next(iter(reversed(body.graph.nodes)))
+        with body.graph.inserting_before(output):
+            def detached(value):
+                if value.op == "placeholder" or not isinstance(value.meta["val"], torch.Tensor):
+                    return value
+                found = body.graph.call_function(torch.ops.aten.detach.default, (value,))
+                found.meta = dict(value.meta)
+                return found
+
+            output.args = torch.fx.node.map_arg(output.args, detached)
+        body.recompile()
+
+
+def _refuse_regions(body):
+    for node in body.graph.nodes:
+        if isinstance(node.target, torch._ops.HigherOrderOperator):
+            raise UnsupportedOperation(name_of(node), place_of(node))
+
+
+def _prune(graph_module):
+    """Removes what nobody reads. Faults of indices that nobody reads go with them."""
+    for node in reversed(graph_module.graph.nodes):
+        if node.op == "call_function" and not node.users:
+            graph_module.graph.erase_node(node)
+
+
+class _AutocastModule(torch.nn.Module):
+    """Calls a module as it is called under the autocast that is in force."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+        self._dtype = torch.get_autocast_dtype("cpu")
+
+    def forward(self, *args, **kwargs):
+        with torch.autocast("cpu", self._dtype, cache_enabled=False):
+            return self.module(*args, **kwargs)
+
+
+def capture(module: torch.nn.Module, args: tuple, kwargs: Optional[dict] = None) -> Capture:
+    """The functional graph of `module(*args, **kwargs)` in the module's current mode, and
+    under the autocast in force.
+
+    Raises UnsupportedOperation for what a program cannot do, with the user's line, and
+    CaptureError if torch.export does not understand the module.
+    """
+    kwargs = kwargs or {}
+    exported, prefix = module, ""
+    if torch.is_autocast_enabled("cpu"):
+        exported, prefix = _AutocastModule(module), "module."
+    try:
+        with torch.enable_grad(), torch.autocast("cpu", enabled=False):
+            program = torch.export.export(exported, args, kwargs, strict=False)
+    except UnsupportedOperation:
+        raise
+    except Exception as error:  # torch.export raises errors of many kinds.
+        raise CaptureError(f"torch.export does not trace {type(module).__name__}: {error}"
+                           ) from error
+    requires_grad = _autograd_view(module, args, kwargs)
+    _detach_regions(program)
+    program = program.run_decompositions(_decompositions())
+    graph_module = program.graph_module
+    _prune(graph_module)
+    for refusal in refusals(graph_module):
+        raise refusal
+    return _described(program, graph_module, prefix, requires_grad)
+
+
+def _described(program, graph_module, prefix, requires_grad):
+    signature = program.graph_signature
+    kinds = {InputKind.PARAMETER: "parameter", InputKind.BUFFER: "buffer",
+             InputKind.CONSTANT_TENSOR: "constant"}
+    placeholders = [n for n in graph_module.graph.nodes if n.op == "placeholder"]
+    arguments, leaf = [], 0
+    for spec, node in zip(signature.input_specs, placeholders):
+        is_tensor = isinstance(node.meta.get("val"), torch.Tensor)
+        if spec.kind == InputKind.USER_INPUT:
+            arguments.append(Argument("input", leaf) if is_tensor else None)
+            leaf += 1
+        elif spec.kind == InputKind.CONSTANT_TENSOR:
+            arguments.append(Argument("constant", program.constants[spec.target]))
+        elif spec.kind in kinds:
+            arguments.append(Argument(kinds[spec.kind], spec.target[len(prefix):]))
+        else:
+            raise CaptureError(f"expects tensors as arguments, but got {spec.kind}")
+    number_of = {node: i for i, node in enumerate(placeholders)}
+    by_name = {spec.target: i for i, spec in enumerate(signature.input_specs)
+               if spec.kind != InputKind.USER_INPUT}
+    by_input = {spec.arg.name: i for i, spec in enumerate(signature.input_specs)}
+    output_node = next(iter(reversed(graph_module.graph.nodes)))
+    results, mutations, outputs, written = [], [], [], {}
+
+    def result(node):
+        if node not in results:
+            results.append(node)
+        return results.index(node)
+
+    values = list(zip(signature.output_specs, output_node.args[0]))
+    for spec, value in values:
+        if spec.kind in (OutputKind.BUFFER_MUTATION, OutputKind.USER_INPUT_MUTATION):
+            place = (by_name if spec.kind == OutputKind.BUFFER_MUTATION else by_input)[spec.target]
+            if requires_grad_of(placeholders[place]):
+                raise UnsupportedOperation(spec.target, "forward",
+                                           "an argument that requires a gradient is changed")
+            mutations.append((place, result(value)))
+            written[value] = place
+        elif spec.kind != OutputKind.USER_OUTPUT:
+            raise CaptureError(f"expects tensors as results, but got {spec.kind}")
+    roots = [_root(value) for spec, value in values if spec.kind == OutputKind.USER_OUTPUT]
+    shared = [root for root, _ in roots]
+    for root, views in roots:
+        if not isinstance(root, torch.fx.Node) or root.meta.get("val") is None:
+            outputs.append(Output("constant", constant=root))
+        elif root in written:
+            outputs.append(Output("argument", number=written[root], views=views))
+        elif root in number_of:
+            outputs.append(Output("argument", number=number_of[root], views=views))
+        elif shared.count(root) > 1:
+            outputs.append(Output("result", number=result(root), views=views))
+        else:
+            value = views[-1] if views else root
+            outputs.append(Output("result", number=result(value)))
+    return Capture(graph_module, arguments, results, mutations, outputs,
+                   program.call_spec.out_spec, requires_grad)
+
+
+def requires_grad_of(placeholder):
+    """Whether the tensor that a placeholder was traced with requires a gradient."""
+    value = placeholder.meta.get("val")
+    return isinstance(value, torch.Tensor) and value.requires_grad
+
+
+def _root(value):
+    """What a value is a view of, and the views' nodes from there on."""
+    views = []
+    while isinstance(value, torch.fx.Node):
+        views.append(value)
+        if value.op == "call_function" and _is_view(value.target):
+            value = value.args[0]
+        elif value.target is operator.getitem and _is_view(value.args[0].target):
+            value = value.args[0]
+            views.append(value)
+            value = value.args[0]
+        else:
+            break
+    views.reverse()
+    return value, tuple(views[1:])

@@ -1,0 +1,126 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Runs a graph of PyTorch's operations on traced arrays."""
+
+import operator
+from typing import List, Optional, Tuple
+
+import torch
+from torch.fx.node import map_arg
+from torch.utils import _pytree
+
+from ... import _array, _graph
+from .layout import Tensor
+from .table import (
+    RULES, Call, Effects, UnsupportedOperation, from_torch, has_dtype, location_of, name_of,
+    place_of,
+)
+
+#: Checks that PyTorch's tracing leaves in graphs; shapes are known, so they hold.
+_CHECKS = {torch.ops.aten._assert_tensor_metadata.default}
+
+
+def _refusal(node) -> Optional[UnsupportedOperation]:
+    """Why a node cannot be a part of a program, or None."""
+    operation, place = name_of(node), place_of(node)
+    if node.op == "get_attr":
+        return UnsupportedOperation(operation, place, "graphs read tensors as arguments only")
+    if node.op in ("placeholder", "call_function"):
+        for value in _pytree.tree_leaves(node.meta.get("val")):
+            if not isinstance(value, torch.Tensor):
+                continue
+            if not has_dtype(value.dtype):
+                return UnsupportedOperation(operation, place, f"a tensor of {value.dtype}")
+            if value.device.type != "cpu":
+                return UnsupportedOperation(operation, place, f"a tensor on {value.device}")
+            if value.layout != torch.strided:
+                return UnsupportedOperation(operation, place, f"a tensor in {value.layout}")
+    if node.op in ("placeholder", "output") or node.target is operator.getitem:
+        return None
+    if node.target in _CHECKS:
+        return None
+    rule = RULES.get(node.target)
+    if node.op != "call_function" or rule is None:
+        return UnsupportedOperation(operation, place)
+    reason = rule.refuse and rule.refuse(node)
+    return UnsupportedOperation(operation, place, reason) if reason else None
+
+
+def refusals(graph_module: torch.fx.GraphModule) -> List[UnsupportedOperation]:
+    """The nodes that cannot be a part of a program, as exceptions to raise."""
+    found = map(_refusal, graph_module.graph.nodes)
+    return [refusal for refusal in found if refusal is not None]
+
+
+def unsupported(graph_module: torch.fx.GraphModule) -> List[Tuple[str, str]]:
+    """Pairs (name, user's line) of the operations of a graph that a program does not
+    have, each once."""
+    return list(dict.fromkeys((r.operation, r.place) for r in refusals(graph_module)))
+
+
+def trace(graph_module: torch.fx.GraphModule, *inputs, effects: Optional[Effects] = None):
+    """Applies a graph of functional ATen operations to traced arrays, and returns the
+    results as `Tensor`s in the structure of the graph's output.
+
+    inputs: a `Tensor` or array in PyTorch's order for each placeholder that is a tensor
+        in the graph, in order; other placeholders are given as None.
+    effects: where random numbers come from, and where it is noted that an index is out
+        of range; needed for graphs with such operations.
+
+    The graph's nodes have "val" in their `meta`, as those of torch.export have. Raises
+    UnsupportedOperation, which names the operation and the user's line.
+    """
+    for refusal in refusals(graph_module):
+        raise refusal
+    effects = Effects() if effects is None else effects
+    inputs = iter(inputs)
+    values = {}
+    for node in graph_module.graph.nodes:
+        with _graph.located(location_of(node)):
+            if node.op == "placeholder":
+                values[node] = _input(node, next(inputs))
+            elif node.op == "output":
+                return map_arg(node.args[0], values.__getitem__)
+            elif node.target not in _CHECKS:
+                values[node] = _apply(node, values, effects)
+    raise ValueError("expects a graph with an output, but got none")
+
+
+def _input(node, value):
+    if isinstance(value, _array.Array):
+        value = Tensor(value)
+    expected = node.meta.get("val")
+    if isinstance(expected, torch.Tensor) or isinstance(value, Tensor):
+        _check(node, value, expected)
+    return value
+
+
+def _apply(node, values, effects):
+    args = map_arg(node.args, values.__getitem__)
+    if node.target is operator.getitem:
+        return args[0][args[1]]
+    kwargs = map_arg(node.kwargs, values.__getitem__)
+    result = RULES[node.target].emit(Call(node, effects), *args, **kwargs)
+    expected = node.meta["val"]
+    if isinstance(expected, (tuple, list)):
+        # What nobody reads is not computed.
+        read = {user.args[1] for user in node.users}
+        for index, (found, like) in enumerate(zip(result, expected)):
+            if index in read:
+                _check(node, found, like)
+    else:
+        _check(node, result, expected)
+    return result
+
+
+def _check(node, found, expected):
+    """A rule that gives another type than PyTorch does is wrong."""
+    if not isinstance(expected, torch.Tensor):
+        return
+    wanted = tuple(map(int, expected.shape)), from_torch(expected.dtype)
+    got = (found.shape, found.dtype) if isinstance(found, Tensor) else found
+    if got != wanted:
+        raise UnsupportedOperation(
+            name_of(node), place_of(node),
+            f"a result of {wanted[1]}{list(wanted[0])} is imported as {found!r}")

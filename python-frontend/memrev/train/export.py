@@ -1,0 +1,39 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""A trained network and its training step as files for programs without Python."""
+
+from pathlib import Path
+
+import numpy as np
+
+from .. import ShapeDtype, io
+from .._export import export as write_library
+from .programs import CompiledPrograms
+from .trainer import Variables
+
+
+class ExportError(Exception):
+    """A library that cannot be made."""
+
+
+def export(path: Path, programs: CompiledPrograms, variables: Variables, batch_size: int,
+           mean: np.ndarray):
+    """Writes three files: the shared library `path` with the functions `predict`, `evaluate`
+    and `step` for batches of `batch_size` images, the C header that declares them, with the
+    suffix ".h", and the arrays that they take, with the suffix ".npz": parameters, states
+    and the mean image, which is subtracted from images before anything else.
+
+    Raises ExportError if there is no C++ compiler to link with, and OSError if a file cannot
+    be written.
+    """
+    path = Path(path)
+    images = ShapeDtype((batch_size, *mean.shape), np.float32)
+    labels = ShapeDtype((batch_size,), np.int32)
+    try:
+        write_library(path, **{
+            name: (programs.jitted[name], *programs.arguments(name, variables, images, labels))
+            for name in ("predict", "evaluate", "step")})
+    except RuntimeError as error:
+        raise ExportError(f"'{path}' cannot be exported: {error}") from error
+    io.save(path.with_suffix(".npz"), {**variables.as_dict(), "mean_image": mean})

@@ -1,0 +1,24 @@
+"""The tutorials that need PyTorch print what they say."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import conftest
+
+
+@pytest.mark.parametrize("document", ["docs/MemCNN.md"])
+def test_document(document):
+    build = os.environ.get("MEMREV_BUILD_DIR", conftest.ROOT / "build")
+    # The documents' python3 is this one.
+    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+    packages = os.pathsep.join([str(conftest.ROOT / "python-frontend"),
+                                os.environ.get("PYTHONPATH", "")])
+    result = subprocess.run(
+        [sys.executable, conftest.ROOT / "utils" / "run-documents.py", conftest.ROOT, build,
+         conftest.ROOT / document],
+        env=dict(os.environ, PATH=path, PYTHONPATH=packages, OMP_NUM_THREADS="1"),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert result.returncode == 0, result.stdout
