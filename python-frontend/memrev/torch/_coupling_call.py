@@ -176,8 +176,9 @@ class CompiledCouplingCall(CouplingCall):
         return [self._program.restore(outputs[0], self._sources, self._seeds)]
 
     def pull_back(self, outputs, named, gradients, wanted, restored):
+        # An input that is wanted back is the output of another coupling, of the same layout.
         x, of_x, of_weights = self._program.pull_back(
-            outputs[0], gradients[0], self._sources, self._seeds)
+            outputs[0], gradients[0], self._sources, self._seeds, to_caller=not restored)
         return [x], self._gradients(of_x, of_weights)
 
     def pull_back_from(self, inputs, named, gradients, wanted):

@@ -172,11 +172,15 @@ class CouplingProgram:
         """x, in the program's layout."""
         return self._call("restore", [self.layout.taken(y), *sources, *seeds])[0]
 
-    def pull_back(self, y, gradient, sources, seeds):
-        """(x, its gradient or None, gradients of the weights in the order of `wrt`)."""
+    def pull_back(self, y, gradient, sources, seeds, to_caller):
+        """(x, its gradient or None, gradients of the weights in the order of `wrt`). The
+        gradient is in the layout of x if it goes `to_caller`, else in the program's."""
         taken = map(self.layout.taken, (y, gradient))
         x, *found = self._call("pull_back", [*taken, *sources, *seeds])
-        return x, found.pop(0) if self._wants_input else None, found
+        of_x = found.pop(0) if self._wants_input else None
+        if of_x is not None and to_caller:
+            of_x = self._x.taken(of_x)
+        return x, of_x, found
 
     def pull_back_kept(self, x, gradient, sources, seeds):
         """(gradient of x or None, gradients of the weights in the order of `wrt`)."""
