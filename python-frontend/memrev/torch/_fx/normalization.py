@@ -6,7 +6,7 @@
 import torch
 
 from ... import _array, lax, numpy as mnp
-from .layout import Tensor
+from .layout import Tensor, spread
 from .pointwise import apply
 from .reductions import mean
 from .table import accumulated, cast, full, rule
@@ -78,36 +78,39 @@ def _batch_norm_inference(call, x, weight, bias, running_mean, running_var, mome
 
 
 def _normalized(x, dims, epsilon):
-    """(x - mean) / sqrt(variance + epsilon), the mean, and that factor."""
-    average = mean(x, dims, True)
-    centered = x.like(x.stored - average.in_order(x.order))
-    variance = mean(x.like(centered.stored * centered.stored), dims, True)
+    """(x - mean) / sqrt(variance + epsilon), the mean, and that factor, without `dims`."""
+    average = mean(x, dims)
+    centered = x.like(x.stored - spread(average, dims, x).stored)
+    variance = mean(x.like(centered.stored * centered.stored), dims)
     factor = variance.like(1 / mnp.sqrt(variance.stored + epsilon))
-    return x.like(centered.stored * factor.in_order(x.order)), average, factor
+    return x.like(centered.stored * spread(factor, dims, x).stored), average, factor
 
 
 @rule(aten.native_layer_norm.default)
 def _layer_norm(call, x, shape, weight, bias, epsilon):
     wide = accumulated(x.dtype)
     dims = list(range(x.ndim - len(shape), x.ndim))
-    y, average, factor = _normalized(cast(x, wide), dims, epsilon)
+    y, *statistics = _normalized(cast(x, wide), dims, epsilon)
     for parameter, combine in ((weight, mnp.multiply), (bias, mnp.add)):
         if parameter is not None:
             y = apply(combine, y, cast(parameter, wide))
-    types = call.result_type(1)[1]
-    return cast(y, call.result_type(0)[1]), cast(average, types), cast(factor, types)
+    return cast(y, call.result_type(0)[1]), *_shaped(call, statistics)
+
+
+def _shaped(call, statistics):
+    """Statistics that somebody reads, as results 1 and 2 of the call."""
+    return [cast(s.reshaped(call.result_type(i)[0]), call.result_type(i)[1])
+            if call.reads(i) else None for i, s in enumerate(statistics, 1)]
 
 
 @rule(aten.native_group_norm.default)
 def _group_norm(call, x, weight, bias, batch, channels, space, groups, epsilon):
     wide = accumulated(x.dtype)
     grouped = cast(x, wide).reshaped((batch, groups, channels // groups, *x.shape[2:]))
-    y, average, factor = _normalized(grouped, list(range(2, grouped.ndim)), epsilon)
+    y, *statistics = _normalized(grouped, list(range(2, grouped.ndim)), epsilon)
     y = y.reshaped(x.shape)
     for parameter, combine in ((weight, mnp.multiply), (bias, mnp.add)):
         if parameter is not None:
             y = apply(combine, y,
                       cast(parameter, wide).reshaped((channels,) + (1,) * (x.ndim - 2)))
-    types = call.result_type(1)[1]
-    return (cast(y, x.dtype), cast(average.reshaped((batch, groups)), types),
-            cast(factor.reshaped((batch, groups)), types))
+    return cast(y, x.dtype), *_shaped(call, statistics)
