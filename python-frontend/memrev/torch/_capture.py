@@ -11,6 +11,7 @@ or records as something else, is noticed here and refused.
 import dataclasses
 import functools
 import operator
+import threading
 from typing import Any, List, Optional, Tuple
 
 import torch
@@ -291,6 +292,10 @@ class _AutocastModule(torch.nn.Module):
             return self.module(*args, **kwargs)
 
 
+#: torch.export changes global state.
+_lock = threading.Lock()
+
+
 def capture(module: torch.nn.Module, args: tuple, kwargs: Optional[dict] = None) -> Capture:
     """The functional graph of `module(*args, **kwargs)` in the module's current mode, and
     under the autocast in force.
@@ -298,7 +303,11 @@ def capture(module: torch.nn.Module, args: tuple, kwargs: Optional[dict] = None)
     Raises UnsupportedOperation for what a program cannot do, with the user's line, and
     CaptureError if torch.export does not understand the module.
     """
-    kwargs = kwargs or {}
+    with _lock:
+        return _capture(module, args, kwargs or {})
+
+
+def _capture(module, args, kwargs):
     exported, prefix = module, ""
     if torch.is_autocast_enabled("cpu"):
         exported, prefix = _AutocastModule(module), "module."

@@ -144,10 +144,11 @@ def spread(x, dims, like):
 
 
 def common_order(tensors):
-    """The order in which an operation of elements works: that of the largest operand, of
-    which others are repeated or transposed."""
+    """The order in which an operation of elements works: that of the largest operand, as
+    which others are repeated or transposed. Of several that of one that is not stored as
+    PyTorch does, for an operation has asked for that order."""
     ndim = max(t.ndim for t in tensors)
-    largest = max(tensors, key=lambda t: (t.size, t.ndim))
+    largest = max(tensors, key=lambda t: (t.size, t.ndim, t.order != tuple(range(t.ndim))))
     more = ndim - largest.ndim
     return (*range(more), *(i + more for i in largest.order))
 

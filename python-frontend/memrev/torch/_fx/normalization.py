@@ -6,7 +6,7 @@
 import torch
 
 from ... import _array, lax, numpy as mnp
-from .layout import Tensor, spread
+from .layout import Tensor, channels_last, spread
 from .pointwise import apply
 from .reductions import mean
 from .table import accumulated, cast, full, rule
@@ -21,9 +21,18 @@ def _affine(weight, bias, channels, dtype):
     return scale.array, offset.array
 
 
+def _of_images(x):
+    """`x` with its channels last: where images are normalised a convolution follows. One
+    image is what torch.nn.functional.instance_norm makes of all."""
+    if x.ndim < 4 or x.shape[0] == 1:
+        return x
+    order = channels_last(x.ndim)
+    return Tensor(x.in_order(order), order)
+
+
 def _batch_norm(x, weight, bias, epsilon):
     """(y, mean, variance) of each channel, in the type in which sums are carried."""
-    wide = accumulated(x.dtype)
+    wide, x = accumulated(x.dtype), _of_images(x)
     scale, offset = _affine(weight, bias, x.shape[1], wide)
     y, average, variance = lax.batch_norm(cast(x, wide).stored, scale, offset, epsilon,
                                           x.place(1))
@@ -68,7 +77,7 @@ def _batch_norm_without_state(call, x, weight, bias, training, momentum, epsilon
 
 @rule(aten._native_batch_norm_legit_no_training.default)
 def _batch_norm_inference(call, x, weight, bias, running_mean, running_var, momentum, epsilon):
-    wide = accumulated(x.dtype)
+    wide, x = accumulated(x.dtype), _of_images(x)
     scale, offset = _affine(weight, bias, x.shape[1], wide)
     y = lax.batch_norm_inference(
         cast(x, wide).stored, scale, offset, cast(running_mean, wide).array,
