@@ -122,13 +122,20 @@ MEMREV_EXPORT char *memrevGetHeader(const MemRevCompilation *compilation);
 MEMREV_EXPORT char *memrevWriteLibrary(const MemRevCompilation *compilation,
                                        const char *path);
 
-/// Calls the `function`th function on `threads` threads (0: all processors).
+/// Calls the `function`th function on `threads` threads (0: as many as the OpenMP
+/// library gives the calling thread).
 /// `parameters` holds a pointer to contiguous memory for each parameter; the
 /// memory of a result may not overlap any other. Returns null, or a message that
 /// the caller frees with memrevFreeString.
 MEMREV_EXPORT char *memrevCall(const MemRevCompilation *compilation,
                                size_t function, void *const *parameters,
                                size_t numParameters, int threads);
+
+/// Returns the file of the OpenMP library on whose threads programs run in this
+/// process: that of PyTorch if it is loaded, then any loaded one, then libomp.
+/// Empty before a program with parallel loops is called. The caller frees it with
+/// memrevFreeString.
+MEMREV_EXPORT char *memrevGetOpenMPLibrary(void);
 
 MEMREV_EXPORT void memrevFreeString(char *string);
 

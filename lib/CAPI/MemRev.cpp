@@ -226,4 +226,8 @@ char *memrevCall(const MemRevCompilation *compilation, size_t function,
   return nullptr;
 }
 
+char *memrevGetOpenMPLibrary() {
+  return copyString(LoadedCode::getOpenMPLibrary());
+}
+
 void memrevFreeString(char *string) { std::free(string); }

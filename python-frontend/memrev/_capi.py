@@ -83,6 +83,7 @@ def _declare(lib):
             owned,
             [compilation, size, ctypes.POINTER(ctypes.c_void_p), size, ctypes.c_int],
         ),
+        "memrevGetOpenMPLibrary": (owned, []),
         "memrevFreeString": (None, [owned]),
     }
     for name, (result, arguments) in signatures.items():

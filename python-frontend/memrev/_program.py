@@ -230,6 +230,16 @@ class Module:
             _capi.lib.memrevDestroy(handle)
 
 
+def openmp_library():
+    """The file of the OpenMP library whose threads compiled functions run on.
+
+    PyTorch's if it is loaded, else one that is loaded, else libomp; chosen anew when
+    the process has loaded libraries. The environment variable MEMREV_OPENMP names
+    another one. Empty before the first call of a function with parallel loops.
+    """
+    return _capi.take_string(_capi.lib.memrevGetOpenMPLibrary())
+
+
 def _diagnostics(handle):
     result = []
     for i in range(_capi.lib.memrevGetNumDiagnostics(handle)):
