@@ -169,7 +169,7 @@ def _autograd_view(module, args, kwargs):
                 *module.named_buffers(remove_duplicate=False)) if t is not None}
     buffers = [name for name, _ in module.named_buffers()]
     args, kwargs = _pytree.tree_map(fake, (args, kwargs))
-    with mode, _Watch(), torch.enable_grad():
+    with mode, _Watch():
         result = torch.func.functional_call(module, tensors, args, kwargs)
     leaves = _pytree.tree_leaves(result)
     _check_graph_of([leaf for leaf in leaves if isinstance(leaf, torch.Tensor)])
@@ -312,14 +312,15 @@ def _capture(module, args, kwargs):
     if torch.is_autocast_enabled("cpu"):
         exported, prefix = _AutocastModule(module), "module."
     try:
-        with torch.enable_grad(), torch.autocast("cpu", enabled=False):
-            program = torch.export.export(exported, args, kwargs, strict=False)
+        with torch.enable_grad():
+            with torch.autocast("cpu", enabled=False):
+                program = torch.export.export(exported, args, kwargs, strict=False)
+            requires_grad = _autograd_view(module, args, kwargs)
     except UnsupportedOperation:
         raise
-    except Exception as error:  # torch.export raises errors of many kinds.
+    except Exception as error:  # Tracing raises errors of many kinds.
         raise CaptureError(f"torch.export does not trace {type(module).__name__}: {error}"
                            ) from error
-    requires_grad = _autograd_view(module, args, kwargs)
     _detach_regions(program)
     program = program.run_decompositions(_decompositions())
     graph_module = program.graph_module
