@@ -192,6 +192,10 @@ void CompiledProgram::printHeader(llvm::raw_ostream &os) const {
   printCHeader(os, functions);
 }
 
+llvm::Error CompiledProgram::verifyProcessor() const {
+  return isForHost && object ? verifyHost(processor) : llvm::Error::success();
+}
+
 llvm::Expected<const LoadedCode *> CompiledProgram::load() {
   std::lock_guard<std::mutex> lock(loadMutex);
   if (!code) {
@@ -201,6 +205,8 @@ llvm::Expected<const LoadedCode *> CompiledProgram::load() {
     if (!object)
       return llvm::createStringError(
           "the program was not compiled up to the binary stage");
+    if (llvm::Error error = verifyProcessor())
+      return std::move(error);
     auto loaded = LoadedCode::load(*object, functions);
     if (!loaded)
       return loaded.takeError();
@@ -347,6 +353,7 @@ LogicalResult CompilerInstance::emitNativeCode(ModuleOp module) {
     return failure();
   }
   program->object = std::move(*object);
+  program->processor = getProcessor(*machine);
   return success();
 }
 
