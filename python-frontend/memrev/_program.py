@@ -152,12 +152,7 @@ class Function:
             if result.place >= len(arrays):
                 slots[result.place] = np.empty(result.shape, result.dtype)
             outputs.append(slots[result.place])
-        pointers = self._pointers(*(array.ctypes.data for array in slots))
-        error = _capi.lib.memrevCall(
-            self._module._handle, self._index, pointers, len(slots), threads
-        )
-        if error:
-            raise RuntimeError(_capi.take_string(error))
+        self.call_pointers([array.ctypes.data for array in slots], threads)
         values = [
             output[()] if result.is_scalar else output
             for result, output in zip(self.results, outputs)
@@ -165,6 +160,15 @@ class Function:
         if not values:
             return None
         return values[0] if len(values) == 1 else tuple(values)
+
+    def call_pointers(self, pointers, threads=0):
+        """Calls the function on memory that the caller has: an address for each argument,
+        then for each result, in the order of `Parameter.place`. Nothing is checked."""
+        error = _capi.lib.memrevCall(
+            self._module._handle, self._index, self._pointers(*pointers), len(pointers), threads
+        )
+        if error:
+            raise RuntimeError(_capi.take_string(error))
 
 
 class Module:

@@ -215,6 +215,11 @@ def test_bfloat16_rounds_to_eight_bits():
     np.testing.assert_array_equal(found, np.float32([1.0, 1 + 2.0 ** -6]))
 
 
+def test_sign_has_no_derivative():
+    found = memrev.grad(lambda x: mnp.sum(mnp.sign(x) * 2.0))(np.array([-2.0, -0.0, 0.0, 3.0]))
+    np.testing.assert_array_equal(found, np.zeros(4))
+
+
 def test_set_and_add_a_part():
     x, y = array(4, 5), array(2, 3)
     expected = x.copy()

@@ -112,7 +112,7 @@ class Tensor:
             return Tensor(_array.reshape(self.array, shape))
         # Dimensions that merge or split together have to be stored side by side, in
         # order; the runs of such dimensions stay in the order in which they are stored.
-        runs = _array._groups(before, shape)
+        runs = _array.groups_of_equal_products(before, shape)
 
         def place(run):
             return min((self.order.index(i) for i in run[0] if before[i] != 1), default=-1)

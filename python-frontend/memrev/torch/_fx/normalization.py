@@ -7,6 +7,7 @@ import torch
 
 from ... import _array, lax, numpy as mnp
 from .layout import Tensor
+from .pointwise import apply
 from .reductions import mean
 from .table import accumulated, cast, full, rule
 
@@ -29,8 +30,11 @@ def _batch_norm(x, weight, bias, epsilon):
     return cast(x.like(y), x.dtype), average, variance
 
 
-def _statistics(average, variance, epsilon, dtype):
-    """What PyTorch keeps for its own derivative."""
+def _statistics(call, average, variance, epsilon):
+    """What PyTorch keeps for its own derivative: the means and 1 / sqrt(variance + epsilon)."""
+    if not (call.reads(1) or call.reads(2)):
+        return None, None
+    dtype = call.result_type(1)[1]
     inverse = 1 / mnp.sqrt(variance + epsilon)
     return Tensor(_array.cast(average, dtype)), Tensor(_array.cast(inverse, dtype))
 
@@ -53,13 +57,13 @@ def _batch_norm_functional(call, x, weight, bias, running_mean, running_var, tra
         statistic = statistic if factor == 1 else statistic * factor
         running.append(Tensor(lax.running_average(state, _array.cast(statistic, state.dtype),
                                                   momentum)))
-    return (y, *_statistics(average, variance, epsilon, call.result_type(1)[1]), *running)
+    return (y, *_statistics(call, average, variance, epsilon), *running)
 
 
 @rule(aten._native_batch_norm_legit.no_stats)
 def _batch_norm_without_state(call, x, weight, bias, training, momentum, epsilon):
     y, average, variance = _batch_norm(x, weight, bias, epsilon)
-    return (y, *_statistics(average, variance, epsilon, call.result_type(1)[1]))
+    return (y, *_statistics(call, average, variance, epsilon))
 
 
 @rule(aten._native_batch_norm_legit_no_training.default)
@@ -89,8 +93,7 @@ def _layer_norm(call, x, shape, weight, bias, epsilon):
     y, average, factor = _normalized(cast(x, wide), dims, epsilon)
     for parameter, combine in ((weight, mnp.multiply), (bias, mnp.add)):
         if parameter is not None:
-            parameter = cast(parameter, wide).extended(x.ndim).in_order(y.order)
-            y = y.like(combine(y.stored, parameter))
+            y = apply(combine, y, cast(parameter, wide))
     types = call.result_type(1)[1]
     return cast(y, call.result_type(0)[1]), cast(average, types), cast(factor, types)
 
@@ -103,8 +106,8 @@ def _group_norm(call, x, weight, bias, batch, channels, space, groups, epsilon):
     y = y.reshaped(x.shape)
     for parameter, combine in ((weight, mnp.multiply), (bias, mnp.add)):
         if parameter is not None:
-            each = cast(parameter, wide).reshaped((channels,) + (1,) * (x.ndim - 2))
-            y = y.like(combine(y.stored, each.extended(x.ndim).in_order(y.order)))
+            y = apply(combine, y,
+                      cast(parameter, wide).reshaped((channels,) + (1,) * (x.ndim - 2)))
     types = call.result_type(1)[1]
     return (cast(y, x.dtype), cast(average.reshaped((batch, groups)), types),
             cast(factor.reshaped((batch, groups)), types))

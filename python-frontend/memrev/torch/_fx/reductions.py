@@ -82,7 +82,8 @@ def _shared_extreme(function):
         best = function(stop_gradient(a), axes, True)
         ties = mnp.equal(a, best)
         share = 1 / mnp.sum(mnp.astype(ties, a.dtype), axes, keepdims=True)
-        # Zero, with the derivative of the elements. Infinities have no difference.
+        # Zero, with the derivative of the elements. Infinities have no difference: the
+        # derivative of an infinite extreme is zero.
         zero = mnp.sum(mnp.where(mnp.logical_and(ties, mnp.isfinite(best)),
                                  (a - stop_gradient(a)) * share, 0.0), axes, keepdims=True)
         return best + zero if keep else mnp.squeeze(best + zero, axes)
