@@ -14,7 +14,7 @@ from typing import Tuple
 
 import numpy as np
 
-from . import _capi
+from . import _capi, _dtypes
 from . import cache as _cache
 from ._files import atomic_write
 
@@ -65,7 +65,7 @@ def _parameter(getter, handle, function, index):
     getter(handle, function, index, ctypes.byref(raw))
     return Parameter(
         raw.name.decode(),
-        np.dtype(raw.dtype.decode()),
+        _dtypes.as_dtype(raw.dtype.decode()),
         tuple(raw.shape[i] for i in range(raw.rank)),
         raw.is_scalar,
         raw.is_donated,
@@ -145,6 +145,12 @@ class Function:
                 f"'{self.name}' expects {len(self.arguments)} arguments, "
                 f"but got {len(arguments)}"
             )
+        for parameter in (*self.arguments, *self.results):
+            if parameter.dtype is _dtypes.bfloat16:
+                raise TypeError(
+                    f"'{self.name}' expects to be called by NumPy with types that it has, but "
+                    f"'{parameter.name}' is bfloat16: convert it in the program"
+                )
         arrays = [self._check(e, v) for e, v in zip(self.arguments, arguments)]
         slots = arrays + [None] * (len(self._pointers()) - len(arrays))
         outputs = []
