@@ -122,6 +122,23 @@ MEMREV_EXPORT char *memrevGetHeader(const MemRevCompilation *compilation);
 MEMREV_EXPORT char *memrevWriteLibrary(const MemRevCompilation *compilation,
                                        const char *path);
 
+/// Returns a compilation that succeeded as `length` bytes, from which memrevLoad
+/// makes it again without compiling. The caller frees them with memrevFreeString.
+/// Null if there is no program.
+MEMREV_EXPORT char *memrevSave(const MemRevCompilation *compilation,
+                               size_t *length);
+
+/// Makes a compilation of what memrevSave of the same build of this library
+/// returned. Has no program, but a diagnostic, if the bytes are something else or
+/// damaged, or if this machine's processor cannot run the code. Never returns
+/// null; memrevDestroy frees the result.
+MEMREV_EXPORT MemRevCompilation *memrevLoad(const char *bytes, size_t length);
+
+/// Returns a name for this build of the library and this machine's processor:
+/// with equal names equal programs and options compile to the same. Lives as long
+/// as the library.
+MEMREV_EXPORT const char *memrevGetIdentity(void);
+
 /// Calls the `function`th function on `threads` threads (0: as many as the OpenMP
 /// library gives the calling thread).
 /// `parameters` holds a pointer to contiguous memory for each parameter; the

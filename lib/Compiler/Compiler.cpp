@@ -194,6 +194,10 @@ void CompiledProgram::printHeader(llvm::raw_ostream &os) const {
   printCHeader(os, functions);
 }
 
+llvm::Error CompiledProgram::verifyProcessor() const {
+  return isForHost && object ? verifyHost(processor) : llvm::Error::success();
+}
+
 llvm::Expected<const LoadedCode *> CompiledProgram::load() {
   std::lock_guard<std::mutex> lock(loadMutex);
   if (!code) {
@@ -203,6 +207,8 @@ llvm::Expected<const LoadedCode *> CompiledProgram::load() {
     if (!object)
       return llvm::createStringError(
           "the program was not compiled up to the binary stage");
+    if (llvm::Error error = verifyProcessor())
+      return std::move(error);
     auto loaded = LoadedCode::load(*object, functions);
     if (!loaded)
       return loaded.takeError();
@@ -349,6 +355,7 @@ LogicalResult CompilerInstance::emitNativeCode(ModuleOp module) {
     return failure();
   }
   program->object = std::move(*object);
+  program->processor = getProcessor(*machine);
   return success();
 }
 

@@ -196,7 +196,7 @@ def compiled(text, located):
         if module is not None:
             _modules.move_to_end(text)
             return module
-    module = _program.compile(located, file="<torch>")
+    module = _program.compile(located, file="<torch>", cache=True)
     with _lock:
         module = _modules.setdefault(text, module)
         while len(_modules) > CACHE_SIZE:
