@@ -141,15 +141,40 @@ static void planLoop(scf::ForOp loop) {
     storeBody(loop);
     return;
   }
-  // A loop inside that has no part in reaching the arguments is differentiated
-  // where its values are evaluated again, and stores.
+  // A loop inside that has no part in reaching the arguments runs backwards too
+  // if it has no state to be given back. Otherwise it is differentiated where
+  // its values are evaluated again, and stores: it starts from what this loop
+  // gives back.
+  SmallVector<scf::ForOp> stateless, stored;
   for (Operation &op : body) {
-    if (edges.contains(&op))
+    auto inner = dyn_cast<scf::ForOp>(op);
+    if (!inner || edges.contains(&op))
       continue;
-    op.removeAttr(kInvertAttrName);
-    if (auto inner = dyn_cast<scf::ForOp>(op))
-      storeBody(inner);
+    llvm::SetVector<Value> used(op.operand_begin(), op.operand_end());
+    getUsedValuesDefinedAbove(op.getRegions(), used);
+    for (Value init : inner.getInitArgs())
+      used.remove(init);
+    auto isKnown = [&](Value v) { return invertibility.isKnown(v); };
+    if (op.hasAttr(kInvertAttrName) && getObservers(inner).all() &&
+        llvm::all_of(used, isKnown)) {
+      stateless.push_back(inner);
+      continue;
+    }
+    if (!llvm::all_of(inner.getInitArgs(), isKnown)) {
+      setReason(loop, "a loop in it stores, and starts from what this loop "
+                      "only updates");
+      storeBody(loop);
+      return;
+    }
+    stored.push_back(inner);
   }
+  for (Operation &op : body)
+    if (!edges.contains(&op))
+      op.removeAttr(kInvertAttrName);
+  for (scf::ForOp inner : stored)
+    storeBody(inner);
+  for (scf::ForOp inner : stateless)
+    setEdge(inner, 0);
   for (auto [op, edge] : edges)
     setEdge(op, edge);
   setEdge(loop, 0);

@@ -448,10 +448,50 @@ Value ReverseContext::zero(Type type, Value like, Location loc) {
 // Walk
 //===----------------------------------------------------------------------===//
 
+/// What is smaller is not worth another order.
+static constexpr int64_t kMinDeferredBytes = 16384;
+
+bool ReverseContext::isDeferred(Operation *op) {
+  if (!isa<linalg::LinalgOp>(op) || !isExpensive(op))
+    return false;
+  int64_t taken = 0, made = 0;
+  for (Value result : op->getResults())
+    if (cotangent(result))
+      taken += getApproximateBytes(result.getType());
+  for (Value operand : op->getOperands())
+    if (operand.getDefiningOp() && isInScope(operand) && isActive(operand) &&
+        !cotangent(operand))
+      made += getApproximateBytes(operand.getType());
+  return made > taken && made >= kMinDeferredBytes;
+}
+
 LogicalResult ReverseContext::differentiate(ArrayRef<Operation *> ops) {
-  for (Operation *op : llvm::reverse(ops))
-    if (failed(differentiate(op)))
+  // An operation whose operands' cotangents are larger than those of its
+  // results waits until one of them is needed: a projection on the way around
+  // a block, until the block is done.
+  SmallVector<Operation *> deferred;
+  auto differentiateUsers = [&](Operation *op) {
+    for (Operation *&user : deferred) {
+      if (!user || (op && llvm::none_of(user->getOperands(), [&](Value v) {
+                      return v.getDefiningOp() == op && isActive(v);
+                    })))
+        continue;
+      if (failed(differentiate(std::exchange(user, nullptr))))
+        return failure();
+    }
+    llvm::erase_if(deferred, [](Operation *user) { return !user; });
+    return success();
+  };
+  for (Operation *op : llvm::reverse(ops)) {
+    if (failed(differentiateUsers(op)))
       return failure();
+    if (isDeferred(op))
+      deferred.push_back(op);
+    else if (failed(differentiate(op)))
+      return failure();
+  }
+  if (failed(differentiateUsers(nullptr)))
+    return failure();
   return success(!failedRule);
 }
 

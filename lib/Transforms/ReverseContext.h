@@ -141,6 +141,8 @@ private:
   bool isView(Value value) const;
   /// What the cotangent of `value` starts from, or null.
   Value seed(Value value);
+  /// True if the derivative of `op` had better wait.
+  bool isDeferred(Operation *op);
   LogicalResult differentiate(Operation *op);
 
   OpBuilder &builder;

@@ -49,7 +49,7 @@ def test_planes_are_red_green_blue(tmp_path):
 
 
 def test_damaged_files(tmp_path):
-    with pytest.raises(cifar.DatasetError, match="'x' expects records of 3073 bytes, but got 3072"):
+    with pytest.raises(cifar.DatasetError, match="'x' expects records of 3073 bytes, but got 30"):
         cifar.parse(CIFAR10, bytes(3072), "x")
     with pytest.raises(cifar.DatasetError, match="expects records of 3074 bytes, but got 0"):
         cifar.parse(CIFAR100, b"", "x")

@@ -6,13 +6,16 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "KernelGroup.h"
 #include "memrev/Codegen/Common/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/ADT/SetVector.h"
 
 namespace mlir::memrev {
 #define GEN_PASS_DEF_CODEGENFUSEELEMENTWISE
@@ -20,6 +23,7 @@ namespace mlir::memrev {
 } // namespace mlir::memrev
 
 using namespace mlir;
+using namespace mlir::memrev;
 
 /// Whether what computes `operand` may be fused into its reader.
 static bool mayFuse(OpOperand *operand) {
@@ -42,12 +46,113 @@ static bool mayFuse(OpOperand *operand) {
           consumer.getMatchingIndexingMap(operand).isPermutation());
 }
 
+//===----------------------------------------------------------------------===//
+// Producers with several readers
+//===----------------------------------------------------------------------===//
+
+/// Tensors of up to this size stay in a cache.
+static constexpr int64_t kMinLargeBytes = 16384;
+
+static bool isLarge(Value value) {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  return type && type.hasStaticShape() &&
+         type.getElementType().isIntOrFloat() && type.getNumElements() > 0 &&
+         type.getNumElements() >
+             kMinLargeBytes * 8 / type.getElementTypeBitWidth();
+}
+
+/// True for an elementwise operation whose arithmetic hides behind the reads of
+/// its operands, so that each reader may repeat it.
+static bool isQuick(linalg::GenericOp op) {
+  constexpr size_t maxOps = 16;
+  if (op.getNumResults() != 1 || !op.hasPureTensorSemantics() ||
+      op.getNumReductionLoops() != 0 || op.hasIndexSemantics() ||
+      op.payloadUsesValueFromOperand(op.getDpsInitOperand(0)) ||
+      op.getBody()->getOperations().size() > maxOps ||
+      !isLarge(op.getResult(0)))
+    return false;
+  return llvm::all_of(*op.getBody(), [](Operation &inner) {
+    return isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::NegFOp,
+               arith::MaximumFOp, arith::MinimumFOp, arith::MaxNumFOp,
+               arith::MinNumFOp, arith::CmpFOp, arith::CmpIOp, arith::SelectOp,
+               arith::AndIOp, arith::OrIOp, arith::XOrIOp, arith::ExtFOp,
+               arith::TruncFOp, arith::ConstantOp, linalg::YieldOp>(inner);
+  });
+}
+
+/// True if `value` is read at `place` or behind it, in its block, by something
+/// else than `op`: keeping it until then costs nothing.
+static bool isReadLater(Value value, Operation *op, Operation *place) {
+  return llvm::any_of(value.getUsers(), [&](Operation *user) {
+    Operation *ancestor = place->getBlock()->findAncestorOpInBlock(*user);
+    return user != op && ancestor &&
+           (ancestor == place || place->isBeforeInBlock(ancestor));
+  });
+}
+
+/// Gives each reader that would be fused with a quick operation, if it were the
+/// only one, a copy of its own. True if there was one.
+static bool duplicateProducers(Operation *root) {
+  SmallVector<linalg::GenericOp> producers;
+  root->walk([&](linalg::GenericOp op) {
+    if (isQuick(op) && !op->hasOneUse())
+      producers.push_back(op);
+  });
+  bool changed = false;
+  for (linalg::GenericOp producer : producers) {
+    llvm::SmallSetVector<Operation *, 4> readers(producer->user_begin(),
+                                                 producer->user_end());
+    for (Operation *user : readers) {
+      auto reader = dyn_cast<linalg::GenericOp>(user);
+      if (!reader || reader->getBlock() != producer->getBlock() ||
+          isMultiplyAccumulate(reader) ||
+          llvm::any_of(reader.getDpsInits(), [&](Value init) {
+            return init == producer.getResult(0);
+          }))
+        continue;
+      bool costsNothing =
+          llvm::all_of(producer.getDpsInputs(), [&](Value operand) {
+            return !isLarge(operand) || isReadLater(operand, producer, reader);
+          });
+      if (!costsNothing || producer->hasOneUse())
+        continue;
+      OpBuilder builder(reader);
+      Operation *copy = builder.clone(*producer);
+      reader->replaceUsesOfWith(producer.getResult(0), copy->getResult(0));
+      changed = true;
+    }
+  }
+  return changed;
+}
+
 namespace {
 struct CodegenFuseElementwisePass
     : memrev::impl::CodegenFuseElementwiseBase<CodegenFuseElementwisePass> {
   void runOnOperation() override {
+    // What was fused may have come within the reach of a reader.
+    constexpr int maxRounds = 4;
+    fuse();
+    for (int round = 1; round < maxRounds; ++round) {
+      if (!duplicateProducers(getOperation()))
+        break;
+      fuse();
+    }
+  }
+
+private:
+  void fuse() {
     MLIRContext *context = &getContext();
     RewritePatternSet patterns(context);
+    // Kernels repeat padding of their operands, but not of slices.
+    patterns.add<linalg::ExtractSliceOfPadTensorSwapPattern>(
+        context, [](tensor::ExtractSliceOp slice) -> std::optional<bool> {
+          auto pad = slice.getSource().getDefiningOp<tensor::PadOp>();
+          if (!pad || !slice.getSourceType().hasStaticShape() ||
+              !slice.getType().hasStaticShape() ||
+              !pad.getSourceType().hasStaticShape() || !slice.hasUnitStride())
+            return std::nullopt;
+          return false;
+        });
     linalg::populateElementwiseOpsFusionPatterns(patterns, mayFuse);
     linalg::populateFoldReshapeOpsByExpansionPatterns(patterns, mayFuse);
     affine::AffineApplyOp::getCanonicalizationPatterns(patterns, context);

@@ -11,6 +11,7 @@ differs from MemCNN.
 """
 
 from . import models
+from ._backend import get_backend, set_backend
 from .models.additive import AdditiveCoupling
 from .models.affine import AffineAdapterNaive, AffineAdapterSigmoid, AffineCoupling
 from .models.revop import (
@@ -28,6 +29,8 @@ __all__ = [
     "InvertibleModuleWrapper",
     "ReversibleBlock",
     "create_coupling",
+    "get_backend",
     "is_invertible_module",
     "models",
+    "set_backend",
 ]

@@ -114,3 +114,77 @@ func.func @accumulation_in_a_chain(%x: tensor<8xf32>, %t: tensor<8xf32>, %s: ten
   } -> tensor<f32>
   return %z : tensor<f32>
 }
+
+// Each reader repeats what is quick, where what that reads is there anyway.
+// CHECK-LABEL: @readers
+func.func @readers(%x: tensor<128x128xf32>) -> (tensor<128x128xf32>, tensor<128x128xf32>, tensor<128x128xf32>) {
+  %e = tensor.empty() : tensor<128x128xf32>
+  // CHECK: %[[M:.*]] = linalg.matmul
+  %zero = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<128x128xf32>) -> tensor<128x128xf32>
+  %m = linalg.matmul ins(%x, %x : tensor<128x128xf32>, tensor<128x128xf32>) outs(%f : tensor<128x128xf32>) -> tensor<128x128xf32>
+  // CHECK: %[[Y:.*]] = linalg.generic {{.*}} ins(%[[M]] : tensor<128x128xf32>)
+  %y = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>],
+      iterator_types = ["parallel", "parallel"]}
+      ins(%m : tensor<128x128xf32>) outs(%e : tensor<128x128xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = arith.mulf %a, %a : f32
+    linalg.yield %r : f32
+  } -> tensor<128x128xf32>
+  // CHECK: %[[P:.*]] = linalg.matmul ins(%[[Y]],
+  %p = linalg.matmul ins(%y, %x : tensor<128x128xf32>, tensor<128x128xf32>) outs(%f : tensor<128x128xf32>) -> tensor<128x128xf32>
+  // CHECK: linalg.generic {{.*}} ins(%[[M]] : tensor<128x128xf32>)
+  // CHECK: arith.mulf
+  // CHECK: math.sin
+  %z = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>],
+      iterator_types = ["parallel", "parallel"]}
+      ins(%y : tensor<128x128xf32>) outs(%e : tensor<128x128xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = math.sin %a : f32
+    linalg.yield %r : f32
+  } -> tensor<128x128xf32>
+  return %p, %z, %m : tensor<128x128xf32>, tensor<128x128xf32>, tensor<128x128xf32>
+}
+
+// If that would have to be kept for it, the readers share one.
+// CHECK-LABEL: @shared
+func.func @shared(%x: tensor<128x128xf32>) -> (tensor<128x128xf32>, tensor<128x128xf32>) {
+  %e = tensor.empty() : tensor<128x128xf32>
+  %zero = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<128x128xf32>) -> tensor<128x128xf32>
+  // CHECK-COUNT-1: arith.mulf
+  // CHECK-NOT: arith.mulf
+  %m = linalg.matmul ins(%x, %x : tensor<128x128xf32>, tensor<128x128xf32>) outs(%f : tensor<128x128xf32>) -> tensor<128x128xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>],
+      iterator_types = ["parallel", "parallel"]}
+      ins(%m : tensor<128x128xf32>) outs(%e : tensor<128x128xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = arith.mulf %a, %a : f32
+    linalg.yield %r : f32
+  } -> tensor<128x128xf32>
+  %p = linalg.matmul ins(%y, %x : tensor<128x128xf32>, tensor<128x128xf32>) outs(%f : tensor<128x128xf32>) -> tensor<128x128xf32>
+  %z = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>],
+      iterator_types = ["parallel", "parallel"]}
+      ins(%y : tensor<128x128xf32>) outs(%e : tensor<128x128xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = math.sin %a : f32
+    linalg.yield %r : f32
+  } -> tensor<128x128xf32>
+  // CHECK: return
+  return %p, %z : tensor<128x128xf32>, tensor<128x128xf32>
+}
+
+// Padding goes behind slices, where kernels repeat it.
+// CHECK-LABEL: @slice_of_padding
+func.func @slice_of_padding(%x: tensor<8x8xf32>) -> tensor<7x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  // CHECK: %[[S:.*]] = tensor.extract_slice %{{.*}}[2, 0] [6, 8]
+  // CHECK: tensor.pad %[[S]] low[0, 0] high[1, 0]
+  // CHECK: tensor<6x8xf32> to tensor<7x8xf32>
+  %p = tensor.pad %x low[1, 0] high[1, 0] {
+  ^bb0(%i: index, %j: index):
+    tensor.yield %zero : f32
+  } : tensor<8x8xf32> to tensor<10x8xf32>
+  %s = tensor.extract_slice %p[3, 0] [7, 8] [1, 1] : tensor<10x8xf32> to tensor<7x8xf32>
+  return %s : tensor<7x8xf32>
+}

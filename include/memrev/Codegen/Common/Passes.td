@@ -302,6 +302,11 @@ def CodegenFuseElementwise : Pass<"codegen-fuse-elementwise"> {
 
     Example: y = x + t and its sum over all dimensions stay two ops if y takes
     the place of x.
+
+    An op of a few additions, products and comparisons that has several readers is
+    repeated in each of those that it can be fused into, if what it reads is alive
+    there anyway: a normalised tensor, in the sums and the gradient that read it.
+    Slices of padding become padding of slices, which kernels repeat.
   }];
   let dependentDialects = [
     "affine::AffineDialect", "linalg::LinalgDialect", "tensor::TensorDialect"

@@ -59,41 +59,44 @@ def unsupported(graph_module: torch.fx.GraphModule) -> List[Tuple[str, str]]:
     return list(dict.fromkeys((r.operation, r.place) for r in refusals(graph_module)))
 
 
+def evaluate(graph_module: torch.fx.GraphModule, inputs, nodes, effects: Effects):
+    """Applies a graph to traced arrays and returns the values of `nodes`.
+
+    inputs: a `Tensor` for each placeholder that is a tensor, None for the others. See
+    `trace`.
+    """
+    for refusal in refusals(graph_module):
+        raise refusal
+    inputs, values = iter(inputs), {}
+    for node in graph_module.graph.nodes:
+        with _graph.located(location_of(node)):
+            if node.op == "placeholder":
+                values[node] = next(inputs)
+                _check(node, values[node], node.meta.get("val"))
+            elif node.op == "call_function" and node.target not in _CHECKS:
+                values[node] = _apply(node, values, effects)
+    return map_arg(nodes, values.__getitem__)
+
+
 def trace(graph_module: torch.fx.GraphModule, *inputs, effects: Optional[Effects] = None):
     """Applies a graph of functional ATen operations to traced arrays, and returns the
     results as `Tensor`s in the structure of the graph's output.
 
-    inputs: a `Tensor` or array in PyTorch's order for each placeholder that is a tensor
-        in the graph, in order; other placeholders are given as None.
+    inputs: a `Tensor`, or an array in PyTorch's order, for each placeholder that is a
+        tensor; None for the others.
     effects: where random numbers come from, and where it is noted that an index is out
         of range; needed for graphs with such operations.
 
     The graph's nodes have "val" in their `meta`, as those of torch.export have. Raises
     UnsupportedOperation, which names the operation and the user's line.
     """
-    for refusal in refusals(graph_module):
-        raise refusal
-    effects = Effects() if effects is None else effects
-    inputs = iter(inputs)
-    values = {}
-    for node in graph_module.graph.nodes:
-        with _graph.located(location_of(node)):
-            if node.op == "placeholder":
-                values[node] = _input(node, next(inputs))
-            elif node.op == "output":
-                return map_arg(node.args[0], values.__getitem__)
-            elif node.target not in _CHECKS:
-                values[node] = _apply(node, values, effects)
-    raise ValueError("expects a graph with an output, but got none")
-
-
-def _input(node, value):
-    if isinstance(value, _array.Array):
-        value = Tensor(value)
-    expected = node.meta.get("val")
-    if isinstance(expected, torch.Tensor) or isinstance(value, Tensor):
-        _check(node, value, expected)
-    return value
+    wrapped = [Tensor(x) if isinstance(x, _array.Array) else x for x in inputs]
+    found = Effects() if effects is None else effects
+    output = next(iter(reversed(graph_module.graph.nodes)))
+    results = evaluate(graph_module, wrapped, output.args[0], found)
+    if effects is None and found.faults:
+        raise ValueError("expects `effects` for a graph that may index out of range")
+    return results
 
 
 def _apply(node, values, effects):

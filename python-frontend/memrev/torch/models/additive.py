@@ -37,6 +37,9 @@ class AdditiveCoupling(Coupling):
         NotImplementedError: when called with another implementation.
     """
 
+    #: How many tensors Fm and Gm return.
+    num_parameters = 1
+
     def __init__(
         self,
         Fm: nn.Module,

@@ -71,6 +71,9 @@ class AffineCoupling(Coupling):
     Raises: what AdditiveCoupling does, and TypeError if no pair is returned.
     """
 
+    #: How many tensors Fm and Gm return.
+    num_parameters = 2
+
     def __init__(
         self,
         Fm: nn.Module,
