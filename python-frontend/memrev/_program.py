@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Tuple
+from typing import Optional, Tuple
 
 import numpy as np
 
@@ -46,7 +46,16 @@ class CompileError(Exception):
 
 @dataclass(frozen=True)
 class Parameter:
-    """An argument or a result of a function."""
+    """An argument or a result of a function.
+
+    is_scalar: the program has a scalar, not a tensor of rank 0.
+    is_donated: calls overwrite the argument.
+    place: the position of its pointer in `Function.call_pointers`. A result with the
+        place of an argument is written over that argument, which is donated.
+    residual: of an argument of the backward function of a split derivative, what it is
+        of the forward function: ("argument", i), ("result", i), or ("saved", i) for the
+        i-th of the results behind those of the function. Else None.
+    """
 
     name: str
     dtype: np.dtype
@@ -54,6 +63,7 @@ class Parameter:
     is_scalar: bool
     is_donated: bool
     place: int
+    residual: Optional[Tuple[str, int]] = None
 
     def __str__(self):
         kind = "scalar" if self.is_scalar else list(self.shape)
@@ -63,6 +73,10 @@ class Parameter:
 def _parameter(getter, handle, function, index):
     raw = _capi.Parameter()
     getter(handle, function, index, ctypes.byref(raw))
+    residual = None
+    if raw.residual:
+        kind, number = raw.residual.decode().split()
+        residual = kind, int(number)
     return Parameter(
         raw.name.decode(),
         np.dtype(raw.dtype.decode()),
@@ -70,6 +84,7 @@ def _parameter(getter, handle, function, index):
         raw.is_scalar,
         raw.is_donated,
         raw.parameter,
+        residual,
     )
 
 
@@ -303,16 +318,26 @@ def _diagnostics(handle):
 
 
 def compile(text, target="cpu", *, cpu="native", until="binary", threads=0,
-            file="<input>", ir=False, cache=False):
+            differentiate=(), file="<input>", ir=False, cache=False):
     """Compiles an MLIR program and returns it as a `Module`.
 
+    `differentiate` asks for functions that the program has no transform for, with a
+    text or several: "function=f wrt=0,1 mode=split policy=invert" adds `f_fwd`, which
+    returns the results of `f` and values that are saved, and `f_bwd`, which takes what
+    `Parameter.residual` says, then cotangents of the float results, and returns the
+    cotangents of the arguments `wrt`. With "donate=saved,cotangents" or "results" calls
+    of `f_bwd` overwrite these. Other modes and options are those of the compiler's pass
+    `rev-differentiate`.
     `threads=1` compiles without threads; `until` names the last stage to run;
     with `ir` the module keeps the program's text after it. With `cache` the result
     is kept on disk (`memrev.cache`) and taken from there. Raises CompileError.
     """
+    if isinstance(differentiate, str):
+        differentiate = [differentiate]
     options = [
         f"target={target}",
         f"cpu={cpu}",
+        *(f"differentiate={text}" for text in differentiate),
         f"until={until}",
         f"threads={threads}",
         f"file={file}",
