@@ -6,6 +6,7 @@
 import ctypes
 import json
 import os
+import platform
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -88,6 +89,30 @@ def _parameter(getter, handle, function, index):
     )
 
 
+#: In an array's flags: contiguous in C order, aligned, writable.
+_USUAL = 0x1 | 0x100 | 0x400
+
+
+def _find_address_reader():
+    """How to get the address of an array's elements: as NumPy says it, or, ten times as
+    fast, from the first field of the array, as NumPy's C API has it."""
+    def documented(array):
+        return array.ctypes.data
+
+    if platform.python_implementation() != "CPython":
+        return documented
+    header, at = object.__basicsize__, ctypes.c_void_p.from_address
+
+    def direct(array):
+        return at(id(array) + header).value
+
+    sample = np.zeros(3)
+    return direct if direct(sample[1:]) == documented(sample[1:]) else documented
+
+
+_get_address = _find_address_reader()
+
+
 class Function:
     """A compiled function. Several threads may call it at once."""
 
@@ -107,6 +132,11 @@ class Function:
             for i in range(raw.num_results)
         ]
         self._pointers = ctypes.c_void_p * raw.num_parameters
+        # What a call reads of them, at hand.
+        self._expected = [(p.dtype, p.shape, p) for p in self.arguments]
+        self._made = [(p.place, p.shape, p.dtype) for p in self.results
+                      if p.place >= len(self.arguments)]
+        self._returned = [(p.place, p.is_scalar) for p in self.results]
 
     def __repr__(self):
         arguments = ", ".join(map(str, self.arguments))
@@ -114,7 +144,8 @@ class Function:
         return f"<memrev function {self.name}({arguments}) -> ({results})>"
 
     def _check(self, expected, value):
-        """Returns `value` as an array that the function can read in place."""
+        """Returns `value` as an array that the function can read in place, or raises
+        what is wrong with it."""
         if not isinstance(value, np.ndarray):
             if expected.shape == () and isinstance(value, (bool, int, float, np.generic)):
                 return self._scalar(expected, value)
@@ -160,21 +191,22 @@ class Function:
                 f"'{self.name}' expects {len(self.arguments)} arguments, "
                 f"but got {len(arguments)}"
             )
-        arrays = [self._check(e, v) for e, v in zip(self.arguments, arguments)]
-        slots = arrays + [None] * (len(self._pointers()) - len(arrays))
-        outputs = []
-        for result in self.results:
-            if result.place >= len(arrays):
-                slots[result.place] = np.empty(result.shape, result.dtype)
-            outputs.append(slots[result.place])
-        self.call_pointers([array.ctypes.data for array in slots], threads)
-        values = [
-            output[()] if result.is_scalar else output
-            for result, output in zip(self.results, outputs)
+        # Calls of small functions are many: what is right is seen at a glance.
+        slots = [
+            value if type(value) is np.ndarray and value.dtype is dtype
+            and value.shape == shape and value.flags.num & _USUAL == _USUAL
+            else self._check(expected, value)
+            for (dtype, shape, expected), value in zip(self._expected, arguments)
         ]
+        slots += [None] * (self._pointers._length_ - len(slots))
+        for place, shape, dtype in self._made:
+            slots[place] = np.empty(shape, dtype)
+        self.call_pointers([_get_address(array) for array in slots], threads)
+        values = tuple([slots[place][()] if is_scalar else slots[place]
+                        for place, is_scalar in self._returned])
         if not values:
             return None
-        return values[0] if len(values) == 1 else tuple(values)
+        return values[0] if len(values) == 1 else values
 
     def call_pointers(self, pointers, threads=0):
         """Calls the function on memory that the caller has: an address for each argument,
