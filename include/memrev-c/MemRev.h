@@ -57,7 +57,7 @@ typedef struct {
 /// An argument or a result.
 typedef struct {
   const char *name;
-  const char *dtype; ///< NumPy's name, such as "float32".
+  const char *dtype; ///< NumPy's name, such as "float32", or "bfloat16".
   size_t rank;
   const int64_t *shape;
   /// The place of its pointer among the parameters of a call. A result with

@@ -118,10 +118,12 @@ static FailureOr<ArrayType> getArrayType(func::FuncOp func, Type type) {
     array.dtype = DType::F32;
   else if (type.isF64())
     array.dtype = DType::F64;
+  else if (type.isBF16())
+    array.dtype = DType::BF16;
   else
     return func.emitError()
-           << "expects elements of type i1, i8, i16, i32, i64, index, f16, f32 "
-              "or f64 at a public function, but got "
+           << "expects elements of type i1, i8, i16, i32, i64, index, f16, "
+              "bf16, f32 or f64 at a public function, but got "
            << type;
   return array;
 }

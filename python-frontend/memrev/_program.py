@@ -15,7 +15,7 @@ from typing import Optional, Tuple
 
 import numpy as np
 
-from . import _capi
+from . import _capi, _dtypes
 from . import cache as _cache
 from ._files import atomic_write
 
@@ -80,7 +80,7 @@ def _parameter(getter, handle, function, index):
         residual = kind, int(number)
     return Parameter(
         raw.name.decode(),
-        np.dtype(raw.dtype.decode()),
+        _dtypes.as_dtype(raw.dtype.decode()),
         tuple(raw.shape[i] for i in range(raw.rank)),
         raw.is_scalar,
         raw.is_donated,
@@ -137,6 +137,8 @@ class Function:
         self._made = [(p.place, p.shape, p.dtype) for p in self.results
                       if p.place >= len(self.arguments)]
         self._returned = [(p.place, p.is_scalar) for p in self.results]
+        self._without_numpy = next((p.name for p in (*self.arguments, *self.results)
+                                    if p.dtype is _dtypes.bfloat16), None)
 
     def __repr__(self):
         arguments = ", ".join(map(str, self.arguments))
@@ -190,6 +192,11 @@ class Function:
             raise TypeError(
                 f"'{self.name}' expects {len(self.arguments)} arguments, "
                 f"but got {len(arguments)}"
+            )
+        if self._without_numpy is not None:
+            raise TypeError(
+                f"'{self.name}' expects to be called by NumPy with types that it has, but "
+                f"'{self._without_numpy}' is bfloat16: convert it in the program"
             )
         # Calls of small functions are many: what is right is seen at a glance.
         slots = [

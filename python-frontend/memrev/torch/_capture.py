@@ -11,6 +11,8 @@ or records as something else, is noticed here and refused.
 import dataclasses
 import functools
 import operator
+import threading
+import warnings
 from typing import Any, List, Optional, Tuple
 
 import torch
@@ -168,7 +170,7 @@ def _autograd_view(module, args, kwargs):
                 *module.named_buffers(remove_duplicate=False)) if t is not None}
     buffers = [name for name, _ in module.named_buffers()]
     args, kwargs = _pytree.tree_map(fake, (args, kwargs))
-    with mode, _Watch(), torch.enable_grad():
+    with mode, _Watch():
         result = torch.func.functional_call(module, tensors, args, kwargs)
     leaves = _pytree.tree_leaves(result)
     _check_graph_of([leaf for leaf in leaves if isinstance(leaf, torch.Tensor)])
@@ -291,6 +293,10 @@ class _AutocastModule(torch.nn.Module):
             return self.module(*args, **kwargs)
 
 
+#: torch.export changes global state.
+_lock = threading.Lock()
+
+
 def capture(module: torch.nn.Module, args: tuple, kwargs: Optional[dict] = None) -> Capture:
     """The functional graph of `module(*args, **kwargs)` in the module's current mode, and
     under the autocast in force.
@@ -298,21 +304,29 @@ def capture(module: torch.nn.Module, args: tuple, kwargs: Optional[dict] = None)
     Raises UnsupportedOperation for what a program cannot do, with the user's line, and
     CaptureError if torch.export does not understand the module.
     """
-    kwargs = kwargs or {}
+    with _lock:
+        return _capture(module, args, kwargs or {})
+
+
+def _capture(module, args, kwargs):
     exported, prefix = module, ""
     if torch.is_autocast_enabled("cpu"):
         exported, prefix = _AutocastModule(module), "module."
     try:
-        with torch.enable_grad(), torch.autocast("cpu", enabled=False):
-            program = torch.export.export(exported, args, kwargs, strict=False)
+        with torch.enable_grad():
+            with torch.autocast("cpu", enabled=False):
+                program = torch.export.export(exported, args, kwargs, strict=False)
+            requires_grad = _autograd_view(module, args, kwargs)
     except UnsupportedOperation:
         raise
-    except Exception as error:  # torch.export raises errors of many kinds.
+    except Exception as error:  # Tracing raises errors of many kinds.
         raise CaptureError(f"torch.export does not trace {type(module).__name__}: {error}"
                            ) from error
-    requires_grad = _autograd_view(module, args, kwargs)
     _detach_regions(program)
-    program = program.run_decompositions(_decompositions())
+    with warnings.catch_warnings():
+        # PyTorch warns of its own use of a class.
+        warnings.filterwarnings("ignore", ".*LeafSpec", FutureWarning)
+        program = program.run_decompositions(_decompositions())
     graph_module = program.graph_module
     _prune(graph_module)
     for refusal in refusals(graph_module):

@@ -101,7 +101,7 @@ class Program:
         self._is_random = capture.is_random
         #: The program as MLIR.
         self.text, located = self._trace(capture, policy)
-        module = _compiled(self.text, located)
+        module = self._module = compiled(self.text, located)
         self._forward = module["forward"]
         self._backward = module["backward"] if self.wrt else None
 
@@ -145,6 +145,10 @@ class Program:
                 [*values, *cotangents], found)
             function.set_results(results)
 
+    def memory_report(self):
+        """What the functions take (see `memrev.Module.memory_report`)."""
+        return self._module.memory_report()
+
     # -- Calls --------------------------------------------------------------
 
     def draw_seed(self):
@@ -158,7 +162,7 @@ class Program:
         integers by zero."""
         results = [layout.empty() for layout in self.results]
         flags = [torch.empty(len(self.faults), dtype=torch.bool)] if self.faults else []
-        _run(self._forward, tensors, results + flags)
+        run(self._forward, tensors, results + flags)
         for error, is_raised in zip(self.faults, flags[0].tolist() if flags else ()):
             if is_raised:
                 raise type(error)(*error.args)
@@ -168,11 +172,11 @@ class Program:
         """The cotangents of the arguments `wrt`, from those of the results `of`, in their
         layouts."""
         found = [self.arguments[i].empty() for i in self.wrt]
-        _run(self._backward, [*tensors, *cotangents], found)
+        run(self._backward, [*tensors, *cotangents], found)
         return found
 
 
-def _run(function, arguments, results):
+def run(function, arguments, results):
     """Calls a compiled function on the memory of tensors."""
     pointers = [tensor.data_ptr() for tensor in arguments] + [0] * len(results)
     for parameter, tensor in zip(function.results, results):
@@ -184,7 +188,7 @@ _modules = collections.OrderedDict()
 _lock = threading.Lock()
 
 
-def _compiled(text, located):
+def compiled(text, located):
     """The compiled module of a program, which is `located` with the users' lines. Modules
     with equal forward passes, such as the blocks of a network, are one program."""
     with _lock:
@@ -192,7 +196,7 @@ def _compiled(text, located):
         if module is not None:
             _modules.move_to_end(text)
             return module
-    module = _program.compile(located, file="<torch>")
+    module = _program.compile(located, file="<torch>", cache=True)
     with _lock:
         module = _modules.setdefault(text, module)
         while len(_modules) > CACHE_SIZE:

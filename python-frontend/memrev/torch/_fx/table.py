@@ -173,7 +173,7 @@ def place_of(node):
 def cast(x, dtype):
     """A tensor or array in another element type; numbers stay as they are."""
     if isinstance(x, Tensor):
-        return x.like(_array.cast(x.stored, dtype))
+        return x if x.dtype == dtype else x.like(_array.cast(x.stored, dtype))
     if isinstance(x, _array.Array):
         return _array.cast(x, dtype)
     return x
