@@ -137,9 +137,8 @@ class Function:
         self._made = [(p.place, p.shape, p.dtype) for p in self.results
                       if p.place >= len(self.arguments)]
         self._returned = [(p.place, p.is_scalar) for p in self.results]
-        # What NumPy has no type for is called by addresses.
-        self._foreign = [p for p in (*self.arguments, *self.results)
-                         if p.dtype is _dtypes.bfloat16]
+        self._without_numpy = next((p.name for p in (*self.arguments, *self.results)
+                                    if p.dtype is _dtypes.bfloat16), None)
 
     def __repr__(self):
         arguments = ", ".join(map(str, self.arguments))
@@ -194,10 +193,10 @@ class Function:
                 f"'{self.name}' expects {len(self.arguments)} arguments, "
                 f"but got {len(arguments)}"
             )
-        for parameter in self._foreign:
+        if self._without_numpy is not None:
             raise TypeError(
                 f"'{self.name}' expects to be called by NumPy with types that it has, but "
-                f"'{parameter.name}' is bfloat16: convert it in the program"
+                f"'{self._without_numpy}' is bfloat16: convert it in the program"
             )
         # Calls of small functions are many: what is right is seen at a glance.
         slots = [
