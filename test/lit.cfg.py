@@ -52,6 +52,8 @@ if subprocess.run(["python3", "-c", "import numpy"], capture_output=True,
 llvm_config.with_environment(
     "PYTHONPATH", os.path.join(config.memrev_src_root, "python-frontend"))
 llvm_config.with_environment("MEMREV_BUILD_DIR", config.memrev_obj_root)
+# The user's cache of compiled programs is no business of tests.
+llvm_config.with_environment("MEMREV_CACHE_DIR", os.path.join(config.test_exec_root, "cache"))
 
 llvm_config.use_default_substitutions()
 llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)

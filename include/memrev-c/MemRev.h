@@ -57,7 +57,7 @@ typedef struct {
 /// An argument or a result.
 typedef struct {
   const char *name;
-  const char *dtype; ///< NumPy's name, such as "float32".
+  const char *dtype; ///< NumPy's name, such as "float32", or "bfloat16".
   size_t rank;
   const int64_t *shape;
   /// The place of its pointer among the parameters of a call. A result with
@@ -122,13 +122,37 @@ MEMREV_EXPORT char *memrevGetHeader(const MemRevCompilation *compilation);
 MEMREV_EXPORT char *memrevWriteLibrary(const MemRevCompilation *compilation,
                                        const char *path);
 
-/// Calls the `function`th function on `threads` threads (0: all processors).
+/// Returns a compilation that succeeded as `length` bytes, from which memrevLoad
+/// makes it again without compiling. The caller frees them with memrevFreeString.
+/// Null if there is no program.
+MEMREV_EXPORT char *memrevSave(const MemRevCompilation *compilation,
+                               size_t *length);
+
+/// Makes a compilation of what memrevSave of the same build of this library
+/// returned. Has no program, but a diagnostic, if the bytes are something else or
+/// damaged, or if this machine's processor cannot run the code. Never returns
+/// null; memrevDestroy frees the result.
+MEMREV_EXPORT MemRevCompilation *memrevLoad(const char *bytes, size_t length);
+
+/// Returns a name for this build of the library and this machine's processor:
+/// with equal names equal programs and options compile to the same. Lives as long
+/// as the library.
+MEMREV_EXPORT const char *memrevGetIdentity(void);
+
+/// Calls the `function`th function on `threads` threads (0: as many as the OpenMP
+/// library gives the calling thread).
 /// `parameters` holds a pointer to contiguous memory for each parameter; the
 /// memory of a result may not overlap any other. Returns null, or a message that
 /// the caller frees with memrevFreeString.
 MEMREV_EXPORT char *memrevCall(const MemRevCompilation *compilation,
                                size_t function, void *const *parameters,
                                size_t numParameters, int threads);
+
+/// Returns the file of the OpenMP library on whose threads programs run in this
+/// process: that of PyTorch if it is loaded, then any loaded one, then libomp.
+/// Empty before a program with parallel loops is called. The caller frees it with
+/// memrevFreeString.
+MEMREV_EXPORT char *memrevGetOpenMPLibrary(void);
 
 MEMREV_EXPORT void memrevFreeString(char *string);
 

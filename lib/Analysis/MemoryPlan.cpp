@@ -65,8 +65,8 @@ static rev::CouplingOp getInverter(Value state, rev::CouplingOp coupling) {
 /// True if what `coupling`'s region reads is computed from the coupled value:
 /// then the inverse would need the value that it solves for. The states of
 /// couplings and loops count as independent, for they are had back by
-/// themselves. `reader` receives an operation on the way, if there is one.
-static bool isDependent(rev::CouplingOp coupling, Operation *&reader) {
+/// themselves.
+static bool isDependent(rev::CouplingOp coupling) {
   SetVector<Value> reads = getReads(coupling);
   Region *scope = coupling->getParentRegion();
   SmallVector<Value> pending(reads.begin(), reads.end());
@@ -75,13 +75,8 @@ static bool isDependent(rev::CouplingOp coupling, Operation *&reader) {
     Value v = pending.pop_back_val();
     if (!visited.insert(v).second)
       continue;
-    if (v == coupling.getCoupled()) {
-      for (Value other : visited)
-        for (Operation *user : v.getUsers())
-          if (Operation *op = other.getDefiningOp(); op && op->isAncestor(user))
-            reader = op;
+    if (v == coupling.getCoupled())
       return true;
-    }
     if (rev::CouplingOp other = getInverter(v, coupling)) {
       llvm::append_range(pending, getReads(other));
       continue;
@@ -98,21 +93,6 @@ static bool isDependent(rev::CouplingOp coupling, Operation *&reader) {
     llvm::append_range(pending, op->getOperands());
   }
   return false;
-}
-
-/// Reports an error at a coupling that has no inverse.
-static LogicalResult verifyIndependence(rev::CouplingOp coupling) {
-  Operation *reader = nullptr;
-  if (coupling->hasAttr(rev::kOfTangentsAttrName) ||
-      !isDependent(coupling, reader))
-    return success();
-  InFlightDiagnostic diag =
-      coupling.emitOpError("expects a region that does not depend on the "
-                           "coupled value: its inverse would need it");
-  if (reader)
-    diag.attachNote(reader->getLoc())
-        << "the region reads a value computed here";
-  return diag;
 }
 
 /// Lets everything in the body of `loop` be stored: its values are on tapes.
@@ -161,46 +141,61 @@ static void planLoop(scf::ForOp loop) {
     storeBody(loop);
     return;
   }
-  // A loop inside that has no part in reaching the arguments is differentiated
-  // where its values are evaluated again, and stores.
+  // A loop inside that has no part in reaching the arguments runs backwards too
+  // if it has no state to be given back. Otherwise it is differentiated where
+  // its values are evaluated again, and stores: it starts from what this loop
+  // gives back.
+  SmallVector<scf::ForOp> stateless, stored;
   for (Operation &op : body) {
-    if (edges.contains(&op))
+    auto inner = dyn_cast<scf::ForOp>(op);
+    if (!inner || edges.contains(&op))
       continue;
-    op.removeAttr(kInvertAttrName);
-    if (auto inner = dyn_cast<scf::ForOp>(op))
-      storeBody(inner);
+    llvm::SetVector<Value> used(op.operand_begin(), op.operand_end());
+    getUsedValuesDefinedAbove(op.getRegions(), used);
+    for (Value init : inner.getInitArgs())
+      used.remove(init);
+    auto isKnown = [&](Value v) { return invertibility.isKnown(v); };
+    if (op.hasAttr(kInvertAttrName) && getObservers(inner).all() &&
+        llvm::all_of(used, isKnown)) {
+      stateless.push_back(inner);
+      continue;
+    }
+    if (!llvm::all_of(inner.getInitArgs(), isKnown)) {
+      setReason(loop, "a loop in it stores, and starts from what this loop "
+                      "only updates");
+      storeBody(loop);
+      return;
+    }
+    stored.push_back(inner);
   }
+  for (Operation &op : body)
+    if (!edges.contains(&op))
+      op.removeAttr(kInvertAttrName);
+  for (scf::ForOp inner : stored)
+    storeBody(inner);
+  for (scf::ForOp inner : stateless)
+    setEdge(inner, 0);
   for (auto [op, edge] : edges)
     setEdge(op, edge);
   setEdge(loop, 0);
 }
 
-LogicalResult memrev::planFunction(func::FuncOp function, rev::Policy policy) {
+void memrev::planFunction(func::FuncOp function, rev::Policy policy) {
   erasePlan(function);
   function->setAttr(
       kPlannedAttrName,
       StringAttr::get(function.getContext(), rev::stringifyPolicy(policy)));
-  if (policy == rev::Policy::Store)
-    return success();
+  if (policy == rev::Policy::Store || function.isExternal())
+    return;
 
-  WalkResult independent = function.walk([](rev::CouplingOp coupling) {
-    return failed(verifyIndependence(coupling)) ? WalkResult::interrupt()
-                                                : WalkResult::advance();
-  });
-  if (independent.wasInterrupted())
-    return failure();
-  if (function.isExternal())
-    return success();
   Block &body = function.getBody().front();
   planLoops(body);
   for (auto coupling : body.getOps<rev::CouplingOp>()) {
-    Operation *reader = nullptr;
-    if (isDependent(coupling, reader))
+    if (isDependent(coupling))
       setReason(coupling, "the region depends on the coupled value");
     else
       setEdge(coupling, 0);
   }
-  return success();
 }
 
 std::optional<int64_t> memrev::planInverse(func::FuncOp function,

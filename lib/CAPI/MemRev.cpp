@@ -8,6 +8,8 @@
 
 #include "memrev-c/MemRev.h"
 #include "memrev/Compiler/Compiler.h"
+#include "memrev/Compiler/Identity.h"
+#include "memrev/Compiler/ProgramFile.h"
 #include "memrev/Compiler/SharedLibrary.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cstring>
@@ -19,7 +21,8 @@ struct MemRevCompilation {
   CompileResult result;
 };
 
-/// Returns a copy of `text` for memrevFreeString, or null if there is no memory.
+/// Returns a copy of `text` for memrevFreeString, or null if there is no
+/// memory.
 static char *copyString(StringRef text) {
   auto *copy = static_cast<char *>(std::malloc(text.size() + 1));
   if (!copy)
@@ -60,6 +63,13 @@ static std::string setOption(CompileOptions &options, StringRef text) {
   return {};
 }
 
+/// Records an error that has no place in a program.
+static void report(MemRevCompilation &compilation, std::string message) {
+  CompileDiagnostic diagnostic;
+  diagnostic.message = std::move(message);
+  compilation.result.diagnostics.push_back(std::move(diagnostic));
+}
+
 MemRevCompilation *memrevCompile(const char *text, size_t length,
                                  const char *const *options,
                                  size_t numOptions) {
@@ -69,9 +79,7 @@ MemRevCompilation *memrevCompile(const char *text, size_t length,
     std::string message = setOption(compileOptions, options[i]);
     if (message.empty())
       continue;
-    CompileDiagnostic diagnostic;
-    diagnostic.message = std::move(message);
-    compilation->result.diagnostics.push_back(std::move(diagnostic));
+    report(*compilation, std::move(message));
     return compilation;
   }
   // The parser wants a terminator behind the text.
@@ -94,7 +102,8 @@ bool memrevGetDiagnostic(const MemRevCompilation *compilation, size_t index,
                          MemRevDiagnostic *diagnostic) {
   if (index >= compilation->result.diagnostics.size())
     return false;
-  static const char *const severities[] = {"error", "warning", "remark", "note"};
+  static const char *const severities[] = {"error", "warning", "remark",
+                                           "note"};
   const CompileDiagnostic &source = compilation->result.diagnostics[index];
   *diagnostic = {severities[static_cast<size_t>(source.severity)],
                  source.file.c_str(), source.line, source.column,
@@ -212,6 +221,26 @@ char *memrevWriteLibrary(const MemRevCompilation *compilation,
   return nullptr;
 }
 
+char *memrevSave(const MemRevCompilation *compilation, size_t *length) {
+  if (!memrevSucceeded(compilation))
+    return nullptr;
+  std::string bytes = saveProgram(compilation->result);
+  *length = bytes.size();
+  return copyString(bytes);
+}
+
+MemRevCompilation *memrevLoad(const char *bytes, size_t length) {
+  auto *compilation = new MemRevCompilation();
+  llvm::Expected<CompileResult> result = loadProgram(StringRef(bytes, length));
+  if (result)
+    compilation->result = std::move(*result);
+  else
+    report(*compilation, llvm::toString(result.takeError()));
+  return compilation;
+}
+
+const char *memrevGetIdentity() { return getHostIdentity().c_str(); }
+
 char *memrevCall(const MemRevCompilation *compilation, size_t function,
                  void *const *parameters, size_t numParameters, int threads) {
   const FunctionSignature *signature = getSignature(compilation, function);
@@ -224,6 +253,10 @@ char *memrevCall(const MemRevCompilation *compilation, size_t function,
   if (llvm::Error error = (*code)->call(*signature, pointers, threads))
     return copyString(llvm::toString(std::move(error)));
   return nullptr;
+}
+
+char *memrevGetOpenMPLibrary() {
+  return copyString(LoadedCode::getOpenMPLibrary());
 }
 
 void memrevFreeString(char *string) { std::free(string); }

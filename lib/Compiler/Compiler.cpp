@@ -118,10 +118,12 @@ static FailureOr<ArrayType> getArrayType(func::FuncOp func, Type type) {
     array.dtype = DType::F32;
   else if (type.isF64())
     array.dtype = DType::F64;
+  else if (type.isBF16())
+    array.dtype = DType::BF16;
   else
     return func.emitError()
-           << "expects elements of type i1, i8, i16, i32, i64, index, f16, f32 "
-              "or f64 at a public function, but got "
+           << "expects elements of type i1, i8, i16, i32, i64, index, f16, "
+              "bf16, f32 or f64 at a public function, but got "
            << type;
   return array;
 }
@@ -192,6 +194,10 @@ void CompiledProgram::printHeader(llvm::raw_ostream &os) const {
   printCHeader(os, functions);
 }
 
+llvm::Error CompiledProgram::verifyProcessor() const {
+  return isForHost && object ? verifyHost(processor) : llvm::Error::success();
+}
+
 llvm::Expected<const LoadedCode *> CompiledProgram::load() {
   std::lock_guard<std::mutex> lock(loadMutex);
   if (!code) {
@@ -201,6 +207,8 @@ llvm::Expected<const LoadedCode *> CompiledProgram::load() {
     if (!object)
       return llvm::createStringError(
           "the program was not compiled up to the binary stage");
+    if (llvm::Error error = verifyProcessor())
+      return std::move(error);
     auto loaded = LoadedCode::load(*object, functions);
     if (!loaded)
       return loaded.takeError();
@@ -347,6 +355,7 @@ LogicalResult CompilerInstance::emitNativeCode(ModuleOp module) {
     return failure();
   }
   program->object = std::move(*object);
+  program->processor = getProcessor(*machine);
   return success();
 }
 

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <dlfcn.h>
 #include <mutex>
+#include <optional>
 
 using namespace mlir::memrev;
 
@@ -23,7 +24,8 @@ namespace {
 /// one only when something is missing without it.
 class LibrarySymbols : public llvm::orc::DefinitionGenerator {
 public:
-  explicit LibrarySymbols(char globalPrefix) : globalPrefix(globalPrefix) {}
+  LibrarySymbols(char globalPrefix, bool &usesOpenMP)
+      : globalPrefix(globalPrefix), usesOpenMP(usesOpenMP) {}
 
   llvm::Error
   tryToGenerate(llvm::orc::LookupState &, llvm::orc::LookupKind,
@@ -49,13 +51,10 @@ public:
 private:
   llvm::Expected<void *> lookup(const std::string &name) {
     llvm::StringRef view = name;
-    // Another OpenMP library of the process may have the same names.
+    // The libraries of the process have the same names.
     if (view.starts_with("__kmpc_") || view.starts_with("omp_")) {
-      std::string error;
-      const runtime::OpenMP *library = runtime::OpenMP::get(error);
-      if (!library)
-        return llvm::createStringError(error);
-      return library->lookup(name.c_str());
+      usesOpenMP = true;
+      return runtime::OpenMP::lookup(name.c_str());
     }
     if (view.starts_with("_ZGV")) {
       static void *const libmvec = dlopen("libmvec.so.1", RTLD_NOW);
@@ -71,6 +70,7 @@ private:
   }
 
   char globalPrefix;
+  bool &usesOpenMP;
 };
 } // namespace
 
@@ -79,6 +79,8 @@ struct LoadedCode::Session {
 
   std::unique_ptr<llvm::orc::LLJIT> jit;
   llvm::StringMap<Packed> entries;
+  /// Set while the code is linked.
+  bool usesOpenMP = false;
   /// Arenas that no call uses at the moment, so that a call need not allocate.
   mutable std::mutex mutex;
   mutable std::vector<runtime::Arena> idleArenas;
@@ -100,7 +102,7 @@ LoadedCode::load(const llvm::MemoryBuffer &object,
   session->jit = std::move(*jit);
   llvm::orc::LLJIT &engine = *session->jit;
   engine.getMainJITDylib().addGenerator(std::make_unique<LibrarySymbols>(
-      engine.getDataLayout().getGlobalPrefix()));
+      engine.getDataLayout().getGlobalPrefix(), session->usesOpenMP));
   if (llvm::Error error = engine.addObjectFile(llvm::MemoryBuffer::getMemBuffer(
           object.getBuffer(), "memrev", /*RequiresNullTerminator=*/false)))
     return std::move(error);
@@ -111,9 +113,16 @@ LoadedCode::load(const llvm::MemoryBuffer &object,
       return address.takeError();
     session->entries[function.name] = address->toPtr<Session::Packed>();
   }
+  std::string message;
+  if (session->usesOpenMP && !runtime::OpenMP::choose(message))
+    return llvm::createStringError(message);
   std::unique_ptr<LoadedCode> code(new LoadedCode());
   code->session = std::move(session);
   return code;
+}
+
+std::string LoadedCode::getOpenMPLibrary() {
+  return runtime::OpenMP::getFile();
 }
 
 llvm::Error LoadedCode::callInArena(const FunctionSignature &function,
@@ -133,14 +142,13 @@ llvm::Error LoadedCode::callInArena(const FunctionSignature &function,
         "'" + function.name + "' expects an arena of " +
         std::to_string(function.arenaBytes) + " bytes, but got " +
         std::to_string(arenaBytes));
-  if (threads > 0) {
+  std::optional<runtime::OpenMP::NumThreads> numThreads;
+  if (session->usesOpenMP) {
     std::string error;
-    const runtime::OpenMP *library = runtime::OpenMP::get(error);
-    // Without OpenMP a program has one thread, which is what it may ask for.
-    if (!library && threads > 1)
+    if (!runtime::OpenMP::choose(error))
       return llvm::createStringError(error);
-    if (library)
-      library->setThreads(threads);
+    if (threads > 0)
+      numThreads.emplace(threads);
   }
   llvm::SmallVector<void *> packed(parameters);
   packed.push_back(arena);

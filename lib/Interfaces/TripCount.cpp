@@ -45,6 +45,20 @@ std::optional<int64_t> memrev::getConstantTripCount(scf::ForOp loop) {
   return llvm::divideCeil(span, static_cast<uint64_t>(*step));
 }
 
+std::optional<int64_t> memrev::getMostTripCount(scf::ForOp loop) {
+  if (std::optional<int64_t> count = getConstantTripCount(loop))
+    return count;
+  auto cut = loop.getUpperBound().getDefiningOp<arith::MinSIOp>();
+  if (!cut || loop.getUnsignedCmp() ||
+      getConstantBound(loop, loop.getLowerBound()) != 0 ||
+      getConstantBound(loop, loop.getStep()) != 1)
+    return std::nullopt;
+  for (Value operand : cut->getOperands())
+    if (std::optional<int64_t> most = getConstantIntValue(operand))
+      return std::max<int64_t>(*most, 0);
+  return std::nullopt;
+}
+
 static Value toIndex(OpBuilder &b, Location loc, Value value, bool isUnsigned) {
   if (value.getType().isIndex())
     return value;

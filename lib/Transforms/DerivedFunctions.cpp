@@ -143,9 +143,8 @@ DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
     return failure();
   func::FuncOp function = *copy;
   auto planned = function->getAttrOfType<StringAttr>(kPlannedAttrName);
-  if ((!planned || planned != rev::stringifyPolicy(request.policy)) &&
-      failed(planFunction(function, request.policy)))
-    return failure();
+  if (!planned || planned != rev::stringifyPolicy(request.policy))
+    planFunction(function, request.policy);
   expandForDifferentiation(function, DerivativeMode::Reverse);
   if (failed(promoteCapturedScalars(function)))
     return failure();

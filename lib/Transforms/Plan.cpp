@@ -28,7 +28,7 @@ struct RevPlan final : memrev::impl::RevPlanBase<RevPlan> {
     SymbolTable symbols(getOperation());
     // The function that follows each policy, by the function it comes from.
     llvm::MapVector<std::pair<Operation *, rev::Policy>, func::FuncOp> planned;
-    WalkResult result = getOperation()->walk([&](Operation *op) {
+    getOperation()->walk([&](Operation *op) {
       FlatSymbolRefAttr callee;
       rev::Policy policy;
       if (auto vjp = dyn_cast<rev::VjpOp>(op)) {
@@ -38,7 +38,7 @@ struct RevPlan final : memrev::impl::RevPlanBase<RevPlan> {
         callee = grad.getCalleeAttr();
         policy = grad.getPolicy();
       } else {
-        return WalkResult::advance();
+        return;
       }
       auto function = symbols.lookup<func::FuncOp>(callee.getValue());
       func::FuncOp &target = planned[{function, policy}];
@@ -53,14 +53,10 @@ struct RevPlan final : memrev::impl::RevPlanBase<RevPlan> {
               (function.getName() + "_" + rev::stringifyPolicy(policy)).str());
           symbols.insert(target, std::next(function->getIterator()));
         }
-        if (failed(planFunction(target, policy)))
-          return WalkResult::interrupt();
+        planFunction(target, policy);
       }
       op->setAttr("callee", FlatSymbolRefAttr::get(target.getSymNameAttr()));
-      return WalkResult::advance();
     });
-    if (result.wasInterrupted())
-      signalPassFailure();
   }
 };
 

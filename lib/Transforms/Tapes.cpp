@@ -178,7 +178,7 @@ Value ReverseContext::readTape(Value value) {
     if (!extents)
       return {};
     SmallVector<int64_t> shape{
-        getConstantTripCount(loop).value_or(ShapedType::kDynamic)};
+        getMostTripCount(loop).value_or(ShapedType::kDynamic)};
     if (type)
       llvm::append_range(shape, type.getShape());
     OpBuilder forward(loop->getContext());

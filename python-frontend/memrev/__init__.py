@@ -21,16 +21,17 @@ Arrays go in and out without a copy. Functions are pure unless an argument is
 donated (`jit(donate=...)`, `rev.donated` in text).
 """
 
-from . import lax, numpy, tree
+from . import cache, lax, numpy, tree
 from ._array import Array
 from ._dtypes import bfloat16
 from ._export import export
 from ._jit import ShapeDtype, jit
-from ._program import CompileError, Diagnostic, Function, Module, Parameter, compile
+from ._program import (CompileError, Diagnostic, Function, Module, Parameter, compile,
+                       load, openmp_library)
 from ._transforms import grad, inverse, jvp, stop_gradient, value_and_grad, vjp
 
 __all__ = [
     "Array", "CompileError", "Diagnostic", "Function", "Module", "Parameter", "ShapeDtype",
-    "bfloat16", "compile", "export", "grad", "inverse", "jit", "jvp", "lax", "numpy", "stop_gradient",
-    "tree", "value_and_grad", "vjp",
+    "bfloat16", "cache", "compile", "export", "grad", "inverse", "jit", "jvp", "lax", "load",
+    "numpy", "openmp_library", "stop_gradient", "tree", "value_and_grad", "vjp",
 ]

@@ -330,10 +330,13 @@ def broadcast_to(x, shape):
     kept = [added + i for i, n in enumerate(x.shape) if n == shape[added + i]]
     missing = [i for i in range(len(shape)) if i not in kept]
     x = reshape(x, [shape[i] for i in kept])
-    if not missing:
-        return x
+    return repeat_along(x, shape, missing) if missing else x
+
+
+def repeat_along(x, shape, dims):
+    """`x`, of `shape` without the dimensions `dims`, repeated along those."""
     return emit1(f"linalg.broadcast ins({{0}} : {{t[0]}}) outs({{1}} : {{t[1]}}) "
-                 f"dimensions = {missing}", [x, empty(shape, x.dtype)], shape, x.dtype)
+                 f"dimensions = {dims}", [x, empty(shape, x.dtype)], shape, x.dtype)
 
 
 def groups_of_equal_products(before, after):

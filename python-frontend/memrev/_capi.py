@@ -83,6 +83,10 @@ def _declare(lib):
             owned,
             [compilation, size, ctypes.POINTER(ctypes.c_void_p), size, ctypes.c_int],
         ),
+        "memrevSave": (owned, [compilation, ctypes.POINTER(size)]),
+        "memrevLoad": (compilation, [ctypes.c_char_p, size]),
+        "memrevGetIdentity": (ctypes.c_char_p, []),
+        "memrevGetOpenMPLibrary": (owned, []),
         "memrevFreeString": (None, [owned]),
     }
     for name, (result, arguments) in signatures.items():

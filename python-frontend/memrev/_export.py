@@ -22,8 +22,9 @@ def export(path, /, cpu: str = "native", **functions):
 
     The header names each argument and result by its place in the Python function's
     arguments and results. The library needs OpenMP's runtime (libomp) and nothing else
-    of memrev. Raises CompileError as `jit` does, TypeError for other functions, RuntimeError if there is no C++ compiler
-    to link with, and OSError if a file cannot be written.
+    of memrev. Raises CompileError as `jit` does, TypeError for what is no jitted function,
+    RuntimeError if there is no C++ compiler to link with, and OSError if a file cannot be
+    written.
     """
     program = _graph.Program(public=functions)
     for name, (function, *args) in functions.items():

@@ -10,8 +10,9 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def atomic_write(path):
-    """Opens a binary file that becomes `path` when the block ends, and is on the disk then.
+def atomic_write(path, durable=True):
+    """Opens a binary file that becomes `path` when the block ends, and is on the disk then
+    if it is `durable`.
 
     If the block or the writing fails, `path` stays as it was and nothing else is left. The
     folder has to exist. Raises OSError; that of a full disk has `path` as its file name.
@@ -23,18 +24,20 @@ def atomic_write(path):
         with open(descriptor, "wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         # mkstemp lets nobody else read; a new file obeys the user's mask.
         mask = os.umask(0)
         os.umask(mask)
         os.chmod(temporary, 0o666 & ~mask)
         os.replace(temporary, path)
         temporary = None
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # The new name, too, survives a crash of the machine.
-        finally:
-            os.close(folder)
+        if durable:
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)  # The new name, too, survives a crash of the machine.
+            finally:
+                os.close(folder)
     except OSError as error:
         if error.errno is None or temporary and error.filename not in (None, temporary):
             raise

@@ -226,7 +226,7 @@ class Jitted:
             if entry.module is None:
                 entry.module = _program.compile(
                     entry.program.print(locations=True), threads=self._threads, cpu=self._cpu,
-                    file=f"<{entry.name}>")
+                    file=f"<{entry.name}>", cache=True)
             return entry.module
 
     def __call__(self, *args, **kwargs):
@@ -317,6 +317,7 @@ def jit(fn=None, *, donate=(), static_argnums=(), static_argnames=(), threads=0,
     threads: 1 compiles for one thread; 0 uses all processors.
     cpu: the processor to compile for, as LLVM names it.
 
+    Compiled programs are kept on disk for other processes (`memrev.cache`).
     May be used as a decorator, with or without arguments. Raises CompileError if the
     program has no compiled form; its text names the line that wrote the operation.
 

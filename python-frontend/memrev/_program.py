@@ -14,7 +14,8 @@ from typing import Tuple
 
 import numpy as np
 
-from . import _capi
+from . import _capi, _dtypes
+from . import cache as _cache
 from ._files import atomic_write
 
 
@@ -64,7 +65,7 @@ def _parameter(getter, handle, function, index):
     getter(handle, function, index, ctypes.byref(raw))
     return Parameter(
         raw.name.decode(),
-        np.dtype(raw.dtype.decode()),
+        _dtypes.as_dtype(raw.dtype.decode()),
         tuple(raw.shape[i] for i in range(raw.rank)),
         raw.is_scalar,
         raw.is_donated,
@@ -144,6 +145,12 @@ class Function:
                 f"'{self.name}' expects {len(self.arguments)} arguments, "
                 f"but got {len(arguments)}"
             )
+        for parameter in (*self.arguments, *self.results):
+            if parameter.dtype is _dtypes.bfloat16:
+                raise TypeError(
+                    f"'{self.name}' expects to be called by NumPy with types that it has, but "
+                    f"'{parameter.name}' is bfloat16: convert it in the program"
+                )
         arrays = [self._check(e, v) for e, v in zip(self.arguments, arguments)]
         slots = arrays + [None] * (len(self._pointers()) - len(arrays))
         outputs = []
@@ -151,12 +158,7 @@ class Function:
             if result.place >= len(arrays):
                 slots[result.place] = np.empty(result.shape, result.dtype)
             outputs.append(slots[result.place])
-        pointers = self._pointers(*(array.ctypes.data for array in slots))
-        error = _capi.lib.memrevCall(
-            self._module._handle, self._index, pointers, len(slots), threads
-        )
-        if error:
-            raise RuntimeError(_capi.take_string(error))
+        self.call_pointers([array.ctypes.data for array in slots], threads)
         values = [
             output[()] if result.is_scalar else output
             for result, output in zip(self.results, outputs)
@@ -164,6 +166,15 @@ class Function:
         if not values:
             return None
         return values[0] if len(values) == 1 else tuple(values)
+
+    def call_pointers(self, pointers, threads=0):
+        """Calls the function on memory that the caller has: an address for each argument,
+        then for each result, in the order of `Parameter.place`. Nothing is checked."""
+        error = _capi.lib.memrevCall(
+            self._module._handle, self._index, self._pointers(*pointers), len(pointers), threads
+        )
+        if error:
+            raise RuntimeError(_capi.take_string(error))
 
 
 class Module:
@@ -220,10 +231,64 @@ class Module:
             with atomic_write(path) as file, open(linked, "rb") as source:
                 shutil.copyfileobj(source, file)
 
+    def to_bytes(self):
+        """The compiled program as bytes: machine code, signatures, memory report."""
+        size = ctypes.c_size_t()
+        pointer = _capi.lib.memrevSave(self._handle, ctypes.byref(size))
+        if not pointer:
+            raise MemoryError("no memory for the bytes of a program")
+        try:
+            return ctypes.string_at(pointer, size.value)
+        finally:
+            _capi.lib.memrevFreeString(pointer)
+
+    def save(self, path):
+        """Writes the compiled program to the file `path`, which appears whole or not
+        at all; `memrev.load` reads it. Raises OSError if it cannot be written."""
+        with atomic_write(path) as file:
+            file.write(self.to_bytes())
+
     def __del__(self):
         handle, self._handle = getattr(self, "_handle", None), None
         if handle and _capi is not None and _capi.lib is not None:
             _capi.lib.memrevDestroy(handle)
+
+
+def from_bytes(data):
+    """The `Module` whose `to_bytes` gave `data`. Raises ValueError if they are of
+    something else, of another build of memrev, or damaged, or if this machine's
+    processor cannot run the code."""
+    handle = _capi.lib.memrevLoad(data, len(data))
+    diagnostics = _diagnostics(handle)
+    if not _capi.lib.memrevSucceeded(handle):
+        _capi.lib.memrevDestroy(handle)
+        raise ValueError(diagnostics[0].message)
+    return Module(handle, diagnostics)
+
+
+def load(path):
+    """Reads a compiled program that `Module.save` wrote, without compiling.
+
+    A file is read by the build of memrev that wrote it, on machines that can run its
+    code. Raises OSError if there is no file, and ValueError that says why it cannot be
+    used. Machine code is run when a function of it is called: load only files that you
+    trust.
+    """
+    data = Path(path).read_bytes()
+    try:
+        return from_bytes(data)
+    except ValueError as error:
+        raise ValueError(f"'{path}': {error}") from None
+
+
+def openmp_library():
+    """The file of the OpenMP library whose threads compiled functions run on.
+
+    PyTorch's if it is loaded, else one that is loaded, else libomp; chosen anew when
+    the process has loaded libraries. The environment variable MEMREV_OPENMP names
+    another one. Empty before the first call of a function with parallel loops.
+    """
+    return _capi.take_string(_capi.lib.memrevGetOpenMPLibrary())
 
 
 def _diagnostics(handle):
@@ -244,11 +309,12 @@ def _diagnostics(handle):
 
 
 def compile(text, target="cpu", *, cpu="native", until="binary", threads=0,
-            file="<input>", ir=False):
+            file="<input>", ir=False, cache=False):
     """Compiles an MLIR program and returns it as a `Module`.
 
     `threads=1` compiles without threads; `until` names the last stage to run;
-    with `ir` the module keeps the program's text after it. Raises CompileError.
+    with `ir` the module keeps the program's text after it. With `cache` the result
+    is kept on disk (`memrev.cache`) and taken from there. Raises CompileError.
     """
     options = [
         f"target={target}",
@@ -258,8 +324,14 @@ def compile(text, target="cpu", *, cpu="native", until="binary", threads=0,
         f"file={file}",
         f"ir={int(ir)}",
     ]
-    encoded = (ctypes.c_char_p * len(options))(*(o.encode() for o in options))
     source = text.encode() if isinstance(text, str) else bytes(text)
+    if cache:
+        return _cache.get(source, options, from_bytes, lambda: _compile(source, options))
+    return _compile(source, options)
+
+
+def _compile(source, options):
+    encoded = (ctypes.c_char_p * len(options))(*(o.encode() for o in options))
     handle = _capi.lib.memrevCompile(source, len(source), encoded, len(options))
     diagnostics = _diagnostics(handle)
     if not _capi.lib.memrevSucceeded(handle):

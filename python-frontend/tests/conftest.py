@@ -1,7 +1,9 @@
 """Makes the example's generator importable and the numbers repeatable."""
 
+import os
 import pathlib
 import sys
+import tempfile
 
 import pytest
 import torch
@@ -14,6 +16,11 @@ torch.set_num_threads(1)
 
 def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="run tests marked as slow, too")
+
+
+#: The tests' own cache of compiled programs, of the processes that they start too.
+CACHE = tempfile.TemporaryDirectory()
+os.environ["MEMREV_CACHE_DIR"] = CACHE.name
 
 
 def pytest_configure(config):

@@ -282,3 +282,16 @@ def test_compiled_programs_are_released():
 def test_one_thread():
     f = memrev.jit(lambda x: mnp.tanh(x), threads=1)
     np.testing.assert_allclose(f(np.ones((100, 100))), np.tanh(1), rtol=1e-14)
+
+
+def test_programs_are_kept_on_disk(tmp_path, monkeypatch):
+    def run():
+        f = memrev.jit(lambda x: mnp.tanh(x) * 3)
+        return f(np.ones(3))
+
+    monkeypatch.setenv("MEMREV_CACHE_DIR", str(tmp_path / "cache"))
+    first = run()
+    files = list((tmp_path / "cache").iterdir())
+    assert len(files) == 1
+    monkeypatch.setattr(memrev._program, "_compile", None)  # Nobody compiles again.
+    np.testing.assert_array_equal(run(), first)

@@ -70,8 +70,8 @@ def test_depth_costs_parameters_only(probe, unrolled):
     print(f"reported {reported(shallow)} and {reported(deep)} bytes, "
           f"measured {measured(shallow)} and {measured(deep)} bytes")
     assert reported(deep) == reported(shallow)
-    # Up to 1440 more results are so many more of Python's objects.
-    assert abs(measured(deep) - measured(shallow)) < 256 << 10
+    # Up to 1440 more results are so many more of Python's objects, of 200 bytes.
+    assert abs(measured(deep) - measured(shallow)) < 1440 * 200
     # What storing takes shows that the networks are deep enough for the
     # comparison to mean something.
     stored = [reported(probe(blocks, unrolled, "store")) for blocks in (8, 32)]

@@ -75,5 +75,5 @@ def test_dtype_does_not_change_the_numbers():
 def test_errors():
     with pytest.raises(ValueError, match=r"expects the shape of a weight, but got \[3\]"):
         nn.init.fans((3,))
-    with pytest.raises(ValueError, match="expects 'in', 'out' or 'average' as fan, but got 'both'"):
+    with pytest.raises(ValueError, match="'in', 'out' or 'average' as fan, but got 'both'"):
         draw(nn.init.he_normal("both"), (3, 3))

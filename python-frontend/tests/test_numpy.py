@@ -209,10 +209,20 @@ def test_types_of_results():
     assert found == ["float32"] * 4 + ["int32"] + ["float32"] * 2 + ["bool", "float32", "float64"]
 
 
+def test_bfloat16_is_not_numpys():
+    with pytest.raises(TypeError, match="types that it has, but 'result' is bfloat16"):
+        memrev.jit(lambda x: x.astype(memrev.bfloat16))(np.ones(2, np.float32))
+
+
 def test_bfloat16_rounds_to_eight_bits():
     x = np.array([1 + 2.0 ** -8, 1 + 3 * 2.0 ** -8], np.float32)
     found = memrev.jit(lambda x: x.astype(memrev.bfloat16).astype(np.float32))(x)
     np.testing.assert_array_equal(found, np.float32([1.0, 1 + 2.0 ** -6]))
+
+
+def test_sign_has_no_derivative():
+    found = memrev.grad(lambda x: mnp.sum(mnp.sign(x) * 2.0))(np.array([-2.0, -0.0, 0.0, 3.0]))
+    np.testing.assert_array_equal(found, np.zeros(4))
 
 
 def test_set_and_add_a_part():

@@ -14,8 +14,10 @@ IMPLEMENTATIONS = [-1, 0, 1]
 
 
 @pytest.fixture(autouse=True)
-def seed():
+def in_pytorch():
     torch.manual_seed(0)
+    with memcnn.set_backend("eager"):
+        yield
 
 
 def conv(inputs=2, outputs=2):

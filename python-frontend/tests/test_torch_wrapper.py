@@ -28,8 +28,10 @@ from torch_cases import (
 
 
 @pytest.fixture(autouse=True)
-def seed():
+def in_pytorch():
     torch.manual_seed(0)
+    with memcnn.set_backend("eager"):
+        yield
 
 
 def blocks(count=3, kind="additive", **options):

@@ -102,10 +102,13 @@ def test_run(whole, data, tmp_path, capfd):
     assert again == summary
 
 
-def test_cifar100(arguments, tmp_path, capfd):
-    assert command.main(arguments("--iterations=10", dataset="cifar100")) == 0
-    assert "tiny on cifar100: 1450 parameters" in capfd.readouterr().out
-    assert (tmp_path / "results" / "tiny-cifar100" / "summary.json").is_file()
+def test_cifar100_and_fresh(arguments, tmp_path, capfd):
+    for options in (), ("--fresh", "--seed=1"):
+        assert command.main(arguments("--iterations=10", *options, dataset="cifar100")) == 0
+        out = capfd.readouterr().out
+        assert "tiny on cifar100: 1450 parameters" in out and "iteration 0 of 10" in out
+    summary = json.loads((tmp_path / "results" / "tiny-cifar100" / "summary.json").read_text())
+    assert summary["settings"]["seed"] == 1
 
 
 def test_exported_library(whole):

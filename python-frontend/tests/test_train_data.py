@@ -49,7 +49,7 @@ def test_planes_are_red_green_blue(tmp_path):
 
 
 def test_damaged_files(tmp_path):
-    with pytest.raises(cifar.DatasetError, match="'x' expects records of 3073 bytes, but got 3072"):
+    with pytest.raises(cifar.DatasetError, match="'x' expects records of 3073 bytes, but got 30"):
         cifar.parse(CIFAR10, bytes(3072), "x")
     with pytest.raises(cifar.DatasetError, match="expects records of 3074 bytes, but got 0"):
         cifar.parse(CIFAR100, b"", "x")
@@ -321,12 +321,21 @@ def test_prefetch_hands_errors_on(workers):
 def test_prefetch_is_bounded_and_ends_its_threads():
     before = threading.active_count()
     started = []
-    iterator = prefetch.prefetch(started.append, 0, 10**6, workers=2, ahead=2)
+
+    def work(i):
+        started.append(i)
+        time.sleep(0.01)
+
+    iterator = prefetch.prefetch(work, 0, 10**6, workers=2, ahead=2)
     for _ in range(3):
         next(iterator)
-    time.sleep(0.05)
+    time.sleep(0.1)
     assert len(started) <= 3 + 2 * 2
+    next(iterator)
     iterator.close()
     assert threading.active_count() == before
+    ended = len(started)
+    time.sleep(0.1)
+    assert len(started) == ended < 3 + 1 + 2 * 2 + 1
     with pytest.raises(ValueError, match="workers expects 0 or more, but got -1"):
-        next(prefetch.prefetch(started.append, 0, 1, workers=-1))
+        next(prefetch.prefetch(work, 0, 1, workers=-1))

@@ -12,6 +12,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -260,6 +261,14 @@ def test_a_second_signal_stops_at_once(make):
     with pytest.raises(KeyboardInterrupt):
         run.run()
     assert run.experiment.last_iteration() == 0
+
+
+def test_runs_in_another_thread(make):
+    run, results = make(iterations=5), []
+    thread = threading.Thread(target=lambda: results.append(run.run()))
+    thread.start()
+    thread.join()
+    assert results == [0] and run.iteration == 5
 
 
 def test_other_settings_do_not_resume(make):

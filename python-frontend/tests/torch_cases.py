@@ -102,12 +102,13 @@ def assert_close(found, expected, tolerance=1e-10):
 
 def assert_like_disabled(module, function, *inputs, tolerance=1e-10):
     """Results and gradients with inversion equal those without, from the same state
-    of the random number generator."""
+    of the random number generator. In PyTorch results are equal bit by bit."""
     state = torch.get_rng_state()
     found = gradients(module, function, *inputs)
     torch.set_rng_state(state)
     expected = gradients(module, function, *inputs, disable=True)
-    assert torch.equal(found[0], expected[0])
+    in_pytorch = memcnn.get_backend() == "eager"
+    assert_close([found[0]], [expected[0]], 0 if in_pytorch else tolerance)
     assert_close(found[1], expected[1], tolerance)
 
 

@@ -90,7 +90,7 @@ def evaluate_torch(function, params, inputs, cotangents):
 
 
 def check(model, reference, *inputs, train=False, rng=None, dtype=np.float64, seed=0,
-          tolerance=None):
+          tolerance=None, policy="invert"):
     """Compares a module with `reference(params, *inputs)`, results and all gradients.
 
     Inputs are float64 or integers; floats are rounded to `dtype`. Returns the new state.
@@ -105,7 +105,7 @@ def check(model, reference, *inputs, train=False, rng=None, dtype=np.float64, se
     cotangents = tree.map(lambda y: generator.standard_normal(y.shape).astype(dtype), like)
     y, by_params, by_inputs, state = evaluate(
         lambda params, *xs: model.apply(params, variables["state"], *xs, train=train, rng=rng),
-        variables["params"], inputs, cotangents)
+        variables["params"], inputs, cotangents, policy)
     expected = evaluate_torch(reference, variables["params"], inputs, cotangents)
     for what, a, b in zip(("results", "parameters", "inputs"), (y, by_params, by_inputs),
                           expected):

@@ -53,69 +53,6 @@ func.func @self(%x: f32) -> f32 {
 
 // -----
 
-// What the region of another coupling computes is no state that is had back.
-func.func private @depends_on_auxiliary(%x: tensor<4xf32>, %w: tensor<4xf32>) -> tensor<4xf32> {
-  // expected-note @below {{the region reads a value computed here}}
-  %z, %u = rev.coupling additive %w given() {
-    %n = arith.negf %x : tensor<4xf32>
-    rev.yield %n, %n : tensor<4xf32>, tensor<4xf32>
-  } : tensor<4xf32>, () -> tensor<4xf32>
-  // expected-error @below {{expects a region that does not depend on the coupled value: its inverse would need it}}
-  %y = rev.coupling additive %x given(%u) {
-  ^bb0(%c: tensor<4xf32>):
-    rev.yield %c : tensor<4xf32>
-  } : tensor<4xf32>, (tensor<4xf32>)
-  return %y : tensor<4xf32>
-}
-
-func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
-  %0:2 = rev.vjp @depends_on_auxiliary(%x, %x) cotangents(%x) : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
-  return %0#0 : tensor<4xf32>
-}
-
-// -----
-
-func.func private @depends(%x: tensor<4xf32>) -> tensor<4xf32> {
-  // expected-note @below {{the region reads a value computed here}}
-  %n = arith.negf %x : tensor<4xf32>
-  // expected-error @below {{expects a region that does not depend on the coupled value: its inverse would need it}}
-  %y = rev.coupling additive %x given(%n) {
-  ^bb0(%c: tensor<4xf32>):
-    rev.yield %c : tensor<4xf32>
-  } : tensor<4xf32>, (tensor<4xf32>)
-  return %y : tensor<4xf32>
-}
-
-func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
-  %0 = rev.vjp @depends(%x) cotangents(%x) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
-  return %0 : tensor<4xf32>
-}
-
-// -----
-
-// A coupling behind it gives %n back, but reads the coupled value itself.
-func.func private @depends_in_a_circle(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
-  // expected-note @below {{the region reads a value computed here}}
-  %n = arith.negf %x : tensor<4xf32>
-  // expected-error @below {{expects a region that does not depend on the coupled value: its inverse would need it}}
-  %y = rev.coupling additive %x given(%n) {
-  ^bb0(%c: tensor<4xf32>):
-    rev.yield %c : tensor<4xf32>
-  } : tensor<4xf32>, (tensor<4xf32>)
-  %z = rev.coupling additive %n given(%x) {
-  ^bb0(%c: tensor<4xf32>):
-    rev.yield %c : tensor<4xf32>
-  } : tensor<4xf32>, (tensor<4xf32>)
-  return %y, %z : tensor<4xf32>, tensor<4xf32>
-}
-
-func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
-  %0 = rev.vjp @depends_in_a_circle(%x) cotangents(%x, %x) : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
-  return %0 : tensor<4xf32>
-}
-
-// -----
-
 // expected-note @below {{function defined here}}
 func.func private @lossy(%x: f32) -> f32 {
   %0 = math.tanh %x : f32

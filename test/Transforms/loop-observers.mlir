@@ -198,3 +198,54 @@ func.func @main(%x1: tensor<8x4xf64>, %x2: tensor<8x4xf64>, %w: tensor<4xf64>, %
   %0:3 = rev.value_and_grad @nested(%x1, %x2, %w, %running) wrt [2] policy(invert) : (tensor<8x4xf64>, tensor<8x4xf64>, tensor<4xf64>, tensor<3x2x4xf64>) -> (f64, tensor<3x2x4xf64>, tensor<4xf64>)
   return %0#0, %0#1, %0#2 : f64, tensor<3x2x4xf64>, tensor<4xf64>
 }
+
+// -----
+
+// A loop that only inserts, in a loop that only inserts, carries nothing back.
+// CHECK-LABEL: func.func private @insert_rows_vjp(
+// CHECK: %[[R:.*]]:2 = scf.for
+// CHECK:   scf.for
+// CHECK-NOT: tensor.insert_slice %extracted
+func.func private @insert_rows(%x: tensor<2x3x4xf64>, %a: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c3 = arith.constant 3 : index
+  %r = scf.for %i = %c0 to %c2 step %c1 iter_args(%outer = %a) -> (tensor<2x3x4xf64>) {
+    %q = scf.for %j = %c0 to %c3 step %c1 iter_args(%inner = %outer) -> (tensor<2x3x4xf64>) {
+      %row = tensor.extract_slice %x[%i, %j, 0] [1, 1, 4] [1, 1, 1] : tensor<2x3x4xf64> to tensor<4xf64>
+      %e = tensor.insert_slice %row into %inner[%i, %j, 0] [1, 1, 4] [1, 1, 1] : tensor<4xf64> into tensor<2x3x4xf64>
+      scf.yield %e : tensor<2x3x4xf64>
+    }
+    scf.yield %q : tensor<2x3x4xf64>
+  }
+  return %r : tensor<2x3x4xf64>
+}
+func.func @insert_rows_gradient(%x: tensor<2x3x4xf64>, %a: tensor<2x3x4xf64>, %d: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
+  %0 = rev.vjp @insert_rows(%x, %a) cotangents(%d) wrt [0] : (tensor<2x3x4xf64>, tensor<2x3x4xf64>, tensor<2x3x4xf64>) -> tensor<2x3x4xf64>
+  return %0 : tensor<2x3x4xf64>
+}
+
+// -----
+
+// A loop that stores starts from its state: the loop around it stores it.
+// CHECK-LABEL: func.func private @insert_states_vjp(
+func.func private @insert_states(%x: tensor<4xf64>, %a: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c3 = arith.constant 3 : index
+  %r = scf.for %i = %c0 to %c2 step %c1 iter_args(%outer = %a) -> (tensor<2x3x4xf64>) {
+    %q:2 = scf.for %j = %c0 to %c3 step %c1 iter_args(%s = %x, %inner = %outer) -> (tensor<4xf64>, tensor<2x3x4xf64>) {
+      %t = math.sin %s : tensor<4xf64>
+      %e = tensor.insert_slice %t into %inner[%i, %j, 0] [1, 1, 4] [1, 1, 1] : tensor<4xf64> into tensor<2x3x4xf64>
+      scf.yield %t, %e : tensor<4xf64>, tensor<2x3x4xf64>
+    }
+    scf.yield %q#1 : tensor<2x3x4xf64>
+  }
+  return %r : tensor<2x3x4xf64>
+}
+func.func @insert_states_gradient(%x: tensor<4xf64>, %a: tensor<2x3x4xf64>, %d: tensor<2x3x4xf64>) -> tensor<4xf64> {
+  %0 = rev.vjp @insert_states(%x, %a) cotangents(%d) wrt [0] : (tensor<4xf64>, tensor<2x3x4xf64>, tensor<2x3x4xf64>) -> tensor<4xf64>
+  return %0 : tensor<4xf64>
+}

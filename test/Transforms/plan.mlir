@@ -97,3 +97,82 @@ func.func @main(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
   %1:2 = rev.vjp @f(%x, %x) cotangents(%x) policy(store) : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
   return %0#0, %1#0 : tensor<4xf32>, tensor<4xf32>
 }
+
+// -----
+
+// A coupling whose region depends on the coupled value is not inverted: the inverse would
+// need what it solves for.
+// CHECK-LABEL: func.func @depends
+// CHECK: rev.coupling additive %{{.*}} given(%{{.*}}) attributes {rev.reason = "the region depends on the coupled value"}
+func.func @depends(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %n = math.sin %x : tensor<4xf32>
+  %y = rev.coupling additive %x given(%n) {
+  ^bb0(%c: tensor<4xf32>):
+    rev.yield %c : tensor<4xf32>
+  } : tensor<4xf32>, (tensor<4xf32>)
+  return %y : tensor<4xf32>
+}
+
+func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = rev.vjp @depends(%x) cotangents(%x) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+// What the region of another coupling computes is no state that is had back.
+// CHECK-LABEL: func.func @depends_on_auxiliary
+// CHECK: rev.coupling {{.*}} {rev.invert = 0 : i64}
+// CHECK: rev.coupling {{.*}} {rev.reason = "the region depends on the coupled value"}
+func.func @depends_on_auxiliary(%x: tensor<4xf32>, %w: tensor<4xf32>) -> tensor<4xf32> {
+  %z, %u = rev.coupling additive %w given() {
+    %n = arith.negf %x : tensor<4xf32>
+    rev.yield %n, %n : tensor<4xf32>, tensor<4xf32>
+  } : tensor<4xf32>, () -> tensor<4xf32>
+  %y = rev.coupling additive %x given(%u) {
+  ^bb0(%c: tensor<4xf32>):
+    rev.yield %c : tensor<4xf32>
+  } : tensor<4xf32>, (tensor<4xf32>)
+  return %y : tensor<4xf32>
+}
+
+func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %0:2 = rev.vjp @depends_on_auxiliary(%x, %x) cotangents(%x) : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
+  return %0#0 : tensor<4xf32>
+}
+
+// -----
+
+// Two streams, the second computed from the first: the second coupling gives it back, so
+// that the first can be inverted. Not if the second reads what the first couples.
+// CHECK-LABEL: func.func @streams
+// CHECK: rev.coupling {{.*}} {rev.invert = 0 : i64}
+// CHECK: rev.coupling {{.*}} {rev.invert = 0 : i64}
+// CHECK: rev.coupling {{.*}} {rev.reason = "the region depends on the coupled value"}
+// CHECK: rev.coupling {{.*}} {rev.invert = 0 : i64}
+func.func @streams(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %n = math.sin %x : tensor<4xf32>
+  %y = rev.coupling additive %x given(%n) {
+  ^bb0(%c: tensor<4xf32>):
+    rev.yield %c : tensor<4xf32>
+  } : tensor<4xf32>, (tensor<4xf32>)
+  %z = rev.coupling additive %n given(%y) {
+  ^bb0(%c: tensor<4xf32>):
+    rev.yield %c : tensor<4xf32>
+  } : tensor<4xf32>, (tensor<4xf32>)
+  %u = math.sin %y : tensor<4xf32>
+  %v = rev.coupling additive %y given(%u) {
+  ^bb0(%c: tensor<4xf32>):
+    rev.yield %c : tensor<4xf32>
+  } : tensor<4xf32>, (tensor<4xf32>)
+  %w = rev.coupling additive %u given(%y) {
+  ^bb0(%c: tensor<4xf32>):
+    rev.yield %c : tensor<4xf32>
+  } : tensor<4xf32>, (tensor<4xf32>)
+  return %v, %w : tensor<4xf32>, tensor<4xf32>
+}
+
+func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = rev.vjp @streams(%x) cotangents(%x, %x) : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}

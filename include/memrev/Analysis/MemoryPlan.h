@@ -28,9 +28,9 @@ inline constexpr llvm::StringLiteral kPlannedAttrName = "rev.planned";
 /// On an operation whose inverse is not used: why (string).
 inline constexpr llvm::StringLiteral kReasonAttrName = "rev.reason";
 
-/// Writes the plan of `function` for the given policy into it. Fails after an
-/// error at a coupling whose region depends on the coupled value.
-LogicalResult planFunction(func::FuncOp function, rev::Policy policy);
+/// Writes the plan of `function` for the given policy into it. A coupling whose
+/// region depends on the coupled value is not inverted.
+void planFunction(func::FuncOp function, rev::Policy policy);
 
 /// Writes into `function` which inverse edges give its arguments `wrt` back
 /// from its results and its other arguments. Returns the number of an argument

@@ -16,6 +16,7 @@
 
 #include "memrev/Compiler/MemoryReport.h"
 #include "memrev/ExecutionEngine/LoadedCode.h"
+#include "memrev/ExecutionEngine/Processor.h"
 #include <mutex>
 #include <optional>
 
@@ -92,18 +93,24 @@ public:
   /// Writes a C header for the functions.
   void printHeader(llvm::raw_ostream &os) const;
 
+  /// Fails if this machine cannot run the code.
+  llvm::Error verifyProcessor() const;
+
   /// Returns the code, loaded into this process by the first call. Fails before
-  /// the binary stage, and where a library is missing. Safe from any thread.
+  /// the binary stage, where a library is missing, and on a machine that cannot
+  /// run it. Safe from any thread.
   llvm::Expected<const LoadedCode *> load();
 
 private:
   friend class CompilerInstance;
+  friend struct ProgramFile;
   CompiledProgram();
 
   std::vector<FunctionSignature> functions;
   std::vector<FunctionMemory> memory;
   std::string ir, llvmIR, kernels;
   bool isForHost = true;
+  Processor processor;
   std::unique_ptr<llvm::MemoryBuffer> object;
   std::mutex loadMutex;
   std::unique_ptr<LoadedCode> code;

@@ -23,11 +23,11 @@
 namespace mlir::memrev {
 
 /// The element types that arrays of callers can have.
-enum class DType { Bool, I8, I16, I32, I64, F16, F32, F64 };
+enum class DType { Bool, I8, I16, I32, I64, F16, F32, F64, BF16 };
 
 /// Returns the bytes of one element.
 int64_t getByteSize(DType type);
-/// Returns NumPy's name of `type`, such as "float32".
+/// Returns NumPy's name of `type`, such as "float32"; "bfloat16", which it lacks.
 llvm::StringRef getName(DType type);
 /// Returns C's type of the same layout, such as "float".
 llvm::StringRef getCType(DType type);

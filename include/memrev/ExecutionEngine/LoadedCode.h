@@ -45,6 +45,10 @@ public:
                           llvm::ArrayRef<void *> parameters, void *arena,
                           size_t arenaBytes, int threads) const;
 
+  /// The file of the OpenMP library that calls use; empty before the first call
+  /// that needs one.
+  static std::string getOpenMPLibrary();
+
 private:
   LoadedCode();
   struct Session;

@@ -21,6 +21,10 @@ namespace mlir::memrev {
 /// The number of iterations of `loop`, or nothing if it is not constant.
 std::optional<int64_t> getConstantTripCount(scf::ForOp loop);
 
+/// A number that the iterations of `loop` do not exceed, or nothing if none is
+/// known: the constant trip count, or what an upper bound is cut to.
+std::optional<int64_t> getMostTripCount(scf::ForOp loop);
+
 /// Emits the number of iterations of `loop`, of type index. `lower`, `upper`
 /// and `step` are what equals its bounds at the builder. The result may be
 /// negative if there are none.

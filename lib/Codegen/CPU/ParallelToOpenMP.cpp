@@ -115,7 +115,10 @@ static void makeParallel(IRRewriter &rewriter, const ParallelLoop &loop) {
     clauses.numThreads = clampThreads(rewriter, op, maxThreads.getInt());
   auto parallel = omp::ParallelOp::create(rewriter, loc, clauses);
   rewriter.createBlock(&parallel.getRegion());
-  auto workshare = omp::WsloopOp::create(rewriter, loc, omp::WsloopOperands());
+  omp::WsloopOperands sharing;
+  // Threads meet at the end of the region anyway.
+  sharing.nowait = rewriter.getUnitAttr();
+  auto workshare = omp::WsloopOp::create(rewriter, loc, sharing);
   omp::TerminatorOp::create(rewriter, loc);
   hoistStackBuffers(op, workshare);
 

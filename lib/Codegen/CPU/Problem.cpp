@@ -407,6 +407,17 @@ static void simplify(Problem &problem, MLIRContext *context) {
 // Reading a kernel
 //===----------------------------------------------------------------------===//
 
+/// Whether `op` is a division by a value that each iteration has of its own.
+/// Lanes outside of a tensor read zeros, by which integers cannot be divided.
+static bool dividesByLane(Operation &op) {
+  if (!isa<arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp,
+           arith::CeilDivSIOp, arith::CeilDivUIOp, arith::FloorDivSIOp>(op))
+    return false;
+  Value divisor = op.getOperand(1);
+  return divisor.getParentBlock() == op.getBlock() &&
+         !matchPattern(divisor, m_Constant());
+}
+
 /// Everything that becomes a vector op of the same name.
 static bool canVectorize(Block &body, std::string &reason) {
   for (Operation &op : body.without_terminator()) {
@@ -417,6 +428,11 @@ static bool canVectorize(Block &body, std::string &reason) {
       reason = ("its body has " + op.getName().getStringRef() +
                 ", which has no vector form")
                    .str();
+      return false;
+    }
+    if (dividesByLane(op)) {
+      reason = "its body divides integers, which traps in lanes outside of a "
+               "tensor";
       return false;
     }
   }

@@ -10,7 +10,10 @@
 from .gomez import (
     GomezRevNet, gomez_revnet38, gomez_revnet110, gomez_revnet164, revnet56, revnet104,
 )
+from .irevnet import IRevNet, irevnet_cifar, irevnet_imagenet
+from .language import DynamicsLM
 from .resnet import ResNet, resnet32, resnet110, resnet164
 from .revnet import RevNet, revnet38, revnet110, revnet164
+from .transformer import Reformer, RevViT, rev_vit_base, rev_vit_small
 
 __all__ = sorted(name for name in globals() if not name.startswith("_"))

@@ -140,7 +140,8 @@ def abs(x):
 def sign(x):
     if not is_float(x.dtype):
         return cast(x > 0, x.dtype) - cast(x < 0, x.dtype)
-    # 0 and NaN are their own signs.
+    # 0 and NaN are their own signs; nothing has a derivative.
+    x = emit1("rev.stop_gradient {0} : {t[0]}", [x], x.shape, x.dtype)
     return where(x == 0, x, where(x != x, x, elementwise(
         "math.copysign", *unify(1.0, x))))
 

@@ -6,6 +6,7 @@
 import weakref
 
 import torch
+from torch._subclasses import FakeTensor
 from torch.autograd import forward_ad
 from torch.autograd.graph import saved_tensors_hooks
 
@@ -20,25 +21,31 @@ def evaluate(module, inverted, keep, args, kwargs, passes=1, plain=None):
     What the backward pass needs is restored from the outputs, or with `keep` is the
     inputs. It is there for `passes` backward passes, and for any number of them where
     the graph is retained. Where no gradient is asked for, nothing is recorded; forward
-    mode, the transforms of torch.func and compilers see the module itself, or `plain`.
+    mode, the transforms of torch.func, compilers and tensors without numbers see the
+    module itself, or `plain`.
     """
     function = plain or (module.inverse if inverted else module)
+    if torch.compiler.is_compiling():
+        run_marked = None if keep else getattr(module, "run_marked", None)
+        return run_marked(inverted, *args) if run_marked else function(*args, **kwargs)
     if (
-        not torch.is_grad_enabled()
-        or torch._C._are_functorch_transforms_active()
+        torch._C._are_functorch_transforms_active()
         or forward_ad._current_level >= 0
-        or torch.compiler.is_compiling()
+        or any(isinstance(value, FakeTensor) for value in args)
         or has_lazy_parameters(module)
     ):
         return function(*args, **kwargs)
-    # Couplings have a cheaper call for most arguments.
-    choose = getattr(module, "_choose_call", None)
-    kind = choose(args, kwargs) if choose else ModuleCall
-    call = kind(module, inverted, args, kwargs)
+    # Couplings have cheaper calls for most arguments.
+    make_call = getattr(module, "_make_call", None)
+    if make_call is None:
+        call = ModuleCall(module, inverted, args, kwargs)
+    else:
+        call = make_call(inverted, args, kwargs)
     inputs, named = call.arguments(args, kwargs)
+    if not torch.is_grad_enabled() or not any(
+            tensor.requires_grad for tensor in (*inputs, *named, *call.weights)):
+        return call.evaluate_without_record(function, args, kwargs)
     weights = call.weights
-    if not any(tensor.requires_grad for tensor in (*inputs, *named, *weights)):
-        return function(*args, **kwargs)
     if keep:
         reserve = _Reserve(passes, [*inputs, *named]) if passes > 1 else None
         outputs = _Kept.apply(call, reserve, *inputs, *named, *weights)

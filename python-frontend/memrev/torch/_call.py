@@ -5,6 +5,7 @@
 its derivative. `_autograd` makes an autograd node of it."""
 
 import contextlib
+import functools
 
 import torch
 
@@ -39,9 +40,13 @@ class ModuleCall:
         self._kwargs = {n: value for n, value in kwargs.items() if n not in self._names}
         self._structure = None  # How the module's result is made of the outputs.
         self._dtypes = [args[i].dtype for i in self._places]
-        self._evaluations = self._make_evaluations()
 
-    def _make_evaluations(self):
+    def evaluate_without_record(self, function, args, kwargs):
+        """The result where no gradient is asked for; `function` gives it too."""
+        return function(*args, **kwargs)
+
+    @functools.cached_property
+    def _evaluations(self):
         return [Evaluation(self._module)]
 
     def arguments(self, args, kwargs):

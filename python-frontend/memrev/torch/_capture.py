@@ -11,6 +11,8 @@ or records as something else, is noticed here and refused.
 import dataclasses
 import functools
 import operator
+import threading
+import warnings
 from typing import Any, List, Optional, Tuple
 
 import torch
@@ -29,23 +31,42 @@ class CaptureError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Argument:
-    """Where the tensor of a placeholder comes from: "parameter", "buffer" and "constant"
-    with the name in the module, "input" with its number among the leaves of the call's
-    arguments."""
+    """Where the tensor of a placeholder comes from: a "parameter", "buffer" or "attribute"
+    of the `owner`, a module, with the name `place`; an "input" with its number `place`
+    among the leaves of the call's arguments; a "constant" is the tensor `place`."""
 
     kind: str
     place: Any
+    owner: Optional[torch.nn.Module] = None
+
+    def read(self, leaves):
+        """The tensor in a call whose arguments have those leaves."""
+        if self.kind == "input":
+            return leaves[self.place]
+        return self.place if self.owner is None else getattr(self.owner, self.place)
+
+
+class View:
+    """A view operation of a graph, to be applied to a tensor."""
+
+    __slots__ = ("_target", "_args", "_kwargs")
+
+    def __init__(self, node):
+        self._target, self._args, self._kwargs = node.target, node.args[1:], node.kwargs
+
+    def __call__(self, tensor):
+        return self._target(tensor, *self._args, **self._kwargs)
 
 
 @dataclasses.dataclass(frozen=True)
 class Output:
     """A leaf of what the module returns: a `constant`, or a tensor that begins as argument
-    or result `number` and goes through views, which are calls of PyTorch's operations."""
+    or result `number` and goes through `views`: it shares memory where PyTorch's would."""
 
     source: str  # "constant", "argument" or "result"
     constant: Any = None
     number: int = 0
-    views: Tuple[Any, ...] = ()
+    views: Tuple[View, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +85,12 @@ class Capture:
     #: For each output whether autograd tracks it, if all parameters and inputs that
     #: require a gradient do.
     requires_grad: List[bool]
+
+    @property
+    def names(self):
+        """A name for each argument."""
+        placeholders = [n for n in self.graph_module.graph.nodes if n.op == "placeholder"]
+        return [n.name for n, a in zip(placeholders, self.arguments) if a is not None]
 
     @property
     def is_random(self):
@@ -143,7 +170,7 @@ def _autograd_view(module, args, kwargs):
                 *module.named_buffers(remove_duplicate=False)) if t is not None}
     buffers = [name for name, _ in module.named_buffers()]
     args, kwargs = _pytree.tree_map(fake, (args, kwargs))
-    with mode, _Watch(), torch.enable_grad():
+    with mode, _Watch():
         result = torch.func.functional_call(module, tensors, args, kwargs)
     leaves = _pytree.tree_leaves(result)
     _check_graph_of([leaf for leaf in leaves if isinstance(leaf, torch.Tensor)])
@@ -266,6 +293,10 @@ class _AutocastModule(torch.nn.Module):
             return self.module(*args, **kwargs)
 
 
+#: torch.export changes global state.
+_lock = threading.Lock()
+
+
 def capture(module: torch.nn.Module, args: tuple, kwargs: Optional[dict] = None) -> Capture:
     """The functional graph of `module(*args, **kwargs)` in the module's current mode, and
     under the autocast in force.
@@ -273,45 +304,71 @@ def capture(module: torch.nn.Module, args: tuple, kwargs: Optional[dict] = None)
     Raises UnsupportedOperation for what a program cannot do, with the user's line, and
     CaptureError if torch.export does not understand the module.
     """
-    kwargs = kwargs or {}
+    with _lock:
+        return _capture(module, args, kwargs or {})
+
+
+def _capture(module, args, kwargs):
     exported, prefix = module, ""
     if torch.is_autocast_enabled("cpu"):
         exported, prefix = _AutocastModule(module), "module."
     try:
-        with torch.enable_grad(), torch.autocast("cpu", enabled=False):
-            program = torch.export.export(exported, args, kwargs, strict=False)
+        with torch.enable_grad():
+            with torch.autocast("cpu", enabled=False):
+                program = torch.export.export(exported, args, kwargs, strict=False)
+            requires_grad = _autograd_view(module, args, kwargs)
     except UnsupportedOperation:
         raise
-    except Exception as error:  # torch.export raises errors of many kinds.
+    except Exception as error:  # Tracing raises errors of many kinds.
         raise CaptureError(f"torch.export does not trace {type(module).__name__}: {error}"
                            ) from error
-    requires_grad = _autograd_view(module, args, kwargs)
     _detach_regions(program)
-    program = program.run_decompositions(_decompositions())
+    with warnings.catch_warnings():
+        # PyTorch warns of its own use of a class.
+        warnings.filterwarnings("ignore", ".*LeafSpec", FutureWarning)
+        program = program.run_decompositions(_decompositions())
     graph_module = program.graph_module
     _prune(graph_module)
     for refusal in refusals(graph_module):
         raise refusal
-    return _described(program, graph_module, prefix, requires_grad)
+    leaves = _pytree.tree_leaves((args, kwargs))
+    return _described(module, program, graph_module, prefix, requires_grad, leaves)
 
 
-def _described(program, graph_module, prefix, requires_grad):
+def _argument(module, spec, constants, prefix):
+    """Where the tensor of a placeholder that is no input comes from. What it is at the
+    time of a call counts, so modules are asked for it by name."""
+    if spec.kind == InputKind.CONSTANT_TENSOR and spec.target not in constants:
+        raise CaptureError(f"expects a constant, but got '{spec.target}'")
+    path = spec.target[len(prefix):].split(".")
+    owner = module
+    for name in path[:-1]:
+        owner = getattr(owner, name, None)
+    found = getattr(owner, path[-1], None)
+    if spec.kind == InputKind.CONSTANT_TENSOR:
+        if found is constants[spec.target]:
+            return Argument("attribute", path[-1], owner)
+        return Argument("constant", constants[spec.target])
+    kinds = {InputKind.PARAMETER: "parameter", InputKind.BUFFER: "buffer"}
+    if spec.kind not in kinds or found is None:
+        raise CaptureError(f"expects parameters, buffers and tensors, but got {spec.kind} "
+                           f"'{spec.target}'")
+    return Argument(kinds[spec.kind], path[-1], owner)
+
+
+def _described(module, program, graph_module, prefix, requires_grad, leaves):
     signature = program.graph_signature
-    kinds = {InputKind.PARAMETER: "parameter", InputKind.BUFFER: "buffer",
-             InputKind.CONSTANT_TENSOR: "constant"}
     placeholders = [n for n in graph_module.graph.nodes if n.op == "placeholder"]
-    arguments, leaf = [], 0
+    arguments, number = [], 0
     for spec, node in zip(signature.input_specs, placeholders):
-        is_tensor = isinstance(node.meta.get("val"), torch.Tensor)
         if spec.kind == InputKind.USER_INPUT:
-            arguments.append(Argument("input", leaf) if is_tensor else None)
-            leaf += 1
-        elif spec.kind == InputKind.CONSTANT_TENSOR:
-            arguments.append(Argument("constant", program.constants[spec.target]))
-        elif spec.kind in kinds:
-            arguments.append(Argument(kinds[spec.kind], spec.target[len(prefix):]))
+            is_tensor = isinstance(node.meta.get("val"), torch.Tensor)
+            arguments.append(Argument("input", number) if is_tensor else None)
+            number += 1
         else:
-            raise CaptureError(f"expects tensors as arguments, but got {spec.kind}")
+            arguments.append(_argument(module, spec, program.constants, prefix))
+    if number != len(leaves):
+        raise CaptureError(f"expects {len(leaves)} leaves of arguments, but got {number}")
     number_of = {node: i for i, node in enumerate(placeholders)}
     by_name = {spec.target: i for i, spec in enumerate(signature.input_specs)
                if spec.kind != InputKind.USER_INPUT}
@@ -328,49 +385,39 @@ def _described(program, graph_module, prefix, requires_grad):
     for spec, value in values:
         if spec.kind in (OutputKind.BUFFER_MUTATION, OutputKind.USER_INPUT_MUTATION):
             place = (by_name if spec.kind == OutputKind.BUFFER_MUTATION else by_input)[spec.target]
-            if requires_grad_of(placeholders[place]):
+            if arguments[place].read(leaves).requires_grad:
                 raise UnsupportedOperation(spec.target, "forward",
                                            "an argument that requires a gradient is changed")
             mutations.append((place, result(value)))
             written[value] = place
         elif spec.kind != OutputKind.USER_OUTPUT:
             raise CaptureError(f"expects tensors as results, but got {spec.kind}")
-    roots = [_root(value) for spec, value in values if spec.kind == OutputKind.USER_OUTPUT]
-    shared = [root for root, _ in roots]
-    for root, views in roots:
-        if not isinstance(root, torch.fx.Node) or root.meta.get("val") is None:
-            outputs.append(Output("constant", constant=root))
-        elif root in written:
-            outputs.append(Output("argument", number=written[root], views=views))
-        elif root in number_of:
-            outputs.append(Output("argument", number=number_of[root], views=views))
-        elif shared.count(root) > 1:
-            outputs.append(Output("result", number=result(root), views=views))
+    roots = [(value, *_root(value)) for spec, value in values
+             if spec.kind == OutputKind.USER_OUTPUT]
+    bases = [base for _, base, _ in roots]
+    for value, base, views in roots:
+        if not isinstance(base, torch.fx.Node):
+            outputs.append(Output("constant", constant=base))
+        elif base in written:
+            outputs.append(Output("argument", number=written[base], views=views))
+        elif base in number_of:
+            outputs.append(Output("argument", number=number_of[base], views=views))
+        elif bases.count(base) > 1:
+            outputs.append(Output("result", number=result(base), views=views))
         else:
-            value = views[-1] if views else root
             outputs.append(Output("result", number=result(value)))
     return Capture(graph_module, arguments, results, mutations, outputs,
                    program.call_spec.out_spec, requires_grad)
 
 
-def requires_grad_of(placeholder):
-    """Whether the tensor that a placeholder was traced with requires a gradient."""
-    value = placeholder.meta.get("val")
-    return isinstance(value, torch.Tensor) and value.requires_grad
-
-
 def _root(value):
-    """What a value is a view of, and the views' nodes from there on."""
+    """What a value is a view of, and the views that lead from there to it."""
     views = []
-    while isinstance(value, torch.fx.Node):
-        views.append(value)
-        if value.op == "call_function" and _is_view(value.target):
-            value = value.args[0]
-        elif value.target is operator.getitem and _is_view(value.args[0].target):
-            value = value.args[0]
-            views.append(value)
-            value = value.args[0]
-        else:
+    while isinstance(value, torch.fx.Node) and value.op == "call_function":
+        source = value.args[0] if value.args else None
+        parts = value.target is operator.getitem and _is_view(source.target)
+        if not (parts or _is_view(value.target)):
             break
-    views.reverse()
-    return value, tuple(views[1:])
+        views.append(View(value))
+        value = source
+    return value, tuple(reversed(views))

@@ -4,19 +4,22 @@
 """Stopping between two steps."""
 
 import signal
+import threading
 
 
 class StopRequest:
     """Within the block, the first SIGINT or SIGTERM sets `requested` to its number; a
-    second one acts as it does outside of the block. Only for the main thread."""
+    second one acts as it does outside of the block. In a thread other than the main one,
+    which gets no signals, it never happens."""
 
     def __init__(self):
         self.requested = 0
         self._before = {}
 
     def __enter__(self):
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._request)
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._request)
         return self
 
     def __exit__(self, *_):

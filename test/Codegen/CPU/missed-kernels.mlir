@@ -35,3 +35,16 @@ func.func @complex(%a: tensor<4xcomplex<f32>>, %d: tensor<4xcomplex<f32>>) -> te
   } -> tensor<4xcomplex<f32>>
   return %r : tensor<4xcomplex<f32>>
 }
+
+// CHECK-DAG: missed-kernels.mlir:{{.*}}: remark: 'generic_3' of tensor<6xi64> is lowered to scalar loops because its body divides integers, which traps in lanes outside of a tensor
+func.func @remainders(%a: tensor<6xi64>, %b: tensor<6xi64>) -> tensor<6xi64> {
+  %r = arith.remsi %a, %b : tensor<6xi64>
+  return %r : tensor<6xi64>
+}
+
+// CHECK-NOT: tensor<7xi64>
+func.func @thirds(%a: tensor<7xi64>) -> tensor<7xi64> {
+  %three = arith.constant dense<3> : tensor<7xi64>
+  %r = arith.divsi %a, %three : tensor<7xi64>
+  return %r : tensor<7xi64>
+}

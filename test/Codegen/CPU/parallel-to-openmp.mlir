@@ -6,7 +6,7 @@
 // CHECK-LABEL: func.func @nest
 // CHECK: omp.parallel {
 // CHECK-NEXT: memref.alloca
-// CHECK-NEXT: omp.wsloop {
+// CHECK-NEXT: omp.wsloop nowait {
 // CHECK-NEXT: omp.loop_nest {{.*}} collapse(2)
 // CHECK: scf.for
 // CHECK-NOT: omp

@@ -1,8 +1,17 @@
-//===- OpenMP.h - The OpenMP library -------------------------- -*- C++ -*-===//
+//===- OpenMP.h - The threads of compiled programs ------------- -*- C++
+//-*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Compiled programs call LLVM's OpenMP entry points. Loaded into a process,
+// they run on the threads of the OpenMP library that the process works with
+// already, so that no second pool of threads waits on the same processors:
+// PyTorch's, be it GNU's or LLVM's, or else another one, or else libomp, which
+// is loaded then.
 //
 //===----------------------------------------------------------------------===//
 
@@ -13,21 +22,32 @@
 
 namespace mlir::memrev::runtime {
 
-/// The OpenMP library (libomp), loaded when the first program needs it.
 class OpenMP {
 public:
-  /// Returns the library, or null with a reason in `error`.
-  static const OpenMP *get(std::string &error);
+  /// Returns what compiled code calls as the entry point `symbol`, or null if
+  /// there is no such entry point.
+  static void *lookup(const char *symbol);
 
-  /// Returns the address of `symbol`, or null.
-  void *lookup(const char *symbol) const;
+  /// Chooses the library for calls that start from now on; costs next to
+  /// nothing unless the process has loaded libraries since. Returns false with
+  /// a reason in `error` if there is none.
+  [[nodiscard]] static bool choose(std::string &error);
 
-  /// Sets the number of threads for calls by the current thread.
-  void setThreads(int threads) const;
+  /// The file of the library in use; empty before the first choice.
+  static std::string getFile();
 
-private:
-  void *handle = nullptr;
-  void (*setNumThreads)(int) = nullptr;
+  /// While it lives, parallel loops of the current thread have as many threads.
+  class NumThreads {
+  public:
+    explicit NumThreads(int number);
+    ~NumThreads();
+    NumThreads(const NumThreads &) = delete;
+    NumThreads &operator=(const NumThreads &) = delete;
+
+  private:
+    void (*set)(int);
+    int before;
+  };
 };
 
 } // namespace mlir::memrev::runtime

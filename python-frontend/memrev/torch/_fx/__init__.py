@@ -8,11 +8,12 @@ beforehand what keeps a graph from that.
 """
 
 from . import (
-    indexing, losses, normalization, pointwise, products, random, reductions, shapes, windows,
+    couplings, indexing, losses, normalization, pointwise, products, random, reductions, shapes, windows,
 )
-from .interpreter import refusals, trace, unsupported
+from .interpreter import evaluate, refusals, trace, unsupported
 from .layout import Tensor, channels_last
 from .table import Effects, UnsupportedOperation
 
-__all__ = ["Effects", "Tensor", "UnsupportedOperation", "channels_last", "refusals", "trace",
+__all__ = ["Effects", "Tensor", "UnsupportedOperation", "channels_last", "evaluate",
+           "refusals", "trace",
            "unsupported"]

@@ -14,7 +14,7 @@ from ... import _array, numpy as mnp
 from ..._transforms import stop_gradient
 from .layout import Tensor, aligned
 from .pointwise import apply
-from .table import cast, extent_of, rule
+from .table import cast, extent_of, name_of, rule
 
 aten = torch.ops.aten
 
@@ -22,9 +22,8 @@ aten = torch.ops.aten
 def _checked(call, index, extent):
     """Places of a dimension as numbers from 0 on; those outside are a fault."""
     outside = mnp.logical_or(index < -extent, index >= extent)
-    call.effects.faults.append(
-        (mnp.any(outside), f"index out of range in {call.node.target}: expects indices in "
-                           f"[-{extent}, {extent})"))
+    call.effects.faults.append((mnp.any(outside), IndexError(
+        f"index out of range: {name_of(call.node)} expects indices in [-{extent}, {extent})")))
     index = mnp.where(index < 0, index + extent, index)
     return mnp.clip(index, 0, extent - 1)
 

@@ -11,6 +11,7 @@ from torch.fx.node import map_arg
 from torch.utils import _pytree
 
 from ... import _array, _graph
+from . import couplings
 from .layout import Tensor
 from .table import (
     RULES, Call, Effects, UnsupportedOperation, from_torch, has_dtype, location_of, name_of,
@@ -59,41 +60,67 @@ def unsupported(graph_module: torch.fx.GraphModule) -> List[Tuple[str, str]]:
     return list(dict.fromkeys((r.operation, r.place) for r in refusals(graph_module)))
 
 
+def evaluate(graph_module: torch.fx.GraphModule, inputs, nodes, effects: Effects):
+    """Applies a graph to traced arrays and returns the values of `nodes`.
+
+    inputs: a `Tensor` for each placeholder that is a tensor, None for the others. See
+    `trace`.
+    """
+    for refusal in refusals(graph_module):
+        raise refusal
+    inputs, values = iter(inputs), {}
+    for node in graph_module.graph.nodes:
+        if node.op == "placeholder":
+            values[node] = next(inputs)
+            _check(node, values[node], node.meta.get("val"))
+    _run([node for node in graph_module.graph.nodes
+          if node.op == "call_function" and node.target not in _CHECKS], values, effects)
+    return map_arg(nodes, values.__getitem__)
+
+
+def _run(nodes, values, effects):
+    """Sets the values of `nodes`, which are in order."""
+    found = {coupling.moved: coupling for coupling in couplings.find_couplings(nodes)}
+    hidden = {node for coupling in found.values() for node in coupling.body}
+    waiting = [node for node in nodes if node not in hidden]
+    while waiting:
+        later = []
+        for node in waiting:
+            coupling = found.get(node)
+            sources = coupling.read if coupling else node.all_input_nodes
+            if not all(source in values for source in sources):
+                later.append(node)  # It reads an auxiliary result of a coupling to come.
+                continue
+            with _graph.located(location_of(node)):
+                if coupling:
+                    couplings.emit(coupling, values,
+                                   lambda body, inner: _run(body, inner, effects), effects)
+                else:
+                    values[node] = _apply(node, values, effects)
+        if len(later) == len(waiting):
+            raise ValueError(f"expects a graph in order, but got {later[0]} before its operands")
+        waiting = later
+
+
 def trace(graph_module: torch.fx.GraphModule, *inputs, effects: Optional[Effects] = None):
     """Applies a graph of functional ATen operations to traced arrays, and returns the
     results as `Tensor`s in the structure of the graph's output.
 
-    inputs: a `Tensor` or array in PyTorch's order for each placeholder that is a tensor
-        in the graph, in order; other placeholders are given as None.
+    inputs: a `Tensor`, or an array in PyTorch's order, for each placeholder that is a
+        tensor; None for the others.
     effects: where random numbers come from, and where it is noted that an index is out
         of range; needed for graphs with such operations.
 
     The graph's nodes have "val" in their `meta`, as those of torch.export have. Raises
     UnsupportedOperation, which names the operation and the user's line.
     """
-    for refusal in refusals(graph_module):
-        raise refusal
-    effects = Effects() if effects is None else effects
-    inputs = iter(inputs)
-    values = {}
-    for node in graph_module.graph.nodes:
-        with _graph.located(location_of(node)):
-            if node.op == "placeholder":
-                values[node] = _input(node, next(inputs))
-            elif node.op == "output":
-                return map_arg(node.args[0], values.__getitem__)
-            elif node.target not in _CHECKS:
-                values[node] = _apply(node, values, effects)
-    raise ValueError("expects a graph with an output, but got none")
-
-
-def _input(node, value):
-    if isinstance(value, _array.Array):
-        value = Tensor(value)
-    expected = node.meta.get("val")
-    if isinstance(expected, torch.Tensor) or isinstance(value, Tensor):
-        _check(node, value, expected)
-    return value
+    wrapped = [Tensor(x) if isinstance(x, _array.Array) else x for x in inputs]
+    found = Effects() if effects is None else effects
+    output = next(iter(reversed(graph_module.graph.nodes)))
+    results = evaluate(graph_module, wrapped, output.args[0], found)
+    if effects is None and found.faults:
+        raise ValueError("expects `effects` for a graph that may index out of range")
+    return results
 
 
 def _apply(node, values, effects):

@@ -30,13 +30,15 @@ class Tensor:
     """A tensor of PyTorch in a program that is being traced.
 
     stored: the array; its dimension i is dimension `order[i]` of the tensor.
+    pieces: (dimension, the tensors that lie along it one after the other), or None.
     """
 
-    __slots__ = ("stored", "order", "_transposed")
+    __slots__ = ("stored", "order", "pieces", "_transposed")
 
     def __init__(self, stored, order=None):
         self.stored = stored
         self.order = tuple(range(stored.ndim)) if order is None else tuple(order)
+        self.pieces = None
         self._transposed = {}
 
     @property
@@ -112,7 +114,7 @@ class Tensor:
             return Tensor(_array.reshape(self.array, shape))
         # Dimensions that merge or split together have to be stored side by side, in
         # order; the runs of such dimensions stay in the order in which they are stored.
-        runs = _array._groups(before, shape)
+        runs = _array.groups_of_equal_products(before, shape)
 
         def place(run):
             return min((self.order.index(i) for i in run[0] if before[i] != 1), default=-1)
@@ -131,11 +133,24 @@ class Tensor:
                       (*range(more), *(i + more for i in self.order)))
 
 
+def spread(x, dims, like):
+    """A tensor that was reduced over some dimensions of `like`, repeated along them. There
+    is no form with extents of 1 between: programs are better without."""
+    shape = like.stored.shape
+    axes = sorted(like.place(d) for d in dims)
+    if not axes:
+        return x
+    kept = [d for d in range(like.ndim) if d not in dims]
+    array = x.in_order([kept.index(d) for d in like.order if d in kept])
+    return like.like(_array.repeat_along(array, shape, axes))
+
+
 def common_order(tensors):
-    """The order in which an operation of elements works: that of the largest operand, of
-    which others are repeated or transposed."""
+    """The order in which an operation of elements works: that of the largest operand, as
+    which others are repeated or transposed. Of several that of one that is not stored as
+    PyTorch does, for an operation has asked for that order."""
     ndim = max(t.ndim for t in tensors)
-    largest = max(tensors, key=lambda t: (t.size, t.ndim))
+    largest = max(tensors, key=lambda t: (t.size, t.ndim, t.order != tuple(range(t.ndim))))
     more = ndim - largest.ndim
     return (*range(more), *(i + more for i in largest.order))
 

@@ -25,8 +25,9 @@ def _nll_loss(call, x, target, weight, reduction, ignore_index):
     classes = target.array
     ignored = mnp.equal(classes, ignore_index)
     outside = mnp.logical_or(classes < 0, classes >= count)
-    call.effects.faults.append((mnp.any(mnp.logical_and(outside, mnp.logical_not(ignored))),
-                                f"Target is out of bounds: expects classes in [0, {count})"))
+    call.effects.faults.append((
+        mnp.any(mnp.logical_and(outside, mnp.logical_not(ignored))),
+        IndexError(f"target is out of bounds: expects classes in [0, {count})")))
     shape = [1 if d == dim else n for d, n in enumerate(x.shape)]
     places = cast(Tensor(mnp.where(ignored, -1, classes)), np.dtype(np.int32)).reshaped(shape)
     chosen = apply(mnp.equal, places, numbers(count, x.ndim, dim))
@@ -89,7 +90,8 @@ _loss("soft_margin_loss", lambda x, y: lax.softplus(-y * x))
 @rule(aten.binary_cross_entropy.default)
 def _binary_cross_entropy(call, x, target, weight=None, reduction=1):
     def log(v):
-        # PyTorch bounds logarithms from below.
+        # PyTorch bounds logarithms from below. A bounded one has a derivative of zero here,
+        # in PyTorch a large one.
         zero = v <= np.exp(-100.0)
         return mnp.where(zero, -100.0, mnp.log(mnp.where(zero, 1.0, v)))
 

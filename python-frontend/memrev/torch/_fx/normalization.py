@@ -6,7 +6,8 @@
 import torch
 
 from ... import _array, lax, numpy as mnp
-from .layout import Tensor
+from .layout import Tensor, channels_last, spread
+from .pointwise import apply
 from .reductions import mean
 from .table import accumulated, cast, full, rule
 
@@ -20,17 +21,29 @@ def _affine(weight, bias, channels, dtype):
     return scale.array, offset.array
 
 
+def _of_images(x):
+    """`x` with its channels last: where images are normalised a convolution follows. One
+    image is what torch.nn.functional.instance_norm makes of all."""
+    if x.ndim < 4 or x.shape[0] == 1:
+        return x
+    order = channels_last(x.ndim)
+    return Tensor(x.in_order(order), order)
+
+
 def _batch_norm(x, weight, bias, epsilon):
     """(y, mean, variance) of each channel, in the type in which sums are carried."""
-    wide = accumulated(x.dtype)
+    wide, x = accumulated(x.dtype), _of_images(x)
     scale, offset = _affine(weight, bias, x.shape[1], wide)
     y, average, variance = lax.batch_norm(cast(x, wide).stored, scale, offset, epsilon,
                                           x.place(1))
     return cast(x.like(y), x.dtype), average, variance
 
 
-def _statistics(average, variance, epsilon, dtype):
-    """What PyTorch keeps for its own derivative."""
+def _statistics(call, average, variance, epsilon):
+    """What PyTorch keeps for its own derivative: the means and 1 / sqrt(variance + epsilon)."""
+    if not (call.reads(1) or call.reads(2)):
+        return None, None
+    dtype = call.result_type(1)[1]
     inverse = 1 / mnp.sqrt(variance + epsilon)
     return Tensor(_array.cast(average, dtype)), Tensor(_array.cast(inverse, dtype))
 
@@ -53,18 +66,18 @@ def _batch_norm_functional(call, x, weight, bias, running_mean, running_var, tra
         statistic = statistic if factor == 1 else statistic * factor
         running.append(Tensor(lax.running_average(state, _array.cast(statistic, state.dtype),
                                                   momentum)))
-    return (y, *_statistics(average, variance, epsilon, call.result_type(1)[1]), *running)
+    return (y, *_statistics(call, average, variance, epsilon), *running)
 
 
 @rule(aten._native_batch_norm_legit.no_stats)
 def _batch_norm_without_state(call, x, weight, bias, training, momentum, epsilon):
     y, average, variance = _batch_norm(x, weight, bias, epsilon)
-    return (y, *_statistics(average, variance, epsilon, call.result_type(1)[1]))
+    return (y, *_statistics(call, average, variance, epsilon))
 
 
 @rule(aten._native_batch_norm_legit_no_training.default)
 def _batch_norm_inference(call, x, weight, bias, running_mean, running_var, momentum, epsilon):
-    wide = accumulated(x.dtype)
+    wide, x = accumulated(x.dtype), _of_images(x)
     scale, offset = _affine(weight, bias, x.shape[1], wide)
     y = lax.batch_norm_inference(
         cast(x, wide).stored, scale, offset, cast(running_mean, wide).array,
@@ -74,37 +87,39 @@ def _batch_norm_inference(call, x, weight, bias, running_mean, running_var, mome
 
 
 def _normalized(x, dims, epsilon):
-    """(x - mean) / sqrt(variance + epsilon), the mean, and that factor."""
-    average = mean(x, dims, True)
-    centered = x.like(x.stored - average.in_order(x.order))
-    variance = mean(x.like(centered.stored * centered.stored), dims, True)
+    """(x - mean) / sqrt(variance + epsilon), the mean, and that factor, without `dims`."""
+    average = mean(x, dims)
+    centered = x.like(x.stored - spread(average, dims, x).stored)
+    variance = mean(x.like(centered.stored * centered.stored), dims)
     factor = variance.like(1 / mnp.sqrt(variance.stored + epsilon))
-    return x.like(centered.stored * factor.in_order(x.order)), average, factor
+    return x.like(centered.stored * spread(factor, dims, x).stored), average, factor
 
 
 @rule(aten.native_layer_norm.default)
 def _layer_norm(call, x, shape, weight, bias, epsilon):
     wide = accumulated(x.dtype)
     dims = list(range(x.ndim - len(shape), x.ndim))
-    y, average, factor = _normalized(cast(x, wide), dims, epsilon)
+    y, *statistics = _normalized(cast(x, wide), dims, epsilon)
     for parameter, combine in ((weight, mnp.multiply), (bias, mnp.add)):
         if parameter is not None:
-            parameter = cast(parameter, wide).extended(x.ndim).in_order(y.order)
-            y = y.like(combine(y.stored, parameter))
-    types = call.result_type(1)[1]
-    return cast(y, call.result_type(0)[1]), cast(average, types), cast(factor, types)
+            y = apply(combine, y, cast(parameter, wide))
+    return cast(y, call.result_type(0)[1]), *_shaped(call, statistics)
+
+
+def _shaped(call, statistics):
+    """Statistics that somebody reads, as results 1 and 2 of the call."""
+    return [cast(s.reshaped(call.result_type(i)[0]), call.result_type(i)[1])
+            if call.reads(i) else None for i, s in enumerate(statistics, 1)]
 
 
 @rule(aten.native_group_norm.default)
 def _group_norm(call, x, weight, bias, batch, channels, space, groups, epsilon):
     wide = accumulated(x.dtype)
     grouped = cast(x, wide).reshaped((batch, groups, channels // groups, *x.shape[2:]))
-    y, average, factor = _normalized(grouped, list(range(2, grouped.ndim)), epsilon)
+    y, *statistics = _normalized(grouped, list(range(2, grouped.ndim)), epsilon)
     y = y.reshaped(x.shape)
     for parameter, combine in ((weight, mnp.multiply), (bias, mnp.add)):
         if parameter is not None:
-            each = cast(parameter, wide).reshaped((channels,) + (1,) * (x.ndim - 2))
-            y = y.like(combine(y.stored, each.extended(x.ndim).in_order(y.order)))
-    types = call.result_type(1)[1]
-    return (cast(y, x.dtype), cast(average.reshaped((batch, groups)), types),
-            cast(factor.reshaped((batch, groups)), types))
+            y = apply(combine, y,
+                      cast(parameter, wide).reshaped((channels,) + (1,) * (x.ndim - 2)))
+    return cast(y, x.dtype), *_shaped(call, statistics)

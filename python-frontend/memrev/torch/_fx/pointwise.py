@@ -16,7 +16,7 @@ import torch
 from ... import _array, _dtypes, lax, numpy as mnp
 from ..._transforms import stop_gradient
 from .layout import Tensor, aligned
-from .table import cast, from_torch, is_number, rule
+from .table import cast, from_torch, is_number, name_of, rule
 
 aten = torch.ops.aten
 
@@ -102,29 +102,54 @@ def _fmod(x, y):
     return _array.elementwise("arith.remf" if _dtypes.is_float(x.dtype) else "arith.remsi", x, y)
 
 
-_define(_fmod, aten.fmod.Tensor, aten.fmod.Scalar)
-_define(mnp.remainder, aten.remainder.Tensor, aten.remainder.Scalar,
-        aten.remainder.Scalar_Tensor)
-
-
-def _rounded_quotient(x, y, mode):
+def _floor_quotient(x, y):
     x, y = _array.unify(x, y)
     if not _dtypes.is_float(x.dtype):
-        return mnp.floor_divide(x, y) if mode == "floor" else _array.elementwise(
-            "arith.divsi", x, y)
-    x, y = stop_gradient((x, y))
-    if mode == "trunc":
-        return mnp.trunc(x / y)
+        return mnp.floor_divide(x, y)
     # What is left without the remainder is a multiple of y, but for rounding.
     return mnp.where(y == 0, x / y, mnp.rint((x - mnp.remainder(x, y)) / y))
 
 
+def _truncated_quotient(x, y):
+    x, y = _array.unify(x, y)
+    if not _dtypes.is_float(x.dtype):
+        return _array.elementwise("arith.divsi", x, y)
+    return mnp.trunc(x / y)
+
+
+def _divide(call, function, x, y):
+    """A quotient or remainder. Integers cannot be divided by zero: it is a fault."""
+    x, y = cast(x, call.dtype), cast(y, call.dtype)
+    if not _dtypes.is_float(call.dtype):
+        if is_number(y):
+            if y == 0:
+                call.refuse("a division by zero")
+        else:
+            zero = mnp.equal(y.stored, 0)
+            call.effects.faults.append((mnp.any(zero), RuntimeError(
+                f"ZeroDivisionError: {name_of(call.node)} expects a divisor other than 0")))
+            y = y.like(mnp.where(zero, 1, y.stored))
+    return apply(function, x, y)
+
+
+@rule(aten.fmod.Tensor, aten.fmod.Scalar)
+def _fmod_rule(call, x, y):
+    return _divide(call, _fmod, x, y)
+
+
+@rule(aten.remainder.Tensor, aten.remainder.Scalar, aten.remainder.Scalar_Tensor)
+def _remainder(call, x, y):
+    return _divide(call, mnp.remainder, x, y)
+
+
 @rule(aten.div.Tensor_mode, aten.div.Scalar_mode)
 def _div_mode(call, x, y, rounding_mode=None):
-    x, y = cast(x, call.dtype), cast(y, call.dtype)
     if rounding_mode is None:
-        return apply(mnp.divide, x, y)
-    return apply(lambda x, y: _rounded_quotient(x, y, rounding_mode), x, y)
+        return apply(mnp.divide, cast(x, call.dtype), cast(y, call.dtype))
+    function = _floor_quotient if rounding_mode == "floor" else _truncated_quotient
+    # A rounded quotient is constant between jumps.
+    result = _divide(call, function, x, y)
+    return result.like(stop_gradient(result.stored))
 
 
 @rule(aten.floor_divide.default, aten.floor_divide.Scalar)
@@ -140,8 +165,8 @@ def _pow(call, x, y):
         x, y = _array.unify(x, y)
         if not _dtypes.is_float(x.dtype):
             return mnp.power(x, y)
-        # A zeroth power is constant; y x^(y - 1) is no number for x = 0.
-        return mnp.power(mnp.where(y == 0, 1.0, x), y)
+        # y x^(y - 1) is no number for x = y = 0.
+        return mnp.power(mnp.where(mnp.logical_and(x == 0, y == 0), 1.0, x), y)
 
     return apply(power, cast(x, call.dtype), cast(y, call.dtype))
 

@@ -94,6 +94,16 @@ def _addr(call, start, x, y, *, beta=1, alpha=1):
     return _plus_product(start, contracted("ab", (x, y), "ab"), beta, alpha)
 
 
+@rule(aten._trilinear.default)
+def _trilinear(call, x, y, z, expand_x, expand_y, expand_z, sums, unroll=1):
+    """The sum over some dimensions of the product of three tensors, in which others are
+    repeated along dimensions that they lack."""
+    names = _LETTERS[:x.ndim + len(expand_x)]
+    inputs = ["".join(c for d, c in enumerate(names) if d not in lacking)
+              for lacking in (expand_x, expand_y, expand_z)]
+    return contracted(inputs, (x, y, z), "".join(c for d, c in enumerate(names) if d not in sums))
+
+
 @rule(aten.einsum.default)
 def _einsum(call, equation, operands, *, path=None):
     inputs, arrow, result = equation.replace(" ", "").partition("->")

@@ -10,7 +10,7 @@ import torch
 
 from ... import _array, _dtypes, lax, numpy as mnp
 from ..._transforms import stop_gradient
-from .layout import Tensor
+from .layout import Tensor, spread
 from .table import accumulated, cast, dims_of, extent_of, full, rule
 
 aten = torch.ops.aten
@@ -82,7 +82,8 @@ def _shared_extreme(function):
         best = function(stop_gradient(a), axes, True)
         ties = mnp.equal(a, best)
         share = 1 / mnp.sum(mnp.astype(ties, a.dtype), axes, keepdims=True)
-        # Zero, with the derivative of the elements. Infinities have no difference.
+        # Zero, with the derivative of the elements. Infinities have no difference: the
+        # derivative of an infinite extreme is zero.
         zero = mnp.sum(mnp.where(mnp.logical_and(ties, mnp.isfinite(best)),
                                  (a - stop_gradient(a)) * share, 0.0), axes, keepdims=True)
         return best + zero if keep else mnp.squeeze(best + zero, axes)
@@ -166,11 +167,14 @@ def _moments(x, dims, correction, keepdim):
     """The variance and the mean over some dimensions."""
     correction = 1 if correction is None else correction
     count = extent_of(x.shape, dims)
-    averages = mean(x, dims, True)
-    deviations = x.like(x.stored - averages.in_order(x.order))
-    squares = _sum(x.like(deviations.stored * deviations.stored), dims, keepdim)
+    average = mean(x, dims)
+    deviations = x.stored - spread(average, dims, x).stored
+    squares = _sum(x.like(deviations * deviations), dims)
     variance = squares.like(squares.stored / float(max(count - correction, 0)))
-    return variance, averages if keepdim else mean(x, dims, False)
+    if not keepdim:
+        return variance, average
+    shape = [1 if d in dims else n for d, n in enumerate(x.shape)]
+    return variance.reshaped(shape), average.reshaped(shape)
 
 
 def _root(x):

@@ -84,7 +84,8 @@ class Effects:
     def __init__(self, seed=None):
         self._seed = seed
         self._layer = 0
-        #: Pairs of a traced boolean without dimensions and what is wrong if it is true.
+        #: Pairs of a traced boolean without dimensions and the exception to raise if it
+        #: is true.
         self.faults = []
 
     def key(self):
@@ -107,6 +108,10 @@ class Call:
         value = self.node.meta["val"]
         value = value if index is None else value[index]
         return tuple(map(int, value.shape)), from_torch(value.dtype)
+
+    def reads(self, index):
+        """Whether somebody reads one of several results."""
+        return any(user.args[1] == index for user in self.node.users)
 
     @property
     def shape(self):
@@ -168,7 +173,7 @@ def place_of(node):
 def cast(x, dtype):
     """A tensor or array in another element type; numbers stay as they are."""
     if isinstance(x, Tensor):
-        return x.like(_array.cast(x.stored, dtype))
+        return x if x.dtype == dtype else x.like(_array.cast(x.stored, dtype))
     if isinstance(x, _array.Array):
         return _array.cast(x, dtype)
     return x

@@ -205,6 +205,12 @@ def _resampling(method, count, name):
         return cast(_from_images(images, call), call.dtype)
 
     rule(operation)(emit)
+    if count == 2:
+        # The form in which torch.nn.functional calls these: sizes follow from the result.
+        @rule(getattr(aten, name).vec)
+        def emit_vec(call, x, size, *options):
+            *corners, scales = options
+            return emit(call, x, call.shape[2:], *corners, *(scales or ()))
 
 
 def _nearest(array, axis, places):

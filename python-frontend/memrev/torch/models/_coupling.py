@@ -21,20 +21,19 @@ import torch
 from torch import nn
 
 from .._autograd import evaluate
-from .._call import ModuleCall, gradients_of, is_activation
-from .._evaluation import Evaluation
-
-# Fm moves the first half, given the second one; Gm the second one, given the first.
-_STEPS = (("Fm", 0), ("Gm", 1))
+from .._backend import find_binding
+from .._call import ModuleCall, is_activation
+from .._coupling_call import CompiledCouplingCall, CouplingCall, layout_of, steps
+from .._operations import MOVES
 
 
 class Coupling(nn.Module):
     """Base of AdditiveCoupling and AffineCoupling, which say how a half is moved.
 
-    `_move(half, parameters)` is the bijection, `_move_back` its inverse, and
-    `_pull_back(before, after, parameters, gradient)`, `_pull_back_of_move_back` are
-    the derivatives of the two: from argument, result and the gradient by the result
-    to the gradients by the argument and by each parameter.
+    `kind` names the bijection and its inverse in `_operations.MOVES`;
+    `_pull_back(before, after, parameters, gradient)`, `_pull_back_of_inverse` are the
+    derivatives of the two: from argument, result and the gradient by the result to the
+    gradients by the argument and by each parameter.
     """
 
     def __init__(self, Fm, Gm, implementation_fwd, implementation_bwd, split_dim):
@@ -52,6 +51,14 @@ class Coupling(nn.Module):
                 DeprecationWarning,
                 stacklevel=3,
             )
+
+    def kind_of_move(self, inverted):
+        """The name of the formula that moves a half, in `_operations.MOVES`."""
+        return self.kind + ("_inverse" if inverted else "")
+
+    def move(self, inverted):
+        """The function of a half and the parameters that moves it."""
+        return MOVES[self.kind_of_move(inverted)]
 
     def forward(self, x):
         return self._run_implementation(False, x)
@@ -77,8 +84,8 @@ class Coupling(nn.Module):
             )
         return implementation == -1
 
-    def _choose_call(self, args, kwargs):
-        """CouplingCall if this module is nothing but its coupling."""
+    def _make_call(self, inverted, args, kwargs):
+        """A call that knows the formulas, if this module is nothing but its coupling."""
         changed = (
             type(self).forward is not Coupling.forward
             or type(self).inverse is not Coupling.inverse
@@ -87,8 +94,15 @@ class Coupling(nn.Module):
             or any((self._forward_hooks, self._forward_pre_hooks))
             or any((self._backward_hooks, self._backward_pre_hooks))
         )
-        fits = len(args) == 1 and is_activation(args[0]) and not kwargs
-        return CouplingCall if fits and not changed else ModuleCall
+        if changed or len(args) != 1 or not is_activation(args[0]) or kwargs:
+            return ModuleCall(self, inverted, args, kwargs)
+        binding = find_binding(self, inverted, args[0])
+        program = binding and binding.program(args[0])
+        if program is not None:
+            call = CompiledCouplingCall(self, inverted, args, binding, program)
+            if call.is_possible:
+                return call
+        return CouplingCall(self, inverted, args, binding)
 
     def _split(self, x):
         size = x.shape[self.split_dim]
@@ -101,20 +115,14 @@ class Coupling(nn.Module):
 
     def _run(self, inverted, x, evaluate_branch):
         """Forward or inverse; `evaluate_branch(name, given)` calls Fm or Gm."""
-        move = self._move_back if inverted else self._move
+        move = self.move(inverted)
         layout = layout_of(x)
         halves = self._split(x)
         for name, moved in steps(inverted):
             given = halves[1 - moved].contiguous(memory_format=layout)
             parameters = self._branch(name, given, evaluate_branch)
-            moved_half = move(halves[moved], parameters)
-            if moved_half.shape != halves[moved].shape:
-                raise ValueError(
-                    f"{type(self).__name__} expects {name} to return tensors of the shape "
-                    f"{list(halves[moved].shape)} of a half, but got "
-                    + " and ".join(str(list(parameter.shape)) for parameter in parameters)
-                )
-            halves[moved] = moved_half
+            halves[moved] = self._check_shape(
+                name, halves[moved], parameters, move(halves[moved], parameters))
         return torch.cat(halves, self.split_dim)
 
     def _branch(self, name, given, evaluate_branch):
@@ -128,6 +136,27 @@ class Coupling(nn.Module):
             )
         return parameters
 
+    def run_marked(self, inverted, x):
+        """Forward or inverse for a compiler, with operations that mark the coupling."""
+        kind = self.kind_of_move(inverted)
+        halves = self._split(x)
+        for name, moved in steps(inverted):
+            given = torch.ops.memrev.given(halves[1 - moved])
+            parameters = self._parameters_in(name, getattr(self, name)(given))
+            halves[moved] = self._check_shape(
+                name, halves[moved], parameters,
+                torch.ops.memrev.moved(halves[moved], given, parameters, kind))
+        return torch.cat(halves, self.split_dim)
+
+    def _check_shape(self, name, half, parameters, result):
+        if result.shape != half.shape:
+            raise ValueError(
+                f"{type(self).__name__} expects {name} to return tensors of the shape "
+                f"{list(half.shape)} of a half, but got "
+                + " and ".join(str(list(parameter.shape)) for parameter in parameters)
+            )
+        return result
+
 
 def describe(result):
     """What Fm or Gm returned, for messages."""
@@ -136,96 +165,3 @@ def describe(result):
     if isinstance(result, (tuple, list)):
         return f"{len(result)} values"
     return type(result).__name__
-
-
-def steps(inverted):
-    return _STEPS[::-1] if inverted else _STEPS
-
-
-def layout_of(x):
-    """The memory format that halves are handed to Fm and Gm in: that of the whole."""
-    if not x.is_contiguous():
-        for rank, layout in ((4, torch.channels_last), (5, torch.channels_last_3d)):
-            if x.dim() == rank and x.is_contiguous(memory_format=layout):
-                return layout
-    return torch.contiguous_format
-
-
-class CouplingCall(ModuleCall):
-    """A call of a coupling, which costs one evaluation of Fm and Gm forward and one
-    backward: what is evaluated to undo a move is differentiated too."""
-
-    def _make_evaluations(self):
-        self._by_name = {name: Evaluation(getattr(self._module, name)) for name, _ in _STEPS}
-        self._given_dtypes = {}
-        return list(self._by_name.values())
-
-    def run(self, inputs, named):
-        (x,) = inputs
-        self._module._is_plain(self._inverted)  # Raises as an unwrapped coupling does.
-        return self._take_apart(self._module._run(self._inverted, x, self._evaluate_first))
-
-    def _evaluate_first(self, name, given):
-        self._given_dtypes[name] = given.dtype
-        branch = getattr(self._module, name)
-        return self._by_name[name].run(lambda: branch(given), [given])
-
-    def _evaluate_again(self, name, given):
-        with self._by_name[name].repeated():
-            # Mixed precision may have widened a half where the halves were put together.
-            return getattr(self._module, name)(given.to(self._given_dtypes[name]))
-
-    def restore(self, outputs, named):
-        (y,) = outputs
-        x = self._module._run(not self._inverted, y, self._evaluate_again)
-        return [x.to(self._dtypes[0])]
-
-    def evaluate_again(self, inputs, named):
-        (x,) = inputs
-        return [self._module._run(self._inverted, x, self._evaluate_again)]
-
-    def pull_back(self, outputs, named, gradients, wanted, restored):
-        (y,), (gradient,) = outputs, gradients
-        split_dim = self._module.split_dim
-        layout = layout_of(y)
-        halves, gradients = self._module._split(y), self._module._split(gradient)
-        weights = {id(weight): None for weight in self.weights}
-        first, _ = steps(self._inverted)[0]
-        for name, moved in steps(not self._inverted):
-            leaf = halves[1 - moved].contiguous(memory_format=layout).detach()
-            # What the first step is given is an input, of which no weight is behind.
-            leaf.requires_grad_(wanted[0] or name != first)
-            self._pull_back_step(name, moved, leaf, halves, gradients, weights)
-            del leaf
-        inputs = None
-        if restored:
-            inputs = [torch.cat(halves, split_dim).to(self._dtypes[0])]
-        del halves
-        result = torch.cat(gradients, split_dim) if wanted[0] else None
-        return inputs, [result, *weights.values()]
-
-    def _pull_back_step(self, name, moved, leaf, halves, gradients, weights):
-        """Undoes one step: replaces the moved half and both gradients, and adds to
-        those of the weights. `leaf` is the other half."""
-        coupling, evaluation = self._module, self._by_name[name]
-        with torch.enable_grad():
-            parameters = coupling._branch(name, leaf, self._evaluate_again)
-        self.check_sources(parameters, [leaf])
-        values = [parameter.detach() for parameter in parameters]
-        after = halves[moved]
-        if self._inverted:
-            before = coupling._move(after, values)
-            pull_back = coupling._pull_back_of_move_back
-        else:
-            before = coupling._move_back(after, values)
-            pull_back = coupling._pull_back
-        halves[moved] = before
-        gradients[moved], cotangents = pull_back(before, after, values, gradients[moved])
-        cotangents = [c.sum_to_size(p.shape).to(p.dtype) for c, p in zip(cotangents, parameters)]
-        found = gradients_of(parameters, cotangents, [leaf, *evaluation.weights])
-        if found[0] is not None:
-            gradients[1 - moved] = gradients[1 - moved] + found[0]
-        for weight, part in zip(evaluation.weights, found[1:]):
-            if part is not None:
-                total = weights[id(weight)]
-                weights[id(weight)] = part if total is None else total + part

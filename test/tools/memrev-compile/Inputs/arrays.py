@@ -38,6 +38,7 @@ if mode == "write":
         "fortran": npy("<f4", (2, 3), data, fortran=True),
         "complex": npy("<c8", (3,), data),
         "short": x[:-4],
+        "bfloat16": npy("<V2", (2,), struct.pack("<2H", 0x3F80, 0x4020)),  # 1, 2.5
         "overflow": npy("<f4", (1 << 62, 1 << 62), data),
     }.items():
         (folder / f"{name}.npy").write_bytes(content)
@@ -46,6 +47,10 @@ if mode == "write":
     whole = bytearray((folder / "both.npz").read_bytes())
     whole[whole.index(data) + 1] ^= 1
     (folder / "sum.npz").write_bytes(whole)
+elif mode == "check-bfloat16":
+    with zipfile.ZipFile(folder / "r.npz") as archive:
+        result = archive.read("result0.npy")
+    assert b"'descr': '<V2'" in result and result.endswith(struct.pack("<2H", 0x4000, 0x40A0))
 elif mode == "check":
     with zipfile.ZipFile(folder / "r.npz") as archive:
         assert archive.testzip() is None

@@ -1,0 +1,204 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Captured graphs as compiled programs that read and write tensors in place."""
+
+import collections
+import threading
+from typing import List, Optional, Sequence, Tuple
+
+import torch
+
+from .. import _array, _graph, _program, numpy as mnp
+from . import _fx
+from ._capture import Capture
+from ._fx.table import from_torch
+
+#: Compiled programs that are kept; those not used longest go first.
+CACHE_SIZE = 256
+
+
+def stored_order(tensor: torch.Tensor) -> Optional[Tuple[int, ...]]:
+    """The dimensions of a tensor from the outermost in memory to the innermost, or None
+    if its elements are not one behind the other."""
+    shape, strides = tensor.shape, tensor.stride()
+    if tensor.is_contiguous():
+        return tuple(range(len(shape)))
+    # Dimensions of extent 1 have no place in memory; they stay where they are.
+    moving = iter(sorted((d for d, n in enumerate(shape) if n != 1), key=lambda d: -strides[d]))
+    order = tuple(d if n == 1 else next(moving) for d, n in enumerate(shape))
+    expected = 1
+    for d in reversed(order):
+        if shape[d] != 1:
+            if strides[d] != expected:
+                return None
+            expected *= shape[d]
+    return order
+
+
+class Layout:
+    """The type of a tensor, and the order in which it lies in memory."""
+
+    __slots__ = ("shape", "dtype", "order", "stored_shape", "_strides")
+
+    def __init__(self, shape, dtype, order):
+        self.shape, self.dtype, self.order = tuple(map(int, shape)), dtype, tuple(order)
+        self.stored_shape = tuple(self.shape[d] for d in self.order)
+        strides, step = {}, 1
+        for d in reversed(self.order):
+            strides[d] = step
+            step *= max(self.shape[d], 1)
+        self._strides = tuple(strides[d] for d in range(len(self.order)))
+
+    @classmethod
+    def of(cls, tensor):
+        """The layout of a tensor, or PyTorch's own where its memory has gaps."""
+        order = stored_order(tensor)
+        return cls(tensor.shape, tensor.dtype, range(tensor.ndim) if order is None else order)
+
+    def empty(self):
+        """A tensor of this layout."""
+        return torch.empty_strided(self.shape, self._strides, dtype=self.dtype)
+
+    def taken(self, tensor):
+        """The tensor, or a copy of it in this layout. Tensors of zeros and negatives that
+        PyTorch has not computed yet have no memory to read."""
+        is_there = not (tensor._is_zerotensor() or tensor.is_neg())
+        if is_there and stored_order(tensor) == self.order:
+            return tensor
+        return self.empty().copy_(tensor)
+
+    def add_argument(self, block, hint):
+        """An argument of a function, as an array in the stored order."""
+        dtype = from_torch(self.dtype)
+        value = block.add_argument(_array.tensor_type(self.stored_shape, dtype), hint)
+        return _array.Array(value, self.stored_shape, dtype)
+
+
+_SEED = Layout((), torch.int64, ())
+
+
+class Program:
+    """A captured graph, compiled for the layouts of its arguments.
+
+    arguments: the layouts of the tensors, in the order of the capture.
+    wrt: numbers of the arguments to differentiate by; none: only the forward pass.
+    policy: "invert" gets values of the forward pass back by inversion where it can,
+        "store" keeps them.
+    """
+
+    def __init__(self, capture: Capture, arguments: Sequence[Layout], wrt: Sequence[int],
+                 policy: str = "invert"):
+        self.arguments = list(arguments)
+        self.results = [Layout.of(node.meta["val"]) for node in capture.results]
+        #: Numbers of the results that have a derivative, and of the arguments that get one.
+        self.of = sorted({output.number for output, tracked in
+                          zip(capture.outputs, capture.requires_grad)
+                          if tracked and output.source == "result"}) if wrt else []
+        self.wrt = list(wrt) if self.of else []
+        #: What to raise if an element of the last result is true.
+        self.faults: List[Exception] = []
+        self._is_random = capture.is_random
+        #: The program as MLIR.
+        self.text, located = self._trace(capture, policy)
+        module = self._module = compiled(self.text, located)
+        self._forward = module["forward"]
+        self._backward = module["backward"] if self.wrt else None
+
+    def _trace(self, capture, policy):
+        program = _graph.Program()
+        function = _graph.Function(program, "forward", public=True)
+        block = function.block
+        values = [layout.add_argument(block, name) for layout, name in
+                  zip(self.arguments, capture.names)]
+        effects = _fx.Effects(_SEED.add_argument(block, "seed") if self._is_random else None)
+        with _graph.tracing(block):
+            results = self._evaluate(capture, values, effects)
+            if effects.faults:
+                self.faults = [error for _, error in effects.faults]
+                results.append(mnp.stack([fault for fault, _ in effects.faults]))
+            function.set_results([block.resolve(r.value) for r in results])
+        if self.wrt:
+            self._trace_backward(program, function, policy)
+        return program.print(), program.print(locations=True)
+
+    def _evaluate(self, capture, values, effects):
+        tensors = iter([_fx.Tensor(value, layout.order)
+                        for value, layout in zip(values, self.arguments)])
+        inputs = [None if a is None else next(tensors) for a in capture.arguments]
+        found = _fx.evaluate(capture.graph_module, inputs, capture.results, effects)
+        return [tensor.in_order(layout.order) for tensor, layout in zip(found, self.results)]
+
+    def _trace_backward(self, program, forward, policy):
+        function = _graph.Function(program, "backward", public=True)
+        block = function.block
+        values = [block.add_argument(v.type, v.hint) for v in forward.block.arguments]
+        cotangents = [self.results[i].add_argument(block, "cotangent").value for i in self.of]
+        operands = ", ".join(f"{{{i}}}" for i in range(len(values)))
+        given = ", ".join(f"{{{len(values) + i}}}" for i in range(len(cotangents)))
+        types = [v.type for v in (*values, *cotangents)]
+        found = [values[i].type for i in self.wrt]
+        with _graph.tracing(block):
+            results = block.append(
+                f"rev.vjp @forward({operands}) cotangents({given}) wrt {self.wrt} of {self.of} "
+                f"policy({policy}) : ({', '.join(types)}) -> ({', '.join(found)})",
+                [*values, *cotangents], found)
+            function.set_results(results)
+
+    def memory_report(self):
+        """What the functions take (see `memrev.Module.memory_report`)."""
+        return self._module.memory_report()
+
+    # -- Calls --------------------------------------------------------------
+
+    def draw_seed(self):
+        """The key of a call's random numbers, from PyTorch's generator: a list of one
+        tensor, or of none."""
+        return [torch.randint(-2**63, 2**63 - 1, ())] if self._is_random else []
+
+    def forward(self, tensors):
+        """The results for arguments of the program's layouts, and the seed. Raises
+        IndexError for an index that is out of range, RuntimeError for a division of
+        integers by zero."""
+        results = [layout.empty() for layout in self.results]
+        flags = [torch.empty(len(self.faults), dtype=torch.bool)] if self.faults else []
+        run(self._forward, tensors, results + flags)
+        for error, is_raised in zip(self.faults, flags[0].tolist() if flags else ()):
+            if is_raised:
+                raise type(error)(*error.args)
+        return results
+
+    def backward(self, tensors, cotangents):
+        """The cotangents of the arguments `wrt`, from those of the results `of`, in their
+        layouts."""
+        found = [self.arguments[i].empty() for i in self.wrt]
+        run(self._backward, [*tensors, *cotangents], found)
+        return found
+
+
+def run(function, arguments, results):
+    """Calls a compiled function on the memory of tensors."""
+    pointers = [tensor.data_ptr() for tensor in arguments] + [0] * len(results)
+    for parameter, tensor in zip(function.results, results):
+        pointers[parameter.place] = tensor.data_ptr()
+    function.call_pointers(pointers, threads=torch.get_num_threads())
+
+
+_modules = collections.OrderedDict()
+_lock = threading.Lock()
+
+
+def compiled(text, located):
+    """The compiled module of a program, which is `located` with the users' lines. Modules
+    with equal forward passes, such as the blocks of a network, are one program."""
+    with _lock:
+        module = _modules.get(text)
+        if module is not None:
+            _modules.move_to_end(text)
+            return module
+    module = _program.compile(located, file="<torch>", cache=True)
+    with _lock:
+        module = _modules.setdefault(text, module)
+        while len(_modules) > CACHE_SIZE:
+            _modules.popitem(last=False)
+    return module
