@@ -9,7 +9,9 @@
 #include "memrev/Analysis/Cost.h"
 #include "memrev/Dialect/Rev/IR/Rev.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
+#include "memrev/Interfaces/TripCount.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/CallInterfaces.h"
 #include "mlir/Interfaces/LoopLikeInterface.h"
@@ -61,4 +63,39 @@ int64_t memrev::getApproximateBytes(Type type) {
   bool hasWidth = element.isIntOrFloat();
   return llvm::SaturatingMultiply<uint64_t>(
       elements, hasWidth ? (element.getIntOrFloatBitWidth() + 7) / 8 : 8);
+}
+
+static int64_t multiply(int64_t x, int64_t y) {
+  return std::min<uint64_t>(llvm::SaturatingMultiply<uint64_t>(x, y),
+                            std::numeric_limits<int64_t>::max() / 4);
+}
+
+int64_t memrev::getApproximateWork(Operation *op) {
+  if (auto structured = dyn_cast<linalg::LinalgOp>(op)) {
+    int64_t work = 1;
+    for (int64_t extent : structured.getStaticLoopRanges())
+      work = multiply(work, ShapedType::isDynamic(extent) ? 64 : extent);
+    return work;
+  }
+  int64_t work = 0;
+  for (Region &region : op->getRegions())
+    for (Block &block : region)
+      for (Operation &inner : block)
+        work += getApproximateWork(&inner);
+  if (auto loop = dyn_cast<scf::ForOp>(op))
+    work = multiply(work, getConstantTripCount(loop).value_or(64));
+  return work;
+}
+
+bool memrev::hasGrowingDerivative(Operation *op,
+                                  function_ref<bool(Value)> isActive) {
+  if (!isa<linalg::LinalgOp>(op) || !isExpensive(op))
+    return false;
+  int64_t taken = 0, made = 0;
+  for (Type type : op->getResultTypes())
+    taken += getApproximateBytes(type);
+  for (Value operand : op->getOperands())
+    if (operand.getDefiningOp() && isActive(operand))
+      made += getApproximateBytes(operand.getType());
+  return made > taken && made >= kMinPlannedBytes;
 }

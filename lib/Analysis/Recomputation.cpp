@@ -7,11 +7,14 @@
 //===----------------------------------------------------------------------===//
 
 #include "memrev/Analysis/Recomputation.h"
+#include "MemoryTimeline.h"
 #include "memrev/Analysis/Cost.h"
 #include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/Interfaces/CheckpointedLoop.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
 #include "memrev/Interfaces/InvertibleOpInterface.h"
+#include "memrev/Interfaces/TripCount.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
@@ -43,33 +46,44 @@ static void setRecomputed(OpResult result) {
 
 namespace {
 
+/// What is evaluated again, the rest of what is needed being stored.
+struct Choice {
+  llvm::DenseSet<Value> stored, recomputed;
+  /// Operations that take long, and may be evaluated again nevertheless.
+  llvm::SmallDenseSet<Operation *> expensive;
+};
+
 /// Plans one block: what its operations' derivatives read.
 class BlockPlan {
 public:
-  BlockPlan(Block &block, const Activity &activity)
-      : block(block), activity(activity) {}
+  BlockPlan(Block &block, const Activity &activity);
 
+  /// Plans the block and those inside of it, and writes the plan into them.
   void run();
 
-private:
-  /// What is known of a value that a derivative reads.
-  struct Need {
-    /// The last operation whose derivative reads it: the first to do so in the
-    /// backward part.
-    unsigned lastReader = 0;
-  };
+  /// The estimate of what lives in the block at once.
+  int64_t getPeakBytes() const { return timeline.getPeakBytes(); }
+  /// What each iteration of the loop around the block stores.
+  int64_t getTapeBytes() const;
 
+private:
+  void planInside(Operation *op);
   void collectNeeds(Operation *op, unsigned position);
   void need(Value value, unsigned position);
+
   /// True if `value` is at hand in the backward part, stored or not.
-  bool isFree(Value value) const;
+  bool isFree(Value value, const Choice &choice) const;
   /// True if nothing expensive happens between the last use of `value` and the
   /// first time that its derivative reads it.
-  bool isReadAtOnce(Value value, const Need &need) const;
-  /// The values that `value` is evaluated from; nothing if it had better be
-  /// stored.
-  std::optional<SmallVector<Value>> getOperands(Value value) const;
-  void choose(Value value);
+  bool isReadAtOnce(Value value, const Readers &readers) const;
+  /// The values that `value` is evaluated from, if it may be.
+  std::optional<SmallVector<Value>> getOperands(Value value,
+                                                const Choice &choice) const;
+  /// Chooses whether the needed `value` is stored.
+  void choose(Value value, Choice &choice) const;
+  Choice chooseAll(llvm::SmallDenseSet<Operation *> expensive) const;
+  void estimate(const Choice &choice);
+  Choice lowerPeak(Choice choice);
 
   Block &block;
   const Activity &activity;
@@ -79,8 +93,10 @@ private:
   DenseMap<Operation *, unsigned> positions;
   /// How many expensive operations come before each position.
   SmallVector<unsigned> numExpensive;
-  llvm::MapVector<Value, Need> needs;
-  llvm::DenseSet<Value> stored, recomputed;
+  llvm::MapVector<Value, Readers> needs;
+  TimelineInput input;
+  MemoryTimeline timeline;
+  Choice chosen;
 };
 
 } // namespace
@@ -88,17 +104,44 @@ private:
 /// What takes more operations to evaluate is stored.
 static constexpr size_t kMaxEvaluatedOps = 32;
 
+/// Which part of the multiplications of the forward part may be done again to
+/// lower the peak.
+static constexpr int64_t kMaxRepeatedPart = 4;
+
+/// In longer blocks, and for more operations, no lower peak is searched for.
+static constexpr size_t kMaxSearchedOps = 4096, kMaxCandidates = 64;
+
 /// True if `loop` keeps what the derivative of its body reads on tapes.
 static bool isTapedLoop(Operation *op) {
   return isa_and_nonnull<scf::ForOp>(op) && !getPlannedEdge(op) &&
          !CheckpointedLoop::get(op);
 }
 
+//===----------------------------------------------------------------------===//
+// What is needed
+//===----------------------------------------------------------------------===//
+
+BlockPlan::BlockPlan(Block &block, const Activity &activity)
+    : block(block), activity(activity),
+      isTaped(isTapedLoop(block.getParentOp())),
+      timeline(block, activity, positions) {
+  unsigned count = 0, position = 0;
+  for (Operation &op : block) {
+    positions[&op] = position++;
+    numExpensive.push_back(count);
+    count += isExpensive(&op);
+  }
+  numExpensive.push_back(count);
+}
+
 void BlockPlan::need(Value value, unsigned position) {
   if (value.getParentBlock() != &block)
     return;
-  Need &entry = needs[value];
-  entry.lastReader = std::max(entry.lastReader, position);
+  auto [it, isNew] = needs.insert({value, Readers{position, position}});
+  if (isNew)
+    return;
+  it->second.first = std::min(it->second.first, position);
+  it->second.last = std::max(it->second.last, position);
 }
 
 void BlockPlan::collectNeeds(Operation *op, unsigned position) {
@@ -129,28 +172,32 @@ void BlockPlan::collectNeeds(Operation *op, unsigned position) {
     need(residual.alternatives.front(), position);
 }
 
-bool BlockPlan::isFree(Value value) const {
+//===----------------------------------------------------------------------===//
+// What is evaluated again
+//===----------------------------------------------------------------------===//
+
+bool BlockPlan::isFree(Value value, const Choice &choice) const {
   if (value.getParentBlock() != &block)
     return true;
-  Operation *op = value.getDefiningOp();
   // The caller holds a function's arguments, and a coupling is inverted where
   // what it is given is known; what a loop carries is on a tape.
-  if (!op)
+  if (!value.getDefiningOp())
     return !isTaped || !isa<RankedTensorType>(value.getType());
-  return stored.contains(value);
+  return choice.stored.contains(value);
 }
 
-bool BlockPlan::isReadAtOnce(Value value, const Need &need) const {
+bool BlockPlan::isReadAtOnce(Value value, const Readers &readers) const {
   if (isTaped)
     return false;
-  unsigned last = need.lastReader;
+  unsigned last = readers.last;
   for (Operation *user : value.getUsers())
     if (Operation *ancestor = block.findAncestorOpInBlock(*user))
       last = std::max(last, positions.lookup(ancestor));
   return numExpensive[last + 1] == numExpensive.back();
 }
 
-std::optional<SmallVector<Value>> BlockPlan::getOperands(Value value) const {
+std::optional<SmallVector<Value>>
+BlockPlan::getOperands(Value value, const Choice &choice) const {
   auto result = dyn_cast<OpResult>(value);
   if (!result)
     return std::nullopt;
@@ -159,75 +206,182 @@ std::optional<SmallVector<Value>> BlockPlan::getOperands(Value value) const {
   auto rule = dyn_cast<DifferentiableOpInterface>(op);
   if (rule && succeeded(rule.getRecomputationOperands(result, operands)))
     return operands;
-  if (!isElementwise(op))
+  if (!isElementwise(op) && !choice.expensive.contains(op))
     return std::nullopt;
   llvm::SetVector<Value> used(op->operand_begin(), op->operand_end());
   getUsedValuesDefinedAbove(op->getRegions(), used);
   return SmallVector<Value>(used.getArrayRef());
 }
 
-void BlockPlan::choose(Value value) {
+void BlockPlan::choose(Value value, Choice &choice) const {
   llvm::SetVector<Value> evaluated, leaves;
   SmallVector<Value> pending{value};
   llvm::SmallDenseSet<Value> visited;
-  while (!pending.empty()) {
+  while (!pending.empty() && evaluated.size() <= kMaxEvaluatedOps) {
     Value v = pending.pop_back_val();
-    if (!visited.insert(v).second || isFree(v))
+    if (!visited.insert(v).second || isFree(v, choice))
       continue;
-    std::optional<SmallVector<Value>> operands = getOperands(v);
+    std::optional<SmallVector<Value>> operands = getOperands(v, choice);
     if (!operands) {
       leaves.insert(v);
       continue;
     }
     evaluated.insert(v);
-    if (evaluated.size() > kMaxEvaluatedOps)
-      break;
     llvm::append_range(pending, *operands);
   }
   int64_t bytes = 0;
   for (Value leaf : leaves)
     if (!needs.contains(leaf))
       bytes += getApproximateBytes(leaf.getType());
-  bool isEvaluated =
-      !evaluated.empty() && evaluated.size() <= kMaxEvaluatedOps &&
-      (bytes == 0 || bytes < getApproximateBytes(value.getType()));
-  if (!isEvaluated) {
-    stored.insert(value);
+  if (evaluated.empty() || evaluated.size() > kMaxEvaluatedOps ||
+      (bytes != 0 && bytes >= getApproximateBytes(value.getType()))) {
+    choice.stored.insert(value);
     return;
   }
-  stored.insert(leaves.begin(), leaves.end());
-  recomputed.insert(evaluated.begin(), evaluated.end());
+  choice.stored.insert(leaves.begin(), leaves.end());
+  choice.recomputed.insert(evaluated.begin(), evaluated.end());
+}
+
+Choice BlockPlan::chooseAll(llvm::SmallDenseSet<Operation *> expensive) const {
+  Choice choice;
+  choice.expensive = std::move(expensive);
+  for (auto &[value, readers] : needs) {
+    if (isFree(value, choice) || choice.recomputed.contains(value))
+      continue;
+    Operation *op = value.getDefiningOp();
+    if (isReadAtOnce(value, readers) && !choice.expensive.contains(op))
+      choice.stored.insert(value);
+    else
+      choose(value, choice);
+  }
+  for (Value value : choice.stored)
+    choice.recomputed.erase(value);
+  return choice;
+}
+
+//===----------------------------------------------------------------------===//
+// The peak
+//===----------------------------------------------------------------------===//
+
+void BlockPlan::estimate(const Choice &choice) {
+  DenseMap<Value, Readers> reads(needs.begin(), needs.end());
+  // What is evaluated again reads its operands where it is read first.
+  SmallVector<Value> again(choice.recomputed.begin(), choice.recomputed.end());
+  llvm::sort(again, [&](Value a, Value b) {
+    return positions.lookup(b.getDefiningOp()) <
+           positions.lookup(a.getDefiningOp());
+  });
+  for (Value value : again) {
+    auto readers = reads.find(value);
+    if (readers == reads.end())
+      continue;
+    unsigned last = readers->second.last;
+    std::optional<SmallVector<Value>> operands = getOperands(value, choice);
+    for (Value operand : *operands) {
+      auto [it, isNew] = reads.try_emplace(operand, Readers{last, last});
+      it->second.first = std::min(it->second.first, last);
+      it->second.last = std::max(it->second.last, last);
+    }
+  }
+  input.kept.clear();
+  input.evaluatedAgain.clear();
+  for (auto &[value, readers] : reads)
+    (choice.recomputed.contains(value) ? input.evaluatedAgain : input.kept)
+        .insert({value, readers});
+  timeline.build(input);
+}
+
+Choice BlockPlan::lowerPeak(Choice choice) {
+  estimate(choice);
+  SmallVector<std::pair<Operation *, int64_t>> candidates;
+  int64_t budget = 0;
+  for (Operation &op : block) {
+    int64_t work = getApproximateWork(&op);
+    budget += work / kMaxRepeatedPart;
+    if (!isa<linalg::LinalgOp>(op) || !isExpensive(&op))
+      continue;
+    if (llvm::any_of(op.getResults(), [&](Value result) {
+          return needs.contains(result) &&
+                 getApproximateBytes(result.getType()) >= kMinPlannedBytes;
+        }))
+      candidates.push_back({&op, work});
+  }
+  if (positions.size() > kMaxSearchedOps || candidates.size() > kMaxCandidates)
+    return choice;
+  while (true) {
+    int64_t peak = timeline.getPeakBytes();
+    SmallVector<std::pair<Operation *, int64_t>> idle;
+    for (auto [op, work] : candidates)
+      if (!choice.expensive.contains(op) && work <= budget &&
+          llvm::any_of(op->getResults(), [&](Value result) {
+            return timeline.isIdleAtPeak(result);
+          }))
+        idle.push_back({op, work});
+    std::optional<Choice> best;
+    int64_t bestWork = 0, bestPeak = peak;
+    for (auto [op, work] : idle) {
+      llvm::SmallDenseSet<Operation *> expensive = choice.expensive;
+      expensive.insert(op);
+      Choice trial = chooseAll(std::move(expensive));
+      estimate(trial);
+      int64_t reached = timeline.getPeakBytes();
+      if (reached >= peak || reached > bestPeak ||
+          (reached == bestPeak && work >= bestWork))
+        continue;
+      best = std::move(trial);
+      bestWork = work;
+      bestPeak = reached;
+    }
+    if (best) {
+      choice = std::move(*best);
+      budget -= bestWork;
+    }
+    estimate(choice);
+    if (!best)
+      return choice;
+  }
+}
+
+int64_t BlockPlan::getTapeBytes() const {
+  int64_t bytes = 0;
+  for (auto &[value, readers] : needs)
+    if (!chosen.recomputed.contains(value))
+      bytes += getApproximateBytes(value.getType());
+  return bytes;
+}
+
+//===----------------------------------------------------------------------===//
+// Blocks
+//===----------------------------------------------------------------------===//
+
+void BlockPlan::planInside(Operation *op) {
+  if (!isa<rev::CouplingOp, scf::ForOp>(op) || CheckpointedLoop::get(op))
+    return;
+  BlockPlan inside(op->getRegion(0).front(), activity);
+  inside.run();
+  input.inside[op] = inside.getPeakBytes();
+  if (isTapedLoop(op))
+    input.tapes[op] = inside.getTapeBytes() *
+                      getConstantTripCount(cast<scf::ForOp>(op)).value_or(64);
 }
 
 void BlockPlan::run() {
-  Operation *parent = block.getParentOp();
-  isTaped = isTapedLoop(parent);
-  unsigned count = 0, position = 0;
-  for (Operation &op : block) {
-    positions[&op] = position++;
-    numExpensive.push_back(count);
-    count += isExpensive(&op);
-  }
-  numExpensive.push_back(count);
+  for (Operation &op : block)
+    planInside(&op);
   // What an inverted loop reads it evaluates from its state.
-  bool isInverted = isa<scf::ForOp>(parent) && !isTaped;
-  for (Operation &op : block) {
-    if (isa<rev::CouplingOp, scf::ForOp>(op) && !CheckpointedLoop::get(&op))
-      planRecomputation(op.getRegion(0).front(), activity);
-    if (!isInverted)
+  bool isInverted = isa<scf::ForOp>(block.getParentOp()) && !isTaped;
+  if (!isInverted)
+    for (Operation &op : block)
       collectNeeds(&op, positions.lookup(&op));
-  }
-  for (auto &[value, need] : needs) {
-    if (isFree(value) || recomputed.contains(value))
-      continue;
-    if (isReadAtOnce(value, need))
-      stored.insert(value);
-    else
-      choose(value);
-  }
-  for (Value value : recomputed)
-    if (!stored.contains(value))
-      setRecomputed(cast<OpResult>(value));
+  chosen = chooseAll({});
+  // What is evaluated again in a loop or a coupling is so for each of its
+  // evaluations.
+  if (isa<FunctionOpInterface>(block.getParentOp()))
+    chosen = lowerPeak(std::move(chosen));
+  else
+    estimate(chosen);
+  for (Value value : chosen.recomputed)
+    setRecomputed(cast<OpResult>(value));
 }
 
 void memrev::planRecomputation(Block &block, const Activity &activity) {

@@ -192,8 +192,15 @@ Value ReverseContext::evaluateAgain(OpResult result) {
   Operation *op = result.getOwner();
   SmallVector<Value> operands;
   auto rule = dyn_cast<DifferentiableOpInterface>(op);
-  if (!rule || failed(rule.getRecomputationOperands(result, operands)))
-    return clone(op) ? available.lookup(result) : Value();
+  if (!rule || failed(rule.getRecomputationOperands(result, operands))) {
+    Operation *copy = clone(op);
+    if (!copy)
+      return {};
+    // Nothing may merge what is evaluated twice on purpose.
+    if (isExpensive(op))
+      copy->setAttr("memrev.recomputed", builder.getUnitAttr());
+    return available.lookup(result);
+  }
   Value now = rule.recomputeResult(*this, result);
   if (!now)
     return {};
@@ -448,21 +455,10 @@ Value ReverseContext::zero(Type type, Value like, Location loc) {
 // Walk
 //===----------------------------------------------------------------------===//
 
-/// What is smaller is not worth another order.
-static constexpr int64_t kMinDeferredBytes = 16384;
-
 bool ReverseContext::isDeferred(Operation *op) {
-  if (!isa<linalg::LinalgOp>(op) || !isExpensive(op))
-    return false;
-  int64_t taken = 0, made = 0;
-  for (Value result : op->getResults())
-    if (cotangent(result))
-      taken += getApproximateBytes(result.getType());
-  for (Value operand : op->getOperands())
-    if (operand.getDefiningOp() && isInScope(operand) && isActive(operand) &&
-        !cotangent(operand))
-      made += getApproximateBytes(operand.getType());
-  return made > taken && made >= kMinDeferredBytes;
+  return hasGrowingDerivative(op, [&](Value v) {
+    return isInScope(v) && isActive(v) && !cotangent(v);
+  });
 }
 
 LogicalResult ReverseContext::differentiate(ArrayRef<Operation *> ops) {

@@ -95,3 +95,34 @@ func.func @main(%x: tensor<16xf32>, %w: tensor<3x16xf32>) -> tensor<3x16xf32> {
   %0 = rev.vjp @loop(%x, %w) cotangents(%x) wrt [1] : (tensor<16xf32>, tensor<3x16xf32>, tensor<16xf32>) -> tensor<3x16xf32>
   return %0 : tensor<3x16xf32>
 }
+
+// -----
+
+// The first layer's product is kept while the second layer, which is larger, is at
+// its peak: it is evaluated again too, from its operands.
+func.func private @wide(%x: tensor<64x64xf32>, %w: tensor<64x1024xf32>, %v: tensor<1024x64xf32>, %u: tensor<64x2048xf32>, %p: tensor<2048x64xf32>) -> tensor<64x64xf32> {
+  %z1 = arith.constant dense<0.0> : tensor<64x1024xf32>
+  %z2 = arith.constant dense<0.0> : tensor<64x64xf32>
+  %z3 = arith.constant dense<0.0> : tensor<64x2048xf32>
+  %h = linalg.matmul ins(%x, %w : tensor<64x64xf32>, tensor<64x1024xf32>) outs(%z1 : tensor<64x1024xf32>) -> tensor<64x1024xf32>
+  %a = math.sin %h : tensor<64x1024xf32>
+  %c = linalg.matmul ins(%a, %v : tensor<64x1024xf32>, tensor<1024x64xf32>) outs(%z2 : tensor<64x64xf32>) -> tensor<64x64xf32>
+  %q = linalg.matmul ins(%c, %u : tensor<64x64xf32>, tensor<64x2048xf32>) outs(%z3 : tensor<64x2048xf32>) -> tensor<64x2048xf32>
+  %b = math.sin %q : tensor<64x2048xf32>
+  %y = linalg.matmul ins(%b, %p : tensor<64x2048xf32>, tensor<2048x64xf32>) outs(%z2 : tensor<64x64xf32>) -> tensor<64x64xf32>
+  return %y : tensor<64x64xf32>
+}
+
+// CHECK-LABEL: func.func private @wide_vjp
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<64x64xf32>, %[[W:[a-z0-9]+]]: tensor<64x1024xf32>
+// CHECK: linalg.matmul ins(%[[X]], %[[W]]
+// CHECK: linalg.matmul {{.*}} -> tensor<64x2048xf32>
+// CHECK: %[[H:.*]] = linalg.matmul {memrev.recomputed} ins(%[[X]], %[[W]]
+// CHECK: math.cos %[[H]]
+// CHECK-NOT: memrev.recomputed
+// CHECK: return
+func.func @main(%x: tensor<64x64xf32>, %w: tensor<64x1024xf32>, %v: tensor<1024x64xf32>, %u: tensor<64x2048xf32>, %p: tensor<2048x64xf32>) -> tensor<64x1024xf32> {
+  %0 = rev.vjp @wide(%x, %w, %v, %u, %p) cotangents(%x) wrt [1]
+      : (tensor<64x64xf32>, tensor<64x1024xf32>, tensor<1024x64xf32>, tensor<64x2048xf32>, tensor<2048x64xf32>, tensor<64x64xf32>) -> tensor<64x1024xf32>
+  return %0 : tensor<64x1024xf32>
+}

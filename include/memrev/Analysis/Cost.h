@@ -11,6 +11,7 @@
 
 #include "mlir/IR/Operation.h"
 #include "mlir/IR/Value.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 
 namespace mlir::memrev {
 
@@ -29,6 +30,18 @@ bool isExpensive(Operation *op);
 
 /// About how many bytes a value of type `type` takes.
 int64_t getApproximateBytes(Type type);
+
+/// Smaller values are not worth a thought about when they live.
+inline constexpr int64_t kMinPlannedBytes = 16384;
+
+/// About how many multiplications `op` does, those of what it holds included.
+int64_t getApproximateWork(Operation *op);
+
+/// True for a contraction or convolution whose active operands take more bytes
+/// than its result: its derivative had better wait until the cotangent of an
+/// operand is needed.
+bool hasGrowingDerivative(Operation *op,
+                          llvm::function_ref<bool(Value)> isActive);
 
 } // namespace mlir::memrev
 

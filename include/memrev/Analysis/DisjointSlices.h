@@ -15,8 +15,8 @@ namespace mlir::memrev {
 
 /// Reports an error unless it can be proved that no two iterations of `loop`
 /// touch the same element of an output: each induction variable moves some
-/// offset by at least the slice's extent, and an iteration reads what it writes.
-/// The iterations hand over nothing but slices (`writesOnlySlices`).
+/// offset by at least the slice's extent, and an iteration reads what it
+/// writes. The iterations hand over nothing but slices (`writesOnlySlices`).
 LogicalResult verifyDisjointSlices(scf::ForallOp loop);
 
 } // namespace mlir::memrev

@@ -99,6 +99,8 @@ struct CodegenOutlineKernelsPass
         return WalkResult::advance();
       });
 
+      // Equal kernels are one, whatever for.
+      func.walk([](Operation *op) { op->removeAttr(kRecomputedAttr); });
       OpBuilder builder(&getContext());
       SmallVector<Operation *> dead;
       // Innermost first: a group of an outer block may end at an op whose

@@ -192,7 +192,7 @@ FramePlanner::planParallelLoop(Operation *loop,
     buffers.push_back(allocation.buffer);
   }
   int64_t slice =
-      llvm::alignTo(packFirstFit(buffers, kBufferAlignment), kBufferAlignment);
+      llvm::alignTo(packBuffers(buffers, kBufferAlignment), kBufferAlignment);
   OpBuilder outside(loop);
   Location loc = loop->getLoc();
   auto type = MemRefType::get({slice * maxThreads}, builder.getI8Type());
@@ -349,7 +349,7 @@ FailureOr<int64_t> FramePlanner::run() {
   for (auto [allocation, buffer] : llvm::zip_equal(allocations, buffers))
     allocation.buffer = buffer;
   recordPeak(allocations);
-  int64_t bytes = packFirstFit(buffers, kBufferAlignment);
+  int64_t bytes = packBuffers(buffers, kBufferAlignment);
   bool isEntry = func->hasAttr(kEntryAttr);
   if (bytes == 0 && !isEntry)
     return 0;

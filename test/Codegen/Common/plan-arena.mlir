@@ -146,3 +146,25 @@ func.func @carried(%x: memref<4xf32>, %y: memref<4xf32>, %n: index) attributes {
   }
   return
 }
+
+// -----
+
+// Largest first, the second of the buffers of 192 bytes would end above both that
+// live with it, for 576 bytes. Choosing first, it leaves no hole.
+// CHECK-LABEL: func.func @holes(
+// CHECK-SAME: memref<512xi8>
+func.func @holes(%x: memref<256xi8>, %y: memref<192xi8>, %z: memref<128xi8>) attributes {memrev.entry} {
+  %a = memref.alloc() : memref<256xi8>
+  linalg.copy ins(%x : memref<256xi8>) outs(%a : memref<256xi8>)
+  %b = memref.alloc() : memref<192xi8>
+  linalg.copy ins(%y : memref<192xi8>) outs(%b : memref<192xi8>)
+  linalg.copy ins(%a : memref<256xi8>) outs(%x : memref<256xi8>)
+  %c = memref.alloc() : memref<192xi8>
+  linalg.copy ins(%y : memref<192xi8>) outs(%c : memref<192xi8>)
+  %d = memref.alloc() : memref<128xi8>
+  linalg.copy ins(%z : memref<128xi8>) outs(%d : memref<128xi8>)
+  linalg.copy ins(%b : memref<192xi8>) outs(%y : memref<192xi8>)
+  linalg.copy ins(%d : memref<128xi8>) outs(%z : memref<128xi8>)
+  linalg.copy ins(%c : memref<192xi8>) outs(%y : memref<192xi8>)
+  return
+}

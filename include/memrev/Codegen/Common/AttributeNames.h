@@ -59,6 +59,9 @@ inline constexpr llvm::StringLiteral kMaxThreadsAttr = "memrev.max_threads";
 /// Array of dictionaries, on the module: what differentiation decided for each
 /// value that the backward pass needs.
 inline constexpr llvm::StringLiteral kPlanAttr = "memrev.plan";
+/// Unit, on an operation: the backward part evaluates it again to save memory,
+/// so it must not be merged with the one that it equals.
+inline constexpr llvm::StringLiteral kRecomputedAttr = "memrev.recomputed";
 /// The alignment of every buffer, in bytes.
 inline constexpr int64_t kBufferAlignment = 64;
 

@@ -24,10 +24,12 @@ struct PackedBuffer {
   int64_t offset = 0;
 };
 
-/// Gives each buffer the lowest offset, a multiple of `alignment`, at which it
-/// overlaps no buffer that lives at the same time; larger buffers choose first.
-/// Returns the size of the frame that holds them all. Quadratic in `buffers`.
-int64_t packFirstFit(llvm::MutableArrayRef<PackedBuffer> buffers,
+/// Gives each buffer an offset, a multiple of `alignment`, at which it overlaps no
+/// buffer that lives at the same time. Returns the size of the frame that holds
+/// them all. First fit, larger buffers first, then with those first that reach
+/// the top of the frame, as long as that takes little time; quadratic in
+/// `buffers`.
+int64_t packBuffers(llvm::MutableArrayRef<PackedBuffer> buffers,
                      int64_t alignment);
 
 } // namespace mlir::memrev

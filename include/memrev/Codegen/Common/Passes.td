@@ -223,7 +223,8 @@ def CodegenPlanArena : Pass<"codegen-plan-arena", "ModuleOp"> {
   let summary = "Give every buffer an offset in one arena";
   let description = [{
     Bottom-up over the call graph, the allocations of a function are packed into
-    one frame by first fit over their live ranges (largest buffer first), and
+    one frame by first fit over their live ranges (largest buffer first, then in
+    orders in which those choose first that did not fit below the others), and
     replaced by views of an argument that holds the frame. A caller provides the
     frame of its callee like any other buffer that lives during the call, so a
     function marked `memrev.entry` ends with one arena argument for everything
