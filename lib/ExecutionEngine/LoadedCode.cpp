@@ -122,6 +122,10 @@ std::string LoadedCode::getOpenMPLibrary() {
   return runtime::OpenMP::getFile();
 }
 
+size_t LoadedCode::getIdleArenaBytes() {
+  return runtime::ArenaPool::get()->getIdleBytes();
+}
+
 llvm::Error LoadedCode::callInArena(const FunctionSignature &function,
                                     llvm::ArrayRef<void *> parameters,
                                     void *arena, size_t arenaBytes,

@@ -114,8 +114,10 @@ for f in functions:
     f(x)
 gc.collect()
 after = live()
+assert memrev.workspace_bytes() == workspace
 del functions, f
 gc.collect()
+assert memrev.workspace_bytes() == 0
 print(workspace, after - before, before - live())
 """
 

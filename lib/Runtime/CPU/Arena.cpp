@@ -76,3 +76,11 @@ void ArenaPool::giveBack(Arena arena) {
   std::lock_guard<std::mutex> lock(mutex);
   idle.push_back(std::move(arena));
 }
+
+size_t ArenaPool::getIdleBytes() {
+  std::lock_guard<std::mutex> lock(mutex);
+  size_t bytes = 0;
+  for (const Arena &arena : idle)
+    bytes += arena.getSize();
+  return bytes;
+}

@@ -60,6 +60,7 @@ public:
   /// one without memory.
   Arena take(size_t bytes);
   void giveBack(Arena arena);
+  size_t getIdleBytes();
 
 private:
   std::mutex mutex;
