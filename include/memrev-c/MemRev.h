@@ -162,6 +162,10 @@ MEMREV_EXPORT char *memrevCall(const MemRevCompilation *compilation,
 /// memrevFreeString.
 MEMREV_EXPORT char *memrevGetOpenMPLibrary(void);
 
+/// The bytes of working memory that the process keeps between calls. All
+/// programs share it; it is given back with the last one.
+MEMREV_EXPORT size_t memrevGetWorkspaceBytes(void);
+
 MEMREV_EXPORT void memrevFreeString(char *string);
 
 #ifdef __cplusplus

@@ -262,4 +262,6 @@ char *memrevGetOpenMPLibrary() {
   return copyString(LoadedCode::getOpenMPLibrary());
 }
 
+size_t memrevGetWorkspaceBytes() { return LoadedCode::getIdleArenaBytes(); }
+
 void memrevFreeString(char *string) { std::free(string); }

@@ -14,7 +14,6 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include <cstring>
 #include <dlfcn.h>
-#include <mutex>
 #include <optional>
 
 using namespace mlir::memrev;
@@ -81,9 +80,7 @@ struct LoadedCode::Session {
   llvm::StringMap<Packed> entries;
   /// Set while the code is linked.
   bool usesOpenMP = false;
-  /// Arenas that no call uses at the moment, so that a call need not allocate.
-  mutable std::mutex mutex;
-  mutable std::vector<runtime::Arena> idleArenas;
+  std::shared_ptr<runtime::ArenaPool> arenas = runtime::ArenaPool::get();
 };
 
 LoadedCode::LoadedCode() = default;
@@ -125,6 +122,10 @@ std::string LoadedCode::getOpenMPLibrary() {
   return runtime::OpenMP::getFile();
 }
 
+size_t LoadedCode::getIdleArenaBytes() {
+  return runtime::ArenaPool::get()->getIdleBytes();
+}
+
 llvm::Error LoadedCode::callInArena(const FunctionSignature &function,
                                     llvm::ArrayRef<void *> parameters,
                                     void *arena, size_t arenaBytes,
@@ -159,21 +160,13 @@ llvm::Error LoadedCode::callInArena(const FunctionSignature &function,
 llvm::Error LoadedCode::call(const FunctionSignature &function,
                              llvm::ArrayRef<void *> parameters,
                              int threads) const {
-  runtime::Arena arena;
-  {
-    std::lock_guard<std::mutex> lock(session->mutex);
-    if (!session->idleArenas.empty()) {
-      arena = std::move(session->idleArenas.back());
-      session->idleArenas.pop_back();
-    }
-  }
+  runtime::Arena arena = session->arenas->take(function.arenaBytes);
   std::string message;
   if (!arena.reserve(function.arenaBytes, message))
     return llvm::createStringError("'" + function.name + "': " + message);
   llvm::Error error = callInArena(function, parameters, arena.getData(),
                                   arena.getSize(), threads);
-  std::lock_guard<std::mutex> lock(session->mutex);
-  session->idleArenas.push_back(std::move(arena));
+  session->arenas->giveBack(std::move(arena));
   return error;
 }
 

@@ -27,11 +27,12 @@ from ._dtypes import bfloat16
 from ._export import export
 from ._jit import ShapeDtype, jit
 from ._program import (CompileError, Diagnostic, Function, Module, Parameter, compile,
-                       load, openmp_library)
+                       load, openmp_library, workspace_bytes)
 from ._transforms import grad, inverse, jvp, stop_gradient, value_and_grad, vjp
 
 __all__ = [
     "Array", "CompileError", "Diagnostic", "Function", "Module", "Parameter", "ShapeDtype",
     "bfloat16", "cache", "compile", "export", "grad", "inverse", "jit", "jvp", "lax", "load",
     "numpy", "openmp_library", "stop_gradient", "tree", "value_and_grad", "vjp",
+    "workspace_bytes",
 ]

@@ -88,6 +88,7 @@ def _declare(lib):
         "memrevLoad": (compilation, [ctypes.c_char_p, size]),
         "memrevGetIdentity": (ctypes.c_char_p, []),
         "memrevGetOpenMPLibrary": (owned, []),
+        "memrevGetWorkspaceBytes": (size, []),
         "memrevFreeString": (None, [owned]),
     }
     for name, (result, arguments) in signatures.items():

@@ -339,6 +339,12 @@ def openmp_library():
     return _capi.take_string(_capi.lib.memrevGetOpenMPLibrary())
 
 
+def workspace_bytes():
+    """The bytes of working memory that the process keeps between calls of programs. All
+    programs share it, and it is given back with the last one."""
+    return _capi.lib.memrevGetWorkspaceBytes()
+
+
 def _diagnostics(handle):
     result = []
     for i in range(_capi.lib.memrevGetNumDiagnostics(handle)):

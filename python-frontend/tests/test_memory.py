@@ -14,12 +14,17 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 
 @pytest.fixture(scope="module")
-def probe(tmp_path_factory):
-    """Measures the gradients of the digits network in a process of its own."""
-    counter = tmp_path_factory.mktemp("counter") / "malloc_counter.so"
+def counter(tmp_path_factory):
+    """The library that counts what a process takes from malloc."""
+    path = tmp_path_factory.mktemp("counter") / "malloc_counter.so"
     subprocess.run(["clang-22", "-O1", "-shared", "-fPIC",
-                    conftest.ROOT / "utils" / "malloc_counter.c", "-o", counter],
-                   check=True)
+                    conftest.ROOT / "utils" / "malloc_counter.c", "-o", path], check=True)
+    return path
+
+
+@pytest.fixture(scope="module")
+def probe(counter):
+    """Measures the gradients of the digits network in a process of its own."""
     known = {}
 
     def run(blocks, unrolled, policy):
@@ -86,3 +91,45 @@ def test_allocations(probe, policy):
         found = probe(blocks, False, policy)
         assert found["large_first"] <= found["large_results"] + 1
         assert found["large_second"] == found["large_results"]
+
+
+SHARING = """
+import ctypes
+import gc
+import numpy as np
+import memrev
+import memrev.numpy as mnp
+
+live = ctypes.CDLL(None).malloc_counter_live
+live.restype = ctypes.c_long
+
+def function(number):
+    return memrev.jit(lambda x: mnp.tanh(x @ x) @ x * number, threads=1)
+
+x = np.ones((512, 512))
+functions = [function(number) for number in range(1, 5)]
+workspace = max(f.memory_report(x)["workspace_bytes"] for f in functions)
+before = live()
+for f in functions:
+    f(x)
+gc.collect()
+after = live()
+assert memrev.workspace_bytes() == workspace
+del functions, f
+gc.collect()
+assert memrev.workspace_bytes() == 0
+print(workspace, after - before, before - live())
+"""
+
+
+def test_programs_share_their_workspace(counter):
+    """What one call has worked in, the next call of any program works in; when there are
+    no programs any more it is given back."""
+    environment = dict(os.environ, LD_PRELOAD=str(counter), PYTHONPATH=str(HERE.parent))
+    result = subprocess.run([sys.executable, "-c", SHARING], env=environment,
+                            stdout=subprocess.PIPE, text=True, check=True)
+    workspace, kept, freed = map(int, result.stdout.split())
+    assert workspace >= 512 * 512 * 8
+    # Code is loaded at the first call.
+    assert workspace <= kept < 1.5 * workspace
+    assert freed > 0

@@ -152,3 +152,18 @@ def test_operations():
             ("affine", [s, t], x * s + t), ("affine_inverse", [s, t], (x - t) / s)):
         found = torch.ops.memrev.moved(x, torch.ops.memrev.given(t), parameters, kind)
         assert torch.equal(found, expected) and found.requires_grad
+
+
+@pytest.mark.parametrize("backend", ["memrev", "aot_eager"])
+def test_compilers(backend):
+    """torch.compile sees couplings without a break in its graph; other backends take what
+    marks them for what it is made of."""
+    net = chain(coupling(), coupling("naive")).double()
+    x = images().requires_grad_()
+    sources = [x, *net.parameters()]
+    state = {name: value.clone() for name, value in net.state_dict().items()}
+    compiled = torch.compile(net, backend=backend, fullgraph=True)
+    found = torch.autograd.grad(weighted_sum(compiled(x)), sources)
+    net.load_state_dict(state)
+    set_disabled(net, True)
+    assert_close(found, torch.autograd.grad(weighted_sum(net(x)), sources))

@@ -49,6 +49,9 @@ public:
   /// that needs one.
   static std::string getOpenMPLibrary();
 
+  /// The bytes of arenas that no call uses at the moment.
+  static size_t getIdleArenaBytes();
+
 private:
   LoadedCode();
   struct Session;

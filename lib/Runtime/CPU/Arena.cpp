@@ -7,26 +7,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "memrev/Runtime/CPU/Arena.h"
-#include <atomic>
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
 using namespace mlir::memrev::runtime;
 
-static std::atomic<uint64_t> allocations, liveBytes, peakBytes;
-
-static void countAllocation(size_t bytes) {
-  allocations.fetch_add(1);
-  uint64_t live = liveBytes.fetch_add(bytes) + bytes;
-  uint64_t peak = peakBytes.load();
-  while (live > peak && !peakBytes.compare_exchange_weak(peak, live)) {
-  }
-}
-
-Arena::~Arena() {
-  liveBytes.fetch_sub(size);
-  std::free(data);
-}
+Arena::~Arena() { std::free(data); }
 
 Arena::Arena(Arena &&other) noexcept
     : data(std::exchange(other.data, nullptr)),
@@ -41,7 +28,6 @@ Arena &Arena::operator=(Arena &&other) noexcept {
 bool Arena::reserve(size_t bytes, std::string &error) {
   if (bytes <= size)
     return true;
-  liveBytes.fetch_sub(size);
   std::free(data);
   data = nullptr;
   size = 0;
@@ -56,10 +42,45 @@ bool Arena::reserve(size_t bytes, std::string &error) {
     return false;
   }
   size = bytes;
-  countAllocation(bytes);
   return true;
 }
 
-ArenaCounters mlir::memrev::runtime::getArenaCounters() {
-  return {allocations.load(), liveBytes.load(), peakBytes.load()};
+std::shared_ptr<ArenaPool> ArenaPool::get() {
+  static std::mutex mutex;
+  static std::weak_ptr<ArenaPool> known;
+  std::lock_guard<std::mutex> lock(mutex);
+  std::shared_ptr<ArenaPool> pool = known.lock();
+  if (!pool)
+    known = pool = std::make_shared<ArenaPool>();
+  return pool;
+}
+
+Arena ArenaPool::take(size_t bytes) {
+  std::lock_guard<std::mutex> lock(mutex);
+  if (idle.empty())
+    return Arena();
+  auto best = std::min_element(
+      idle.begin(), idle.end(), [bytes](const Arena &a, const Arena &b) {
+        bool aFits = a.getSize() >= bytes, bFits = b.getSize() >= bytes;
+        if (aFits != bFits)
+          return aFits;
+        return aFits ? a.getSize() < b.getSize() : a.getSize() > b.getSize();
+      });
+  Arena arena = std::move(*best);
+  std::swap(*best, idle.back());
+  idle.pop_back();
+  return arena;
+}
+
+void ArenaPool::giveBack(Arena arena) {
+  std::lock_guard<std::mutex> lock(mutex);
+  idle.push_back(std::move(arena));
+}
+
+size_t ArenaPool::getIdleBytes() {
+  std::lock_guard<std::mutex> lock(mutex);
+  size_t bytes = 0;
+  for (const Arena &arena : idle)
+    bytes += arena.getSize();
+  return bytes;
 }

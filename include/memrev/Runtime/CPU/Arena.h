@@ -15,8 +15,10 @@
 #define MEMREV_RUNTIME_CPU_ARENA_H
 
 #include <cstddef>
-#include <cstdint>
+#include <memory>
+#include <mutex>
 #include <string>
+#include <vector>
 
 namespace mlir::memrev::runtime {
 
@@ -45,13 +47,25 @@ private:
   size_t size = 0;
 };
 
-/// What all arenas of the process together did since its start.
-struct ArenaCounters {
-  uint64_t allocations = 0;
-  uint64_t liveBytes = 0;
-  uint64_t peakBytes = 0;
+/// Arenas that no call uses at the moment, so that a call need not allocate.
+/// All programs of a process share one pool: they take as much memory as the
+/// largest of them needs, times the calls that ran at once.
+class ArenaPool {
+public:
+  /// The pool of the process as long as somebody refers to it; after that its
+  /// memory is given back.
+  static std::shared_ptr<ArenaPool> get();
+
+  /// An idle arena: the smallest that has `bytes` bytes, else the largest, else
+  /// one without memory.
+  Arena take(size_t bytes);
+  void giveBack(Arena arena);
+  size_t getIdleBytes();
+
+private:
+  std::mutex mutex;
+  std::vector<Arena> idle;
 };
-ArenaCounters getArenaCounters();
 
 } // namespace mlir::memrev::runtime
 
