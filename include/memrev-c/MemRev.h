@@ -67,11 +67,19 @@ typedef struct {
   bool isScalar;
   /// The call overwrites this argument.
   bool isDonated;
+  /// Of an argument of the backward function of a split derivative, what it is of
+  /// the forward function: "argument i", "result i", or "saved i" for the ith of its
+  /// results behind those of the function. Else "".
+  const char *residual;
 } MemRevParameter;
 
 /// Compiles `length` bytes of MLIR text. Each option is "name=value":
 ///   target=cpu         what to compile for
 ///   cpu=NAME           the processor, "native" by default
+///   differentiate=OPTIONS
+///                      a function to derive, "function=f wrt=0,1 mode=split
+///                      policy=invert donate=saved" for example; may be given
+///                      several times (options of the pass rev-differentiate)
 ///   until=STAGE        the last stage, "binary" by default
 ///   threads=N          1: no threads; else scratch is planned for N of them
 ///   file=NAME          the name of the program in diagnostics

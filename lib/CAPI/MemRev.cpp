@@ -43,6 +43,8 @@ static std::string setOption(CompileOptions &options, StringRef text) {
     options.fileName = value.str();
   } else if (name == "ir") {
     options.keepIR = value == "1";
+  } else if (name == "differentiate") {
+    options.differentiate.push_back(value.str());
   } else if (name == "until") {
     std::optional<Stage> stage = parseStage(value);
     if (!stage)
@@ -144,7 +146,8 @@ static MemRevParameter toC(const ParameterSignature &parameter, size_t place) {
           parameter.type.shape.data(),
           place,
           parameter.isScalar,
-          parameter.isDonated};
+          parameter.isDonated,
+          parameter.residual.c_str()};
 }
 
 bool memrevGetArgument(const MemRevCompilation *compilation, size_t function,

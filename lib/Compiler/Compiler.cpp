@@ -136,7 +136,7 @@ static FailureOr<ParameterSignature> getParameter(func::FuncOp func,
   if (failed(type))
     return failure();
   return ParameterSignature{std::move(name), *type, source.isScalar,
-                            source.isDonated};
+                            source.isDonated, /*residual=*/{}};
 }
 
 static FailureOr<FunctionSignature> getSignature(const Entry &entry,
@@ -151,6 +151,7 @@ static FailureOr<FunctionSignature> getSignature(const Entry &entry,
         getParameter(func, source, names.getArgument(signature.name, index));
     if (failed(argument))
       return failure();
+    argument->residual = names.getResidual(signature.name, index);
     signature.arguments.push_back(std::move(*argument));
   }
   for (auto [index, source] : llvm::enumerate(entry.results)) {
@@ -260,7 +261,11 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
   pm.enableVerifier(false);
   switch (stage) {
   case Stage::Differentiate:
-    buildDifferentiatePipeline(pm);
+    if (std::string error;
+        failed(buildDifferentiatePipeline(pm, options.differentiate, error))) {
+      report(error);
+      return failure();
+    }
     break;
   case Stage::Lower:
     buildLowerPipeline(pm);
@@ -401,8 +406,9 @@ LogicalResult CompilerInstance::run(StringRef text) {
       parseSourceString<ModuleOp>(text, config, options.fileName);
   if (!module)
     return failure();
-  names = ParameterNames::take(*module);
   for (int stage = 0; stage <= static_cast<int>(options.until); ++stage) {
+    if (static_cast<Stage>(stage) == Stage::Lower)
+      names = ParameterNames::take(*module);
     if (failed(runStage(static_cast<Stage>(stage), *module)))
       return failure();
     if (static_cast<Stage>(stage) == Stage::Bufferize &&

@@ -108,9 +108,10 @@ llvm::Error HeaderParser::parseValue(StringRef key) {
                                    .Cases({"<V2", "|V2"}, DType::BF16)
                                    .Default(std::nullopt);
   if (!dtype)
-    return makeError("expects dtype bool, int8 to int64, float16 to float64 or bfloat16 "
-                     "in little-endian order, but got '" +
-                     *descr + "'");
+    return makeError(
+        "expects dtype bool, int8 to int64, float16 to float64 or bfloat16 "
+        "in little-endian order, but got '" +
+        *descr + "'");
   type.dtype = *dtype;
   return llvm::Error::success();
 }
@@ -180,8 +181,8 @@ llvm::Expected<Array> mlir::memrev::parseNpy(StringRef bytes) {
 }
 
 void mlir::memrev::writeNpy(llvm::raw_ostream &os, const Array &array) {
-  static const char *const descrs[] = {"|b1", "|i1", "<i2", "<i4",
-                                       "<i8", "<f2", "<f4", "<f8", "<V2"};
+  static const char *const descrs[] = {"|b1", "|i1", "<i2", "<i4", "<i8",
+                                       "<f2", "<f4", "<f8", "<V2"};
   const ArrayType &type = array.getType();
   std::string header;
   llvm::raw_string_ostream text(header);

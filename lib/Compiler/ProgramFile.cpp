@@ -106,7 +106,8 @@ static void visitOne(Archive &archive, T &value) {
   } else if constexpr (std::is_same_v<Plain, ArrayType>) {
     visit(archive, value.dtype, value.shape);
   } else if constexpr (std::is_same_v<Plain, ParameterSignature>) {
-    visit(archive, value.name, value.type, value.isScalar, value.isDonated);
+    visit(archive, value.name, value.type, value.isScalar, value.isDonated,
+          value.residual);
   } else if constexpr (std::is_same_v<Plain, FunctionSignature>) {
     visit(archive, value.name, value.arguments, value.results,
           value.resultParameters, value.arenaBytes);

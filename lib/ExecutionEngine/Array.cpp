@@ -24,10 +24,10 @@ struct DTypeInfo {
 /// The properties of each element type, in the order of the enumeration.
 static const DTypeInfo &getInfo(DType type) {
   static const DTypeInfo infos[] = {
-      {1, "bool", "bool"},     {1, "int8", "int8_t"},
-      {2, "int16", "int16_t"}, {4, "int32", "int32_t"},
-      {8, "int64", "int64_t"}, {2, "float16", "uint16_t"},
-      {4, "float32", "float"}, {8, "float64", "double"},
+      {1, "bool", "bool"},         {1, "int8", "int8_t"},
+      {2, "int16", "int16_t"},     {4, "int32", "int32_t"},
+      {8, "int64", "int64_t"},     {2, "float16", "uint16_t"},
+      {4, "float32", "float"},     {8, "float64", "double"},
       {2, "bfloat16", "uint16_t"},
   };
   return infos[static_cast<size_t>(type)];

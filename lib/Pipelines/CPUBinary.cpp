@@ -41,8 +41,8 @@ void memrev::buildCPUBinaryPipeline(OpPassManager &pm,
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 
-  // Elementary functions: of complex numbers by those of floats; f16 in f32, then
-  // libm, then what LLVM has itself.
+  // Elementary functions: of complex numbers by those of floats; f16 in f32,
+  // then libm, then what LLVM has itself.
   pm.addNestedPass<func::FuncOp>(createConvertComplexToStandardPass());
   pm.addPass(math::createMathExtendToSupportedTypes());
   CodegenMathToLibmOptions libm;

@@ -16,14 +16,32 @@
 
 using namespace mlir;
 
-void memrev::buildDifferentiatePipeline(OpPassManager &pm) {
+LogicalResult memrev::buildDifferentiatePipeline(
+    OpPassManager &pm, ArrayRef<std::string> functions, std::string &error) {
   pm.addPass(createConvertTosaToMemRev());
   pm.addNestedPass<func::FuncOp>(createRevUnrollPermutedLoops());
   pm.addPass(createRevPlan());
   pm.addPass(createRevDifferentiate());
+  for (const std::string &options : functions) {
+    std::unique_ptr<Pass> pass = createRevDifferentiate();
+    // What is wrong with a number the parser only prints.
+    auto report = [&](const Twine &message) {
+      std::string text = message.str();
+      StringRef reason = StringRef(text).trim();
+      reason.consume_front("<Pass-Options-Parser>: ");
+      error = "expects options of rev-differentiate, but got '" + options + "'";
+      if (!reason.empty())
+        error += ": " + reason.str();
+      return failure();
+    };
+    if (failed(pass->initializeOptions(options, report)))
+      return failure();
+    pm.addPass(std::move(pass));
+  }
   CodegenVerifyStageOptions verify;
   verify.stage = "differentiate";
   pm.addPass(createCodegenVerifyStage(verify));
+  return success();
 }
 
 void memrev::buildLowerPipeline(OpPassManager &pm) {

@@ -15,6 +15,7 @@ using namespace mlir::memrev;
 
 ParameterNames ParameterNames::take(ModuleOp module) {
   auto nameAttr = StringAttr::get(module.getContext(), kNameAttr);
+  auto residualAttr = StringAttr::get(module.getContext(), kResidualAttr);
   auto getValue = [](Attribute name) {
     auto text = dyn_cast_or_null<StringAttr>(name);
     return text ? text.str() : std::string();
@@ -22,8 +23,11 @@ ParameterNames ParameterNames::take(ModuleOp module) {
   ParameterNames names;
   for (auto func : module.getOps<func::FuncOp>()) {
     SmallVector<std::string> &arguments = names.arguments[func.getSymName()];
-    for (unsigned i = 0; i < func.getNumArguments(); ++i)
+    SmallVector<std::string> &residuals = names.residuals[func.getSymName()];
+    for (unsigned i = 0; i < func.getNumArguments(); ++i) {
       arguments.push_back(getValue(func.removeArgAttr(i, nameAttr)));
+      residuals.push_back(getValue(func.removeArgAttr(i, residualAttr)));
+    }
     SmallVector<std::string> &results = names.results[func.getSymName()];
     for (unsigned i = 0; i < func.getNumResults(); ++i)
       results.push_back(getValue(func.removeResultAttr(i, nameAttr)));
@@ -52,6 +56,13 @@ std::string ParameterNames::getResult(StringRef func, size_t index) const {
 
 /// Reads one entry. Attributes that another tool wrote may be missing or name
 /// parameters that are not there: such results are left out.
+std::string ParameterNames::getResidual(StringRef func, size_t index) const {
+  auto found = residuals.find(func);
+  if (found == residuals.end() || index >= found->second.size())
+    return {};
+  return found->second[index];
+}
+
 static Entry readEntry(func::FuncOp func) {
   Entry entry;
   entry.func = func;

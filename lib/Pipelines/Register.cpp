@@ -15,7 +15,10 @@ using namespace mlir;
 void memrev::registerPipelines() {
   PassPipelineRegistration<>("memrev-differentiate",
                              "Function transforms to derived functions",
-                             buildDifferentiatePipeline);
+                             [](OpPassManager &pm) {
+                               std::string error;
+                               (void)buildDifferentiatePipeline(pm, {}, error);
+                             });
   PassPipelineRegistration<>("memrev-lower", "The rev dialect to linalg",
                              buildLowerPipeline);
   PassPipelineRegistration<CPUScheduleOptions>(

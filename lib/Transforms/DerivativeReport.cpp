@@ -123,6 +123,9 @@ static SmallVector<func::FuncOp> getEntries(func::FuncOp function,
 void DerivedFunctions::addReport() {
   Builder builder(module.getContext());
   SmallVector<Attribute> all;
+  // The pass may have run before, for other functions.
+  if (auto known = module->getAttrOfType<ArrayAttr>("memrev.plan"))
+    all.assign(known.begin(), known.end());
   for (auto &[function, entries] : reports)
     for (func::FuncOp entry : getEntries(function, module))
       for (Attribute value : entries) {

@@ -32,10 +32,11 @@ struct RevDifferentiate final
   using Base::Base;
 
   void runOnOperation() override {
-    if (function.empty() && (!wrt.empty() || !of.empty() || strongZero)) {
+    if (function.empty() &&
+        (!wrt.empty() || !of.empty() || !donate.empty() || strongZero)) {
       emitError(getOperation().getLoc(),
-                "expects option 'function' with options 'wrt', 'of' and "
-                "'strong-zero', but got none");
+                "expects option 'function' with options 'wrt', 'of', 'donate' "
+                "and 'strong-zero', but got none");
       return signalPassFailure();
     }
     DerivedFunctions derived(getOperation());
@@ -66,6 +67,8 @@ struct RevDifferentiate final
       return emitError(loc, "expects option 'mode' to be 'vjp', "
                             "'value_and_grad', 'jvp' or 'split', but got '")
              << mode << "'";
+    if (failed(verifyOptions(loc)))
+      return failure();
     FailureOr<SmallVector<int64_t>> arguments =
         select(target, "wrt", "arguments", wrt, target.getArgumentTypes());
     FailureOr<SmallVector<int64_t>> results =
@@ -80,7 +83,7 @@ struct RevDifferentiate final
       DerivativeRequest request{target,  *arguments, *results,       false,
                                 *parsed, strongZero, target.getLoc()};
       if (mode == "split")
-        return addSplit(derived, request);
+        return addSplit(derived, target, request);
       if (mode == "value_and_grad") {
         request.isValueAndGrad = true;
         request.of.clear();
@@ -92,6 +95,24 @@ struct RevDifferentiate final
     if (failed(result))
       return failure();
     result->setPublic();
+    return success();
+  }
+
+  /// Verifies that the mode has a use for the options that not all have.
+  LogicalResult verifyOptions(Location loc) {
+    if (mode == "value_and_grad" && !of.empty())
+      return emitError(loc, "expects no option 'of' with mode "
+                            "'value_and_grad', which differentiates result 0");
+    if (mode != "split" && !donate.empty())
+      return emitError(loc,
+                       "expects option 'donate' with mode 'split', but got "
+                       "mode '")
+             << mode << "'";
+    for (StringRef what : donate)
+      if (what != "saved" && what != "results" && what != "cotangents")
+        return emitError(loc, "expects option 'donate' to hold 'saved', "
+                              "'results' and 'cotangents', but got '")
+               << what << "'";
     return success();
   }
 
@@ -131,24 +152,73 @@ struct RevDifferentiate final
   }
 
   /// Adds `@f_fwd` and `@f_bwd`, and says where residuals come from.
-  static LogicalResult addSplit(DerivedFunctions &derived,
-                                const DerivativeRequest &request) {
+  LogicalResult addSplit(DerivedFunctions &derived, func::FuncOp target,
+                         const DerivativeRequest &request) {
     FailureOr<SplitFunctions> split = derived.getSplit(request);
     if (failed(split))
       return failure();
-    split->forward.setPublic();
-    split->backward.setPublic();
+    func::FuncOp forward = split->forward, backward = split->backward;
+    forward.setPublic();
+    backward.setPublic();
+    Builder builder(&getContext());
+    auto donateArgument = [&](unsigned number, StringRef what) {
+      if (llvm::is_contained(donate, what))
+        backward.setArgAttr(number, rev::kDonatedAttrName,
+                            builder.getUnitAttr());
+    };
+    // The parameters of both are those of the function under their names, or
+    // cotangents of those.
+    auto getArgumentName = [&](unsigned number) {
+      return target.getArgAttrOfType<StringAttr>(number, rev::kNameAttrName);
+    };
+    auto getResultName = [&](unsigned number) {
+      return target.getResultAttrOfType<StringAttr>(number, rev::kNameAttrName);
+    };
+    auto getCotangentName = [&](StringAttr name) {
+      return name ? builder.getStringAttr("d." + name.getValue()) : name;
+    };
+    auto nameArgument = [](func::FuncOp func, unsigned number,
+                           StringAttr name) {
+      if (name)
+        func.setArgAttr(number, rev::kNameAttrName, name);
+    };
+    auto nameResult = [](func::FuncOp func, unsigned number, StringAttr name) {
+      if (name)
+        func.setResultAttr(number, rev::kNameAttrName, name);
+    };
+    for (unsigned i = 0; i < target.getNumArguments(); ++i)
+      nameArgument(forward, i, getArgumentName(i));
+    for (unsigned i = 0; i < target.getNumResults(); ++i)
+      nameResult(forward, i, getResultName(i));
+
     using Residual = SplitFunctions::Residual;
     for (auto [i, residual] : llvm::enumerate(split->residuals)) {
-      std::string origin = "saved";
-      if (residual.kind == Residual::Argument)
+      std::string origin;
+      switch (residual.kind) {
+      case Residual::Argument:
         origin = "argument " + std::to_string(residual.number);
-      else if (residual.kind == Residual::Result)
+        nameArgument(backward, i, getArgumentName(residual.number));
+        break;
+      case Residual::Result:
         origin = "result " + std::to_string(residual.number);
-      split->backward.setArgAttr(
-          i, "rev.residual",
-          StringAttr::get(split->backward.getContext(), origin));
+        nameArgument(backward, i, getResultName(residual.number));
+        donateArgument(i, "results");
+        break;
+      case Residual::Saved:
+        origin = "saved " + std::to_string(residual.number);
+        donateArgument(i, "saved");
+        break;
+      }
+      backward.setArgAttr(i, rev::kResidualAttrName,
+                          builder.getStringAttr(origin));
     }
+    unsigned next = split->residuals.size();
+    for (int64_t number : request.of) {
+      nameArgument(backward, next, getCotangentName(getResultName(number)));
+      donateArgument(next++, "cotangents");
+    }
+    for (auto [i, number] : llvm::enumerate(request.wrt))
+      nameResult(backward, i, getCotangentName(getArgumentName(number)));
     return success();
   }
 };

@@ -37,6 +37,7 @@ class Parameter(ctypes.Structure):
         ("parameter", ctypes.c_size_t),
         ("is_scalar", ctypes.c_bool),
         ("is_donated", ctypes.c_bool),
+        ("residual", ctypes.c_char_p),
     ]
 
 

@@ -6,11 +6,12 @@
 import ctypes
 import json
 import os
+import platform
 import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Tuple
+from typing import Optional, Tuple
 
 import numpy as np
 
@@ -46,7 +47,16 @@ class CompileError(Exception):
 
 @dataclass(frozen=True)
 class Parameter:
-    """An argument or a result of a function."""
+    """An argument or a result of a function.
+
+    is_scalar: the program has a scalar, not a tensor of rank 0.
+    is_donated: calls overwrite the argument.
+    place: the position of its pointer in `Function.call_pointers`. A result with the
+        place of an argument is written over that argument, which is donated.
+    residual: of an argument of the backward function of a split derivative, what it is
+        of the forward function: ("argument", i), ("result", i), or ("saved", i) for the
+        i-th of the results behind those of the function. Else None.
+    """
 
     name: str
     dtype: np.dtype
@@ -54,6 +64,7 @@ class Parameter:
     is_scalar: bool
     is_donated: bool
     place: int
+    residual: Optional[Tuple[str, int]] = None
 
     def __str__(self):
         kind = "scalar" if self.is_scalar else list(self.shape)
@@ -63,6 +74,10 @@ class Parameter:
 def _parameter(getter, handle, function, index):
     raw = _capi.Parameter()
     getter(handle, function, index, ctypes.byref(raw))
+    residual = None
+    if raw.residual:
+        kind, number = raw.residual.decode().split()
+        residual = kind, int(number)
     return Parameter(
         raw.name.decode(),
         _dtypes.as_dtype(raw.dtype.decode()),
@@ -70,7 +85,32 @@ def _parameter(getter, handle, function, index):
         raw.is_scalar,
         raw.is_donated,
         raw.parameter,
+        residual,
     )
+
+
+#: In an array's flags: contiguous in C order, aligned, writable.
+_USUAL = 0x1 | 0x100 | 0x400
+
+
+def _find_address_reader():
+    """How to get the address of an array's elements: as NumPy says it, or, ten times as
+    fast, from the first field of the array, as NumPy's C API has it."""
+    def documented(array):
+        return array.ctypes.data
+
+    if platform.python_implementation() != "CPython":
+        return documented
+    header, at = object.__basicsize__, ctypes.c_void_p.from_address
+
+    def direct(array):
+        return at(id(array) + header).value
+
+    sample = np.zeros(3)
+    return direct if direct(sample[1:]) == documented(sample[1:]) else documented
+
+
+_get_address = _find_address_reader()
 
 
 class Function:
@@ -92,6 +132,13 @@ class Function:
             for i in range(raw.num_results)
         ]
         self._pointers = ctypes.c_void_p * raw.num_parameters
+        # What a call reads of them, at hand.
+        self._expected = [(p.dtype, p.shape, p) for p in self.arguments]
+        self._made = [(p.place, p.shape, p.dtype) for p in self.results
+                      if p.place >= len(self.arguments)]
+        self._returned = [(p.place, p.is_scalar) for p in self.results]
+        self._without_numpy = next((p.name for p in (*self.arguments, *self.results)
+                                    if p.dtype is _dtypes.bfloat16), None)
 
     def __repr__(self):
         arguments = ", ".join(map(str, self.arguments))
@@ -99,7 +146,8 @@ class Function:
         return f"<memrev function {self.name}({arguments}) -> ({results})>"
 
     def _check(self, expected, value):
-        """Returns `value` as an array that the function can read in place."""
+        """Returns `value` as an array that the function can read in place, or raises
+        what is wrong with it."""
         if not isinstance(value, np.ndarray):
             if expected.shape == () and isinstance(value, (bool, int, float, np.generic)):
                 return self._scalar(expected, value)
@@ -145,27 +193,27 @@ class Function:
                 f"'{self.name}' expects {len(self.arguments)} arguments, "
                 f"but got {len(arguments)}"
             )
-        for parameter in (*self.arguments, *self.results):
-            if parameter.dtype is _dtypes.bfloat16:
-                raise TypeError(
-                    f"'{self.name}' expects to be called by NumPy with types that it has, but "
-                    f"'{parameter.name}' is bfloat16: convert it in the program"
-                )
-        arrays = [self._check(e, v) for e, v in zip(self.arguments, arguments)]
-        slots = arrays + [None] * (len(self._pointers()) - len(arrays))
-        outputs = []
-        for result in self.results:
-            if result.place >= len(arrays):
-                slots[result.place] = np.empty(result.shape, result.dtype)
-            outputs.append(slots[result.place])
-        self.call_pointers([array.ctypes.data for array in slots], threads)
-        values = [
-            output[()] if result.is_scalar else output
-            for result, output in zip(self.results, outputs)
+        if self._without_numpy is not None:
+            raise TypeError(
+                f"'{self.name}' expects to be called by NumPy with types that it has, but "
+                f"'{self._without_numpy}' is bfloat16: convert it in the program"
+            )
+        # Calls of small functions are many: what is right is seen at a glance.
+        slots = [
+            value if type(value) is np.ndarray and value.dtype is dtype
+            and value.shape == shape and value.flags.num & _USUAL == _USUAL
+            else self._check(expected, value)
+            for (dtype, shape, expected), value in zip(self._expected, arguments)
         ]
+        slots += [None] * (self._pointers._length_ - len(slots))
+        for place, shape, dtype in self._made:
+            slots[place] = np.empty(shape, dtype)
+        self.call_pointers([_get_address(array) for array in slots], threads)
+        values = tuple([slots[place][()] if is_scalar else slots[place]
+                        for place, is_scalar in self._returned])
         if not values:
             return None
-        return values[0] if len(values) == 1 else tuple(values)
+        return values[0] if len(values) == 1 else values
 
     def call_pointers(self, pointers, threads=0):
         """Calls the function on memory that the caller has: an address for each argument,
@@ -309,16 +357,26 @@ def _diagnostics(handle):
 
 
 def compile(text, target="cpu", *, cpu="native", until="binary", threads=0,
-            file="<input>", ir=False, cache=False):
+            differentiate=(), file="<input>", ir=False, cache=False):
     """Compiles an MLIR program and returns it as a `Module`.
 
+    `differentiate` asks for functions that the program has no transform for, with a
+    text or several: "function=f wrt=0,1 mode=split policy=invert" adds `f_fwd`, which
+    returns the results of `f` and values that are saved, and `f_bwd`, which takes what
+    `Parameter.residual` says, then cotangents of the float results, and returns the
+    cotangents of the arguments `wrt`. With "donate=saved,cotangents" or "results" calls
+    of `f_bwd` overwrite these. Other modes and options are those of the compiler's pass
+    `rev-differentiate`.
     `threads=1` compiles without threads; `until` names the last stage to run;
     with `ir` the module keeps the program's text after it. With `cache` the result
     is kept on disk (`memrev.cache`) and taken from there. Raises CompileError.
     """
+    if isinstance(differentiate, str):
+        differentiate = [differentiate]
     options = [
         f"target={target}",
         f"cpu={cpu}",
+        *(f"differentiate={text}" for text in differentiate),
         f"until={until}",
         f"threads={threads}",
         f"file={file}",

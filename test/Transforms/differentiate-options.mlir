@@ -12,6 +12,10 @@
 // RUN: not memrev-opt %s -rev-differentiate="function=f wrt=1,1" 2>&1 | FileCheck %s --check-prefix=TWICE
 // RUN: not memrev-opt %s -rev-differentiate="function=f mode=value_and_grad" 2>&1 | FileCheck %s --check-prefix=LOSS
 // RUN: not memrev-opt %s -rev-differentiate="wrt=0" 2>&1 | FileCheck %s --check-prefix=NONE
+// RUN: not memrev-opt %s -rev-differentiate="function=scalar mode=value_and_grad of=0" 2>&1 | FileCheck %s --check-prefix=GRADOF
+// RUN: not memrev-opt %s -rev-differentiate="function=f donate=saved" 2>&1 | FileCheck %s --check-prefix=DONATEMODE
+// RUN: not memrev-opt %s -rev-differentiate="function=f mode=split donate=saved,arguments" 2>&1 | FileCheck %s --check-prefix=DONATE
+// RUN: memrev-opt %s -rev-differentiate="function=named mode=split donate=saved,results,cotangents" | FileCheck %s --check-prefix=NAMED
 // RUN: not memrev-opt %s -rev-differentiate="function=blocks" 2>&1 | FileCheck %s --check-prefix=BLOCKS
 
 // FUNCTION: error: expects option 'function' to name a function, but got 'g'
@@ -21,7 +25,10 @@
 // OFERROR: error: expects option 'of' to hold numbers of results with a float element type, but got 1
 // TWICE: error: expects option 'wrt' to hold distinct numbers, but got 1 twice
 // LOSS: error: expects a function with a float as result 0 for mode 'value_and_grad'
-// NONE: error: expects option 'function' with options 'wrt', 'of' and 'strong-zero', but got none
+// NONE: error: expects option 'function' with options 'wrt', 'of', 'donate' and 'strong-zero', but got none
+// GRADOF: error: expects no option 'of' with mode 'value_and_grad', which differentiates result 0
+// DONATEMODE: error: expects option 'donate' with mode 'split', but got mode 'vjp'
+// DONATE: error: expects option 'donate' to hold 'saved', 'results' and 'cotangents', but got 'arguments'
 // BLOCKS: error: expects a function with a body of one block
 
 // VJP: func.func @f_vjp(%{{.*}}: tensor<4xf32>, %{{.*}}: tensor<4xf32>, %{{.*}}: i32, %{{.*}}: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
@@ -34,7 +41,7 @@
 // Storing, the region's value is.
 // STORE: func.func @f_fwd({{.*}}) -> (tensor<4xf32>, tensor<4xf32>)
 // STORE: math.tanh
-// STORE: func.func @f_bwd(%{{[^:]*}}: tensor<4xf32> {rev.residual = "saved"}, %{{[^:]*}}: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
+// STORE: func.func @f_bwd(%{{[^:]*}}: tensor<4xf32> {rev.residual = "saved 0"}, %{{[^:]*}}: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
 // STORE-NOT: math.tanh
 func.func @f(%x: tensor<4xf32>, %c: tensor<4xf32>, %i: i32) -> tensor<4xf32> {
   %y = rev.coupling additive %x given(%c) {
@@ -63,4 +70,22 @@ func.func @blocks(%x: f32) -> f32 {
 func.func @scalar(%x: f64, %y: f64) -> (f64, f64) {
   %0 = arith.mulf %x, %y : f64
   return %0, %y : f64, f64
+}
+
+// Names go over to the derived functions; what may be overwritten is marked.
+// NAMED: func.func @named_fwd(%{{[^:]*}}: tensor<4xf32> {rev.name = "x"}, %{{[^:]*}}: tensor<4xf32> {rev.name = "w"})
+// NAMED-SAME: -> (tensor<4xf32> {rev.name = "y"}, tensor<4xf32>)
+// NAMED: func.func @named_bwd(
+// NAMED-SAME: tensor<4xf32> {rev.donated, rev.name = "y", rev.residual = "result 0"}
+// NAMED-SAME: tensor<4xf32> {rev.name = "w", rev.residual = "argument 1"}
+// NAMED-SAME: tensor<4xf32> {rev.donated, rev.residual = "saved 0"}
+// NAMED-SAME: tensor<4xf32> {rev.name = "x", rev.residual = "argument 0"}
+// NAMED-SAME: tensor<4xf32> {rev.donated, rev.name = "d.y"}
+// NAMED-SAME: -> (tensor<4xf32> {rev.name = "d.x"}, tensor<4xf32> {rev.name = "d.w"})
+func.func @named(%x: tensor<4xf32> {rev.name = "x"}, %w: tensor<4xf32> {rev.name = "w"}) -> (tensor<4xf32> {rev.name = "y"}) {
+  %a = arith.mulf %x, %w : tensor<4xf32>
+  %h = math.exp %a : tensor<4xf32>
+  %b = arith.mulf %h, %w : tensor<4xf32>
+  %y = math.exp %b : tensor<4xf32>
+  return %y : tensor<4xf32>
 }

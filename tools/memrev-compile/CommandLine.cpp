@@ -74,6 +74,13 @@ static const OptionInfo options[] = {
        line.compile.chip = value.str();
        return !value.empty();
      }},
+    {"differentiate", "OPTIONS",
+     "a function to derive: options of rev-differentiate, 'function=f "
+     "mode=split' for example; may be given several times",
+     [](CommandLine &line, StringRef value) {
+       line.compile.differentiate.push_back(value.str());
+       return !value.empty();
+     }},
     {"until", "differentiate|lower|schedule|bufferize|binary",
      "the last stage to run", setStage},
     {"emit", "mlir|llvm|obj|so|header|ptx|cubin|fatbin", "what to write",

@@ -41,6 +41,9 @@ struct CompileOptions {
   bool hostCode = true;
   /// The processor, as LLVM names it, or "native".
   std::string cpu = "native";
+  /// Functions to derive without a transform in the program: options of
+  /// rev-differentiate, "function=f mode=split" for example.
+  std::vector<std::string> differentiate;
   /// The last stage to run.
   Stage until = Stage::Binary;
   /// Whether parallel loops use OpenMP.

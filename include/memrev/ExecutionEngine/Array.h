@@ -54,6 +54,10 @@ struct ParameterSignature {
   bool isScalar = false;
   /// The function overwrites this argument (`rev.donated`).
   bool isDonated = false;
+  /// Of an argument of the backward function of a split derivative, what it is of
+  /// the forward function: "argument i", "result i", or "saved i" for the ith
+  /// of its results behind those of the function. Else empty.
+  std::string residual;
 };
 
 /// How a compiled function is called: arguments, then those results that do not

@@ -62,8 +62,12 @@ struct CPUBinaryOptions : PassPipelineOptions<CPUBinaryOptions> {
 };
 
 /// Replaces function transforms by derived functions. No transform is left;
-/// every operation on the way of a gradient had a rule.
-void buildDifferentiatePipeline(OpPassManager &pm);
+/// every operation on the way of a gradient had a rule. Then derives what each
+/// of `functions` asks for, which are options of rev-differentiate; fails with
+/// a message in `error` where they are none.
+LogicalResult buildDifferentiatePipeline(OpPassManager &pm,
+                                         ArrayRef<std::string> functions,
+                                         std::string &error);
 
 /// Lowers the rev dialect to linalg, tensor, arith, math and scf. No operation
 /// of it is left.

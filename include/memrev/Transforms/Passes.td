@@ -63,7 +63,12 @@ def RevDifferentiate : Pass<"rev-differentiate", "::mlir::ModuleOp"> {
     `mode=jvp` `@f_jvp(arguments, tangents)`; `mode=split` adds `@f_fwd(arguments) -> (results, residuals)` and
     `@f_bwd(residuals, cotangents)` for frameworks that call the parts apart.
     Each residual of `@f_bwd` says where it comes from in an argument attribute
-    `rev.residual`: `"argument i"`, `"result i"` or `"saved"`.
+    `rev.residual`: `"argument i"`, `"result i"`, or `"saved i"` for the ith result
+    of `@f_fwd` behind those of `f`. With
+    `donate=saved,cotangents` calls of `@f_bwd` may overwrite these
+    (`rev.donated`), with `results` residuals that are results of `@f_fwd` too: an
+    inverse then works in their memory. Names of the parameters of `f`
+    (`rev.name`) become names of those of the derived functions.
 
     Example:
 
@@ -89,7 +94,9 @@ def RevDifferentiate : Pass<"rev-differentiate", "::mlir::ModuleOp"> {
     Option<"strongZero", "strong-zero", "bool", /*default=*/"false",
            "For `function`: zero times an infinite derivative is zero">,
     Option<"policy", "policy", "std::string", /*default=*/"\"invert\"",
-           "Policy for `function`: invert or store">
+           "Policy for `function`: invert or store">,
+    ListOption<"donate", "donate", "std::string",
+           "For `mode=split`, what the backward function may overwrite: saved, results, cotangents">
   ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::complex::ComplexDialect",

@@ -7,9 +7,11 @@
 
 Invertible modules train in memory that does not grow with depth: the backward pass
 restores activations by inversion instead of keeping them. docs/MemCNN.md says how it
-differs from MemCNN.
+differs from MemCNN. `torch.compile(backend="memrev")` compiles modules and functions of
+PyTorch as programs of memrev.
 """
 
+from . import _dynamo  # Registers the backend of torch.compile.
 from . import models
 from ._backend import get_backend, set_backend
 from .models.additive import AdditiveCoupling

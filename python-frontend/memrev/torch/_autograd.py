@@ -25,10 +25,12 @@ def evaluate(module, inverted, keep, args, kwargs, passes=1, plain=None):
     module itself, or `plain`.
     """
     function = plain or (module.inverse if inverted else module)
+    if torch.compiler.is_compiling():
+        run_marked = None if keep else getattr(module, "run_marked", None)
+        return run_marked(inverted, *args) if run_marked else function(*args, **kwargs)
     if (
         torch._C._are_functorch_transforms_active()
         or forward_ad._current_level >= 0
-        or torch.compiler.is_compiling()
         or any(isinstance(value, FakeTensor) for value in args)
         or has_lazy_parameters(module)
     ):

@@ -55,10 +55,11 @@ class _Run(torch.autograd.Function):
         return (None, *gradients)
 
 
-class _Evaluation:
-    """A captured module, and its program for tensors of certain layouts."""
+class Evaluation:
+    """A captured module, and its program for arguments like `leaves`, with or without a
+    backward pass as gradients are enabled now."""
 
-    def __init__(self, captured: Capture, policy: str, leaves):
+    def __init__(self, captured: Capture, leaves, policy: str = "invert"):
         self.captured = captured
         self.sources = [a for a in captured.arguments if a is not None]
         self._numbers = {i: k for k, i in enumerate(
@@ -203,7 +204,7 @@ class CompiledModule:
             if found is not None:
                 self._cache.move_to_end(key)
                 return found
-        found = _Evaluation(capture(self.module, args, kwargs), self._policy, leaves)
+        found = Evaluation(capture(self.module, args, kwargs), leaves, self._policy)
         with self._lock:
             found = self._cache.setdefault(key, found)
             while len(self._cache) > CACHE_SIZE:

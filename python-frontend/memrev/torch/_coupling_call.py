@@ -113,12 +113,8 @@ class CouplingCall(ModuleCall):
         self.check_sources(parameters, [leaf])
         values = [parameter.detach() for parameter in parameters]
         after = halves[moved]
-        if self._inverted:
-            before = coupling._move(after, values)
-            pull_back = coupling._pull_back_of_move_back
-        else:
-            before = coupling._move_back(after, values)
-            pull_back = coupling._pull_back
+        pull_back = coupling._pull_back_of_inverse if self._inverted else coupling._pull_back
+        before = coupling.move(not self._inverted)(after, values)
         halves[moved] = before
         gradients[moved], cotangents = pull_back(before, after, values, gradients[moved])
         cotangents = [c.sum_to_size(p.shape).to(p.dtype) for c, p in zip(cotangents, parameters)]

@@ -141,9 +141,8 @@ class CouplingProgram:
         self._x, self._sources, self._wrt, self._wants_input = x, sources, wrt, wants_input
         self._dim = coupling.split_dim % len(x.shape)
         kind = type(coupling)
-        formulas = [(kind._move, kind._pull_back), (kind._move_back, kind._pull_back_of_move_back)]
-        self._move, self._pull_back_of_move = formulas[inverted]
-        self._move_back = formulas[not inverted][0]
+        self._move, self._move_back = coupling.move(inverted), coupling.move(not inverted)
+        self._pull_back = kind._pull_back_of_inverse if inverted else kind._pull_back
         self._steps = steps(inverted)
         #: Numbers of the sources, in one list, that get a gradient and that change.
         self.wrt, self.changed, before = [], [], 0
@@ -312,7 +311,7 @@ class CouplingProgram:
             before = applied(self._move_back, after, fixed)
             moved = applied(self._move, before, parameters)
             of_before = apply(
-                lambda b, a, g, *p: self._pull_back_of_move(b, a, p, g)[0],
+                lambda b, a, g, *p: self._pull_back(b, a, p, g)[0],
                 before, after, gradient, *fixed)
             value = mnp.sum(moved.in_order(order) * gradient.in_order(order))
             return value, (before.in_order(order), of_before.in_order(order))

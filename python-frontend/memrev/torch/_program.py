@@ -101,7 +101,7 @@ class Program:
         self._is_random = capture.is_random
         #: The program as MLIR.
         self.text, located = self._trace(capture, policy)
-        module = compiled(self.text, located)
+        module = self._module = compiled(self.text, located)
         self._forward = module["forward"]
         self._backward = module["backward"] if self.wrt else None
 
@@ -144,6 +144,10 @@ class Program:
                 f"policy({policy}) : ({', '.join(types)}) -> ({', '.join(found)})",
                 [*values, *cotangents], found)
             function.set_results(results)
+
+    def memory_report(self):
+        """What the functions take (see `memrev.Module.memory_report`)."""
+        return self._module.memory_report()
 
     # -- Calls --------------------------------------------------------------
 

@@ -706,6 +706,13 @@ func.func @name_of_argument(%a: index, %b: index {rev.name = 3}) {
 
 // -----
 
+// expected-error @below {{expects 'rev.residual' of argument #0 to be a string, but got 0 : i64}}
+func.func @residual_of_argument(%a: index {rev.residual = 0}) {
+  return
+}
+
+// -----
+
 // expected-error @below {{expects 'rev.name' of result #0 to be a string, but got unit}}
 func.func @name_of_result(%a: index) -> (index {rev.name}) {
   return %a : index

@@ -29,6 +29,8 @@ inline constexpr llvm::StringLiteral kDonatedAttr = "rev.donated";
 /// String, on an argument or a result of a public function: its name for
 /// callers.
 inline constexpr llvm::StringLiteral kNameAttr = "rev.name";
+/// String, on an argument of a public function: what of another function it is.
+inline constexpr llvm::StringLiteral kResidualAttr = "rev.residual";
 /// Unit, on an entry's argument: it was donated, and calls overwrite it.
 inline constexpr llvm::StringLiteral kOverwrittenAttr = "memrev.overwritten";
 /// String, on an entry's argument: one of the roles below.

@@ -79,11 +79,12 @@ LogicalResult RevDialect::verifyOperationAttribute(Operation *op,
 static LogicalResult verifyParameterAttribute(Operation *op, StringRef what,
                                               unsigned index,
                                               NamedAttribute attribute) {
-  if (attribute.getName() == kNameAttrName &&
+  StringRef name = attribute.getName();
+  if ((name == kNameAttrName || name == kResidualAttrName) &&
       !isa<StringAttr>(attribute.getValue()))
-    return op->emitError("expects 'rev.name' of ")
-           << what << " #" << index << " to be a string, but got "
-           << attribute.getValue();
+    return op->emitError("expects '")
+           << name << "' of " << what << " #" << index
+           << " to be a string, but got " << attribute.getValue();
   return success();
 }
 

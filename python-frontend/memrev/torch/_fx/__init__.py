@@ -8,7 +8,7 @@ beforehand what keeps a graph from that.
 """
 
 from . import (
-    indexing, losses, normalization, pointwise, products, random, reductions, shapes, windows,
+    couplings, indexing, losses, normalization, pointwise, products, random, reductions, shapes, windows,
 )
 from .interpreter import evaluate, refusals, trace, unsupported
 from .layout import Tensor, channels_last

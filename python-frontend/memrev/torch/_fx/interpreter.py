@@ -11,6 +11,7 @@ from torch.fx.node import map_arg
 from torch.utils import _pytree
 
 from ... import _array, _graph
+from . import couplings
 from .layout import Tensor
 from .table import (
     RULES, Call, Effects, UnsupportedOperation, from_torch, has_dtype, location_of, name_of,
@@ -69,13 +70,36 @@ def evaluate(graph_module: torch.fx.GraphModule, inputs, nodes, effects: Effects
         raise refusal
     inputs, values = iter(inputs), {}
     for node in graph_module.graph.nodes:
-        with _graph.located(location_of(node)):
-            if node.op == "placeholder":
-                values[node] = next(inputs)
-                _check(node, values[node], node.meta.get("val"))
-            elif node.op == "call_function" and node.target not in _CHECKS:
-                values[node] = _apply(node, values, effects)
+        if node.op == "placeholder":
+            values[node] = next(inputs)
+            _check(node, values[node], node.meta.get("val"))
+    _run([node for node in graph_module.graph.nodes
+          if node.op == "call_function" and node.target not in _CHECKS], values, effects)
     return map_arg(nodes, values.__getitem__)
+
+
+def _run(nodes, values, effects):
+    """Sets the values of `nodes`, which are in order."""
+    found = {coupling.moved: coupling for coupling in couplings.find_couplings(nodes)}
+    hidden = {node for coupling in found.values() for node in coupling.body}
+    waiting = [node for node in nodes if node not in hidden]
+    while waiting:
+        later = []
+        for node in waiting:
+            coupling = found.get(node)
+            sources = coupling.read if coupling else node.all_input_nodes
+            if not all(source in values for source in sources):
+                later.append(node)  # It reads an auxiliary result of a coupling to come.
+                continue
+            with _graph.located(location_of(node)):
+                if coupling:
+                    couplings.emit(coupling, values,
+                                   lambda body, inner: _run(body, inner, effects), effects)
+                else:
+                    values[node] = _apply(node, values, effects)
+        if len(later) == len(waiting):
+            raise ValueError(f"expects a graph in order, but got {later[0]} before its operands")
+        waiting = later
 
 
 def trace(graph_module: torch.fx.GraphModule, *inputs, effects: Optional[Effects] = None):

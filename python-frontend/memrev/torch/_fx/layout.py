@@ -30,13 +30,15 @@ class Tensor:
     """A tensor of PyTorch in a program that is being traced.
 
     stored: the array; its dimension i is dimension `order[i]` of the tensor.
+    pieces: (dimension, the tensors that lie along it one after the other), or None.
     """
 
-    __slots__ = ("stored", "order", "_transposed")
+    __slots__ = ("stored", "order", "pieces", "_transposed")
 
     def __init__(self, stored, order=None):
         self.stored = stored
         self.order = tuple(range(stored.ndim)) if order is None else tuple(order)
+        self.pieces = None
         self._transposed = {}
 
     @property

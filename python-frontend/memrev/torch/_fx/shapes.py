@@ -70,8 +70,26 @@ def _repeat_interleave(call, x, repeats, dim=None, output_size=None):
 # ------------------------------------------------------------------------------
 
 
+def _piece(x, dim, key):
+    """The tensor that was put into a sequence of tensors where `key` takes it out: the
+    halves of couplings are put together after one and taken apart before the next."""
+    if x.pieces is None or x.pieces[0] != dim or not isinstance(key, slice):
+        return None
+    start, stop, step = key.indices(x.shape[dim])
+    before = 0
+    for piece in x.pieces[1]:
+        after = before + piece.shape[dim]
+        if (start, stop, step) == (before, after, 1):
+            return piece
+        before = after
+    return None
+
+
 def part(x, dim, key):
     """The part of a dimension that a slice or number selects."""
+    piece = _piece(x, dim % x.ndim, key)
+    if piece is not None:
+        return piece
     place = x.place(dim)
     stored = x.stored[(slice(None),) * place + (key,)]
     if isinstance(key, slice):
@@ -182,8 +200,12 @@ def _cat(call, tensors, dim=0):
     if not tensors:
         return full(call.shape, 0, call.dtype)
     order = common_order(tensors)
-    return Tensor(mnp.concatenate([t.in_order(order) for t in tensors],
-                                  order.index(dim % len(order))), order)
+    dim %= len(order)
+    arrays = [t.in_order(order) for t in tensors]
+    result = Tensor(mnp.concatenate(arrays, order.index(dim)), order)
+    result.pieces = dim, [t if t.order == order else Tensor(array, order)
+                          for t, array in zip(tensors, arrays)]
+    return result
 
 
 @rule(aten.stack.default)

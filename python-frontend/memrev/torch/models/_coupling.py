@@ -24,15 +24,16 @@ from .._autograd import evaluate
 from .._backend import find_binding
 from .._call import ModuleCall, is_activation
 from .._coupling_call import CompiledCouplingCall, CouplingCall, layout_of, steps
+from .._operations import MOVES
 
 
 class Coupling(nn.Module):
     """Base of AdditiveCoupling and AffineCoupling, which say how a half is moved.
 
-    `_move(half, parameters)` is the bijection, `_move_back` its inverse, and
-    `_pull_back(before, after, parameters, gradient)`, `_pull_back_of_move_back` are
-    the derivatives of the two: from argument, result and the gradient by the result
-    to the gradients by the argument and by each parameter.
+    `kind` names the bijection and its inverse in `_operations.MOVES`;
+    `_pull_back(before, after, parameters, gradient)`, `_pull_back_of_inverse` are the
+    derivatives of the two: from argument, result and the gradient by the result to the
+    gradients by the argument and by each parameter.
     """
 
     def __init__(self, Fm, Gm, implementation_fwd, implementation_bwd, split_dim):
@@ -50,6 +51,14 @@ class Coupling(nn.Module):
                 DeprecationWarning,
                 stacklevel=3,
             )
+
+    def kind_of_move(self, inverted):
+        """The name of the formula that moves a half, in `_operations.MOVES`."""
+        return self.kind + ("_inverse" if inverted else "")
+
+    def move(self, inverted):
+        """The function of a half and the parameters that moves it."""
+        return MOVES[self.kind_of_move(inverted)]
 
     def forward(self, x):
         return self._run_implementation(False, x)
@@ -106,20 +115,14 @@ class Coupling(nn.Module):
 
     def _run(self, inverted, x, evaluate_branch):
         """Forward or inverse; `evaluate_branch(name, given)` calls Fm or Gm."""
-        move = self._move_back if inverted else self._move
+        move = self.move(inverted)
         layout = layout_of(x)
         halves = self._split(x)
         for name, moved in steps(inverted):
             given = halves[1 - moved].contiguous(memory_format=layout)
             parameters = self._branch(name, given, evaluate_branch)
-            moved_half = move(halves[moved], parameters)
-            if moved_half.shape != halves[moved].shape:
-                raise ValueError(
-                    f"{type(self).__name__} expects {name} to return tensors of the shape "
-                    f"{list(halves[moved].shape)} of a half, but got "
-                    + " and ".join(str(list(parameter.shape)) for parameter in parameters)
-                )
-            halves[moved] = moved_half
+            halves[moved] = self._check_shape(
+                name, halves[moved], parameters, move(halves[moved], parameters))
         return torch.cat(halves, self.split_dim)
 
     def _branch(self, name, given, evaluate_branch):
@@ -132,6 +135,27 @@ class Coupling(nn.Module):
                 "that modifies it in place: use inplace=False in its first layer"
             )
         return parameters
+
+    def run_marked(self, inverted, x):
+        """Forward or inverse for a compiler, with operations that mark the coupling."""
+        kind = self.kind_of_move(inverted)
+        halves = self._split(x)
+        for name, moved in steps(inverted):
+            given = torch.ops.memrev.given(halves[1 - moved])
+            parameters = self._parameters_in(name, getattr(self, name)(given))
+            halves[moved] = self._check_shape(
+                name, halves[moved], parameters,
+                torch.ops.memrev.moved(halves[moved], given, parameters, kind))
+        return torch.cat(halves, self.split_dim)
+
+    def _check_shape(self, name, half, parameters, result):
+        if result.shape != half.shape:
+            raise ValueError(
+                f"{type(self).__name__} expects {name} to return tensors of the shape "
+                f"{list(half.shape)} of a half, but got "
+                + " and ".join(str(list(parameter.shape)) for parameter in parameters)
+            )
+        return result
 
 
 def describe(result):

@@ -37,6 +37,7 @@ class AdditiveCoupling(Coupling):
         NotImplementedError: when called with another implementation.
     """
 
+    kind = "additive"
     #: How many tensors Fm and Gm return.
     num_parameters = 1
 
@@ -58,19 +59,11 @@ class AdditiveCoupling(Coupling):
         return [result]
 
     @staticmethod
-    def _move(half, parameters):
-        return half + parameters[0]
-
-    @staticmethod
-    def _move_back(half, parameters):
-        return half - parameters[0]
-
-    @staticmethod
     def _pull_back(before, after, parameters, gradient):
         return gradient, [gradient]
 
     @staticmethod
-    def _pull_back_of_move_back(before, after, parameters, gradient):
+    def _pull_back_of_inverse(before, after, parameters, gradient):
         return gradient, [-gradient]
 
 

@@ -71,6 +71,7 @@ class AffineCoupling(Coupling):
     Raises: what AdditiveCoupling does, and TypeError if no pair is returned.
     """
 
+    kind = "affine"
     #: How many tensors Fm and Gm return.
     num_parameters = 2
 
@@ -102,22 +103,12 @@ class AffineCoupling(Coupling):
         return list(result)
 
     @staticmethod
-    def _move(half, parameters):
-        scale, shift = parameters
-        return half * scale + shift
-
-    @staticmethod
-    def _move_back(half, parameters):
-        scale, shift = parameters
-        return (half - shift) / scale
-
-    @staticmethod
     def _pull_back(before, after, parameters, gradient):
         scale, _ = parameters
         return gradient * scale, [gradient * before, gradient]
 
     @staticmethod
-    def _pull_back_of_move_back(before, after, parameters, gradient):
+    def _pull_back_of_inverse(before, after, parameters, gradient):
         scale, _ = parameters
         shifted = gradient / scale
         return shifted, [-shifted * after, -shifted]

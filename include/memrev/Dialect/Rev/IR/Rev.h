@@ -53,6 +53,11 @@ inline constexpr llvm::StringLiteral kCheckpointAttrName = "rev.checkpoint";
 /// On an argument or a result of a public function (string): its name for
 /// callers.
 inline constexpr llvm::StringLiteral kNameAttrName = "rev.name";
+/// On an argument of a public function (unit): a call may overwrite it.
+inline constexpr llvm::StringLiteral kDonatedAttrName = "rev.donated";
+/// On an argument of the backward function of a split derivative (string): what
+/// of the forward function it is, "argument i", "result i" or "saved i".
+inline constexpr llvm::StringLiteral kResidualAttrName = "rev.residual";
 
 /// True if values of `type` can be differentiated: floats, complex floats and
 /// tensors of them.
