@@ -1,4 +1,4 @@
-"""The main job: a network that is trained by inversion learns to read digits."""
+"""The examples do their job: networks that are trained by inversion learn."""
 
 import os
 import re
@@ -19,3 +19,17 @@ def test_digits(tmp_path):
     assert float(accuracy.group(1)) >= 97
     assert "| 8 | invert |" in (tmp_path / "depth.md").read_text()
     assert (tmp_path / "depth.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_language():
+    """A small model learns that text is made of few bytes."""
+    script = conftest.ROOT / "examples" / "language" / "train.py"
+    environment = dict(os.environ, PYTHONPATH=str(conftest.ROOT / "python-frontend"))
+    result = subprocess.run(
+        [sys.executable, script, "--form", "hamiltonian", "--depth", "3", "--features", "24",
+         "--heads", "3", "--context", "32", "--batch", "8", "--steps", "60", "--rate", "1e-2",
+         "--sample", "0", "--depths"],
+        env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    losses = [float(x) for x in re.findall(r"held-out loss ([\d.]+)", result.stdout)]
+    # log(256) is 5.5; the entropy of single bytes of the text is 3.3.
+    assert 5 < losses[0] < 6 and losses[-1] < 3.7

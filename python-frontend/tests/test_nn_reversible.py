@@ -258,6 +258,17 @@ def test_init_of_a_loop_is_that_of_separate_blocks():
     assert weight.shape == (3, 3, 3, 3, 3) and (weight[0] != weight[1]).all()
 
 
+def test_text_names_parameters():
+    model = nn.Repeat(nn.Coupling(Branch(3), Branch(3)), 4)
+    variables = model.init(0)
+    text = memrev.jit(lambda params, state, x: model.apply(params, state, x, train=True)).mlir(
+        variables["params"], variables["state"], np.zeros((2, 4, 4, 6), np.float32))
+    assert "%params_block_f_conv_weight: tensor<4x3x3x3x3xf32>" in text
+    assert ("%f_conv_weight = tensor.extract_slice %params_block_f_conv_weight[%i, 0, 0, 0, 0]"
+            in text)
+    assert text.count("scf.for") == 1 and text.count("rev.coupling") == 2
+
+
 @pytest.mark.parametrize("name", BLOCKS)
 def test_inversion_equals_storing(name):
     """Dropout's masks are the same in the forward pass, its inverse and its derivative."""

@@ -109,9 +109,10 @@ class Repeat(Module):
             nonlocal changed
             x, stacked = carry
             inner = _Scope(outer=scope, loops=(*scope.loops, (i, self.copies)))
-            before = tree.map(lambda array: array[i], stacked)
+            before = tree.map_with_path(lambda path, a: _entry(a, i, path), stacked)
             after = _copy(before)
-            inner.bind(node, tree.map(lambda array: array[i], params), after)
+            inner.bind(node, tree.map_with_path(lambda path, a: _entry(a, i, path), params),
+                       after)
             with inner:
                 y = self.block(x, *rest)
 
@@ -128,3 +129,10 @@ class Repeat(Module):
         if changed:
             scope.update(binding, "block", lambda old, new: new, [state])
         return y
+
+
+def _entry(stacked, i, path):
+    """Entry `i` of a stack, which the program's text calls by its path."""
+    entry = stacked[i]
+    entry.value.hint = "_".join(map(str, path))
+    return entry
