@@ -293,8 +293,9 @@ class _AutocastModule(torch.nn.Module):
             return self.module(*args, **kwargs)
 
 
-#: torch.export changes global state.
-_lock = threading.Lock()
+#: torch.export changes global state, and puts tensors of its own into the modules that it
+#: traces: who reads a module's tensors holds this lock, too.
+lock = threading.RLock()
 
 
 def capture(module: torch.nn.Module, args: tuple, kwargs: Optional[dict] = None) -> Capture:
@@ -304,7 +305,7 @@ def capture(module: torch.nn.Module, args: tuple, kwargs: Optional[dict] = None)
     Raises UnsupportedOperation for what a program cannot do, with the user's line, and
     CaptureError if torch.export does not understand the module.
     """
-    with _lock:
+    with lock:
         return _capture(module, args, kwargs or {})
 
 

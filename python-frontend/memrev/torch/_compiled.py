@@ -10,7 +10,7 @@ from typing import Optional
 import torch
 from torch.utils import _pytree
 
-from ._capture import Capture, capture
+from ._capture import Capture, capture, lock
 from ._program import Layout, Program
 
 #: Programs that one module keeps; those not used longest go first.
@@ -65,7 +65,8 @@ class Evaluation:
         self._numbers = {i: k for k, i in enumerate(
             i for i, a in enumerate(captured.arguments) if a is not None)}
         self._changed = {self._numbers[i] for i, _ in captured.mutations}
-        tensors = [source.read(leaves) for source in self.sources]
+        with lock:
+            tensors = [source.read(leaves) for source in self.sources]
         wrt = [i for i, t in enumerate(tensors) if t.requires_grad] if (
             torch.is_grad_enabled()) else []
         self.program = Program(captured, [Layout.of(t) for t in tensors], wrt, policy)
@@ -77,7 +78,8 @@ class Evaluation:
 
     def run(self, leaves):
         """What the module returns for arguments with those leaves."""
-        tensors = [source.read(leaves) for source in self.sources]
+        with lock:
+            tensors = [source.read(leaves) for source in self.sources]
         program = self.program
         laid = [layout.taken(t) for layout, t in zip(program.arguments, tensors)]
         if program.wrt:
@@ -195,10 +197,12 @@ class CompiledModule:
         """The compiled form for arguments like these."""
         kwargs = kwargs or {}
         leaves, spec = _pytree.tree_flatten((args, kwargs))
-        key = (spec, fingerprint(self.module), torch.is_grad_enabled(),
-               torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu"),
-               torch.get_default_dtype(),
-               tuple(_type(x) if isinstance(x, torch.Tensor) else (type(x), x) for x in leaves))
+        with lock:
+            key = (spec, fingerprint(self.module), torch.is_grad_enabled(),
+                   torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu"),
+                   torch.get_default_dtype(),
+                   tuple(_type(x) if isinstance(x, torch.Tensor) else (type(x), x)
+                         for x in leaves))
         with self._lock:
             found = self._cache.get(key)
             if found is not None:
