@@ -60,7 +60,8 @@ def test_report_is_right(probe, unrolled, policy):
 @pytest.mark.parametrize("unrolled", [False, True])
 def test_depth_costs_parameters_only(probe, unrolled):
     """Beyond parameters and their gradients, 128 blocks take what 8 blocks take, by
-    the report and by measurement: the statistics of layers are computed again."""
+    the report and by measurement, but for statistics of layers, which may be kept: they
+    are a few numbers a channel."""
 
     def beyond(found, total):
         return total - 2 * found["parameter_bytes"]
@@ -74,9 +75,10 @@ def test_depth_costs_parameters_only(probe, unrolled):
     shallow, deep = (probe(blocks, unrolled, "invert") for blocks in (8, 128))
     print(f"reported {reported(shallow)} and {reported(deep)} bytes, "
           f"measured {measured(shallow)} and {measured(deep)} bytes")
-    assert reported(deep) == reported(shallow)
+    statistics = deep["statistics_bytes"] - shallow["statistics_bytes"]
+    assert 0 <= reported(deep) - reported(shallow) <= statistics
     # Up to 1440 more results are so many more of Python's objects, of 200 bytes.
-    assert abs(measured(deep) - measured(shallow)) < 1440 * 200
+    assert abs(measured(deep) - measured(shallow)) < statistics + 1440 * 200
     # What storing takes shows that the networks are deep enough for the
     # comparison to mean something.
     stored = [reported(probe(blocks, unrolled, "store")) for blocks in (8, 32)]
