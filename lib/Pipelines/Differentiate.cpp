@@ -19,6 +19,7 @@ using namespace mlir;
 LogicalResult memrev::buildDifferentiatePipeline(
     OpPassManager &pm, ArrayRef<std::string> functions, std::string &error) {
   pm.addPass(createConvertTosaToMemRev());
+  pm.addNestedPass<func::FuncOp>(createRevIndexLoops());
   pm.addNestedPass<func::FuncOp>(createRevUnrollPermutedLoops());
   pm.addPass(createRevPlan());
   pm.addPass(createRevDifferentiate());

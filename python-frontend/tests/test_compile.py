@@ -89,6 +89,31 @@ class CompileTest(unittest.TestCase):
             thread.join()
         self.assertFalse(wrong)
 
+    def test_loops_over_narrow_integers(self):
+        """Loops whose bounds are farther apart than their type can say."""
+        for kind, unsigned, low, high, step in (
+                ("i8", "", -100, 100, 50), ("i8", "", -128, 127, 1), ("i8", "", 127, -128, 1),
+                ("i8", "unsigned ", 3, 255, 100), ("i16", "", -30000, 30000, 7000),
+                ("i64", "", -2**63, 2**63 - 1, 2**62)):
+            module = memrev.compile(f"""
+                func.func @f(%x: i64) -> (i64, i64) {{
+                  %low = arith.constant {low} : {kind}
+                  %high = arith.constant {high} : {kind}
+                  %step = arith.constant {step} : {kind}
+                  %one = arith.constant 1 : i64
+                  %r:2 = scf.for {unsigned}%i = %low to %high step %step
+                      iter_args(%n = %x, %sum = %x) -> (i64, i64) : {kind} {{
+                    %m = arith.addi %n, %one : i64
+                    %w = arith.index_cast{"ui" if unsigned else ""} %i : {kind} to index
+                    %v = arith.index_cast %w : index to i64
+                    %t = arith.addi %sum, %v : i64
+                    scf.yield %m, %t : i64, i64
+                  }}
+                  return %r#0, %r#1 : i64, i64
+                }}""")
+            expected = range(low, high, step)
+            self.assertEqual(module["f"](0), (len(expected), sum(expected)), (kind, low, high))
+
     def test_results_do_not_depend_on_the_number_of_threads(self):
         module = memrev.compile("""
           func.func @f(%x: tensor<200x96xf32>, %w: tensor<96x64xf32>)

@@ -107,6 +107,35 @@ def RevDifferentiate : Pass<"rev-differentiate", "::mlir::ModuleOp"> {
   ];
 }
 
+def RevIndexLoops : Pass<"rev-index-loops"> {
+  let summary = "Turn loops over integers into loops over indices";
+  let description = [{
+    Replaces each `scf.for` whose induction variable is an integer by one over the
+    numbers of its iterations, from which the variable is computed. Upstream's
+    canonicalizer counts iterations in the type of the bounds, where the distance
+    of -100 and 100 is negative for i8, and removes such a loop.
+
+    Example:
+
+    ```mlir
+    scf.for %i = %low to %high step %one : i8 {...}
+    ```
+
+    becomes, of constant bounds -100 and 100 with the step 50,
+
+    ```mlir
+    scf.for %k = %c0 to %c4 step %c1 {
+      %n = arith.index_cast %k : index to i8
+      %o = arith.muli %n, %c50_i8 : i8
+      %i = arith.addi %c-100_i8, %o : i8
+      ...
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
 def RevUnrollPermutedLoops : Pass<"rev-unroll-permuted-loops"> {
   let summary = "Unroll loops whose state changes places until it is back";
   let description = [{
