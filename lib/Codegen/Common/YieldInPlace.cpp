@@ -46,8 +46,8 @@ static Value copyAtDefinition(OpBuilder &builder, Value value) {
       /*dynamicSizes=*/ValueRange(), /*copy=*/value);
 }
 
-/// Gives `loop` a copy of each tensor that it carries and reads under the name of
-/// the initial value too: that value has to outlive the first update.
+/// Gives `loop` a copy of each tensor that it carries and reads under the name
+/// of the initial value too: that value has to outlive the first update.
 static void copyCapturedInits(scf::ForOp loop) {
   OpBuilder builder(loop);
   for (OpOperand &init : loop.getInitArgsMutable()) {
@@ -60,6 +60,42 @@ static void copyCapturedInits(scf::ForOp loop) {
       init.set(bufferization::AllocTensorOp::create(
           builder, loop.getLoc(), type, /*dynamicSizes=*/ValueRange(),
           /*copy=*/value));
+  }
+}
+
+/// The operand by which the chain of updates that ends in `value` begins to
+/// update `source`; null if there is none, or not one.
+static OpOperand *getFirstUpdate(Value value, Value source,
+                                 TensorOrigin &origin) {
+  OpOperand *first = nullptr;
+  while (value != source) {
+    auto result = dyn_cast<OpResult>(value);
+    first = result ? origin.getTiedOperand(result) : nullptr;
+    if (!first)
+      return nullptr;
+    value = first->get();
+  }
+  return first;
+}
+
+/// Where two operations update a tensor that `loop` carries, gives a copy to
+/// that whose result is not its next value: in its place there is only one.
+static void copyForSecondUpdates(scf::ForOp loop, TensorOrigin &origin) {
+  OpBuilder builder(loop);
+  auto yields = loop.getYieldedValues();
+  for (auto [carried, value] :
+       llvm::zip_equal(loop.getRegionIterArgs(), yields)) {
+    auto source = dyn_cast<BlockArgument>(origin.trace(value));
+    if (!source || source == carried || source.getOwner() != loop.getBody() ||
+        !isa<RankedTensorType>(source.getType()))
+      continue;
+    Value next = yields[source.getArgNumber() - 1];
+    if (origin.trace(next) != source)
+      continue;
+    OpOperand *first = getFirstUpdate(value, source, origin);
+    OpOperand *own = getFirstUpdate(next, source, origin);
+    if (first && own && first->getOwner() != own->getOwner())
+      first->set(copyAtDefinition(builder, source));
   }
 }
 
@@ -95,8 +131,10 @@ public:
     TensorOrigin origin(symbols);
     getOperation()->walk(copyCapturedInits);
     // Inner loops first: a chain may lead through them.
-    getOperation()->walk<WalkOrder::PostOrder>(
-        [&](scf::ForOp loop) { yieldInPlace(loop, origin); });
+    getOperation()->walk<WalkOrder::PostOrder>([&](scf::ForOp loop) {
+      copyForSecondUpdates(loop, origin);
+      yieldInPlace(loop, origin);
+    });
   }
 };
 } // namespace

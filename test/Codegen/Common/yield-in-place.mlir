@@ -117,3 +117,25 @@ func.func @branch_between(%x: tensor<4xf32>, %y: tensor<4xf32>, %n: index, %c: i
   }
   return %r : tensor<4xf32>
 }
+
+// Two operations update one tensor: that whose result is yielded elsewhere works on
+// a copy. Else bufferization would choose, and might copy for the other one.
+// CHECK-LABEL: @two_updates
+// CHECK: scf.for {{.*}} iter_args(%[[A:.*]] = %{{.*}}, %[[B:.*]] = %{{.*}}) -> (tensor<4xf32>, tensor<4xf32>) {
+// CHECK-NEXT: %[[COPY:.*]] = bufferization.alloc_tensor() copy(%[[A]])
+// CHECK-NEXT: %[[NEXT:.*]] = linalg.mul {{.*}} outs(%[[A]]
+// CHECK-NEXT: %[[P:.*]] = linalg.add {{.*}} outs(%[[COPY]]
+// CHECK-NEXT: %[[Q:.*]] = linalg.add {{.*}} outs(%[[P]]
+// CHECK-NEXT: %[[M:.*]] = bufferization.materialize_in_destination %[[Q]] in %[[B]]
+// CHECK-NEXT: scf.yield %[[NEXT]], %[[M]]
+func.func @two_updates(%x: tensor<4xf32>, %y: tensor<4xf32>, %n: index) -> (tensor<4xf32>, tensor<4xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %r:2 = scf.for %i = %c0 to %n step %c1 iter_args(%a = %x, %b = %x) -> (tensor<4xf32>, tensor<4xf32>) {
+    %s = linalg.mul ins(%a, %y : tensor<4xf32>, tensor<4xf32>) outs(%a : tensor<4xf32>) -> tensor<4xf32>
+    %p = linalg.add ins(%y, %y : tensor<4xf32>, tensor<4xf32>) outs(%a : tensor<4xf32>) -> tensor<4xf32>
+    %q = linalg.add ins(%p, %y : tensor<4xf32>, tensor<4xf32>) outs(%p : tensor<4xf32>) -> tensor<4xf32>
+    scf.yield %s, %q : tensor<4xf32>, tensor<4xf32>
+  }
+  return %r#0, %r#1 : tensor<4xf32>, tensor<4xf32>
+}
