@@ -115,13 +115,9 @@ def test_step_of_a_small_network_equals_torch(name, loops):
                        size=17 if imagenet else 4, classes=5)
 
 
-def test_step_of_revnet38_equals_torch():
-    compare_with_torch(models.revnet38(), memcnn=True)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in COUNTS if name != "revnet38"])
-def test_step_of_a_deep_network_equals_torch(name):
+@pytest.mark.parametrize("name", COUNTS)
+def test_step_of_a_full_network_equals_torch(name):
     compare_with_torch(getattr(models, name)(), not name.startswith("gomez"))
 
 

@@ -132,23 +132,19 @@ def test_dynamics(form, depth):
           dynamics(form, 0.5), TOKENS, train=True, tolerance=1e-11)
 
 
-@pytest.mark.parametrize("make", [
-    lambda: models.RevViT(12, 4, 12, 3, HEADS, 5, expansion=2, dropout=0.3),
-    lambda: models.Reformer(11, 9, 12, 3, HEADS, expansion=2, dropout=0.3),
-])
-def test_dropout_by_inversion_and_by_storing(make):
-    model = make()
+def test_dropout_by_inversion_and_by_storing():
+    model = models.RevViT(12, 4, 12, 3, HEADS, 5, expansion=2, dropout=0.3)
     params = perturbed(model.init(0, np.float64))["params"]
-    x = TOKENS if isinstance(model, models.Reformer) else random(1, 2, 12, 12, 3)
+    x = random(1, 2, 12, 12, 3)
 
-    def run(policy, train=True):
-        like = (2, 7, 11) if x is TOKENS else (2, 5)
-        return evaluate(lambda p, x: model.apply(p, {}, x, train=train, rng=(1, 2)), params,
-                        [x], random(9, *like), policy)
+    def run(policy):
+        return evaluate(lambda p, x: model.apply(p, {}, x, train=True, rng=(1, 2)), params, [x],
+                        random(9, 2, 5), policy)
 
     inverted = run("invert")
     assert_trees_close(inverted, run("store"), 1e-12)
-    assert np.abs(inverted[0] - run("invert", train=False)[0]).max() > 0.01
+    evaluated = memrev.jit(lambda p, x: model.apply(p, {}, x)[0])(params, x)
+    assert np.abs(inverted[0] - evaluated).max() > 0.01
 
 
 def workspace(model, x, policy="invert"):
@@ -160,9 +156,8 @@ def workspace(model, x, policy="invert"):
 
 @pytest.mark.parametrize("make", [
     lambda depth: models.RevViT(12, 4, 12, depth, HEADS, 5),
-    *(lambda depth, form=form: models.DynamicsLM(11, 9, 12, depth, HEADS, form)
-      for form in FORMS),
-], ids=("rev_vit", *FORMS))
+    lambda depth: models.DynamicsLM(11, 9, 12, depth, HEADS),
+], ids=("rev_vit", "midpoint"))
 def test_memory_does_not_depend_on_depth(make):
     model = make(5)
     x = memrev.ShapeDtype((2, 12, 12, 3)) if isinstance(model, models.RevViT) else (
