@@ -442,7 +442,7 @@ def test_buffers_that_modules_change():
 
 
 def test_threads():
-    """Several threads call one program at once, and PyTorch's number of threads counts."""
+    """Several threads call one module at once, while the first of them compiles it."""
     module = Reversible(4).double()
     compiled = CompiledModule(module)
     xs = [images() for _ in range(4)]
@@ -463,3 +463,20 @@ def test_threads():
             thread.join()
     for a, b in zip(found, expected):
         torch.testing.assert_close(a, b)
+
+
+def test_modules_keep_their_tensors_while_they_are_captured():
+    seen = []
+
+    class Watched(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(3, 2)
+
+        def forward(self, x):
+            seen.append(type(watched.linear.weight))
+            return self.linear(x)
+
+    watched = Watched()
+    CompiledModule(watched)(torch.ones(1, 3))
+    assert len(seen) >= 2 and set(seen) == {nn.Parameter}

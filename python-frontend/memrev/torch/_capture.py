@@ -8,6 +8,7 @@ as it stands, so the graph has to say all that autograd knows: what it does not 
 or records as something else, is noticed here and refused.
 """
 
+import copy
 import dataclasses
 import functools
 import operator
@@ -309,7 +310,21 @@ def capture(module: torch.nn.Module, args: tuple, kwargs: Optional[dict] = None)
         return _capture(module, args, kwargs or {})
 
 
+def _apart(module):
+    """The module with its tensors in other objects: while torch.export traces a module, its
+    parameters are tensors without numbers, which no other thread may see."""
+    tensors = [t for m in module.modules() for t in _pytree.tree_leaves(
+        [m._parameters, m._buffers, list(m.__dict__.values())]) if isinstance(t, torch.Tensor)]
+    if not tensors:
+        return module
+    try:
+        return copy.deepcopy(module, {id(t): t for t in tensors})
+    except Exception:  # What modules hold may refuse to be copied in any way.
+        return module
+
+
 def _capture(module, args, kwargs):
+    original, module = module, _apart(module)
     exported, prefix = module, ""
     if torch.is_autocast_enabled("cpu"):
         exported, prefix = _AutocastModule(module), "module."
@@ -333,7 +348,7 @@ def _capture(module, args, kwargs):
     for refusal in refusals(graph_module):
         raise refusal
     leaves = _pytree.tree_leaves((args, kwargs))
-    return _described(module, program, graph_module, prefix, requires_grad, leaves)
+    return _described(original, program, graph_module, prefix, requires_grad, leaves)
 
 
 def _argument(module, spec, constants, prefix):
