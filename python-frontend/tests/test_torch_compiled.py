@@ -259,6 +259,21 @@ def test_unused_results():
     torch.testing.assert_close(torch.autograd.grad(second.sum(), x)[0], torch.exp(x))
 
 
+def test_unused_parameters():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second, self.unused = (nn.Linear(3, 2) for _ in range(3))
+
+        def forward(self, x):
+            return self.first(x), self.second(x) * self.unused.bias.detach()
+
+    module = Net()
+    first, _ = CompiledModule(module)(torch.ones(1, 3))
+    first.sum().backward()
+    assert [p.grad is not None for p in module.parameters()] == [True, True] + [False] * 4
+
+
 def test_accumulated_and_repeated_gradients():
     module = nn.Linear(3, 2).double()
     compiled = CompiledModule(module)

@@ -93,11 +93,35 @@ class Capture:
         placeholders = [n for n in self.graph_module.graph.nodes if n.op == "placeholder"]
         return [n.name for n, a in zip(placeholders, self.arguments) if a is not None]
 
+    def influences(self):
+        """For each argument the numbers of the results whose derivative may depend on it."""
+        placeholders = [n for n in self.graph_module.graph.nodes if n.op == "placeholder"]
+        order = [n for n, a in zip(placeholders, self.arguments) if a is not None]
+        reached = {node: {i} if _is_differentiable(node) else set()
+                   for i, node in enumerate(order)}
+        for node in self.graph_module.graph.nodes:
+            if node.op == "call_function":
+                reached[node] = set().union(*(
+                    reached.get(source, ()) for source in node.all_input_nodes)
+                ) if _is_differentiable(node) else set()
+        found = [set() for _ in order]
+        for number, node in enumerate(self.results):
+            for i in reached[node]:
+                found[i].add(number)
+        return found
+
     @property
     def is_random(self):
         """Whether the graph draws random numbers."""
         return any(torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ())
                    or _drops(node) for node in self.graph_module.graph.nodes)
+
+
+def _is_differentiable(node):
+    """Whether a node has a float among its values, and hands derivatives on."""
+    return node.target is not torch.ops.aten.detach.default and any(
+        isinstance(value, torch.Tensor) and value.is_floating_point()
+        for value in _pytree.tree_leaves(node.meta.get("val")))
 
 
 def _drops(node):

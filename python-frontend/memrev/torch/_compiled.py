@@ -51,7 +51,9 @@ class _Run(torch.autograd.Function):
             found = program.backward(residuals, given)
         gradients = [None] * count
         for i, gradient in zip(program.wrt, found):
-            if ctx.needs_input_grad[i + 1]:
+            # What no result in the loss depends on has no gradient, not one of zeros.
+            if ctx.needs_input_grad[i + 1] and any(
+                    cotangents[k] is not None for k in evaluation.influences[i]):
                 gradients[i] = gradient
         return (None, *gradients)
 
@@ -68,7 +70,11 @@ class Evaluation:
         self._changed = {self._numbers[i] for i, _ in captured.mutations}
         with lock:
             tensors = [source.read(leaves) for source in self.sources]
-        wrt = [i for i, t in enumerate(tensors) if t.requires_grad] if (
+        tracked = {output.number for output, is_tracked in zip(
+            captured.outputs, captured.requires_grad) if is_tracked and output.source == "result"}
+        #: For each argument the numbers of the results by which it gets a gradient.
+        self.influences = [found & tracked for found in captured.influences()]
+        wrt = [i for i, t in enumerate(tensors) if t.requires_grad and self.influences[i]] if (
             torch.is_grad_enabled()) else []
         self.program = Program(captured, [Layout.of(t) for t in tensors], wrt, policy)
 
