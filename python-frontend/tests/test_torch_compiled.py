@@ -259,6 +259,21 @@ def test_unused_results():
     torch.testing.assert_close(torch.autograd.grad(second.sum(), x)[0], torch.exp(x))
 
 
+def test_unused_parameters():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second, self.unused = (nn.Linear(3, 2) for _ in range(3))
+
+        def forward(self, x):
+            return self.first(x), self.second(x) * self.unused.bias.detach()
+
+    module = Net()
+    first, _ = CompiledModule(module)(torch.ones(1, 3))
+    first.sum().backward()
+    assert [p.grad is not None for p in module.parameters()] == [True, True] + [False] * 4
+
+
 def test_accumulated_and_repeated_gradients():
     module = nn.Linear(3, 2).double()
     compiled = CompiledModule(module)
@@ -442,7 +457,7 @@ def test_buffers_that_modules_change():
 
 
 def test_threads():
-    """Several threads call one program at once, and PyTorch's number of threads counts."""
+    """Several threads call one module at once, while the first of them compiles it."""
     module = Reversible(4).double()
     compiled = CompiledModule(module)
     xs = [images() for _ in range(4)]
@@ -463,3 +478,20 @@ def test_threads():
             thread.join()
     for a, b in zip(found, expected):
         torch.testing.assert_close(a, b)
+
+
+def test_modules_keep_their_tensors_while_they_are_captured():
+    seen = []
+
+    class Watched(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(3, 2)
+
+        def forward(self, x):
+            seen.append(type(watched.linear.weight))
+            return self.linear(x)
+
+    watched = Watched()
+    CompiledModule(watched)(torch.ones(1, 3))
+    assert len(seen) >= 2 and set(seen) == {nn.Parameter}

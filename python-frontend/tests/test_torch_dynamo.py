@@ -5,6 +5,10 @@
 
 import copy
 import inspect
+import os
+import re
+import subprocess
+import sys
 import warnings
 
 import pytest
@@ -12,6 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from conftest import ROOT
 from memrev.torch import _dynamo
 from test_torch_compiled import Attention, Block, assert_steps_equal, images, step
 
@@ -173,3 +178,25 @@ def test_functions_and_dropout(programs):
     y.sum().backward()
     assert abs(y.mean() / 64 / 8 - 1) < 0.1 and (w.grad > 0).all()
     assert len(programs) == 1 and programs[0] is not None
+
+
+NAMED = """
+import torch
+f = torch.compile(lambda x: x.sin() * 2, backend="memrev")
+x = torch.linspace(0, 1, 5)
+torch.testing.assert_close(f(x), x.sin() * 2)
+import memrev.torch, sys
+assert torch._dynamo.lookup_backend("memrev") is memrev.torch._dynamo.memrev
+"""
+
+
+def test_installed_packages_are_found_by_name(tmp_path):
+    configuration = (ROOT / "python-frontend" / "pyproject.toml").read_text()
+    section = re.search(r"\[project.entry-points.(\w+)\]\n(\w+) = \"(.*)\"", configuration)
+    folder = tmp_path / "memrev-0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: memrev\nVersion: 0\n")
+    (folder / "entry_points.txt").write_text("[{}]\n{} = {}\n".format(*section.groups()))
+    path = os.pathsep.join([str(tmp_path), str(ROOT / "python-frontend")])
+    subprocess.run([sys.executable, "-W", "ignore", "-c", NAMED], check=True,
+                   env=dict(os.environ, PYTHONPATH=path))

@@ -197,10 +197,18 @@ def test_reductions():
           Case("std_mean", torch.std_mean, x()),
           Case("norm", torch.norm, x()), Case("norm of zeros", torch.norm, points(0.0, 0.0)),
           *(Case(f"norm {p}", lambda a, p=p: torch.linalg.vector_norm(a, p, 1), x())
-            for p in (0, 1, 2, 3, 0.5, math.inf, -math.inf)),
+            for p in (1, 2, 3, 0.5, math.inf, -math.inf)),
+          Case("norm 0", lambda a: torch.linalg.vector_norm(a, 0, 1), x().detach()),
           Case("norm 3 at 0", lambda a: torch.linalg.vector_norm(a, 3), points(0.0, 1.0)),
           Case("normalize", lambda a: F.normalize(a, dim=1), x()),
           Case("all", lambda a: ((a > 0).all(1), (a > 0).any((0, 1))), x()),
+          Case("nansum", torch.nansum, points(1.0, math.nan)),
+          Case("nanmean", lambda a: a.nanmean(0), points(1.0, math.nan)),
+          Case("count_nonzero", lambda a: a.count_nonzero(), points(1.0, 0.0)),
+          Case("aminmax", lambda a: tuple(torch.aminmax(a, dim=1)), x()),
+          Case("cumsum", lambda a: (a.cumsum(0), a.cumsum(-1)), x()),
+          Case("long cumsum", lambda a: a.cumsum(0), normal(1100, 2), rtol=1e-10, atol=1e-10),
+          Case("cumsum of integers", lambda a: a.cumsum(0), integers(-9, 9, 40)),
           Case("scalar", lambda a: (a.sum(), a.mean(0), a.amax(), a.var(correction=0)), normal()))
 
 
@@ -250,6 +258,10 @@ def test_views():
           Case("channel_shuffle", lambda a: F.channel_shuffle(a, 2), x(1, 4, 2, 2)),
           Case("numbers", lambda a: a + torch.arange(4) + torch.ones(4) + torch.eye(3, 4)
                + torch.full((4,), 2.0) + a.new_zeros(4) + torch.linspace(0, 1, 4), x(3, 4)),
+          Case("diag_embed", lambda a: torch.diag_embed(a, 1) + torch.diag_embed(a, -1), x(2, 3)),
+          Case("diag_embed dims", lambda a: torch.diag_embed(a, 0, 0, 2), x(2, 3)),
+          Case("trace", torch.trace, x(3, 4)),
+          *(Case(f"rot90 {k}", lambda a, k=k: torch.rot90(a, k, (0, 2)), x()) for k in range(-1, 3)),
           Case("empty", lambda a: torch.cat([a[:0], a]) * 2, x(2, 3)))
 
 
@@ -333,6 +345,9 @@ def test_pooling():
           Case("adaptive", lambda a: F.adaptive_avg_pool2d(a, 1), x()),
           Case("adaptive parts", lambda a: F.adaptive_avg_pool2d(a, (3, 4)), x()),
           Case("adaptive even", lambda a: F.adaptive_avg_pool2d(a, (7, 3)), x()),
+          Case("adaptive max", lambda a: F.adaptive_max_pool2d(a, (7, 3)), x()),
+          Case("unfold", lambda a: F.unfold(a, (3, 2), (1, 2), 1, (2, 1)), x()),
+          Case("fold", lambda a: F.fold(a, (5, 4), (3, 2), 1, 1, (2, 1)), x(2, 12, 15)),
           Case("adaptive 1", lambda a: F.adaptive_avg_pool1d(a, 3), x(2, 3, 8)))
 
 
@@ -365,6 +380,7 @@ def test_normalization():
           Case("layer without scale", lambda a: F.layer_norm(a, (2,)), x()),
           Case("group", lambda a, w, b: F.group_norm(a, 3, w, b), x(), *c(), rtol=1e-10),
           Case("group 2", lambda a: F.group_norm(a, 2), x(4, 6, 5), rtol=1e-10),
+          Case("weight norm", lambda v, g: torch._weight_norm(v, g, 0), x(), positive(4, 1, 1, 1)),
           Case("rms", lambda a, w: F.rms_norm(a, (2,), w), x(), positive(2)),
           Case("local", lambda a: F.local_response_norm(a, 3), x()))
 
@@ -394,6 +410,7 @@ def test_products():
           Case("einsum diagonal", lambda a: torch.einsum("ii->i", a), x(3, 3)),
           Case("einsum ones", lambda a, b: torch.einsum("ij,jk", a, b), x(2, 1), x(3, 4)),
           Case("tensordot", lambda a, b: torch.tensordot(a, b, 2), x(2, 3, 4), x(3, 4, 2)),
+          Case("cross", torch.cross, x(2, 3), x(2, 3)), Case("vdot", torch.vdot, x(3), x(3)),
           Case("cosine", lambda a, b: F.cosine_similarity(a, b), x(2, 3), x(2, 3)),
           Case("cdist", lambda a, b: (a[:, None] - b).square().sum(-1).sqrt(), x(2, 3), x(4, 3)))
 
@@ -425,6 +442,12 @@ def test_indices():
           Case("apart", lambda a, i: a[i, :, i], normal(4, 2, 4), i),
           Case("middle", lambda a, i: a[:, i, i], normal(2, 4, 4, 3), i),
           Case("negative", lambda a, i: a[i - 4], normal(4), i),
+          Case("take", torch.take, normal(2, 3), i),
+          Case("scatter_add", lambda a, i, b: a.scatter_add(1, i, b), normal(2, 4), i, normal(2, 3)),
+          Case("index_add", lambda a, i, b: a.index_add(0, i, b, alpha=2), normal(4, 2), i[0],
+               normal(3, 2)),
+          Case("index_put", lambda a, i, b: a.index_put((i, i), b, accumulate=True), normal(4, 4, 2),
+               i, normal(3, 1)),
           Case("one_hot", lambda i: F.one_hot(i, 5), i))
 
 

@@ -8,6 +8,7 @@ as it stands, so the graph has to say all that autograd knows: what it does not 
 or records as something else, is noticed here and refused.
 """
 
+import copy
 import dataclasses
 import functools
 import operator
@@ -92,11 +93,35 @@ class Capture:
         placeholders = [n for n in self.graph_module.graph.nodes if n.op == "placeholder"]
         return [n.name for n, a in zip(placeholders, self.arguments) if a is not None]
 
+    def influences(self):
+        """For each argument the numbers of the results whose derivative may depend on it."""
+        placeholders = [n for n in self.graph_module.graph.nodes if n.op == "placeholder"]
+        order = [n for n, a in zip(placeholders, self.arguments) if a is not None]
+        reached = {node: {i} if _is_differentiable(node) else set()
+                   for i, node in enumerate(order)}
+        for node in self.graph_module.graph.nodes:
+            if node.op == "call_function":
+                reached[node] = set().union(*(
+                    reached.get(source, ()) for source in node.all_input_nodes)
+                ) if _is_differentiable(node) else set()
+        found = [set() for _ in order]
+        for number, node in enumerate(self.results):
+            for i in reached[node]:
+                found[i].add(number)
+        return found
+
     @property
     def is_random(self):
         """Whether the graph draws random numbers."""
         return any(torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ())
                    or _drops(node) for node in self.graph_module.graph.nodes)
+
+
+def _is_differentiable(node):
+    """Whether a node has a float among its values, and hands derivatives on."""
+    return node.target is not torch.ops.aten.detach.default and any(
+        isinstance(value, torch.Tensor) and value.is_floating_point()
+        for value in _pytree.tree_leaves(node.meta.get("val")))
 
 
 def _drops(node):
@@ -309,7 +334,21 @@ def capture(module: torch.nn.Module, args: tuple, kwargs: Optional[dict] = None)
         return _capture(module, args, kwargs or {})
 
 
+def _apart(module):
+    """The module with its tensors in other objects: while torch.export traces a module, its
+    parameters are tensors without numbers, which no other thread may see."""
+    tensors = [t for m in module.modules() for t in _pytree.tree_leaves(
+        [m._parameters, m._buffers, list(m.__dict__.values())]) if isinstance(t, torch.Tensor)]
+    if not tensors:
+        return module
+    try:
+        return copy.deepcopy(module, {id(t): t for t in tensors})
+    except Exception:  # What modules hold may refuse to be copied in any way.
+        return module
+
+
 def _capture(module, args, kwargs):
+    original, module = module, _apart(module)
     exported, prefix = module, ""
     if torch.is_autocast_enabled("cpu"):
         exported, prefix = _AutocastModule(module), "module."
@@ -333,7 +372,7 @@ def _capture(module, args, kwargs):
     for refusal in refusals(graph_module):
         raise refusal
     leaves = _pytree.tree_leaves((args, kwargs))
-    return _described(module, program, graph_module, prefix, requires_grad, leaves)
+    return _described(original, program, graph_module, prefix, requires_grad, leaves)
 
 
 def _argument(module, spec, constants, prefix):

@@ -24,10 +24,11 @@ class _Run(torch.autograd.Function):
     def forward(ctx, evaluation, *tensors):
         program = evaluation.program
         ctx.set_materialize_grads(False)
-        ctx.evaluation, ctx.seed = evaluation, program.draw_seed()
-        ctx.versions = []
-        results = program.forward([*tensors, *ctx.seed])
-        ctx.save_for_backward(*(evaluation.kept(i, tensor) for i, tensor in enumerate(tensors)))
+        ctx.evaluation = evaluation
+        arguments = [*tensors, *program.draw_seed()]
+        results, saved = program.forward(arguments)
+        ctx.save_for_backward(*evaluation.kept(arguments, results, saved))
+        ctx.others = evaluation.not_kept(tensors)
         ctx.mark_non_differentiable(*(result for i, result in enumerate(results)
                                       if i not in program.of))
         return tuple(results)
@@ -40,17 +41,19 @@ class _Run(torch.autograd.Function):
         count = len(program.arguments)
         if all(cotangent is None for cotangent in given):
             return (None,) * (count + 1)
-        tensors = ctx.saved_tensors
+        residuals = ctx.saved_tensors
         if torch.is_grad_enabled():
-            found = evaluation.pull_back_differentiably(tensors, given)
+            found = evaluation.pull_back_differentiably(residuals, ctx.others, given)
         else:
             layouts = [program.results[i] for i in program.of]
             given = [layout.empty().zero_() if cotangent is None else layout.taken(cotangent)
                      for layout, cotangent in zip(layouts, given)]
-            found = program.backward([*tensors, *ctx.seed], given)
+            found = program.backward(residuals, given)
         gradients = [None] * count
         for i, gradient in zip(program.wrt, found):
-            if ctx.needs_input_grad[i + 1]:
+            # What no result in the loss depends on has no gradient, not one of zeros.
+            if ctx.needs_input_grad[i + 1] and any(
+                    cotangents[k] is not None for k in evaluation.influences[i]):
                 gradients[i] = gradient
         return (None, *gradients)
 
@@ -67,14 +70,27 @@ class Evaluation:
         self._changed = {self._numbers[i] for i, _ in captured.mutations}
         with lock:
             tensors = [source.read(leaves) for source in self.sources]
-        wrt = [i for i, t in enumerate(tensors) if t.requires_grad] if (
+        tracked = {output.number for output, is_tracked in zip(
+            captured.outputs, captured.requires_grad) if is_tracked and output.source == "result"}
+        #: For each argument the numbers of the results by which it gets a gradient.
+        self.influences = [found & tracked for found in captured.influences()]
+        wrt = [i for i, t in enumerate(tensors) if t.requires_grad and self.influences[i]] if (
             torch.is_grad_enabled()) else []
         self.program = Program(captured, [Layout.of(t) for t in tensors], wrt, policy)
 
-    def kept(self, number, tensor):
-        """What the backward pass reads of an argument. One that the module changes has
-        another value by then."""
-        return tensor.clone() if number in self._changed else tensor
+    def kept(self, arguments, results, saved):
+        """What the backward pass reads. An argument that the module changes has another
+        value by then."""
+        of = {"argument": lambda i: arguments[i].clone() if i in self._changed else arguments[i],
+              "result": results.__getitem__, "saved": saved.__getitem__}
+        return [of[kind](number) for kind, number in self.program.residuals]
+
+    def not_kept(self, tensors):
+        """Other tensors of the module, which are there anyway, and their versions by their
+        numbers: second derivatives read them."""
+        kept = {number for kind, number in self.program.residuals if kind == "argument"}
+        return {i: (tensor, tensor._version) for i, tensor in enumerate(tensors)
+                if i not in kept and i not in self._changed and self.sources[i].kind != "input"}
 
     def run(self, leaves):
         """What the module returns for arguments with those leaves."""
@@ -85,7 +101,7 @@ class Evaluation:
         if program.wrt:
             results = _Run.apply(self, *laid)
         else:
-            results = program.forward([*laid, *program.draw_seed()])
+            results, _ = program.forward([*laid, *program.draw_seed()])
         with torch.no_grad():
             for argument, result in self.captured.mutations:
                 tensors[self._numbers[argument]].copy_(results[result])
@@ -103,12 +119,30 @@ class Evaluation:
             value = view(value)
         return value
 
-    def pull_back_differentiably(self, tensors, cotangents):
+    def _arguments(self, residuals, others):
+        """The arguments of the forward pass, from what has been kept of it."""
+        found = {number: tensor for (kind, number), tensor in
+                 zip(self.program.residuals, residuals) if kind == "argument"}
+        for number, (tensor, version) in others.items():
+            if tensor._version != version:
+                raise RuntimeError(
+                    f"expects '{self.captured.names[number]}' to stay as it is until its second "
+                    "derivative, but got one that was modified by an inplace operation")
+            found[number] = tensor
+        for number, name in enumerate(self.captured.names):
+            if number not in found:
+                raise RuntimeError(
+                    f"expects to be differentiated once, for the program does not keep '{name}', "
+                    "but got create_graph=True")
+        return [found[number] for number in range(len(self.sources))]
+
+    def pull_back_differentiably(self, residuals, others, cotangents):
         """The gradients as functions that autograd can differentiate again: PyTorch
         evaluates the graph."""
         if self.captured.is_random:
             raise RuntimeError("expects to be differentiated once, for the graph has random "
                                "numbers, but got create_graph=True")
+        tensors = self._arguments(residuals, others)
         with torch.enable_grad():
             # An argument may be a function of another one; derivatives end at the aliases.
             aliases = [t.view_as(t) for t in tensors]

@@ -30,7 +30,7 @@ from ._capture import capture
 from ._coupling_call import steps
 from ._fx.pointwise import apply
 from ._fx.shapes import part
-from ._fx.table import cast, from_torch
+from ._fx.table import cast, from_torch, to_torch
 from ._program import Layout, compiled, run
 
 _SEED = Layout((), torch.int64, ())
@@ -113,16 +113,10 @@ class Branch:
             raise Refusal("it looks up indices that have to be checked")
         parameters = found[: len(self._outputs)]
         for parameter in parameters:
-            promoted = torch.promote_types(_to_torch(parameter.dtype), dtype)
+            promoted = torch.promote_types(to_torch(parameter.dtype), dtype)
             if promoted != dtype:
-                raise Refusal(f"a branch of {dtype} returns {_to_torch(parameter.dtype)}")
+                raise Refusal(f"a branch of {dtype} returns {to_torch(parameter.dtype)}")
         return [cast(p, from_torch(dtype)) for p in parameters], found[len(self._outputs):]
-
-
-def _to_torch(dtype):
-    return next(t for t in (torch.float64, torch.float32, torch.bfloat16, torch.float16,
-                            torch.int64, torch.int32, torch.int16, torch.int8, torch.bool)
-                if from_torch(t) == dtype)
 
 
 class CouplingProgram:

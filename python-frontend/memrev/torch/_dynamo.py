@@ -7,7 +7,7 @@ import threading
 import warnings
 
 import torch
-from torch._dynamo import register_backend
+from torch._dynamo.backends import registry
 from torch.fx import traceback as fx_traceback
 
 from .._program import CompileError
@@ -60,7 +60,6 @@ class _CompiledGraph:
         return self._graph_module(*args) if program is None else program.run(args)
 
 
-@register_backend(name="memrev")
 def memrev(graph_module: torch.fx.GraphModule, example_inputs):
     """Compiles a graph for `torch.compile(backend="memrev")`: its forward and backward
     pass are programs, in which values of the forward pass are had back by inversion where
@@ -75,3 +74,8 @@ def memrev(graph_module: torch.fx.GraphModule, example_inputs):
     if all(isinstance(x, torch.Tensor) for x in example_inputs):
         compiled.program(example_inputs)
     return compiled
+
+
+# Dynamo registers what it finds as an entry point of an installed package itself.
+if "memrev" not in registry._BACKENDS:
+    registry.register_backend(memrev)

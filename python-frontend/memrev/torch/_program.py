@@ -12,7 +12,7 @@ import torch
 from .. import _array, _graph, _program, numpy as mnp
 from . import _fx
 from ._capture import Capture
-from ._fx.table import from_torch
+from ._fx.table import from_torch, to_torch
 
 #: Compiled programs that are kept; those not used longest go first.
 CACHE_SIZE = 256
@@ -99,15 +99,27 @@ class Program:
         #: What to raise if an element of the last result is true.
         self.faults: List[Exception] = []
         self._is_random = capture.is_random
-        #: The program as MLIR.
-        self.text, located = self._trace(capture, policy)
-        module = self._module = compiled(self.text, located)
-        self._forward = module["forward"]
-        self._backward = module["backward"] if self.wrt else None
+        #: The program as MLIR, without its derivative.
+        self.text, located = self._trace(capture)
+        split = (f"function=forward wrt={_numbers(self.wrt)} of={_numbers(self.of)} mode=split "
+                 f"policy={policy}" if self.wrt else "")
+        self._module = compiled(self.text, located, split)
+        #: What the backward pass reads of the forward pass: ("argument", i), where the seed
+        #: is behind the arguments, ("result", i), or ("saved", i).
+        self.residuals: List[Tuple[str, int]] = []
+        self._saved = []
+        if not self.wrt:
+            self._forward = self._module["forward"]
+            return
+        self._forward, self._backward = (self._module[f"forward_{s}"] for s in ("fwd", "bwd"))
+        self.residuals = [p.residual for p in self._backward.arguments if p.residual]
+        shown = len(self.results) + bool(self.faults)
+        self._saved = [Layout(p.shape, to_torch(p.dtype), range(len(p.shape)))
+                       for p in self._forward.results[shown:]]
 
-    def _trace(self, capture, policy):
+    def _trace(self, capture):
         program = _graph.Program()
-        function = _graph.Function(program, "forward", public=True)
+        function = _graph.Function(program, "forward", public=not self.wrt)
         block = function.block
         values = [layout.add_argument(block, name) for layout, name in
                   zip(self.arguments, capture.names)]
@@ -118,8 +130,6 @@ class Program:
                 self.faults = [error for _, error in effects.faults]
                 results.append(mnp.stack([fault for fault, _ in effects.faults]))
             function.set_results([block.resolve(r.value) for r in results])
-        if self.wrt:
-            self._trace_backward(program, function, policy)
         return program.print(), program.print(locations=True)
 
     def _evaluate(self, capture, values, effects):
@@ -128,22 +138,6 @@ class Program:
         inputs = [None if a is None else next(tensors) for a in capture.arguments]
         found = _fx.evaluate(capture.graph_module, inputs, capture.results, effects)
         return [tensor.in_order(layout.order) for tensor, layout in zip(found, self.results)]
-
-    def _trace_backward(self, program, forward, policy):
-        function = _graph.Function(program, "backward", public=True)
-        block = function.block
-        values = [block.add_argument(v.type, v.hint) for v in forward.block.arguments]
-        cotangents = [self.results[i].add_argument(block, "cotangent").value for i in self.of]
-        operands = ", ".join(f"{{{i}}}" for i in range(len(values)))
-        given = ", ".join(f"{{{len(values) + i}}}" for i in range(len(cotangents)))
-        types = [v.type for v in (*values, *cotangents)]
-        found = [values[i].type for i in self.wrt]
-        with _graph.tracing(block):
-            results = block.append(
-                f"rev.vjp @forward({operands}) cotangents({given}) wrt {self.wrt} of {self.of} "
-                f"policy({policy}) : ({', '.join(types)}) -> ({', '.join(found)})",
-                [*values, *cotangents], found)
-            function.set_results(results)
 
     def memory_report(self):
         """What the functions take (see `memrev.Module.memory_report`)."""
@@ -157,23 +151,28 @@ class Program:
         return [torch.randint(-2**63, 2**63 - 1, ())] if self._is_random else []
 
     def forward(self, tensors):
-        """The results for arguments of the program's layouts, and the seed. Raises
-        IndexError for an index that is out of range, RuntimeError for a division of
-        integers by zero."""
+        """For arguments of the program's layouts, and the seed: the results, and what is
+        saved for the backward pass. Raises IndexError for an index that is out of range,
+        RuntimeError for a division of integers by zero."""
         results = [layout.empty() for layout in self.results]
         flags = [torch.empty(len(self.faults), dtype=torch.bool)] if self.faults else []
-        run(self._forward, tensors, results + flags)
+        saved = [layout.empty() for layout in self._saved]
+        run(self._forward, tensors, results + flags + saved)
         for error, is_raised in zip(self.faults, flags[0].tolist() if flags else ()):
             if is_raised:
                 raise type(error)(*error.args)
-        return results
+        return results, saved
 
-    def backward(self, tensors, cotangents):
-        """The cotangents of the arguments `wrt`, from those of the results `of`, in their
-        layouts."""
+    def backward(self, residuals, cotangents):
+        """The cotangents of the arguments `wrt`, from `residuals` and the cotangents of the
+        results `of`, in their layouts."""
         found = [self.arguments[i].empty() for i in self.wrt]
-        run(self._backward, [*tensors, *cotangents], found)
+        run(self._backward, [*residuals, *cotangents], found)
         return found
+
+
+def _numbers(numbers):
+    return ",".join(map(str, numbers))
 
 
 def run(function, arguments, results):
@@ -188,17 +187,20 @@ _modules = collections.OrderedDict()
 _lock = threading.Lock()
 
 
-def compiled(text, located):
-    """The compiled module of a program, which is `located` with the users' lines. Modules
-    with equal forward passes, such as the blocks of a network, are one program."""
+def compiled(text, located, differentiate=""):
+    """The compiled module of a program, which is `located` with the users' lines.
+    `differentiate` is as for `memrev.compile`. Equal programs, such as those of a network's
+    blocks, are one."""
+    key = text, differentiate
     with _lock:
-        module = _modules.get(text)
+        module = _modules.get(key)
         if module is not None:
-            _modules.move_to_end(text)
+            _modules.move_to_end(key)
             return module
-    module = _program.compile(located, file="<torch>", cache=True)
+    module = _program.compile(located, differentiate=[differentiate] if differentiate else (),
+                              file="<torch>", cache=True)
     with _lock:
-        module = _modules.setdefault(text, module)
+        module = _modules.setdefault(key, module)
         while len(_modules) > CACHE_SIZE:
             _modules.popitem(last=False)
     return module

@@ -7,14 +7,16 @@ PyTorch raises IndexError for a place outside of a tensor. A program cannot; it 
 nearest element instead and reports a fault, for which the caller raises the error.
 """
 
+import math
+
 import numpy as np
 import torch
 
 from ... import _array, numpy as mnp
-from ..._transforms import stop_gradient
+from ..._transforms import stop_gradient, vjp
 from .layout import Tensor, aligned
 from .pointwise import apply
-from .table import cast, extent_of, name_of, rule
+from .table import cast, name_of, rule
 
 aten = torch.ops.aten
 
@@ -40,13 +42,22 @@ def _embedding(call, weight, indices, padding_idx=-1, scale_grad_by_freq=False, 
     return Tensor(rows)
 
 
+def _rows(x, dim, places):
+    """The parts of a dimension at places."""
+    return x.like(mnp.take(x.stored, places, axis=x.place(dim)))
+
+
 @rule(aten.index_select.default)
 def _index_select(call, x, dim, index):
     if not x.ndim:
         return x
-    place = x.place(dim)
-    places = _checked(call, index.reshaped((-1,)).array, x.stored.shape[place])
-    return x.like(mnp.take(x.stored, places, axis=place))
+    return _rows(x, dim, _checked(call, index.reshaped((-1,)).array, x.shape[dim]))
+
+
+@rule(aten.take.default)
+def _take(call, x, index):
+    x = x.reshaped((-1,))
+    return Tensor(mnp.take(x.array, _checked(call, index.array, x.size)))
 
 
 def _flat_places(shape, places):
@@ -57,63 +68,114 @@ def _flat_places(shape, places):
     return total
 
 
-@rule(aten.gather.default)
-def _gather(call, x, dim, index, sparse_grad=False):
-    if not x.ndim:
-        return x.reshaped(call.shape)
-    dim %= x.ndim
-    array, places = x.array, _checked(call, index.array, x.shape[dim])
-    numbers = np.indices(index.shape)
+def _elements(x, dim, places):
+    """For each place its element of a dimension, where it is in the others."""
+    array, numbers = x.array, np.indices(places.shape)
     flat = _flat_places(array.shape, [
-        places if d == dim else _array.as_array(numbers[d].astype(np.int64))
+        places if d == dim % x.ndim else _array.as_array(numbers[d].astype(np.int64))
         for d in range(x.ndim)])
     return Tensor(mnp.take(mnp.ravel(array), flat))
 
 
-def _only_integers(node):
-    for index in node.args[1]:
-        if index is not None and index.meta["val"].dtype in (torch.bool, torch.uint8):
-            return "a mask selects a number of elements that is not known before"
-    return None
+@rule(aten.gather.default)
+def _gather(call, x, dim, index, sparse_grad=False):
+    if not x.ndim:
+        return x.reshaped(call.shape)
+    return _elements(x, dim, _checked(call, index.array, x.shape[dim]))
 
 
-@rule(aten.index.Tensor, aten._unsafe_index.Tensor, refuse=_only_integers)
-def _index(call, x, indices):
-    indices = [*indices, *[None] * (x.ndim - len(indices))]
+def _has_mask(indices):
+    return any(i is not None and i.meta["val"].dtype in (torch.bool, torch.uint8)
+               for i in indices)
+
+
+def _points(x, dims, places):
+    """The elements at places of several dimensions, an array for each."""
+    count = places[0].ndim
+    array = x.in_order(dims + [d for d in range(x.ndim) if d not in dims])
+    extents = array.shape[:len(dims)]
+    merged = _array.reshape(array, (math.prod(extents), *array.shape[len(dims):]))
+    found = mnp.take(merged, _flat_places(extents, places), axis=0)
+    # Indices side by side stay where they are, others come first.
+    first = dims[0] if dims[-1] - dims[0] == len(dims) - 1 else 0
+    selected = list(range(first, first + count))
+    return Tensor(found, selected + [d for d in range(found.ndim) if d not in selected])
+
+
+def _checked_points(call, x, indices):
+    """The dimensions that have indices, and their places, of one shape."""
     dims = [d for d, index in enumerate(indices) if index is not None]
     places, _ = aligned([Tensor(_checked(call, indices[d].array, x.shape[d])) for d in dims])
     shape = _array.broadcast_shapes(*(p.shape for p in places))
-    places = [mnp.broadcast_to(p, shape) for p in places]
-    rest = [d for d in range(x.ndim) if d not in dims]
-    array = x.in_order(dims + rest)
-    flat = _flat_places(array.shape[:len(dims)], places)
-    count = extent_of(array.shape, range(len(dims)))
-    merged = _array.reshape(array, (count, *array.shape[len(dims):]))
-    found = mnp.take(merged, flat, axis=0)
-    # Indices side by side stay where they are, others come first.
-    first = dims[0] if dims[-1] - dims[0] == len(dims) - 1 else 0
-    selected = list(range(first, first + len(shape)))
-    order = selected + [d for d in range(found.ndim) if d not in selected]
-    return Tensor(found, order)
+    return dims, [mnp.broadcast_to(p, shape) for p in places]
 
 
-def _one_mask(node):
-    x, indices, values = (a.meta["val"] if isinstance(a, torch.fx.Node) else a
-                          for a in node.args[:3])
+@rule(aten.index.Tensor, aten._unsafe_index.Tensor, refuse=lambda node: (
+    "a mask selects a number of elements that is not known before"
+    if _has_mask(node.args[1]) else None))
+def _index(call, x, indices):
+    return _points(x, *_checked_points(call, x, indices))
+
+
+# ------------------------------------------------------------------------------
+# Elements that change
+# ------------------------------------------------------------------------------
+
+
+def _added(x, source, read):
+    """`x` with the elements of `source` added where `read(x)` would read them."""
+    # Which elements are read, as numbers in PyTorch's order. One by one: the compiler has
+    # no second derivative of reading rows.
+    numbers = np.arange(x.size, dtype=np.int64).reshape(x.shape)
+    places = read(Tensor(_array.as_array(numbers))).array
+    start = _array.full((x.size,), 0, x.dtype)
+    _, pullback = vjp(lambda array: mnp.take(array, places), start)
+    shaped = mnp.broadcast_to(source.extended(places.ndim).array, places.shape)
+    return apply(mnp.add, x, Tensor(pullback(shaped)[0]).reshaped(x.shape))
+
+
+def _is_float(node):
+    return None if node.meta["val"].is_floating_point() else "sums of integers"
+
+
+def _takes_all(node):
+    index, source = (node.args[i].meta["val"] for i in (2, 3))
+    if index.shape != source.shape:
+        return "a source that is larger than the indices"
+    return _is_float(node)
+
+
+@rule(aten.scatter_add.default, refuse=_takes_all)
+def _scatter_add(call, x, dim, index, source):
+    places = _checked(call, index.array, x.shape[dim])
+    return _added(x, source, lambda t: _elements(t, dim, places))
+
+
+@rule(aten.index_add.default, refuse=_is_float)
+def _index_add(call, x, dim, index, source, *, alpha=1):
+    source = source if alpha == 1 else source.like(source.stored * alpha)
+    places = _checked(call, index.reshaped((-1,)).array, x.shape[dim])
+    return _added(x, source, lambda t: _rows(t, dim, places))
+
+
+def _index_put_refusal(node):
+    indices, values = node.args[1], node.args[2].meta["val"]
     accumulate = node.args[3] if len(node.args) > 3 else node.kwargs.get("accumulate", False)
-    if accumulate or len(indices) != 1 or indices[0] is None:
-        return "other indices than one mask"
-    if indices[0].meta["val"].dtype != torch.bool or values.numel() != 1:
-        return "other indices than a mask, or other values than one"
-    return None
+    if _has_mask(indices):
+        return None if len(indices) == 1 and values.numel() == 1 and not accumulate else (
+            "a mask and other values than one number")
+    return _is_float(node) if accumulate else "elements that may be set twice"
 
 
-@rule(aten.index_put.default, refuse=_one_mask)
+@rule(aten.index_put.default, refuse=_index_put_refusal)
 def _index_put(call, x, indices, values, accumulate=False):
+    values = cast(values, x.dtype)
+    if accumulate:
+        dims, places = _checked_points(call, x, indices)
+        return _added(x, values, lambda t: _points(t, dims, places))
     mask = indices[0]
     mask = mask.reshaped(mask.shape + (1,) * (x.ndim - mask.ndim))
-    value = cast(values, x.dtype).reshaped(())
-    return apply(lambda x, mask, value: mnp.where(mask, value, x), x, mask, value)
+    return apply(lambda x, mask, value: mnp.where(mask, value, x), x, mask, values.reshaped(()))
 
 
 def numbers(count, ndim, dim):

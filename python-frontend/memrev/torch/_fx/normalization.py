@@ -8,7 +8,7 @@ import torch
 from ... import _array, lax, numpy as mnp
 from .layout import Tensor, channels_last, spread
 from .pointwise import apply
-from .reductions import mean
+from .reductions import mean, reduced
 from .table import accumulated, cast, full, rule
 
 aten = torch.ops.aten
@@ -123,3 +123,14 @@ def _group_norm(call, x, weight, bias, batch, channels, space, groups, epsilon):
             y = apply(combine, y,
                       cast(parameter, wide).reshaped((channels,) + (1,) * (x.ndim - 2)))
     return cast(y, x.dtype), *_shaped(call, statistics)
+
+
+@rule(aten._weight_norm_interface.default)
+def _weight_norm(call, direction, length, dim=0):
+    """length * direction / norm(direction), with a norm for each part of `dim` (Salimans,
+    Kingma: arXiv 1602.07868); and the norms."""
+    dims = [d for d in range(direction.ndim) if d != dim % direction.ndim]
+    squares = direction.like(direction.stored * direction.stored)
+    norms = reduced(squares, dims, True, lambda a, axes, keep: mnp.sum(a, axes, keep))
+    norms = norms.like(mnp.sqrt(norms.stored))
+    return apply(lambda v, g, n: v * (g / n), direction, length, norms), norms

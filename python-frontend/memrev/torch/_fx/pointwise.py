@@ -195,6 +195,8 @@ def _extreme_number(better, name):
 
 _extreme_number(mnp.greater_equal, "fmax")
 _extreme_number(mnp.less_equal, "fmin")
+_define(lambda x, value: mnp.where(x < 0, 0, mnp.where(x == 0, value, mnp.where(x > 0, 1, x))),
+        aten.heaviside.default)
 
 
 # ------------------------------------------------------------------------------

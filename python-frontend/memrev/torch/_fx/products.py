@@ -35,7 +35,8 @@ def contracted(inputs, tensors, result, order=None):
     return cast(Tensor(array, order), dtype)
 
 
-@rule(aten.mm.default, aten.bmm.default, aten.mv.default, aten.dot.default, aten.matmul.default)
+@rule(aten.mm.default, aten.bmm.default, aten.mv.default, aten.dot.default, aten.vdot.default,
+      aten.matmul.default)
 def matmul(call, x, y):
     """The product over the last dimension of x and the last but one of y, or its only
     one; those before them broadcast."""
@@ -92,6 +93,18 @@ def _addbmm(call, start, x, y, *, beta=1, alpha=1):
 @rule(aten.addr.default)
 def _addr(call, start, x, y, *, beta=1, alpha=1):
     return _plus_product(start, contracted("ab", (x, y), "ab"), beta, alpha)
+
+
+@rule(aten.linalg_cross.default)
+def _cross(call, x, y, *, dim=-1):
+    ndim = len(call.shape)
+    x, y = (t.extended(ndim) for t in (x, y))
+
+    def rolled(t, shift):
+        return t.like(mnp.roll(t.stored, shift, t.place(dim)))
+
+    return apply(lambda a, b, c, d: a * b - c * d, rolled(x, -1), rolled(y, 1), rolled(x, 1),
+                 rolled(y, -1))
 
 
 @rule(aten._trilinear.default)

@@ -7,7 +7,7 @@
 import numpy as np
 import torch
 
-from ... import _dtypes, lax
+from ... import _dtypes, lax, numpy as mnp
 from .layout import Tensor
 from .pointwise import apply
 from .table import accumulated, cast, full, rule
@@ -51,6 +51,21 @@ def _uniform(call, x, low=0.0, high=1.0, *, generator=None):
 @rule(aten.normal_functional.default)
 def _normal(call, x, mean=0.0, std=1.0, *, generator=None):
     return apply(lambda u: u * std + mean, _randn(call))
+
+
+@rule(aten.exponential.default)
+def _exponential(call, x, lambd=1.0, *, generator=None):
+    return apply(lambda u: -mnp.log1p(-u) * (1 / lambd), _rand(call))
+
+
+@rule(aten.randint.default, aten.randint.low)
+def _randint(call, low, high, *rest, **options):
+    if not rest:  # randint(high, size)
+        low, high = 0, low
+    bits = Tensor(lax.random_bits(call.shape, *call.effects.key(), dtype=np.int64))
+    # The bias of the remainder is below 2^-31 for ranges below 2^32, as PyTorch's.
+    drawn = apply(lambda b: mnp.remainder(b, high - low) + low, bits)
+    return cast(drawn, call.dtype)
 
 
 @rule(aten.bernoulli.default, aten.bernoulli.p)

@@ -58,6 +58,17 @@ def _prod(call, x, dim=None, keepdim=False, dtype=None):
     return cast(result, call.dtype)
 
 
+@rule(aten.nansum.default)
+def _nansum(call, x, dim=None, keepdim=False, dtype=None):
+    x = x.like(mnp.where(mnp.isnan(x.stored), 0.0, x.stored)) if _dtypes.is_float(x.dtype) else x
+    return _sum_rule(call, x, dim, keepdim)
+
+
+@rule(aten.count_nonzero.default, aten.count_nonzero.dim_IntList)
+def _count_nonzero(call, x, dim=None):
+    return _sum_rule(call, x.like(mnp.not_equal(x.stored, 0)), dim)
+
+
 @rule(aten.any.default, aten.any.dim, aten.any.dims)
 def _any(call, x, dim=None, keepdim=False):
     return reduced(x, dims_of(dim, x.ndim), keepdim, lambda a, axes, keep: mnp.any(a, axes, keep))
@@ -102,6 +113,12 @@ for _name, _function in {"max": mnp.max, "min": mnp.min}.items():
         return reduced(x, dims_of(None, x.ndim), False, _shared_extreme(_function))
 
     rule(getattr(aten, _name).default)(_extreme_rule)
+
+
+@rule(aten.aminmax.default)
+def _aminmax(call, x, *, dim=None, keepdim=False):
+    dims = dims_of(dim, x.ndim)
+    return [reduced(x, dims, keepdim, _shared_extreme(f)) for f in (mnp.min, mnp.max)]
 
 
 def _place_of_extreme(x, dim, keepdim, function, dtype):
@@ -271,3 +288,37 @@ def _logsumexp(call, x, dim, keepdim=False):
 
     x = cast(x, accumulated(call.dtype))
     return cast(reduced(x, dims_of(dim, x.ndim), keepdim, logsumexp), call.dtype)
+
+
+# ------------------------------------------------------------------------------
+# Sums so far
+# ------------------------------------------------------------------------------
+
+#: Elements whose sums are one product with a triangle of ones.
+_BLOCK = 32
+
+
+def _sums_so_far(a):
+    """Along the last axis: within blocks, plus the sums of the blocks before."""
+    count = a.shape[-1]
+    if count <= _BLOCK:
+        return mnp.matmul(a, np.triu(np.ones((count, count))).astype(a.dtype))
+    rest = -count % _BLOCK
+    padded = mnp.pad(a, [(0, 0)] * (a.ndim - 1) + [(0, rest)])
+    blocks = _array.reshape(padded, (*a.shape[:-1], -1, _BLOCK))
+    inside = _sums_so_far(blocks)
+    sums = _sums_so_far(inside[..., -1])
+    before = mnp.pad(sums[..., :-1], [(0, 0)] * (a.ndim - 1) + [(1, 0)])
+    total = inside + _array.repeat_along(before, inside.shape, [a.ndim])
+    return _array.reshape(total, padded.shape)[..., :count]
+
+
+@rule(aten.cumsum.default)
+def _cumsum(call, x, dim, *, dtype=None):
+    wide = accumulated(call.dtype)
+    x = cast(x, wide)
+    if not x.ndim:
+        return cast(x, call.dtype)
+    dim %= x.ndim
+    order = [d for d in x.order if d != dim] + [dim]
+    return cast(Tensor(_sums_so_far(x.in_order(order)), order), call.dtype)

@@ -139,14 +139,14 @@ def _unbind(call, x, dim=0):
     return [part(x, dim, i) for i in range(x.shape[dim])]
 
 
-@rule(aten.split.Tensor)
+@rule(aten.split.Tensor, aten.unsafe_split.Tensor)
 def _split(call, x, size, dim=0):
     extent = x.shape[dim]
     return [part(x, dim, slice(i, min(i + size, extent)))
             for i in (range(0, extent, size) if extent else [0])]
 
 
-@rule(aten.split_with_sizes.default)
+@rule(aten.split_with_sizes.default, aten.unsafe_split_with_sizes.default)
 def _split_with_sizes(call, x, sizes, dim=0):
     ends = np.cumsum(sizes).tolist()
     return [part(x, dim, slice(end - size, end)) for size, end in zip(sizes, ends)]
@@ -169,6 +169,40 @@ def _unfold(call, x, dim, size, step):
 @rule(aten.diagonal.default)
 def _diagonal(call, x, offset=0, dim1=0, dim2=1):
     return Tensor(mnp.diagonal(x.array, offset, dim1, dim2))
+
+
+@rule(aten.trace.default)
+def _trace(call, x):
+    return Tensor(mnp.trace(x.array))
+
+
+@rule(aten.diag_embed.default)
+def _diag_embed(call, x, offset=0, dim1=-2, dim2=-1):
+    ndim = x.ndim + 1
+    dims = [dim1 % ndim, dim2 % ndim]
+    rows, columns = np.indices([x.shape[-1] + abs(offset)] * 2)
+    # Element (i, j) is number i or j, the smaller one, where it is on the diagonal.
+    size = rows.shape[0]
+    line = x.in_order(range(x.ndim))
+    before, after = max(-offset, 0), max(offset, 0)
+    wide = mnp.pad(line, [(0, 0)] * (x.ndim - 1) + [(before, after)])
+    repeated = _array.repeat_along(wide, (*wide.shape, size), [x.ndim])
+    square = mnp.where(columns - rows == offset, repeated, 0)
+    rest = [d for d in range(ndim) if d not in dims]
+    return Tensor(square, [*rest, *dims])
+
+
+@rule(aten.rot90.default)
+def _rot90(call, x, k=1, dims=(0, 1)):
+    first, second = (d % x.ndim for d in dims)
+    swapped = list(range(x.ndim))
+    swapped[first], swapped[second] = second, first
+    k %= 4
+    if k == 2:
+        return _flip(call, x, [first, second])
+    if k == 1:
+        return _flip(call, x, [second]).permuted(swapped)
+    return _flip(call, x.permuted(swapped), [second]) if k == 3 else x
 
 
 def _stored_contiguously(node):

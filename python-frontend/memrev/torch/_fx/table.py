@@ -39,6 +39,11 @@ def from_torch(dtype):
     return _DTYPES[dtype]
 
 
+def to_torch(dtype):
+    """memrev's element type as PyTorch names it."""
+    return next(theirs for theirs, ours in _DTYPES.items() if ours == dtype)
+
+
 class UnsupportedOperation(Exception):
     """An operation that cannot be a part of a program. `operation` is its name, `place`
     the user's line, `reason` what is wrong with it, if that is not that it is unknown."""

@@ -162,6 +162,56 @@ def _adaptive_avg_pool(call, x, size):
     return cast(_from_images(y, call), call.dtype)
 
 
+def _divides(node):
+    x, size = node.args[0].meta["val"], node.args[1]
+    if any(n % m for n, m in zip(x.shape[-len(size):], size)):
+        return "windows of several extents"
+    return _places_are_read(node)
+
+
+@rule(aten.adaptive_max_pool2d.default, aten.adaptive_max_pool3d.default, refuse=_divides)
+def _adaptive_max_pool(call, x, size):
+    images = _images(x, len(size))
+    window = [n // m for n, m in zip(images.shape[1:-1], size)]
+    return _from_images(lax.max_pool(images, window), call, 0), None
+
+
+def _patches(images, window, dilation, padding, stride):
+    """The elements that each window sees: an array (N, *window, *results, C)."""
+    images = mnp.pad(images, [(0, 0), *((p, p) for p in padding), (0, 0)])
+    results = [(n - (k - 1) * d - 1) // s + 1
+               for n, k, d, s in zip(images.shape[1:-1], window, dilation, stride)]
+    taps = [images[(slice(None), *(slice(i * d, i * d + (m - 1) * s + 1, s) for i, d, m, s in
+                                   zip(place, dilation, results, stride)))]
+            for place in np.ndindex(*window)]
+    stacked = mnp.stack(taps, 1)
+    return _array.reshape(stacked, (images.shape[0], *window, *results, images.shape[-1]))
+
+
+def _columns(patches):
+    """(N, C times window, places) of patches of two dimensions of space."""
+    batch, height, width, rows, columns, channels = patches.shape
+    patches = Tensor(patches).permuted([0, 5, 1, 2, 3, 4])
+    return patches.reshaped((batch, channels * height * width, rows * columns))
+
+
+@rule(aten.im2col.default)
+def _im2col(call, x, kernel_size, dilation, padding, stride):
+    patches = _patches(_images(x, 2), kernel_size, dilation, padding, stride)
+    return _columns(patches).reshaped(call.shape)
+
+
+@rule(aten.col2im.default)
+def _col2im(call, x, output_size, kernel_size, dilation, padding, stride):
+    # The derivative of im2col, which is linear.
+    shape = call.shape if len(call.shape) == 4 else (1, *call.shape)
+    start = _array.full((shape[0], *shape[2:], shape[1]), 0, x.dtype)
+    result, pullback = vjp(
+        lambda images: _columns(_patches(images, kernel_size, dilation, padding, stride)).array,
+        start)
+    return _from_images(pullback(x.reshaped(result.shape).array)[0], call)
+
+
 # ------------------------------------------------------------------------------
 # Resampling
 # ------------------------------------------------------------------------------
