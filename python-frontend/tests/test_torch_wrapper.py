@@ -700,6 +700,12 @@ def test_output_modified_in_place():
     with pytest.raises(RuntimeError, match="output of an invertible module to stay as it is"):
         y.sum().backward()
 
+    # Modified behind autograd's back before the next block takes it.
+    h = net[0](images().requires_grad_())
+    h.detach().add_(1)
+    with pytest.raises(RuntimeError, match="output of an invertible module to stay as it is"):
+        net[1](h).sum().backward()
+
     # The next block has taken it before, and gives it back unmodified.
     first, second = net
     x = images().requires_grad_()

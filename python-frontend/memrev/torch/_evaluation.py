@@ -11,6 +11,7 @@ a second evaluation leaves no trace: running statistics are updated once.
 """
 
 import contextlib
+import weakref
 from typing import Iterator, List, Tuple
 
 import torch
@@ -195,9 +196,17 @@ class Evaluation:
                 )
 
 
+_without_lazy_parameters = weakref.WeakSet()
+
+
 def has_lazy_parameters(module: torch.nn.Module) -> bool:
     """Whether the first evaluation will make some of the module's parameters."""
-    return any(map(is_lazy, module.parameters()))
+    if module in _without_lazy_parameters:
+        return False
+    if any(map(is_lazy, module.parameters())):
+        return True
+    _without_lazy_parameters.add(module)
+    return False
 
 
 @contextlib.contextmanager
