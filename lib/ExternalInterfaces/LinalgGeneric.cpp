@@ -58,6 +58,9 @@ public:
 
 private:
   void visit(Value scalar, Precision precision);
+  void read(Value scalar, Value tensor, AffineMap map, Precision precision);
+  /// Reads `scalar` off a result that holds it, if there is one.
+  bool readResult(Value scalar, Precision precision);
 
   LinalgOp op;
   Block *body;
@@ -98,22 +101,40 @@ BodyReads::BodyReads(LinalgOp op, function_ref<bool(Value)> isActive,
     SmallVector<Residual> residuals;
     rule.getResiduals(isActive, residuals);
     for (const Residual &residual : residuals)
-      visit(residual.alternatives.front(), residual.precision);
+      if (llvm::none_of(residual.alternatives, [&](Value scalar) {
+            return readResult(scalar, residual.precision);
+          }))
+        visit(residual.alternatives.front(), residual.precision);
   }
 }
 
+void BodyReads::read(Value scalar, Value tensor, AffineMap map,
+                     Precision precision) {
+  auto [it, isNew] = positions.try_emplace(scalar, inputs.size());
+  if (isNew)
+    inputs.push_back({scalar, tensor, map, precision});
+  else if (precision == Precision::Exact)
+    inputs[it->second].precision = precision;
+}
+
+bool BodyReads::readResult(Value scalar, Precision precision) {
+  if (op.getNumReductionLoops() != 0)
+    return false;
+  for (auto [k, yielded] :
+       llvm::enumerate(body->getTerminator()->getOperands()))
+    if (yielded == scalar && mayReadResult(k, precision)) {
+      read(scalar, op->getResult(k),
+           op.getMatchingIndexingMap(op.getDpsInitOperand(k)), precision);
+      return true;
+    }
+  return false;
+}
+
 void BodyReads::visit(Value scalar, Precision precision) {
-  auto read = [&](Value tensor, AffineMap map) {
-    auto [it, isNew] = positions.try_emplace(scalar, inputs.size());
-    if (isNew)
-      inputs.push_back({scalar, tensor, map, precision});
-    else if (precision == Precision::Exact)
-      inputs[it->second].precision = precision;
-  };
   auto argument = dyn_cast<BlockArgument>(scalar);
   if (argument && argument.getOwner() == body) {
     OpOperand *operand = op.getMatchingOpOperand(argument);
-    read(operand->get(), op.getMatchingIndexingMap(operand));
+    read(scalar, operand->get(), op.getMatchingIndexingMap(operand), precision);
     return;
   }
   Operation *def = scalar.getDefiningOp();
@@ -122,12 +143,8 @@ void BodyReads::visit(Value scalar, Precision precision) {
       captured.insert(scalar);
     return;
   }
-  if (op.getNumReductionLoops() == 0)
-    for (auto [k, yielded] :
-         llvm::enumerate(body->getTerminator()->getOperands()))
-      if (yielded == scalar && mayReadResult(k, precision))
-        return read(op->getResult(k),
-                    op.getMatchingIndexingMap(op.getDpsInitOperand(k)));
+  if (readResult(scalar, precision))
+    return;
   // Evaluated again by the operation that defines it, from operands that may
   // be rounded.
   if (!visited.insert(scalar).second)

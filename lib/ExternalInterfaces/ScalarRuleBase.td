@@ -123,6 +123,10 @@ class ScalarRule<string dialect, string cppClass, dag operands,
   // positive measure (the zeros that a relu made): a value that is had back
   // with rounding will not do.
   bit exact = 0;
+  // True if the result is one of the operands, and those that it is not have no
+  // contribution: then the result may stand for the operand that is
+  // differentiated, if that is the only one.
+  bit selects = 0;
   // Each operand in terms of the results and the other operands, for operations
   // that have an inverse whatever the values are. Empty if there is none.
   list<dag> inverses = [];

@@ -11,6 +11,7 @@
 #include "mlir/Dialect/Complex/IR/Complex.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/TypeUtilities.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/STLExtras.h"
 
 using namespace mlir;
@@ -122,6 +123,22 @@ Value ScalarPoint::product(Value product) {
 // Derivatives
 //===----------------------------------------------------------------------===//
 
+/// The result of `op` if it may stand for the one operand that is
+/// differentiated: a relu's result is positive where its operand is, and the
+/// next operation mostly needs it anyway. A function's argument is there at no
+/// cost.
+static Value getStandIn(const ScalarRule &rule, Operation *op,
+                        function_ref<bool(Value)> isActive) {
+  if (!rule.selects || llvm::count_if(op->getOperands(), isActive) != 1)
+    return {};
+  auto argument =
+      dyn_cast<BlockArgument>(*llvm::find_if(op->getOperands(), isActive));
+  if (argument &&
+      isa<FunctionOpInterface>(argument.getOwner()->getParentOp()))
+    return {};
+  return op->getResult(0);
+}
+
 void memrev::getScalarResiduals(const ScalarRule &rule, Operation *op,
                                 function_ref<bool(Value)> isActive,
                                 SmallVectorImpl<Residual> &residuals) {
@@ -130,8 +147,14 @@ void memrev::getScalarResiduals(const ScalarRule &rule, Operation *op,
     if (!isActive(op->getOperand(partial % op->getNumOperands())))
       continue;
     Reads reads = rule.reads(partial);
-    for (unsigned i : reads.operands)
-      residuals.push_back(Residual(op->getOperand(i), reads.precision));
+    for (unsigned i : reads.operands) {
+      Value operand = op->getOperand(i);
+      Value standIn = getStandIn(rule, op, isActive);
+      if (standIn && isActive(operand))
+        residuals.push_back(Residual({operand, standIn}, reads.precision));
+      else
+        residuals.push_back(Residual(operand, reads.precision));
+    }
     for (unsigned i : reads.results)
       residuals.push_back(Residual(op->getResult(i), reads.precision));
   }
@@ -150,15 +173,21 @@ LogicalResult memrev::buildScalarVJP(const ScalarRule &rule, Operation *op,
       unsigned partial =
           result.getResultNumber() * numOperands + operand.getOperandNumber();
       Reads reads = rule.reads(partial);
+      auto isActive = [&](Value v) { return ctx.isActive(v); };
+      Value standIn = getStandIn(rule, op, isActive);
+      if (standIn && (!ctx.isAvailable(standIn) || ctx.isRounded(standIn)))
+        standIn = {};
+      auto primal = [&](Value v) {
+        return ctx.primal(standIn && v == operand.get() ? standIn : v,
+                          reads.precision);
+      };
       // Ask first: a value that has to be made must not interrupt the formula.
       for (unsigned i : reads.operands)
-        if (!ctx.primal(op->getOperand(i), reads.precision))
+        if (!primal(op->getOperand(i)))
           return failure();
       for (unsigned i : reads.results)
-        if (!ctx.primal(op->getResult(i), reads.precision))
+        if (!primal(op->getResult(i)))
           return failure();
-      auto primal = [&](Value v) { return ctx.primal(v, reads.precision); };
-      auto isActive = [&](Value v) { return ctx.isActive(v); };
       ScalarPoint point(ctx.getBuilder(), op, primal);
       point.dy = cotangent;
       point.type = operand.get().getType();

@@ -79,6 +79,9 @@ struct ScalarRule {
   Reads (*reads)(unsigned partial);
   /// Emits the partial derivative times `dy`; null if it is zero everywhere.
   Value (*emit)(ScalarPoint &point, unsigned partial);
+  /// The result is one of the operands, and the others have no partial
+  /// derivative.
+  bool selects;
 };
 
 /// The inverses of an operation with one result, by operand.

@@ -92,6 +92,7 @@ class Extremum<string cppClass, dag aWins, dag bWins>
     (IfActive $a, (Select (Equal $a, $b), (Mul $dy, half), (Select bWins, $dy, zero)), (Select bWins, $dy, zero))
   ];
   let exact = 1;
+  let selects = 1;
 }
 def : Extremum<"MaximumFOp", (Greater $a, $b), (Greater $b, $a)>;
 def : Extremum<"MinimumFOp", (Less $a, $b), (Less $b, $a)>;

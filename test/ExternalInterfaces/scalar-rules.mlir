@@ -39,6 +39,26 @@ func.func @main(%x: f32, %dy: f32) -> f32 {
 
 // -----
 
+// A relu's result is positive where its operand is, and is kept for the product.
+// CHECK-LABEL: func.func private @scaled_relu_vjp
+// CHECK: %[[Y:.*]] = arith.maximumf
+// CHECK: %[[DW:.*]] = arith.mulf %{{.*}}, %[[Y]]
+// CHECK: %[[WINS:.*]] = arith.cmpf ogt, %[[Y]], %{{.*}}
+// CHECK: arith.select %[[WINS]]
+func.func private @scaled_relu(%x: f32, %w: f32) -> f32 {
+  %zero = arith.constant 0.0 : f32
+  %n = arith.negf %x : f32
+  %r = arith.maximumf %n, %zero : f32
+  %y = arith.mulf %r, %w : f32
+  return %y : f32
+}
+func.func @main(%x: f32, %w: f32, %dy: f32) -> (f32, f32) {
+  %0:2 = rev.vjp @scaled_relu(%x, %w) cotangents(%dy) : (f32, f32, f32) -> (f32, f32)
+  return %0#0, %0#1 : f32, f32
+}
+
+// -----
+
 // Two differentiated operands share the contribution where they tie.
 // CHECK-LABEL: func.func private @larger_vjp
 // CHECK-SAME: (%[[A:.*]]: f32, %[[B:.*]]: f32, %[[DY:.*]]: f32)

@@ -281,7 +281,8 @@ static void writeRule(const Record &rule, raw_ostream &os) {
      << "(ScalarPoint &point, unsigned partial) {\n  switch (partial) {\n"
      << emits << "  default:\n    return {};\n  }\n}\n\n";
   os << "static constexpr ScalarRule rule_" << name << "{readsOf_" << name
-     << ", emit_" << name << "};\n\n";
+     << ", emit_" << name << ", /*selects=*/"
+     << (rule.getValueAsBit("selects") ? "true" : "false") << "};\n\n";
   if (inverses.empty())
     return;
 
