@@ -1,10 +1,15 @@
-"""One contestant of run.py, in a process of its own: builds its training step,
-then runs as many steps as each line of its input says.
+"""One contestant of run.py, in a process of its own: builds its training step, then
+answers each line of its input, a command in JSON, with a line of JSON.
 
-usage: contestant.py NAME NETWORK BATCH THREADS
+usage: contestant.py NAME NETWORK BATCH THREADS WEIGHTS
 
-Answers each line, a number of steps, with a line of JSON: the seconds of each
-step, the losses, and with malloc_counter preloaded the peak of memory.
+    {"do": "steps", "count": n}   the seconds of each step, and the losses
+    {"do": "memory"}              with malloc_counter preloaded: bytes that are live after
+                                  the forward pass and at the peak of a step, besides
+                                  parameters, momenta and running statistics
+    {"do": "gradients", "to": f}  writes the gradients of the first step to the file f
+
+WEIGHTS is a file with the parameters by name.
 """
 
 import ctypes
@@ -18,55 +23,53 @@ warnings.filterwarnings("ignore")
 
 import numpy as np  # noqa: E402
 
-import networks  # noqa: E402
-import model  # noqa: E402
-
 RATE = 0.01
+CLASSES = 10
 
 
 class MemRevStep:
-    def __init__(self, arch, arrays, policy, batch, threads):
-        import memrev
-        module = model.Module(arch, batch, policy=policy)
-        start = time.perf_counter()
-        self.program = memrev.compile(module.text("step"), threads=threads)
-        self.compile_seconds = time.perf_counter() - start
-        self.step = self.program["step"]
-        # The step overwrites its parameters and momenta.
-        self.state = [arrays[p.name].copy() for p in module.parameters]
-        self.state += [np.zeros_like(a) for a in self.state]
-        self.threads = threads
+    def __init__(self, network, policy, arrays, threads):
+        from memrev import models, optim, tree
+        from memrev.train.programs import CompiledPrograms
+        self.tree = tree
+        self.programs = CompiledPrograms(
+            getattr(models, network)(CLASSES),
+            optim.SGD(RATE, momentum=0.9, weight_decay=2e-4), policy=policy,
+            threads=threads)
+        self.variables = self.programs.variables(0)
+        self.variables.params = tree.map_with_path(
+            lambda path, p: arrays["/".join(map(str, path))].copy(), self.variables.params)
 
     def prepare(self, images, labels):
         self.images, self.labels = images, labels
+        self.batch_bytes = images.nbytes + labels.nbytes
+        jitted = self.programs.jitted["step"]
+        arguments = self.programs.arguments("step", self.variables, images, labels)
+        start = time.perf_counter()
+        jitted.compile(*arguments)
+        self.compile_seconds = time.perf_counter() - start
+        self.report = jitted.memory_report(*arguments)
 
     def __call__(self):
-        loss, _, *self.state = self.step(self.images, self.labels, RATE,
-                                         *self.state, threads=self.threads)
+        at = self.variables
+        at.params, at.state, at.opt_state, loss, _ = self.programs.step(
+            at.params, at.state, at.opt_state, self.images, self.labels, RATE, 0)
         return float(loss)
 
-    def report(self):
-        return next(entry for entry in self.program.memory_report()
-                    if entry["function"] == "step")
+    def facts(self):
+        return {"compile_seconds": self.compile_seconds,
+                "workspace_bytes": self.report["workspace_bytes"],
+                # What lives between the parts, and the batch.
+                "live_bytes": self.batch_bytes + sum(
+                    value["bytes"] for value in self.report["values"]
+                    if value["strategy"] == "stored")}
 
-
-def build(name, arch, arrays, batch, threads):
-    if name.startswith("memrev-"):
-        return MemRevStep(arch, arrays, name.removeprefix("memrev-"), batch, threads)
-    import torch
-    import peers
-    torch.set_num_threads(threads)
-    schemes = {"torch": peers.stored, "torch-channels-last": peers.stored,
-               "memcnn": peers.memcnn, "revtorch": peers.revtorch}
-    return peers.Step(arch, arrays, schemes[name], model.Optimizer(), RATE,
-                      channels_last=name.endswith("channels-last"))
-
-
-def data(arch, batch):
-    generator = np.random.default_rng(0)
-    shape = (batch, arch.height, arch.width, arch.colors)
-    images = generator.standard_normal(shape).astype(np.float32)
-    return images, generator.integers(0, arch.classes, batch).astype(np.int32)
+    def gradients(self):
+        at = self.variables
+        found, *_ = self.programs.gradients(at.params, at.state, self.images, self.labels, 0)
+        leaves, structure = self.tree.flatten(found)
+        return {"/".join(map(str, path)): np.asarray(leaf, np.float64)
+                for path, leaf in zip(structure.paths(), leaves)}
 
 
 class Counter:
@@ -74,49 +77,80 @@ class Counter:
 
     def __init__(self):
         library = ctypes.CDLL(None)
-        self.present = hasattr(library, "malloc_counter_peak")
-        if self.present:
-            for name in ("live", "peak"):
-                function = getattr(library, f"malloc_counter_{name}")
-                function.restype = ctypes.c_long
-                setattr(self, name, function)
-            self.start = library.malloc_counter_start
+        if not hasattr(library, "malloc_counter_peak"):
+            return
+        for name in ("live", "peak"):
+            function = getattr(library, f"malloc_counter_{name}")
+            function.restype = ctypes.c_long
+            setattr(self, name, function)
+        self.start = library.malloc_counter_start
 
 
-def main(name, network, batch, threads):
-    arch = networks.NETWORKS[network]
+def build(name, network, arrays, threads):
+    if name.startswith("memrev-"):
+        return MemRevStep(network, name.removeprefix("memrev-"), arrays, threads)
+    import torch
+    import peers
+    torch.set_num_threads(threads)
+    if name == "reference":
+        return peers.Step(network, "torch", arrays, RATE, torch.float64)
+    return peers.Step(network, name, arrays, RATE)
+
+
+def data(batch):
+    generator = np.random.default_rng(0)
+    images = generator.standard_normal((batch, 32, 32, 3)).astype(np.float32)
+    return images, generator.integers(0, CLASSES, batch).astype(np.int32)
+
+
+def run_steps(step, count):
+    seconds, losses = [], []
+    for _ in range(count):
+        start = time.perf_counter()
+        losses.append(step())
+        seconds.append(time.perf_counter() - start)
+    return {"seconds": seconds, "losses": losses}
+
+
+def measure_memory(step, counter):
+    if isinstance(step, MemRevStep):
+        # The arena is kept from the first step on.
+        before = counter.live() - step.batch_bytes
+        step()
+        counter.start()
+        step()
+        return {"peak_bytes": counter.peak() - before, "live_bytes": step.facts()["live_bytes"]}
+    # The momenta exist from the first step on, and what libraries keep for themselves.
+    for _ in range(2):
+        step()
+    step.forget_gradients()
+    before = counter.live() - step.batch_bytes
+    live = []
+    counter.start()
+    step(after_forward=lambda: live.append(counter.live() - before))
+    return {"peak_bytes": counter.peak() - before, "live_bytes": live[0]}
+
+
+def main(name, network, batch, threads, weights):
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # What libraries print is no answer.
-    # What the libraries themselves take is not the network's.
-    if not name.startswith("memrev-"):
-        import peers  # noqa: F401
     counter = Counter()
-    before = counter.live() if counter.present else 0
-    step = build(name, arch, model.initialize(arch, 0), batch, threads)
-    step.prepare(*data(arch, batch))
-    first = {"name": name}
-    if name.startswith("memrev-"):
-        report = step.report()
-        first["planned_bytes"] = report["peak_bytes"]
-        first["workspace_bytes"] = report["workspace_bytes"]
-        first["compile_seconds"] = step.compile_seconds
-        # The compiler's own memory is not the step's.
-        state = sum(a.nbytes for a in (*step.state, step.images, step.labels))
-        before = counter.live() - state if counter.present else 0
-    print(json.dumps(first), file=answer, flush=True)
+    with np.load(weights) as arrays:
+        step = build(name, network, dict(arrays), threads)
+    step.prepare(*data(batch))
+    facts = step.facts() if isinstance(step, MemRevStep) else {}
+    print(json.dumps({"name": name, **facts}), file=answer, flush=True)
     for line in sys.stdin:
-        if counter.present:
-            counter.start()
-        seconds, losses = [], []
-        for _ in range(int(line)):
-            start = time.perf_counter()
-            losses.append(step())
-            seconds.append(time.perf_counter() - start)
-        reply = {"seconds": seconds, "losses": losses}
-        if counter.present:
-            reply["peak_bytes"] = counter.peak() - before
+        command = json.loads(line)
+        if command["do"] == "steps":
+            reply = run_steps(step, command["count"])
+        elif command["do"] == "memory":
+            reply = measure_memory(step, counter)
+        else:
+            np.savez(command["to"], **step.gradients())
+            reply = {}
         print(json.dumps(reply), file=answer, flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5])

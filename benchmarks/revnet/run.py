@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Measures one training step of the same RevNet, batch and threads: memrev with
-policy(invert) and policy(store), PyTorch storing everything, MemCNN and RevTorch.
+"""Measures one training step of MemCNN's networks, the same network, weights, batch and
+threads for all: memrev with policy(invert) and policy(store), PyTorch storing everything,
+MemCNN and RevTorch.
 
-Each contestant is a process of its own, for two pools of threads in one process
-would disturb each other. They take turns, a few steps at a time, so that a change
-of the machine's speed meets all of them. Memory is what malloc has given out at
-the peak of a step (utils/malloc_counter.c), parameters, momenta and the batch
-included, in a run of its own.
+Each contestant is a process of its own, for two pools of threads in one process would
+disturb each other. They take turns, a few steps at a time, so that a change of the machine's
+speed meets all of them. Memory and gradients are measured in runs of their own: bytes that
+malloc has given out (utils/malloc_counter.c) besides parameters, momenta and running
+statistics, those of gradients and the batch included; and the gradients of the first step
+beside those of PyTorch in f64.
 """
 
 import argparse
@@ -22,34 +24,29 @@ import sys
 import tempfile
 import time
 
-import networks
+import numpy as np
+
+import report
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-NAMES = ["memrev-invert", "memrev-store", "torch", "torch-channels-last", "memcnn",
-         "revtorch"]
-TITLES = {
-    "memrev-invert": "memrev, policy(invert)", "memrev-store": "memrev, policy(store)",
-    "torch": "PyTorch, stores everything",
-    "torch-channels-last": "PyTorch, the same in channels_last",
-    "memcnn": "MemCNN", "revtorch": "RevTorch",
-}
+sys.path.insert(0, str(ROOT / "python-frontend"))
+NETWORKS = ("resnet32", "resnet110", "resnet164", "revnet38", "revnet110", "revnet164")
 # Idle threads of a pool spin for a while; the next contestant waits for that.
 PAUSE = 0.3
 
 
 class Contestant:
-    def __init__(self, name, options, preload=None):
+    def __init__(self, name, network, options, weights, preload=None):
         environment = dict(os.environ, OMP_NUM_THREADS=str(options.threads))
         paths = [str(ROOT / "python-frontend"), environment.get("PYTHONPATH", "")]
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         if preload:
             environment["LD_PRELOAD"] = str(preload)
         self.process = subprocess.Popen(
-            [sys.executable, HERE / "contestant.py", name, options.network,
-             str(options.batch), str(options.threads)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env=environment)
+            [sys.executable, HERE / "contestant.py", name, network, str(options.batch),
+             str(options.threads), weights],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
         self.facts = self.read()
 
     def read(self):
@@ -59,56 +56,97 @@ class Contestant:
                                f"{self.process.wait()}")
         return json.loads(line)
 
-    def run(self, steps):
-        print(steps, file=self.process.stdin, flush=True)
+    def do(self, what, **arguments):
+        print(json.dumps({"do": what, **arguments}), file=self.process.stdin, flush=True)
         return self.read()
 
-    def close(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         self.process.stdin.close()
+        self.process.stdout.close()
         self.process.wait()
+
+
+def contestants_of(network, options):
+    """ResNets have no reversible blocks for MemCNN and RevTorch to run."""
+    return [name for name in options.contestants
+            if network.startswith("revnet") or name not in ("memcnn", "revtorch")]
 
 
 def check(losses):
     """All contestants have to compute the same thing."""
     reference = next(iter(losses.values()))
     for name, values in losses.items():
-        for found, wanted in zip(values, reference):
+        for found, wanted in zip(values[:2], reference):
             if abs(found - wanted) > 1e-3 * abs(wanted):
                 raise RuntimeError(f"the first losses of {name} are {values}, "
                                    f"but others' are {reference}")
 
 
-def measure_time(options):
-    contestants = {name: Contestant(name, options) for name in options.contestants}
-    losses = {name: c.run(options.warm_up)["losses"]
-              for name, c in contestants.items()}
-    check(losses)
-    seconds = {name: [] for name in contestants}
+def measure_time(network, options, weights):
+    running = {name: Contestant(name, network, options, weights)
+               for name in contestants_of(network, options)}
+    losses = {name: c.do("steps", count=options.warm_up)["losses"]
+              for name, c in running.items()}
+    seconds = {name: [] for name in running}
     for _ in range(options.rounds):
-        for name, contestant in contestants.items():
+        for name, contestant in running.items():
             time.sleep(PAUSE)
             # The first step of a turn meets cold caches and sleeping threads.
-            seconds[name] += contestant.run(options.steps + 1)["seconds"][1:]
-    for contestant in contestants.values():
-        contestant.close()
-    return {name: dict(contestants[name].facts, first_losses=losses[name],
+            seconds[name] += contestant.do("steps", count=options.steps + 1)["seconds"][1:]
+    for contestant in running.values():
+        contestant.__exit__()
+    # The gradients of MemCNN's stem are wrong, and so is what it trains from the second
+    # step on.
+    check({name: values[:1] if name == "memcnn" else values
+           for name, values in losses.items()})
+    return {name: dict(running[name].facts, first_losses=losses[name],
                        median_seconds=statistics.median(values),
                        minimum_seconds=min(values), seconds=values)
             for name, values in seconds.items()}
 
 
-def measure_memory(options, results):
-    with tempfile.TemporaryDirectory() as folder:
-        counter = pathlib.Path(folder) / "malloc_counter.so"
-        subprocess.run(["clang-22", "-O1", "-shared", "-fPIC",
-                        ROOT / "utils" / "malloc_counter.c", "-o", counter],
-                       check=True)
-        for name in options.contestants:
-            contestant = Contestant(name, options, counter)
-            # The momenta exist from the second step on.
-            contestant.run(2)
-            results[name]["peak_bytes"] = contestant.run(2)["peak_bytes"]
-            contestant.close()
+def measure_memory(network, options, weights, folder, results):
+    counter = folder / "malloc_counter.so"
+    subprocess.run(["clang-22", "-O1", "-shared", "-fPIC",
+                    ROOT / "utils" / "malloc_counter.c", "-o", counter], check=True)
+    for name in results:
+        with Contestant(name, network, options, weights, counter) as contestant:
+            results[name].update(contestant.do("memory"))
+
+
+def measure_accuracy(network, options, weights, folder, results):
+    """The error of the gradient: its norm by that of the gradient in f64, over all
+    parameters and over those in front of the first block."""
+    found = {}
+    for name in ["reference", *results]:
+        with Contestant(name, network, options, weights) as contestant:
+            contestant.do("gradients", to=str(folder / f"{name}.npz"))
+        with np.load(folder / f"{name}.npz") as arrays:
+            found[name] = dict(arrays)
+    wanted = found.pop("reference")
+
+    def error(gradients, names):
+        difference = sum(np.sum((gradients[n] - wanted[n]) ** 2) for n in names)
+        return float(np.sqrt(difference / sum(np.sum(wanted[n] ** 2) for n in names)))
+
+    for name, gradients in found.items():
+        if gradients.keys() != wanted.keys():
+            raise RuntimeError(f"{name} has other parameters than PyTorch")
+        results[name]["gradient_error"] = error(gradients, wanted)
+        results[name]["stem_gradient_error"] = error(
+            gradients, [n for n in wanted if n.startswith("stem")])
+
+
+def write_weights(network, path):
+    from memrev import models, tree
+    params = getattr(models, network)().init(0)["params"]
+    leaves, structure = tree.flatten(params)
+    np.savez(path, **{"/".join(map(str, place)): leaf
+                      for place, leaf in zip(structure.paths(), leaves)})
+    return sum(leaf.size for leaf in leaves)
 
 
 def machine():
@@ -138,77 +176,46 @@ def versions():
     return result
 
 
-def table(record):
-    results = record["results"]
-    baseline = results.get("memcnn", next(iter(results.values())))
-    arch = record["architecture"]
-    machine = record["machine"]
-    lines = [
-        f"# One training step of `{record['network']}`", "",
-        f"Images {arch['height']}x{arch['width']}x{arch['colors']}, channels "
-        f"{arch['channels']}, reversible blocks {arch['blocks']}, batch "
-        f"{record['batch']}, f32, {record['threads']} threads.", "",
-        "| | median step | of MemCNN's | fastest | of MemCNN's | peak memory "
-        "| of MemCNN's |",
-        "|---|---:|---:|---:|---:|---:|---:|",
-    ]
-    for name, r in results.items():
-        lines.append(
-            f"| {TITLES[name]} | {1e3 * r['median_seconds']:.1f} ms "
-            f"| {r['median_seconds'] / baseline['median_seconds']:.2f} "
-            f"| {1e3 * r['minimum_seconds']:.1f} ms "
-            f"| {r['minimum_seconds'] / baseline['minimum_seconds']:.2f} "
-            f"| {r['peak_bytes'] / 2**20:.2f} MiB "
-            f"| {r['peak_bytes'] / baseline['peak_bytes']:.2f} |")
-    lines += [""]
-    for name, r in results.items():
-        if "planned_bytes" in r:
-            lines += [f"{TITLES[name]}: {r['planned_bytes'] / 2**20:.2f} MiB by the "
-                      f"memory report, compiled in {r['compile_seconds']:.1f} s.", ""]
-    used = ", ".join(f"{name} {version}"
-                     for name, version in record["versions"].items() if version)
-    lines += [
-        "Memory is what malloc has given out at the peak of a step, parameters, "
-        "momenta and the batch included, and what PyTorch's libraries keep for "
-        "themselves.", "",
-        f"{record['date']}, {machine['cpu']}, {machine['cores']} cores, "
-        f"{machine['vectors']}, load {machine['load']} at the start; {used}.", "",
-        f"    {record['command']}", ""]
-    return "\n".join(lines)
+def measure(network, options):
+    before = machine()
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        weights = str(folder / "weights.npz")
+        parameters = write_weights(network, weights)
+        results = measure_time(network, options, weights)
+        measure_memory(network, options, weights, folder, results)
+        measure_accuracy(network, options, weights, folder, results)
+    return {
+        "network": network, "parameters": parameters, "batch": options.batch,
+        "threads": options.threads, "date": datetime.date.today().isoformat(),
+        "machine": before, "versions": versions(),
+        "command": shlex.join(["benchmarks/revnet/run.py", *sys.argv[1:]]),
+        "results": results,
+    }
 
 
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("network", choices=networks.NETWORKS)
-    parser.add_argument("--contestants", nargs="+", choices=NAMES, default=NAMES)
-    parser.add_argument("--batch", type=int)
+    parser.add_argument("networks", nargs="*", choices=[[], *NETWORKS],
+                        metavar="NETWORK", help=f"of {', '.join(NETWORKS)} (default: all)")
+    names = list(report.TITLES)
+    parser.add_argument("--contestants", nargs="+", choices=names, default=names)
+    parser.add_argument("--batch", type=int, default=100)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--steps", type=int, default=5, help="in each round")
-    parser.add_argument("--warm-up", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=3, help="in each round")
+    parser.add_argument("--warm-up", type=int, default=2)
     parser.add_argument("--output", type=pathlib.Path,
                         default=ROOT / "benchmarks" / "results")
     options = parser.parse_args()
-    options.batch = options.batch or networks.BATCHES[options.network]
-
-    before = machine()
-    results = measure_time(options)
-    measure_memory(options, results)
-    arch = networks.NETWORKS[options.network]
-    record = {
-        "network": options.network, "architecture": vars(arch),
-        "batch": options.batch, "threads": options.threads,
-        "date": datetime.date.today().isoformat(), "machine": before,
-        "versions": versions(),
-        "command": shlex.join(["benchmarks/revnet/run.py", *sys.argv[1:]]),
-        "results": results,
-    }
     options.output.mkdir(parents=True, exist_ok=True)
-    name = f"revnet-{options.network}"
-    (options.output / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
-    (options.output / f"{name}.md").write_text(table(record))
-    print(table(record))
+    for network in options.networks or NETWORKS:
+        record = measure(network, options)
+        path = options.output / f"revnet-{network}.json"
+        path.write_text(json.dumps(record, indent=1) + "\n")
+        print(report.table(record), flush=True)
+    report.write(options.output, NETWORKS)
 
 
 if __name__ == "__main__":

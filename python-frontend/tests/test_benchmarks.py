@@ -1,0 +1,88 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The peers that benchmarks/revnet measures compute what memrev's networks do, and its tables
+say what was run."""
+
+import importlib
+import json
+import pathlib
+import sys
+
+import numpy as np
+import pytest
+
+from memrev import models, tree
+
+FOLDER = pathlib.Path(__file__).resolve().parents[2] / "benchmarks" / "revnet"
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    sys.path.insert(0, str(FOLDER))
+    yield lambda name: importlib.import_module(name)
+    sys.path.remove(str(FOLDER))
+
+
+def weights(network):
+    leaves, structure = tree.flatten(getattr(models, network)().init(0)["params"])
+    return {"/".join(map(str, path)): leaf for path, leaf in zip(structure.paths(), leaves)}
+
+
+@pytest.mark.parametrize("network", ["resnet32", "resnet110", "resnet164", "revnet38",
+                                     "revnet110", "revnet164"])
+def test_peers_have_the_parameters_of_memrev(benchmark, network):
+    peers = pytest.importorskip("torch") and benchmark("peers")
+    arrays, found = weights(network), {}
+    for path, parameter, index in peers.Network(network, peers.stored).located:
+        found.setdefault("/".join(map(str, path)), []).append(
+            (index, peers.from_torch(parameter.detach().numpy()).shape))
+    assert found.keys() == arrays.keys()
+    for name, places in found.items():
+        shape = arrays[name].shape
+        if places[0][0] is None:
+            assert places == [(None, shape)], name
+        else:
+            assert places == [(i, shape[1:]) for i in range(shape[0])], name
+
+
+def test_peers_compute_one_gradient(benchmark):
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("memcnn")
+    pytest.importorskip("revtorch")
+    peers = benchmark("peers")
+    torch.set_num_threads(1)
+    rng = np.random.default_rng(0)
+    images, labels = rng.standard_normal((4, 32, 32, 3)), rng.integers(0, 10, 4)
+    arrays, gradients = weights("revnet38"), {}
+    for name in ("torch", "memcnn", "revtorch"):
+        step = peers.Step("revnet38", name, arrays, 0.1, torch.float64)
+        step.prepare(images, labels)
+        gradients[name] = step.gradients()
+    for name, wanted in gradients["torch"].items():
+        # The gradient of an offset in front of a batch norm is zero.
+        scale = max(np.abs(wanted).max(), 1e-6)
+        assert np.abs(gradients["revtorch"][name] - wanted).max() < 1e-9 * scale, name
+        error = np.abs(gradients["memcnn"][name] - wanted).max() / scale
+        # What MemCNN gets wrong: a ReLU's result does not come back by inversion.
+        assert error > 0.1 if name.startswith("stem") else error < 1e-9, (name, error)
+
+
+def test_tables_say_what_was_run(benchmark, tmp_path, monkeypatch, capsys):
+    tables = benchmark("tables")
+    done = {"iterations": 80000, "test_accuracy_percent": 93.456, "seconds": 7384.0}
+    for name, summary in {"revnet38-cifar10": done, "revnet38-cifar100": None,
+                          "resnet32-cifar10": dict(done, iterations=10)}.items():
+        (tmp_path / name).mkdir()
+        if summary:
+            (tmp_path / name / "summary.json").write_text(json.dumps(summary))
+    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["tables.py", "--only-tables", "--runs", str(tmp_path),
+                                      "--output", str(tmp_path / "tables.md")])
+    assert tables.main() == 0
+    text = (tmp_path / "tables.md").read_text()
+    assert capsys.readouterr().out == text + "\n"
+    assert "| revnet38 | 93.14 | 92.80 | 93.46 | 71.17 | 69.90 | not finished |" in text
+    assert "| revnet38 | 2:17 | 2:09 | 2:03 | 2:20 | 2:16 | not finished |" in text
+    assert "| resnet32 | 92.74 | 92.86 | 93.46 (10 iterations) | 69.10 | 69.81 | not run |" in text
+    assert "| revnet164 | 1983786 | not run | 432.7 | not run | not run |" in text
