@@ -29,11 +29,16 @@ struct Evaluation {
   SmallVector<Value> parameters, auxiliary;
   /// The auxiliary results that what the clone yields stands for: it has their
   /// cotangents. What is yielded twice, or not computed by the region, has a
-  /// name of its own.
+  /// name of its own; so has a view, whose cotangent is a part of another one.
   llvm::SmallBitVector isNamed;
 };
 
 } // namespace
+
+static bool isView(Value value) {
+  auto rule = value.getDefiningOp<DifferentiableOpInterface>();
+  return rule && rule.isCheapToRecompute();
+}
 
 /// Evaluates the region of `op`, unless that is done already.
 static FailureOr<Evaluation> evaluateRegion(CouplingOp op,
@@ -53,8 +58,8 @@ static FailureOr<Evaluation> evaluateRegion(CouplingOp op,
                                             result.clones.end());
   llvm::SmallDenseSet<Value> taken;
   for (auto [i, value] : llvm::enumerate(result.auxiliary))
-    result.isNamed[i] =
-        clones.contains(value.getDefiningOp()) && taken.insert(value).second;
+    result.isNamed[i] = clones.contains(value.getDefiningOp()) &&
+                        !isView(value) && taken.insert(value).second;
   if (isKnown)
     return result;
   for (unsigned i : result.isNamed.set_bits())
