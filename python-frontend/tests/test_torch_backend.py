@@ -2,6 +2,8 @@
 runs in PyTorch and says so."""
 
 import copy
+import dataclasses
+import gc
 import random
 import re
 import threading
@@ -19,6 +21,8 @@ from torch_cases import (
     assert_close,
     assert_like_disabled,
     chain,
+    check_batches_of_gradients,
+    check_parameters_for_one_call,
     coupling,
     images,
     set_disabled,
@@ -153,7 +157,7 @@ def test_dropout():
     assert not torch.equal(net(x), net(x))
     # Couplings of one call have other masks than each other, and PyTorch's seed decides.
     assert value(0).item() == value(0).item()
-    with pytest.raises(RuntimeError, match="create_graph=False for a compiled coupling"):
+    with pytest.raises(RuntimeError, match="but got create_graph=True"):
         torch.autograd.grad(value(0), list(net.parameters()), create_graph=True)
 
 
@@ -245,6 +249,76 @@ def test_attributes_that_change():
     assert len(_backend._bindings[net[0]._fn]._found) == 4
 
 
+class Applied(nn.Module):
+    """A branch that is the function in its attribute."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+def test_functions_as_attributes():
+    """A function that is gone is none that came to lie at its address."""
+    for factor in range(1, 5):
+        def scaled(x, factor=factor):
+            return x * factor
+
+        net = chain(memcnn.AdditiveCoupling(Applied(scaled), Applied(scaled)))
+        assert_like_disabled(net, net, images(size=2).requires_grad_())
+        del net, scaled
+        gc.collect()
+
+
+@dataclasses.dataclass
+class Slotted:
+    __slots__ = ("factor",)
+    factor: float
+
+    def __call__(self, x):
+        return x * self.factor
+
+
+def test_attributes_of_any_kind():
+    slotted = Slotted(2.0)
+    net = chain(memcnn.AdditiveCoupling(Applied(slotted), Applied(slotted)))
+    assert_like_disabled(net, net, images(size=2).requires_grad_())
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.LSTM(2, 2, batch_first=True)
+
+    def forward(self, x):
+        return self.layer(x)[0]
+
+
+def test_recurrent_branches():
+    """They have their parameters in lists, too, which are no attributes."""
+    net = chain(*(memcnn.AdditiveCoupling(Recurrent(), Recurrent(), split_dim=-1)
+                  for _ in range(2))).double()
+    x = torch.randn(2, 3, 4).double().requires_grad_()
+    assert_like_disabled(net, net, x)
+    assert kind_of(net[0], x) is kind_of(net[1], x)
+
+
+def test_parameters_for_one_call():
+    torch.manual_seed(0)
+    net = chain(coupling(norm=False)).double()
+    check_parameters_for_one_call(net)
+    assert kind_of(net[0], images()).program is not None
+
+
+def test_batches_of_gradients():
+    check_batches_of_gradients(norm=False)
+    net = chain(coupling(norm=False, dropout=0.5)).double()
+    with pytest.raises(RuntimeError, match="cannot draw the same, but got a batch of gradients"):
+        torch.autograd.functional.jacobian(net, images(batch=1), vectorize=True)
+
+
 class Counting(Scaled):
     calls = 0
 
@@ -275,7 +349,7 @@ class Hooked(Scaled):
 
 
 @pytest.mark.parametrize("branch, reason", [
-    (Counting, "Fm changes its attributes"),
+    (Counting, "Counting changes its attributes when it is called"),
     (Drawing, "it draws random numbers that are not PyTorch's"),
     (Unknown, r"got aten\.special_i0e"),
     (Deciding, "torch.export does not trace Deciding"),
@@ -290,7 +364,7 @@ def test_what_is_left_to_pytorch(branch, reason):
         if branch is not Drawing:
             assert_like_disabled(net, net, x)
     messages = [str(w.message) for w in caught if "is not compiled" in str(w.message)]
-    # Once for both blocks, or for each if it is about them and not about their structure.
+    # Once for both blocks, or for each if it is about what they have become.
     assert len(messages) == (2 if branch is Counting else 1)
     assert messages[0].startswith("AdditiveCoupling runs in PyTorch and is not compiled: ")
     assert re.search(reason, messages[0])

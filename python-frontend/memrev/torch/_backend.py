@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from .. import CompileError
-from ._capture import CaptureError
+from ._capture import AttributesChange, CaptureError
 from ._coupling_program import Branch, CouplingProgram, Refusal
 from ._fx import UnsupportedOperation
 from ._program import Layout, stored_order
@@ -74,6 +74,17 @@ def get_backend() -> str:
     return _setting.name
 
 
+def reason_of(error: Exception) -> str:
+    """Why something is not compiled, in one line."""
+    if isinstance(error, CompileError):
+        lines = [str(d) for d in error.diagnostics if d.severity == "error"]
+    else:
+        lines = str(error).splitlines()
+    line = lines[0] if lines else ""
+    expected = (Refusal, UnsupportedOperation, CaptureError, CompileError)
+    return line if isinstance(error, expected) else f"{type(error).__name__}: {line}"
+
+
 class Kind:
     """Couplings of one structure, with tensors of one type: their program, once there is
     one."""
@@ -97,16 +108,15 @@ class Kind:
                 return
             try:
                 self.branches, self.program = binding.compile(x)
-            except (Refusal, UnsupportedOperation, CaptureError, CompileError) as reason:
-                self.refuse(binding, reason)
             except Exception as error:  # Tracing runs code of others, on tensors without numbers.
-                self.refuse(binding, f"{type(error).__name__}: {error}")
+                self.refuse(binding, reason_of(error))
 
     def refuse(self, binding, reason) -> None:
         """Leaves these couplings to PyTorch."""
         self.is_refused = True
         warnings.warn(
-            f"{binding.name} runs in PyTorch and is not compiled: {reason}", UserWarning)
+            f"{binding.name} runs in PyTorch and is not compiled: {reason}", UserWarning,
+            stacklevel=2)
 
 
 _kinds = collections.OrderedDict()
@@ -207,15 +217,15 @@ class Binding:
         half = x.narrow(coupling.split_dim, 0, x.shape[coupling.split_dim] // 2)
         given = torch.empty_like(half, requires_grad=x.requires_grad)
         states = random.getstate(), np.random.get_state()
-        captured = {name: Branch(branch, given, coupling.num_parameters)
-                    for name, branch in branches.items()}
+        try:
+            captured = {name: Branch(branch, given, coupling.num_parameters)
+                        for name, branch in branches.items()}
+        except AttributesChange:
+            self.changes_itself = True
+            raise
         if states[0] != random.getstate() or not all(
                 map(np.array_equal, states[1], np.random.get_state())):
             raise Refusal("it draws random numbers that are not PyTorch's")
-        for name, structure in self._structures.items():
-            if not structure.holds():
-                self.changes_itself = True
-                raise Refusal(f"{name} changes its attributes when it is called")
         layouts, wrt = {}, {}
         for name, branch in captured.items():
             tensors = [read() for read in branch.bind(branches[name])]

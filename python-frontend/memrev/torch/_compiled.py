@@ -10,6 +10,7 @@ from typing import Optional
 import torch
 from torch.utils import _pytree
 
+from ._call import is_batched
 from ._capture import Capture, capture, lock
 from ._program import Layout, Program
 
@@ -34,6 +35,7 @@ class _Run(torch.autograd.Function):
         return tuple(results)
 
     @staticmethod
+    @torch.compiler.disable
     def backward(ctx, *cotangents):
         evaluation = ctx.evaluation
         program = evaluation.program
@@ -42,8 +44,8 @@ class _Run(torch.autograd.Function):
         if all(cotangent is None for cotangent in given):
             return (None,) * (count + 1)
         residuals = ctx.saved_tensors
-        if torch.is_grad_enabled():
-            found = evaluation.pull_back_differentiably(residuals, ctx.others, given)
+        if torch.is_grad_enabled() or is_batched(cotangents):
+            found = evaluation.pull_back_in_pytorch(residuals, ctx.others, given)
         else:
             layouts = [program.results[i] for i in program.of]
             given = [layout.empty().zero_() if cotangent is None else layout.taken(cotangent)
@@ -56,6 +58,19 @@ class _Run(torch.autograd.Function):
                     cotangents[k] is not None for k in evaluation.influences[i]):
                 gradients[i] = gradient
         return (None, *gradients)
+
+
+def _overlap(a, b):
+    """Whether two tensors lie in memory that they may share."""
+    if a.untyped_storage()._cdata != b.untyped_storage()._cdata or not a.numel() or not b.numel():
+        return False
+
+    def extent(t):
+        last = sum((n - 1) * s for n, s in zip(t.shape, t.stride()))
+        return t.data_ptr(), t.data_ptr() + (last + 1) * t.element_size()
+
+    (a_start, a_end), (b_start, b_end) = extent(a), extent(b)
+    return a_start < b_end and b_start < a_end
 
 
 class Evaluation:
@@ -92,6 +107,19 @@ class Evaluation:
         return {i: (tensor, tensor._version) for i, tensor in enumerate(tensors)
                 if i not in kept and i not in self._changed and self.sources[i].kind != "input"}
 
+    def is_possible(self, leaves):
+        """Whether no tensor that the module changes shares memory with another one: the
+        program reads all of them before it changes one."""
+        if not self._changed:
+            return True
+        with lock:
+            tensors = [source.read(leaves) for source in self.sources]
+        storages = collections.Counter(t.untyped_storage()._cdata for t in tensors)
+        if len(storages) == len(tensors):
+            return True
+        return not any(_overlap(tensors[i], other) for i in self._changed
+                       for k, other in enumerate(tensors) if k != i)
+
     def run(self, leaves):
         """What the module returns for arguments with those leaves."""
         with lock:
@@ -119,8 +147,9 @@ class Evaluation:
             value = view(value)
         return value
 
-    def _arguments(self, residuals, others):
-        """The arguments of the forward pass, from what has been kept of it."""
+    def _arguments(self, residuals, others, wish):
+        """The arguments of the forward pass, from what has been kept of it. `wish` is what
+        they are for."""
         found = {number: tensor for (kind, number), tensor in
                  zip(self.program.residuals, residuals) if kind == "argument"}
         for number, (tensor, version) in others.items():
@@ -133,16 +162,18 @@ class Evaluation:
             if number not in found:
                 raise RuntimeError(
                     f"expects to be differentiated once, for the program does not keep '{name}', "
-                    "but got create_graph=True")
+                    f"but got {wish}")
         return [found[number] for number in range(len(self.sources))]
 
-    def pull_back_differentiably(self, residuals, others, cotangents):
-        """The gradients as functions that autograd can differentiate again: PyTorch
-        evaluates the graph."""
+    def pull_back_in_pytorch(self, residuals, others, cotangents):
+        """The gradients, with gradients enabled as functions that autograd can differentiate
+        again: PyTorch evaluates the graph."""
+        create_graph = torch.is_grad_enabled()
+        wish = "create_graph=True" if create_graph else "a batch of gradients"
         if self.captured.is_random:
             raise RuntimeError("expects to be differentiated once, for the graph has random "
-                               "numbers, but got create_graph=True")
-        tensors = self._arguments(residuals, others)
+                               f"numbers, but got {wish}")
+        tensors = self._arguments(residuals, others, wish)
         with torch.enable_grad():
             # An argument may be a function of another one; derivatives end at the aliases.
             aliases = [t.view_as(t) for t in tensors]
@@ -153,7 +184,7 @@ class Evaluation:
             pairs = [(v, c) for v, c in zip(values, cotangents) if c is not None]
             return torch.autograd.grad(
                 [v for v, _ in pairs], [aliases[i] for i in self.program.wrt],
-                [c for _, c in pairs], create_graph=True, allow_unused=True)
+                [c for _, c in pairs], create_graph=create_graph, allow_unused=True)
 
 
 class _Interpreter(torch.fx.Interpreter):
