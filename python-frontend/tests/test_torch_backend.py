@@ -239,14 +239,15 @@ class Scaled(nn.Module):
 def test_attributes_that_change():
     net = chain(memcnn.AdditiveCoupling(Scaled(), Scaled())).double()
     fm = net[0]._fn.Fm
-    x = images().requires_grad_()
+    x, kinds = images().requires_grad_(), []
     for change in (lambda: None, lambda: setattr(fm, "factor", 3.0),
                    lambda: fm.options["power"].__setitem__(0, 2),
-                   lambda: setattr(fm, "factor", 2.0)):
+                   lambda: (setattr(fm, "factor", 2.0), fm.options.update(power=[1]))):
         change()
         assert_like_disabled(net, net, x)
+        kinds.append(kind_of(net[0], x))
     # What was compiled before is found again.
-    assert len(_backend._bindings[net[0]._fn]._found) == 4
+    assert kinds[-1] is kinds[0] and len(set(kinds)) == 3
 
 
 class Applied(nn.Module):
@@ -396,6 +397,8 @@ def test_parameters_that_are_replaced(net):
     assert_like_disabled(net, net, images().requires_grad_())
     net[0]._fn.Fm[1] = nn.Conv2d(2, 2, 1).double()
     assert_like_disabled(net, net, images().requires_grad_())
+    net[0]._fn.Fm = copy.deepcopy(net[1]._fn.Fm)
+    assert_like_disabled(net, net, images().requires_grad_())
 
 
 def test_setting():
@@ -419,6 +422,18 @@ def test_auto_compiles_what_takes_time():
     with memcnn.set_backend("auto", compile_after=kind.seconds):
         net(x)
         assert kind.program is not None
+
+
+def test_calls_of_many_shapes():
+    """They are no reason to leave a coupling to PyTorch, whose knowledge of them is bounded."""
+    net = chain(coupling(norm=False)).double()
+    with memcnn.set_backend("auto", compile_after=1e9):
+        for size in range(2 * _backend.TYPES_OF_ONE):
+            net(images(batch=size + 1, size=2))
+    assert len(_backend._bindings[net[0]._fn]._of_types) == _backend.TYPES_OF_ONE
+    assert len(_backend._kinds) <= _backend.CACHE_SIZE
+    assert_like_disabled(net, net, images().requires_grad_())
+    assert kind_of(net[0], images().requires_grad_()).program is not None
 
 
 def test_coupling_that_is_other_at_each_call():

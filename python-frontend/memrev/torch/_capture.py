@@ -423,7 +423,7 @@ def _capture(module, args, kwargs):
                     program = torch.export.export(exported, args, kwargs, strict=False)
                 requires_grad = _autograd_view(module, args, kwargs)
             # torch.export itself puts attributes back that it finds changed, new ones not.
-            if structure is not None and not structure.holds():
+            if structure is not None and not structure.holds(module):
                 raise AttributesChange(
                     f"{type(module).__name__} changes its attributes when it is called")
             _detach_regions(program)
