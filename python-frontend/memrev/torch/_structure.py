@@ -118,8 +118,12 @@ class Structure:
     def holds(self, module: nn.Module) -> bool:
         """Whether `module` is the one that this was made of, and still as it was."""
         try:
-            return module is self._modules[0] and all(container == copy for container, copy in self._guards) and all(
-                _without_weights(attributes) == copy for attributes, copy in self._recurrent)
+            return (
+                module is self._modules[0]
+                and all(container == copy for container, copy in self._guards)
+                and all(_without_weights(attributes) == copy
+                        for attributes, copy in self._recurrent)
+            )
         except (RuntimeError, ValueError, TypeError):
             return False  # A tensor or an array took the place of another one.
 
