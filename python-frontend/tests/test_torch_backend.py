@@ -350,7 +350,7 @@ class Hooked(Scaled):
 
 
 @pytest.mark.parametrize("branch, reason", [
-    (Counting, "Counting changes its attributes when it is called"),
+    (Counting, "Fm changes its attributes"),
     (Drawing, "it draws random numbers that are not PyTorch's"),
     (Unknown, r"got aten\.special_i0e"),
     (Deciding, "torch.export does not trace Deciding"),

@@ -34,9 +34,8 @@ class CaptureError(Exception):
     """A module that torch.export cannot trace."""
 
 
-class AttributesChange(CaptureError):
-    """A module that sets attributes when it is called: what it computes next may be
-    something else."""
+class ChangingModuleError(CaptureError):
+    """A module whose attributes a call changes: a program would leave them as they are."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -349,21 +348,21 @@ def capture(module: torch.nn.Module, args: tuple, kwargs: Optional[dict] = None)
     """The functional graph of `module(*args, **kwargs)` in the module's current mode, and
     under the autocast in force.
 
-    Raises UnsupportedOperation for what a program cannot do, with the user's line, and
-    CaptureError if torch.export does not understand the module.
+    Raises UnsupportedOperation for what a program cannot do, with the user's line,
+    CaptureError if torch.export does not understand the module, and ChangingModuleError if
+    the call changes its attributes.
     """
     with lock:
         return _capture(module, args, kwargs or {})
 
 
 def _apart(module):
-    """The module with its tensors in other objects: while torch.export traces a module, its
-    parameters are tensors without numbers, which no other thread may see. What
-    torch.func.functional_call has put in place of a parameter is made one."""
+    """A copy of the module with the same tensors: while torch.export traces a module, its
+    parameters are tensors without numbers, which no other thread may see, and what a call
+    changes is changed. What torch.func.functional_call has put in place of a parameter is
+    made one."""
     tensors = [t for m in module.modules() for t in _pytree.tree_leaves(
         [m._parameters, m._buffers, list(m.__dict__.values())]) if isinstance(t, torch.Tensor)]
-    if not tensors:
-        return module
     copies = {id(t): t for t in tensors}
     for child in module.modules():
         for t in child._parameters.values():
@@ -423,12 +422,12 @@ def _capture(module, args, kwargs):
                     program = torch.export.export(exported, args, kwargs, strict=False)
                 requires_grad = _autograd_view(module, args, kwargs)
             # torch.export itself puts attributes back that it finds changed, new ones not.
-            if structure is not None and not structure.holds(module):
-                raise AttributesChange(
+            if structure is not None and not structure.holds():
+                raise ChangingModuleError(
                     f"{type(module).__name__} changes its attributes when it is called")
             _detach_regions(program)
             program = program.run_decompositions(_decompositions())
-    except (UnsupportedOperation, AttributesChange):
+    except (UnsupportedOperation, ChangingModuleError):
         raise
     except Exception as error:  # Tracing raises errors of many kinds.
         raise CaptureError(f"torch.export does not trace {type(module).__name__}: {error}"

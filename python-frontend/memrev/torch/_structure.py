@@ -110,20 +110,20 @@ class Structure:
                 self._guards.append((value, dict(value)))
                 return kind, tuple((self._frozen(k, depth + 1), self._frozen(v, depth + 1))
                                    for k, v in value.items())
-            if (dataclasses.is_dataclass(kind) or kind is types.SimpleNamespace) and hasattr(
-                    value, "__dict__"):
+            if kind is types.SimpleNamespace or (
+                    dataclasses.is_dataclass(kind) and hasattr(value, "__dict__")):
                 return kind, self._frozen(vars(value), depth + 1)
         return kind, _Same(value)
 
-    def holds(self, module: nn.Module) -> bool:
-        """Whether `module` is the one that this was made of, and still as it was."""
+    def is_of(self, module: nn.Module) -> bool:
+        """Whether this was made of that module."""
+        return module is self._modules[0]
+
+    def holds(self) -> bool:
+        """Whether the module is still as it was."""
         try:
-            return (
-                module is self._modules[0]
-                and all(container == copy for container, copy in self._guards)
-                and all(_without_weights(attributes) == copy
-                        for attributes, copy in self._recurrent)
-            )
+            return all(container == copy for container, copy in self._guards) and all(
+                _without_weights(attributes) == copy for attributes, copy in self._recurrent)
         except (RuntimeError, ValueError, TypeError):
             return False  # A tensor or an array took the place of another one.
 
