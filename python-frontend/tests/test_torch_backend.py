@@ -9,6 +9,7 @@ import re
 import threading
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -136,6 +137,19 @@ def test_shared_statistics():
     net = chain(memcnn.AdditiveCoupling(branch, branch)).double()
     assert_like_disabled(net, net, images().requires_grad_())
     assert branch[0].num_batches_tracked == 4
+
+
+def test_statistics_that_share_memory():
+    """As parts of one tensor."""
+    net = chain(coupling()).double()
+    means, found = torch.zeros(3).double(), []
+    net[0]._fn.Fm[0].running_mean, net[0]._fn.Gm[0].running_mean = means[:2], means[1:]
+    for disable in (False, True):
+        set_disabled(net, disable)
+        means.zero_()
+        net(images())
+        found.append(means.clone())
+    assert_close(found[:1], found[1:])
 
 
 def test_dropout():
@@ -304,6 +318,43 @@ def test_recurrent_branches():
     x = torch.randn(2, 3, 4).double().requires_grad_()
     assert_like_disabled(net, net, x)
     assert kind_of(net[0], x) is kind_of(net[1], x)
+
+
+class Gated(nn.Module):
+    """A branch with a layer that gets no gradient."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.gate = nn.Conv2d(2, 2, 1), nn.Conv2d(2, 2, 1)
+
+    def forward(self, x):
+        with torch.no_grad():
+            gate = torch.sigmoid(self.gate(x))
+        return self.layer(x) * gate
+
+
+def test_parameters_without_a_gradient():
+    """None, not zeros, which an optimizer would decay."""
+    net = chain(memcnn.AdditiveCoupling(Gated(), Gated())).double()
+    x = images().requires_grad_()
+    assert_like_disabled(net, net, x)
+    assert kind_of(net[0], x).program is not None
+
+
+class Weighted(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weights = np.array([2.0, 3.0])
+
+    def forward(self, x):
+        return x * torch.from_numpy(self.weights).reshape(2, 1, 1)
+
+
+def test_arrays_as_attributes():
+    net = chain(memcnn.AdditiveCoupling(Weighted(), Weighted()))
+    assert_like_disabled(net, net, images(size=2).requires_grad_())
+    net[0]._fn.Fm.weights[0] = 5
+    assert_like_disabled(net, net, images(size=2).requires_grad_())
 
 
 def test_parameters_for_one_call():

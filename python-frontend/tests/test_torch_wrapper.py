@@ -697,6 +697,15 @@ def test_tracing():
     assert_close([traced(x), torch.export.export(net, (x,)).module()(x)], [net(x)] * 2)
 
 
+def test_scripted_branches():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        f, g = (torch.jit.script(branch(2)) for _ in range(2))
+    net = chain(memcnn.AdditiveCoupling(f, g)).double()
+    for train in (True, False):
+        assert_like_disabled(net.train(train), net, images().requires_grad_())
+
+
 def test_tensors_without_numbers():
     net = blocks(2).to("meta")
     y = net(torch.empty(3, 4, 5, 5, dtype=torch.double, device="meta", requires_grad=True))

@@ -12,7 +12,7 @@ from torch.utils import _pytree
 
 from ._call import is_batched
 from ._capture import Capture, capture, lock
-from ._program import Layout, Program
+from ._program import Layout, Program, are_apart
 
 #: Programs that one module keeps; those not used longest go first.
 CACHE_SIZE = 16
@@ -60,19 +60,6 @@ class _Run(torch.autograd.Function):
         return (None, *gradients)
 
 
-def _overlap(a, b):
-    """Whether two tensors lie in memory that they may share."""
-    if a.untyped_storage()._cdata != b.untyped_storage()._cdata or not a.numel() or not b.numel():
-        return False
-
-    def extent(t):
-        last = sum((n - 1) * s for n, s in zip(t.shape, t.stride()))
-        return t.data_ptr(), t.data_ptr() + (last + 1) * t.element_size()
-
-    (a_start, a_end), (b_start, b_end) = extent(a), extent(b)
-    return a_start < b_end and b_start < a_end
-
-
 class Evaluation:
     """A captured module, and its program for arguments like `leaves`, with or without a
     backward pass as gradients are enabled now."""
@@ -114,11 +101,7 @@ class Evaluation:
             return True
         with lock:
             tensors = [source.read(leaves) for source in self.sources]
-        storages = collections.Counter(t.untyped_storage()._cdata for t in tensors)
-        if len(storages) == len(tensors):
-            return True
-        return not any(_overlap(tensors[i], other) for i in self._changed
-                       for k, other in enumerate(tensors) if k != i)
+        return are_apart(tensors, self._changed)
 
     def run(self, leaves):
         """What the module returns for arguments with those leaves."""

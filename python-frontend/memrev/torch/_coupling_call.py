@@ -11,6 +11,7 @@ import torch
 
 from ._call import ModuleCall, gradients_of, is_batched
 from ._evaluation import Evaluation
+from ._program import are_apart
 
 # Fm moves the first half, given the second one; Gm the second one, given the first.
 _STEPS = (("Fm", 0), ("Gm", 1))
@@ -140,9 +141,7 @@ class CompiledCouplingCall(CouplingCall):
     def is_possible(self):
         """Whether Fm and Gm change different tensors, for the program reads all of them
         before it changes one."""
-        changed = {id(self._sources[i]) for i in self._changed}
-        places = [i for i, source in enumerate(self._sources) if id(source) in changed]
-        return len(places) == len(changed)
+        return not self._changed or are_apart(self._sources, self._changed)
 
     def evaluate_without_record(self, function, args, kwargs):
         self._seeds = self._program.draw_seeds()

@@ -83,6 +83,12 @@ class _Autocast:
             yield
 
 
+def _entry(table, name):
+    """An entry of a module's parameters or buffers, which are no dictionary in scripted
+    modules, or None."""
+    return table[name] if name in table else None
+
+
 def _put(stack, table, name, value):
     """Sets an entry of a dictionary until `stack` ends."""
     if name in table:
@@ -149,7 +155,7 @@ class Evaluation:
         self._changed = [(module, name, None) for module, name, _ in self._changed]
         self._fixed = []
         for module, name, buffer, version, copy in buffers:
-            if module._buffers.get(name) is buffer and buffer._version == version:
+            if _entry(module._buffers, name) is buffer and buffer._version == version:
                 self._fixed.append((module, name, buffer, version))
             else:
                 self._changed.append((module, name, copy))
@@ -168,7 +174,7 @@ class Evaluation:
                 value = module._buffers[name] if copy is None else copy
                 _put(stack, module._buffers, name, value.clone())
             for module, name, buffer, _ in self._fixed:
-                if module._buffers.get(name) is not buffer:
+                if _entry(module._buffers, name) is not buffer:
                     _put(stack, module._buffers, name, buffer)
             yield
 
@@ -187,7 +193,7 @@ class Evaluation:
                     stack.callback(setattr, module, "training", module.training)
                     module.training = training
             for table, name, parameter in self._places:
-                if table.get(name) is not parameter:
+                if _entry(table, name) is not parameter:
                     _put(stack, table, name, parameter)
             for parameter, requires_grad, _ in self._parameters:
                 if parameter.requires_grad != requires_grad:

@@ -14,6 +14,7 @@ import types
 import weakref
 from typing import List
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.modules import module as _module
@@ -63,6 +64,7 @@ class Structure:
 
     def __init__(self, module: nn.Module):
         self._guards = []  # pairs of a container and a copy of what was in it
+        self._arrays = []  # the same for NumPy's
         self._recurrent = []  # the same for attributes of recurrent networks
         self._modules: List[nn.Module] = []
         self.key = self._visit(module)
@@ -97,6 +99,9 @@ class Structure:
         if isinstance(value, _CONSTANTS):
             # True, 1 and 1.0 are equal, and not the same.
             return kind, value
+        if kind is np.ndarray and not value.dtype.hasobject:
+            self._arrays.append((value, value.copy()))
+            return kind, value.dtype.str, value.shape, value.tobytes()
         if depth < _DEPTH:
             if kind in (tuple, torch.Size):
                 return kind, tuple(self._frozen(v, depth + 1) for v in value)
@@ -123,7 +128,8 @@ class Structure:
         """Whether the module is still as it was."""
         try:
             return all(container == copy for container, copy in self._guards) and all(
-                _without_weights(attributes) == copy for attributes, copy in self._recurrent)
+                _without_weights(attributes) == copy for attributes, copy in self._recurrent
+            ) and all(array.tobytes() == copy.tobytes() for array, copy in self._arrays)
         except (RuntimeError, ValueError, TypeError):
             return False  # A tensor or an array took the place of another one.
 
