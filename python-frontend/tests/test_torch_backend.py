@@ -2,11 +2,14 @@
 runs in PyTorch and says so."""
 
 import copy
+import dataclasses
+import gc
 import random
 import re
 import threading
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -19,6 +22,8 @@ from torch_cases import (
     assert_close,
     assert_like_disabled,
     chain,
+    check_batches_of_gradients,
+    check_parameters_for_one_call,
     coupling,
     images,
     set_disabled,
@@ -134,6 +139,19 @@ def test_shared_statistics():
     assert branch[0].num_batches_tracked == 4
 
 
+def test_statistics_that_share_memory():
+    """As parts of one tensor."""
+    net = chain(coupling()).double()
+    means, found = torch.zeros(3).double(), []
+    net[0]._fn.Fm[0].running_mean, net[0]._fn.Gm[0].running_mean = means[:2], means[1:]
+    for disable in (False, True):
+        set_disabled(net, disable)
+        means.zero_()
+        net(images())
+        found.append(means.clone())
+    assert_close(found[:1], found[1:])
+
+
 def test_dropout():
     """The derivative has the masks of the forward pass: by differences along a line."""
     net = chain(coupling(norm=False, dropout=0.5), coupling(norm=False, dropout=0.5)).double()
@@ -153,7 +171,7 @@ def test_dropout():
     assert not torch.equal(net(x), net(x))
     # Couplings of one call have other masks than each other, and PyTorch's seed decides.
     assert value(0).item() == value(0).item()
-    with pytest.raises(RuntimeError, match="create_graph=False for a compiled coupling"):
+    with pytest.raises(RuntimeError, match="but got create_graph=True"):
         torch.autograd.grad(value(0), list(net.parameters()), create_graph=True)
 
 
@@ -235,14 +253,122 @@ class Scaled(nn.Module):
 def test_attributes_that_change():
     net = chain(memcnn.AdditiveCoupling(Scaled(), Scaled())).double()
     fm = net[0]._fn.Fm
-    x = images().requires_grad_()
+    x, kinds = images().requires_grad_(), []
     for change in (lambda: None, lambda: setattr(fm, "factor", 3.0),
                    lambda: fm.options["power"].__setitem__(0, 2),
-                   lambda: setattr(fm, "factor", 2.0)):
+                   lambda: (setattr(fm, "factor", 2.0), fm.options.update(power=[1]))):
         change()
         assert_like_disabled(net, net, x)
+        kinds.append(kind_of(net[0], x))
     # What was compiled before is found again.
-    assert len(_backend._bindings[net[0]._fn]._found) == 4
+    assert kinds[-1] is kinds[0] and len(set(kinds)) == 3
+
+
+class Applied(nn.Module):
+    """A branch that is the function in its attribute."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+def test_functions_as_attributes():
+    """A function that is gone is none that came to lie at its address."""
+    for factor in range(1, 5):
+        def scaled(x, factor=factor):
+            return x * factor
+
+        net = chain(memcnn.AdditiveCoupling(Applied(scaled), Applied(scaled)))
+        assert_like_disabled(net, net, images(size=2).requires_grad_())
+        del net, scaled
+        gc.collect()
+
+
+@dataclasses.dataclass
+class Slotted:
+    __slots__ = ("factor",)
+    factor: float
+
+    def __call__(self, x):
+        return x * self.factor
+
+
+def test_attributes_of_any_kind():
+    slotted = Slotted(2.0)
+    net = chain(memcnn.AdditiveCoupling(Applied(slotted), Applied(slotted)))
+    assert_like_disabled(net, net, images(size=2).requires_grad_())
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.LSTM(2, 2, batch_first=True)
+
+    def forward(self, x):
+        return self.layer(x)[0]
+
+
+def test_recurrent_branches():
+    """They have their parameters in lists, too, which are no attributes."""
+    net = chain(*(memcnn.AdditiveCoupling(Recurrent(), Recurrent(), split_dim=-1)
+                  for _ in range(2))).double()
+    x = torch.randn(2, 3, 4).double().requires_grad_()
+    assert_like_disabled(net, net, x)
+    assert kind_of(net[0], x) is kind_of(net[1], x)
+
+
+class Gated(nn.Module):
+    """A branch with a layer that gets no gradient."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.gate = nn.Conv2d(2, 2, 1), nn.Conv2d(2, 2, 1)
+
+    def forward(self, x):
+        with torch.no_grad():
+            gate = torch.sigmoid(self.gate(x))
+        return self.layer(x) * gate
+
+
+def test_parameters_without_a_gradient():
+    """None, not zeros, which an optimizer would decay."""
+    net = chain(memcnn.AdditiveCoupling(Gated(), Gated())).double()
+    x = images().requires_grad_()
+    assert_like_disabled(net, net, x)
+    assert kind_of(net[0], x).program is not None
+
+
+class Weighted(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weights = np.array([2.0, 3.0])
+
+    def forward(self, x):
+        return x * torch.from_numpy(self.weights).reshape(2, 1, 1)
+
+
+def test_arrays_as_attributes():
+    net = chain(memcnn.AdditiveCoupling(Weighted(), Weighted()))
+    assert_like_disabled(net, net, images(size=2).requires_grad_())
+    net[0]._fn.Fm.weights[0] = 5
+    assert_like_disabled(net, net, images(size=2).requires_grad_())
+
+
+def test_parameters_for_one_call():
+    torch.manual_seed(0)
+    net = chain(coupling(norm=False)).double()
+    check_parameters_for_one_call(net)
+    assert kind_of(net[0], images()).program is not None
+
+
+def test_batches_of_gradients():
+    check_batches_of_gradients(norm=False)
+    net = chain(coupling(norm=False, dropout=0.5)).double()
+    with pytest.raises(RuntimeError, match="cannot draw the same, but got a batch of gradients"):
+        torch.autograd.functional.jacobian(net, images(batch=1), vectorize=True)
 
 
 class Counting(Scaled):
@@ -290,7 +416,7 @@ def test_what_is_left_to_pytorch(branch, reason):
         if branch is not Drawing:
             assert_like_disabled(net, net, x)
     messages = [str(w.message) for w in caught if "is not compiled" in str(w.message)]
-    # Once for both blocks, or for each if it is about them and not about their structure.
+    # Once for both blocks, or for each if it is about what they have become.
     assert len(messages) == (2 if branch is Counting else 1)
     assert messages[0].startswith("AdditiveCoupling runs in PyTorch and is not compiled: ")
     assert re.search(reason, messages[0])
@@ -322,6 +448,8 @@ def test_parameters_that_are_replaced(net):
     assert_like_disabled(net, net, images().requires_grad_())
     net[0]._fn.Fm[1] = nn.Conv2d(2, 2, 1).double()
     assert_like_disabled(net, net, images().requires_grad_())
+    net[0]._fn.Fm = copy.deepcopy(net[1]._fn.Fm)
+    assert_like_disabled(net, net, images().requires_grad_())
 
 
 def test_setting():
@@ -345,6 +473,18 @@ def test_auto_compiles_what_takes_time():
     with memcnn.set_backend("auto", compile_after=kind.seconds):
         net(x)
         assert kind.program is not None
+
+
+def test_calls_of_many_shapes():
+    """They are no reason to leave a coupling to PyTorch, whose knowledge of them is bounded."""
+    net = chain(coupling(norm=False)).double()
+    with memcnn.set_backend("auto", compile_after=1e9):
+        for size in range(2 * _backend.TYPES_OF_ONE):
+            net(images(batch=size + 1, size=2))
+    assert len(_backend._bindings[net[0]._fn]._of_types) == _backend.TYPES_OF_ONE
+    assert len(_backend._kinds) <= _backend.CACHE_SIZE
+    assert_like_disabled(net, net, images().requires_grad_())
+    assert kind_of(net[0], images().requires_grad_()).program is not None
 
 
 def test_coupling_that_is_other_at_each_call():

@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from conftest import ROOT
-from memrev.torch import _dynamo
+from memrev.torch import _capture, _dynamo
 from test_torch_compiled import Attention, Block, assert_steps_equal, images, step
 
 
@@ -153,6 +153,109 @@ def test_other_shapes(programs):
         x = images(batch, 4)
         torch.testing.assert_close(compiled(x), net(x))
     assert None not in programs and len(programs) <= 3
+
+
+def test_programs_are_bounded(monkeypatch):
+    """Where Dynamo leaves sizes open, one graph meets all of them."""
+    monkeypatch.setattr(_dynamo, "CACHE_SIZE", 3)
+    graphs = []
+    original = _dynamo._CompiledGraph.__init__
+    monkeypatch.setattr(_dynamo._CompiledGraph, "__init__", lambda self, graph: (
+        graphs.append(self), original(self, graph))[1])
+    compiled = torch.compile(torch.sin, backend="memrev", dynamic=True)
+    for size in (2, 3, 4, 5, 6, 2):
+        x = images(size)
+        torch.testing.assert_close(compiled(x), torch.sin(x))
+    assert [len(graph._programs) for graph in graphs] == [3]
+
+
+def test_arguments_that_share_memory():
+    """A program reads all arguments before it changes one."""
+    def run(x, y):
+        x.add_(1)
+        return y * 2
+
+    compiled = torch.compile(run, backend="memrev", dynamic=False)
+    for second in (lambda x: x[1:], lambda x: x[:-1].view(3, 1)[:, 0]):
+        x = images(4)
+        like = x.clone()
+        with pytest.warns(UserWarning, match="that it changes shares memory with another one"):
+            found = compiled(x[:3], second(x))
+            torch._dynamo.reset()
+        torch.testing.assert_close(found, run(like[:3], second(like)))
+        torch.testing.assert_close(x, like)
+    # Neighbours do not, and what is not changed may.
+    x = images(6)
+    like = x.clone()
+    torch.testing.assert_close(compiled(x[:3], x[3:]), run(like[:3], like[3:]))
+    product = torch.compile(torch.mul, backend="memrev")
+    torch.testing.assert_close(product(x[1:], x[:5]), x[1:] * x[:5])
+
+
+def test_graphs_that_fail_leave_no_trace():
+    """A graph is traced until it fails: in a transform of torch.func, or under autocast."""
+    def derivative(x):
+        return torch.func.grad(lambda y: (y ** 3).sum())(x)
+
+    def cast(x, step):
+        with torch.autocast("cpu", torch.bfloat16):
+            y = x @ x.t()
+            return y * step.item()
+
+    depth = _capture._autocast_depth()
+    with torch._dynamo.config.patch(capture_scalar_outputs=True):
+        for run, *args in ((derivative, images(3)), (cast, images(2, 2), torch.tensor(2.0))):
+            with pytest.warns(UserWarning, match="PyTorch runs a graph"):
+                found = torch.compile(run, backend="memrev")(*args)
+            torch.testing.assert_close(found, run(*args))
+            assert torch._C._functorch.get_dynamic_layer_stack_depth() == 0
+            assert torch._C._autograd._saved_tensors_hooks_is_enabled()
+            assert _capture._autocast_depth() == depth
+
+
+def test_failures_of_any_kind(monkeypatch):
+    def fail(*args):
+        raise KeyError("something")
+
+    monkeypatch.setattr(_dynamo, "Evaluation", fail)
+    with pytest.warns(UserWarning, match="does not compile: KeyError: 'something'"):
+        x = images(3)
+        torch.testing.assert_close(torch.compile(torch.sin, backend="memrev")(x), torch.sin(x))
+
+
+def test_batches_of_gradients():
+    def run(x):
+        return x.sin() * x[0]
+
+    x = images(3)
+    compiled = torch.compile(run, backend="memrev")
+    found, expected = (torch.autograd.functional.jacobian(f, x, vectorize=True)
+                       for f in (compiled, run))
+    torch.testing.assert_close(found, expected)
+
+
+def test_training_step():
+    """The backward pass runs inside of the compiled function, and is no graph of its own."""
+    results = []
+    for compile in (lambda f: f, lambda f: torch.compile(f, backend="memrev")):
+        torch.manual_seed(0)
+        net = nn.Linear(3, 2).double()
+        optimizer = torch.optim.SGD(net.parameters(), 0.1)
+
+        def train(x):
+            optimizer.zero_grad()
+            loss = net(x).square().mean()
+            loss.backward()
+            optimizer.step()
+            return loss.detach()
+
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            run = compile(train)
+            losses = [run(images(4, 3)) for _ in range(3)]
+        assert not any("empty_strided" in str(w.message) for w in caught)
+        results.append((losses, list(net.parameters())))
+    torch.testing.assert_close(*results)
 
 
 def test_changed_inputs_and_views(programs):

@@ -19,6 +19,8 @@ from torch_cases import (
     assert_like_disabled,
     branch,
     chain,
+    check_batches_of_gradients,
+    check_parameters_for_one_call,
     coupling,
     gradients,
     images,
@@ -661,6 +663,55 @@ def test_transforms_of_functions():
         assert_close([torch.autograd.forward_ad.unpack_dual(function(dual)).tangent], [slope])
     batched = torch.func.vmap(net)(torch.stack([x, 2 * x]))
     assert_close([batched[1]], [net(2 * x)])
+
+
+def test_batches_of_gradients():
+    check_batches_of_gradients()
+
+
+def test_parameters_for_one_call():
+    check_parameters_for_one_call(blocks(2))
+
+
+def test_parameters_and_buffers_replaced_in_between():
+    """The backward pass is that of the tensors of the forward pass."""
+    net, x = blocks(2).eval(), images().requires_grad_()
+    _, expected = gradients(net, net, x, disable=True)
+    parameters = list(net.parameters())
+    y = net(x)
+    conv, norm = net[0]._fn.Fm[1], net[1]._fn.Gm[0]
+    conv.weight = nn.Parameter(torch.zeros_like(conv.weight))
+    mean = norm.running_mean = norm.running_mean + 1
+    found = torch.autograd.grad(weighted_sum(y), [x, *parameters])
+    assert_close(found, expected)
+    assert not conv.weight.any() and norm.running_mean is mean
+
+
+def test_tracing():
+    """torch.jit.trace and torch.export see what the module computes."""
+    net, x = blocks(2).eval(), images()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        traced = torch.jit.trace(net, x)
+    assert_close([traced(x), torch.export.export(net, (x,)).module()(x)], [net(x)] * 2)
+
+
+def test_scripted_branches():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        f, g = (torch.jit.script(branch(2)) for _ in range(2))
+    net = chain(memcnn.AdditiveCoupling(f, g)).double()
+    for train in (True, False):
+        assert_like_disabled(net.train(train), net, images().requires_grad_())
+
+
+def test_tensors_without_numbers():
+    net = blocks(2).to("meta")
+    y = net(torch.empty(3, 4, 5, 5, dtype=torch.double, device="meta", requires_grad=True))
+    y.sum().backward()
+    assert y.shape == (3, 4, 5, 5)
+    assert all(p.grad.shape == p.shape for p in net.parameters())
 
 
 def test_lazy_parameters():

@@ -115,3 +115,27 @@ def assert_like_disabled(module, function, *inputs, tolerance=1e-10):
 def blocks_without_statistics():
     """A chain whose result for a batch is that of its samples one by one."""
     return chain(*(coupling(kind, norm=False) for kind in KINDS)).double()
+
+
+def check_parameters_for_one_call(net):
+    """torch.func.functional_call evaluates a module with other parameters; these are gone
+    when the backward pass begins."""
+    factor = torch.tensor(1.1, dtype=torch.double, requires_grad=True)
+    found = []
+    for disable in (False, True):
+        set_disabled(net, disable)
+        others = {name: p * factor for name, p in net.named_parameters()}
+        result = torch.func.functional_call(net, others, images())
+        found.append(torch.autograd.grad(weighted_sum(result), [factor, *net.parameters()]))
+    set_disabled(net, False)
+    assert_close(*found)
+
+
+def check_batches_of_gradients(**options):
+    """Several gradients by one backward pass under vmap."""
+    net = chain(coupling(**options), coupling(**options)).double()
+    x, found = images(batch=1, size=2), []
+    for disable in (False, True):
+        set_disabled(net, disable)
+        found.append(torch.autograd.functional.jacobian(net, x, vectorize=True))
+    assert_close(found[:1], found[1:])

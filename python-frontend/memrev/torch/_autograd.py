@@ -21,8 +21,8 @@ def evaluate(module, inverted, keep, args, kwargs, passes=1, plain=None):
     What the backward pass needs is restored from the outputs, or with `keep` is the
     inputs. It is there for `passes` backward passes, and for any number of them where
     the graph is retained. Where no gradient is asked for, nothing is recorded; forward
-    mode, the transforms of torch.func, compilers and tensors without numbers see the
-    module itself, or `plain`.
+    mode, the transforms of torch.func, compilers, tracers and tensors without numbers see
+    the module itself, or `plain`.
     """
     function = plain or (module.inverse if inverted else module)
     if torch.compiler.is_compiling():
@@ -30,6 +30,7 @@ def evaluate(module, inverted, keep, args, kwargs, passes=1, plain=None):
         return run_marked(inverted, *args) if run_marked else function(*args, **kwargs)
     if (
         torch._C._are_functorch_transforms_active()
+        or torch.jit.is_tracing()
         or forward_ad._current_level >= 0
         or any(isinstance(value, FakeTensor) for value in args)
         or has_lazy_parameters(module)
@@ -134,6 +135,7 @@ class _Restored(torch.autograd.Function):
         return outputs
 
     @staticmethod
+    @torch.compiler.disable
     def backward(ctx, *gradients):
         call = ctx.call
         if all(gradient is None for gradient in gradients):
@@ -162,6 +164,7 @@ class _Kept(torch.autograd.Function):
         return outputs
 
     @staticmethod
+    @torch.compiler.disable
     def backward(ctx, *gradients):
         call = ctx.call
         if all(gradient is None for gradient in gradients):

@@ -20,10 +20,12 @@ from ._fx import UnsupportedOperation
 from ._program import Layout, stored_order
 from ._structure import Structure
 
-#: Kinds of couplings (structures and types of tensors) that are known at a time, and types
-#: of tensors and modes that one coupling has met; those not used longest go first.
+#: Kinds of couplings (structures and types of tensors) that are known at a time, types of
+#: tensors that one coupling has met, and modes in which it has met one type; those not used
+#: longest go first.
 CACHE_SIZE = 256
-BINDINGS_OF_ONE = 16
+TYPES_OF_ONE = 64
+MODES_OF_ONE = 8
 #: A coupling whose attributes are others at each of so many calls is not compiled.
 MOST_BINDINGS = 64
 
@@ -74,6 +76,17 @@ def get_backend() -> str:
     return _setting.name
 
 
+def reason_of(error: Exception) -> str:
+    """Why something is not compiled, in one line."""
+    if isinstance(error, CompileError):
+        lines = [str(d) for d in error.diagnostics if d.severity == "error"]
+    else:
+        lines = str(error).splitlines()
+    line = lines[0] if lines else ""
+    expected = (Refusal, UnsupportedOperation, CaptureError, CompileError)
+    return line if isinstance(error, expected) else f"{type(error).__name__}: {line}"
+
+
 class Kind:
     """Couplings of one structure, with tensors of one type: their program, once there is
     one."""
@@ -97,16 +110,15 @@ class Kind:
                 return
             try:
                 self.branches, self.program = binding.compile(x)
-            except (Refusal, UnsupportedOperation, CaptureError, CompileError) as reason:
-                self.refuse(binding, reason)
             except Exception as error:  # Tracing runs code of others, on tensors without numbers.
-                self.refuse(binding, f"{type(error).__name__}: {error}")
+                self.refuse(binding, reason_of(error))
 
     def refuse(self, binding, reason) -> None:
         """Leaves these couplings to PyTorch."""
         self.is_refused = True
         warnings.warn(
-            f"{binding.name} runs in PyTorch and is not compiled: {reason}", UserWarning)
+            f"{binding.name} runs in PyTorch and is not compiled: {reason}", UserWarning,
+            stacklevel=2)
 
 
 _kinds = collections.OrderedDict()
@@ -138,7 +150,7 @@ class Binding:
     """A coupling in one mode and for tensors of one type: the kind that it is of, and where
     its own tensors are."""
 
-    def __init__(self, coupling, inverted, x):
+    def __init__(self, coupling, inverted, given):
         self.name = type(coupling).__name__
         self._coupling = weakref.ref(coupling)
         self._inverted = inverted
@@ -151,9 +163,8 @@ class Binding:
             for key, tensor in table.items() if tensor is not None
         ]
         self._types = self._current_types()
-        self._given = self._type_of_call(coupling, inverted, x)
         self.kind = _kind_of((
-            self._given, tuple(self._types),
+            given, tuple(self._types),
             *(structure.key for structure in self._structures.values())))
         self._readers = None
         #: Whether a call makes it another kind, which no program is for.
@@ -166,18 +177,12 @@ class Binding:
     def _current_types(self):
         return [_type_of(table[key]) for table, key in self._tables]
 
-    @staticmethod
-    def _type_of_call(coupling, inverted, x):
-        return (type(coupling), coupling.split_dim, inverted, _type_of_activation(x),
-                torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu"),
-                torch.get_default_dtype())
-
-    def fits(self, coupling, inverted, x) -> bool:
-        """Whether this is the coupling as it is now, for a call with `x`."""
+    def fits(self, coupling) -> bool:
+        """Whether this is the coupling as it is now."""
         try:
             return (
-                self._given == self._type_of_call(coupling, inverted, x)
-                and all(structure.holds() for structure in self._structures.values())
+                all(structure.is_of(getattr(coupling, name)) and structure.holds()
+                    for name, structure in self._structures.items())
                 and self._types == self._current_types()
             )
         except (KeyError, AttributeError):
@@ -237,35 +242,56 @@ class Binding:
         return [read() for read in self._readers]
 
 
-class _Bindings:
-    """Those of one coupling, the last used one first."""
+def _type_of_call(coupling, inverted, x):
+    return (type(coupling), coupling.split_dim, inverted, _type_of_activation(x),
+            torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu"),
+            torch.get_default_dtype())
+
+
+class _Modes:
+    """The bindings of one coupling for one type of call, the last used one first."""
 
     def __init__(self):
         self._found: List[Binding] = []
         self._made = 0
-        self._lock = threading.Lock()
 
-    def find(self, coupling, inverted, x) -> Optional[Binding]:
-        with self._lock:
-            return self._find(coupling, inverted, x)
-
-    def _find(self, coupling, inverted, x):
-        if self._found and self._found[0].changes_itself:
-            return None
+    def find(self, coupling, inverted, given) -> Binding:
         for i, binding in enumerate(self._found):
-            if binding.fits(coupling, inverted, x):
+            if binding.fits(coupling):
                 if i:
                     self._found.insert(0, self._found.pop(i))
                 return binding
         self._made += 1
-        binding = Binding(coupling, inverted, x)
+        binding = Binding(coupling, inverted, given)
         self._found.insert(0, binding)
-        del self._found[BINDINGS_OF_ONE:]
+        del self._found[MODES_OF_ONE:]
         if self._made == MOST_BINDINGS:
             binding.changes_itself = True
-            binding.kind.refuse(binding, "its attributes or the types of its arguments were "
-                                         f"others in {MOST_BINDINGS} calls")
+            binding.kind.refuse(binding, f"its attributes were others in {MOST_BINDINGS} calls")
         return binding
+
+
+class _Bindings:
+    """Those of one coupling, by the types of calls."""
+
+    def __init__(self):
+        self._of_types = collections.OrderedDict()
+        self._last: Optional[Binding] = None
+        self._lock = threading.Lock()
+
+    def find(self, coupling, inverted, x) -> Optional[Binding]:
+        given = _type_of_call(coupling, inverted, x)
+        with self._lock:
+            if self._last is not None and self._last.changes_itself:
+                return None
+            modes = self._of_types.get(given)
+            if modes is None:
+                modes = self._of_types[given] = _Modes()
+                if len(self._of_types) > TYPES_OF_ONE:
+                    self._of_types.popitem(last=False)
+            self._of_types.move_to_end(given)
+            self._last = modes.find(coupling, inverted, given)
+            return self._last
 
 
 _bindings = weakref.WeakKeyDictionary()

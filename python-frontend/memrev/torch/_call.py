@@ -19,6 +19,14 @@ def is_activation(value) -> bool:
     )
 
 
+def is_batched(gradients) -> bool:
+    """Whether torch.vmap runs the backward pass, for several gradients in one: such
+    tensors have no memory of their own that a program could read."""
+    functorch = torch._C._functorch
+    return any(g is not None and (functorch.is_functorch_wrapped_tensor(g)
+                                  or functorch.is_legacy_batchedtensor(g)) for g in gradients)
+
+
 class ModuleCall:
     """A call of any module with `forward` and `inverse`.
 
@@ -208,7 +216,8 @@ class ModuleCall:
             for output in outputs
             if output.requires_grad
         ]
-        seen = set(nodes)
+        # What a parameter itself is computed from is behind it.
+        seen = {*nodes, *(leaf.grad_fn for e in self._evaluations for leaf in e.parameters)}
         while nodes:
             node = nodes.pop()
             variable = getattr(node, "variable", None)

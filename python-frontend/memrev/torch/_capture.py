@@ -8,9 +8,11 @@ as it stands, so the graph has to say all that autograd knows: what it does not 
 or records as something else, is noticed here and refused.
 """
 
+import contextlib
 import copy
 import dataclasses
 import functools
+import logging
 import operator
 import threading
 import warnings
@@ -18,6 +20,7 @@ from typing import Any, List, Optional, Tuple
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx import traceback as fx_traceback
 from torch.export.graph_signature import InputKind, OutputKind
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree
@@ -310,6 +313,19 @@ def _prune(graph_module):
             graph_module.graph.erase_node(node)
 
 
+class GraphOfDynamo(torch.nn.Module):
+    """A graph of Dynamo's. Run node by node, so that what is traced keeps the places in
+    the user's code."""
+
+    def __init__(self, graph_module):
+        super().__init__()
+        self.graph_module = graph_module
+
+    def forward(self, *args):
+        with fx_traceback.preserve_node_meta():
+            return torch.fx.Interpreter(self.graph_module).run(*args)
+
+
 class _AutocastModule(torch.nn.Module):
     """Calls a module as it is called under the autocast that is in force."""
 
@@ -343,39 +359,79 @@ def capture(module: torch.nn.Module, args: tuple, kwargs: Optional[dict] = None)
 def _apart(module):
     """A copy of the module with the same tensors: while torch.export traces a module, its
     parameters are tensors without numbers, which no other thread may see, and what a call
-    changes is changed."""
+    changes is changed. What torch.func.functional_call has put in place of a parameter is
+    made one."""
     tensors = [t for m in module.modules() for t in _pytree.tree_leaves(
         [m._parameters, m._buffers, list(m.__dict__.values())]) if isinstance(t, torch.Tensor)]
+    copies = {id(t): t for t in tensors}
+    for child in module.modules():
+        for t in child._parameters.values():
+            if t is not None and not isinstance(t, torch.nn.Parameter):
+                copies[id(t)] = torch.nn.Parameter(t.detach(), t.requires_grad)
     try:
-        return copy.deepcopy(module, {id(t): t for t in tensors})
+        return copy.deepcopy(module, copies)
     except Exception:  # What modules hold may refuse to be copied in any way.
         return module
 
 
+def _autocast_depth():
+    torch.autocast_increment_nesting()
+    return torch.autocast_decrement_nesting()
+
+
+@contextlib.contextmanager
+def _undisturbed():
+    """Undoes what a graph that cannot be traced to its end has done until there: it may
+    have entered a transform of torch.func or autocast. Keeps to itself what PyTorch says of
+    graphs that it cannot trace, which an exception says, and of its own code."""
+    functorch, autograd = torch._C._functorch, torch._C._autograd
+    layers, casts = functorch.get_dynamic_layer_stack_depth(), _autocast_depth()
+    hooks_off = autograd._saved_tensors_hooks_get_disabled_error_message()
+    logger = logging.getLogger("torch.fx.experimental.symbolic_shapes")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*LeafSpec", FutureWarning)
+            warnings.filterwarnings("ignore", ".*were assigned during export")
+            yield
+    finally:
+        logger.setLevel(level)
+        functorch.pop_dynamic_layer_stack_and_undo_to_depth(layers)
+        if autograd._saved_tensors_hooks_get_disabled_error_message() != hooks_off:
+            autograd._saved_tensors_hooks_enable()
+            if hooks_off is not None:
+                autograd._saved_tensors_hooks_disable(hooks_off)
+        for _ in range(_autocast_depth() - casts):
+            torch.autocast_decrement_nesting()
+        if not casts:
+            torch.clear_autocast_cache()
+
+
 def _capture(module, args, kwargs):
     original, module = module, _apart(module)
-    structure = Structure(module)
     exported, prefix = module, ""
     if torch.is_autocast_enabled("cpu"):
         exported, prefix = _AutocastModule(module), "module."
+    # A graph of Dynamo's has its effects in it.
+    structure = None if isinstance(module, GraphOfDynamo) else Structure(module)
     try:
-        with torch.enable_grad():
-            with torch.autocast("cpu", enabled=False):
-                program = torch.export.export(exported, args, kwargs, strict=False)
-            requires_grad = _autograd_view(module, args, kwargs)
-    except UnsupportedOperation:
+        with _undisturbed():
+            with torch.enable_grad():
+                with torch.autocast("cpu", enabled=False):
+                    program = torch.export.export(exported, args, kwargs, strict=False)
+                requires_grad = _autograd_view(module, args, kwargs)
+            # torch.export itself puts attributes back that it finds changed, new ones not.
+            if structure is not None and not structure.holds():
+                raise ChangingModuleError(
+                    f"{type(module).__name__} changes its attributes when it is called")
+            _detach_regions(program)
+            program = program.run_decompositions(_decompositions())
+    except (UnsupportedOperation, ChangingModuleError):
         raise
     except Exception as error:  # Tracing raises errors of many kinds.
         raise CaptureError(f"torch.export does not trace {type(module).__name__}: {error}"
                            ) from error
-    if not structure.holds():
-        raise ChangingModuleError(
-            f"{type(module).__name__} changes its attributes when it is called")
-    _detach_regions(program)
-    with warnings.catch_warnings():
-        # PyTorch warns of its own use of a class.
-        warnings.filterwarnings("ignore", ".*LeafSpec", FutureWarning)
-        program = program.run_decompositions(_decompositions())
     graph_module = program.graph_module
     _prune(graph_module)
     for refusal in refusals(graph_module):

@@ -10,8 +10,9 @@ from typing import Optional
 import torch
 from torch.utils import _pytree
 
+from ._call import is_batched
 from ._capture import Capture, capture, lock
-from ._program import Layout, Program
+from ._program import Layout, Program, are_apart
 
 #: Programs that one module keeps; those not used longest go first.
 CACHE_SIZE = 16
@@ -34,6 +35,7 @@ class _Run(torch.autograd.Function):
         return tuple(results)
 
     @staticmethod
+    @torch.compiler.disable
     def backward(ctx, *cotangents):
         evaluation = ctx.evaluation
         program = evaluation.program
@@ -42,8 +44,8 @@ class _Run(torch.autograd.Function):
         if all(cotangent is None for cotangent in given):
             return (None,) * (count + 1)
         residuals = ctx.saved_tensors
-        if torch.is_grad_enabled():
-            found = evaluation.pull_back_differentiably(residuals, ctx.others, given)
+        if torch.is_grad_enabled() or is_batched(cotangents):
+            found = evaluation.pull_back_in_pytorch(residuals, ctx.others, given)
         else:
             layouts = [program.results[i] for i in program.of]
             given = [layout.empty().zero_() if cotangent is None else layout.taken(cotangent)
@@ -92,6 +94,15 @@ class Evaluation:
         return {i: (tensor, tensor._version) for i, tensor in enumerate(tensors)
                 if i not in kept and i not in self._changed and self.sources[i].kind != "input"}
 
+    def is_possible(self, leaves):
+        """Whether no tensor that the module changes shares memory with another one: the
+        program reads all of them before it changes one."""
+        if not self._changed:
+            return True
+        with lock:
+            tensors = [source.read(leaves) for source in self.sources]
+        return are_apart(tensors, self._changed)
+
     def run(self, leaves):
         """What the module returns for arguments with those leaves."""
         with lock:
@@ -119,8 +130,9 @@ class Evaluation:
             value = view(value)
         return value
 
-    def _arguments(self, residuals, others):
-        """The arguments of the forward pass, from what has been kept of it."""
+    def _arguments(self, residuals, others, wish):
+        """The arguments of the forward pass, from what has been kept of it. `wish` is what
+        they are for."""
         found = {number: tensor for (kind, number), tensor in
                  zip(self.program.residuals, residuals) if kind == "argument"}
         for number, (tensor, version) in others.items():
@@ -133,16 +145,18 @@ class Evaluation:
             if number not in found:
                 raise RuntimeError(
                     f"expects to be differentiated once, for the program does not keep '{name}', "
-                    "but got create_graph=True")
+                    f"but got {wish}")
         return [found[number] for number in range(len(self.sources))]
 
-    def pull_back_differentiably(self, residuals, others, cotangents):
-        """The gradients as functions that autograd can differentiate again: PyTorch
-        evaluates the graph."""
+    def pull_back_in_pytorch(self, residuals, others, cotangents):
+        """The gradients, with gradients enabled as functions that autograd can differentiate
+        again: PyTorch evaluates the graph."""
+        create_graph = torch.is_grad_enabled()
+        wish = "create_graph=True" if create_graph else "a batch of gradients"
         if self.captured.is_random:
             raise RuntimeError("expects to be differentiated once, for the graph has random "
-                               "numbers, but got create_graph=True")
-        tensors = self._arguments(residuals, others)
+                               f"numbers, but got {wish}")
+        tensors = self._arguments(residuals, others, wish)
         with torch.enable_grad():
             # An argument may be a function of another one; derivatives end at the aliases.
             aliases = [t.view_as(t) for t in tensors]
@@ -153,7 +167,7 @@ class Evaluation:
             pairs = [(v, c) for v, c in zip(values, cotangents) if c is not None]
             return torch.autograd.grad(
                 [v for v, _ in pairs], [aliases[i] for i in self.program.wrt],
-                [c for _, c in pairs], create_graph=True, allow_unused=True)
+                [c for _, c in pairs], create_graph=create_graph, allow_unused=True)
 
 
 class _Interpreter(torch.fx.Interpreter):

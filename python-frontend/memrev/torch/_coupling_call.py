@@ -9,8 +9,9 @@ import time
 
 import torch
 
-from ._call import ModuleCall, gradients_of
+from ._call import ModuleCall, gradients_of, is_batched
 from ._evaluation import Evaluation
+from ._program import are_apart
 
 # Fm moves the first half, given the second one; Gm the second one, given the first.
 _STEPS = (("Fm", 0), ("Gm", 1))
@@ -140,9 +141,7 @@ class CompiledCouplingCall(CouplingCall):
     def is_possible(self):
         """Whether Fm and Gm change different tensors, for the program reads all of them
         before it changes one."""
-        changed = {id(self._sources[i]) for i in self._changed}
-        places = [i for i, source in enumerate(self._sources) if id(source) in changed]
-        return len(places) == len(changed)
+        return not self._changed or are_apart(self._sources, self._changed)
 
     def evaluate_without_record(self, function, args, kwargs):
         self._seeds = self._program.draw_seeds()
@@ -172,15 +171,30 @@ class CompiledCouplingCall(CouplingCall):
         return [self._program.restore(outputs[0], self._sources, self._seeds)]
 
     def pull_back(self, outputs, named, gradients, wanted, restored):
+        if is_batched(gradients):
+            self._check_repeatable("a batch of gradients")
+            return super().pull_back(outputs, named, gradients, wanted, restored)
         # An input that is wanted back is the output of another coupling, of the same layout.
         x, of_x, of_weights = self._program.pull_back(
             outputs[0], gradients[0], self._sources, self._seeds, to_caller=not restored)
         return [x], self._gradients(of_x, of_weights)
 
     def pull_back_from(self, inputs, named, gradients, wanted):
+        if is_batched(gradients):
+            self._check_repeatable("a batch of gradients")
+            return super().pull_back_from(inputs, named, gradients, wanted)
         of_x, of_weights = self._program.pull_back_kept(
             inputs[0], gradients[0], self._sources, self._seeds)
         return self._gradients(of_x, of_weights)
+
+    def _check_repeatable(self, wish):
+        """Raises RuntimeError if PyTorch cannot evaluate again what the program has."""
+        if self._seeds:
+            raise RuntimeError(
+                "expects one backward pass for one gradient of a compiled coupling with random "
+                f"numbers, of which PyTorch cannot draw the same, but got {wish}; use "
+                "memrev.torch.set_backend('eager')"
+            )
 
     def _gradients(self, of_x, of_weights):
         """In the order of the call's arguments; modules may share weights."""
@@ -191,11 +205,7 @@ class CompiledCouplingCall(CouplingCall):
         return [of_x, *sums.values()]
 
     def pull_back_differentiably(self, outputs, named, gradients, inputs=None):
-        if self._seeds:
-            raise RuntimeError(
-                "expects create_graph=False for a compiled coupling with random numbers, of "
-                "which PyTorch cannot draw the same; use memrev.torch.set_backend('eager')"
-            )
+        self._check_repeatable("create_graph=True")
         if inputs is None:
             # By PyTorch, which records it.
             inputs = super().restore(outputs, named)

@@ -61,7 +61,14 @@ class Branch:
         ]
         placeholders = [n for n in self._graph.graph.nodes if n.op == "placeholder"]
         numbers = [i for i, given in enumerate(self._is_given) if not given]
-        self._is_used = [bool(placeholders[i].users) for i in numbers]
+        tracked = [output for output, requires_grad in
+                   zip(captured.outputs, captured.requires_grad) if requires_grad]
+        of_results = {output.number for output in tracked if output.source == "result"}
+        of_arguments = {output.number for output in tracked if output.source == "argument"}
+        reached = iter(captured.influences())
+        reached = [None if a is None else next(reached) for a in captured.arguments]
+        #: For each source whether what the module returns depends on it differentiably.
+        self._is_used = [i in of_arguments or bool(reached[i] & of_results) for i in numbers]
         if any(self._is_given[argument] for argument, _ in captured.mutations):
             raise Refusal(f"{type(module).__name__} modifies its input")
         #: Numbers of the sources that get another value.

@@ -3,30 +3,36 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """`torch.compile(backend="memrev")`."""
 
+import collections
 import threading
 import warnings
 
 import torch
 from torch._dynamo.backends import registry
-from torch.fx import traceback as fx_traceback
 
-from .._program import CompileError
-from ._capture import CaptureError, capture
+from ._backend import reason_of
+from ._capture import GraphOfDynamo, capture
 from ._compiled import Evaluation
-from ._fx import UnsupportedOperation
+
+#: Programs that one graph keeps, which has one for each shape where Dynamo leaves shapes
+#: open; those not used longest go first.
+CACHE_SIZE = 64
 
 
-class _Graph(torch.nn.Module):
-    """A graph of Dynamo's. Run node by node, so that what is traced keeps the places in
-    the user's code."""
-
-    def __init__(self, graph_module):
-        super().__init__()
-        self.graph_module = graph_module
-
-    def forward(self, *args):
-        with fx_traceback.preserve_node_meta():
-            return torch.fx.Interpreter(self.graph_module).run(*args)
+def _apart(args):
+    """Tensors like those of `args`, none of which shares memory with another one: whether
+    arguments do is no part of a program (see `Evaluation.is_possible`)."""
+    found, storages = [], set()
+    for value in args:
+        if isinstance(value, torch.Tensor):
+            storage = value.untyped_storage()._cdata
+            if storage in storages:
+                value = torch.empty_strided(
+                    value.shape, value.stride(), dtype=value.dtype, device=value.device,
+                    requires_grad=value.requires_grad)
+            storages.add(storage)
+        found.append(value)
+    return tuple(found)
 
 
 class _CompiledGraph:
@@ -35,7 +41,8 @@ class _CompiledGraph:
 
     def __init__(self, graph_module):
         self._graph_module = graph_module
-        self._programs = {}
+        self._programs = collections.OrderedDict()
+        self._is_refused = False
         self._lock = threading.Lock()
 
     def program(self, args):
@@ -45,19 +52,32 @@ class _CompiledGraph:
         with self._lock:
             if key not in self._programs:
                 self._programs[key] = self._compile(args)
+                while len(self._programs) > CACHE_SIZE:
+                    self._programs.popitem(last=False)
+            self._programs.move_to_end(key)
             return self._programs[key]
 
     def _compile(self, args):
         try:
-            return Evaluation(capture(_Graph(self._graph_module), tuple(args)), args)
-        except (UnsupportedOperation, CaptureError, CompileError) as error:
-            warnings.warn(f"PyTorch runs a graph that memrev does not compile: {error}",
-                          stacklevel=2)
+            args = _apart(args)
+            return Evaluation(capture(GraphOfDynamo(self._graph_module), args), args)
+        except Exception as error:  # Tracing runs code of others, on tensors without numbers.
+            self._refuse(reason_of(error))
             return None
+
+    def _refuse(self, reason):
+        if not self._is_refused:
+            self._is_refused = True
+            warnings.warn(f"PyTorch runs a graph that memrev does not compile: {reason}",
+                          stacklevel=2)
 
     def __call__(self, *args):
         program = self.program(args)
-        return self._graph_module(*args) if program is None else program.run(args)
+        if program is not None:
+            if program.is_possible(args):
+                return program.run(args)
+            self._refuse("an argument that it changes shares memory with another one")
+        return self._graph_module(*args)
 
 
 def memrev(graph_module: torch.fx.GraphModule, example_inputs):

@@ -20,7 +20,8 @@ from torch.nn.parameter import is_lazy
 
 
 def _accelerators(tensors) -> List[torch.device]:
-    return sorted({t.device for t in tensors if t.device.type != "cpu"}, key=str)
+    """Those that have random numbers: not "meta"."""
+    return sorted({t.device for t in tensors if t.device.type not in ("cpu", "meta")}, key=str)
 
 
 def get_device_states(*args) -> Tuple[List[torch.device], List[torch.Tensor]]:
@@ -62,7 +63,8 @@ class _Autocast:
     __slots__ = ("settings",)
 
     def __init__(self, tensors):
-        kinds = {"cpu", *(tensor.device.type for tensor in tensors)}
+        kinds = filter(torch.amp.is_autocast_available,
+                       {"cpu", *(tensor.device.type for tensor in tensors)})
         self.settings = [
             (kind, torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind))
             for kind in sorted(kinds)
@@ -81,17 +83,32 @@ class _Autocast:
             yield
 
 
+def _entry(table, name):
+    """An entry of a module's parameters or buffers, which are no dictionary in scripted
+    modules, or None."""
+    return table[name] if name in table else None
+
+
+def _put(stack, table, name, value):
+    """Sets an entry of a dictionary until `stack` ends."""
+    if name in table:
+        stack.callback(table.__setitem__, name, table[name])
+    else:
+        stack.callback(table.pop, name, None)
+    table[name] = value
+
+
 class Evaluation:
     """One evaluation of a module, which can be repeated.
 
     `weights` are the module's parameters that require a gradient at the time of
-    the evaluation.
+    the evaluation, which torch.func.functional_call may have put there for its time.
     """
 
-    __slots__ = ("_modes", "_parameters", "_fixed", "_changed", "_random", "_autocast")
+    __slots__ = ("_modes", "_parameters", "_places", "_fixed", "_changed", "_random", "_autocast")
 
     def __init__(self, module: torch.nn.Module):
-        self._modes, self._parameters, self._fixed = [], [], []
+        self._modes, self._parameters, self._places, self._fixed = [], [], [], []
         self._changed = []
         stack, seen = [module], set()
         while stack:
@@ -100,8 +117,11 @@ class Evaluation:
                 continue
             seen.add(id(child))
             self._modes.append((child, child.training))
-            for parameter in child._parameters.values():
-                if parameter is not None and id(parameter) not in seen:
+            for name, parameter in child._parameters.items():
+                if parameter is None:
+                    continue
+                self._places.append((child._parameters, name, parameter))
+                if id(parameter) not in seen:
                     seen.add(id(parameter))
                     self._parameters.append(
                         (parameter, parameter.requires_grad, parameter._version)
@@ -135,7 +155,7 @@ class Evaluation:
         self._changed = [(module, name, None) for module, name, _ in self._changed]
         self._fixed = []
         for module, name, buffer, version, copy in buffers:
-            if module._buffers.get(name) is buffer and buffer._version == version:
+            if _entry(module._buffers, name) is buffer and buffer._version == version:
                 self._fixed.append((module, name, buffer, version))
             else:
                 self._changed.append((module, name, copy))
@@ -151,16 +171,18 @@ class Evaluation:
                 stack.callback(_Random(self._random.devices).restore)
                 self._random.restore()
             for module, name, copy in self._changed:
-                current = module._buffers[name]
-                stack.callback(module._buffers.__setitem__, name, current)
-                module._buffers[name] = (current if copy is None else copy).clone()
+                value = module._buffers[name] if copy is None else copy
+                _put(stack, module._buffers, name, value.clone())
+            for module, name, buffer, _ in self._fixed:
+                if _entry(module._buffers, name) is not buffer:
+                    _put(stack, module._buffers, name, buffer)
             yield
 
     @contextlib.contextmanager
     def flags_restored(self) -> Iterator[None]:
-        """Inside, modules are in the mode (training or not) and parameters require
-        gradients as at the time of `run`, and parameters have no hooks: those run when
-        the gradient that was found here reaches them.
+        """Inside, modules are in the mode (training or not) and have the parameters of
+        the time of `run`, which require gradients as they did then and have no hooks: those
+        run when the gradient that was found here reaches them.
 
         Raises RuntimeError if a parameter or a buffer has been changed since.
         """
@@ -170,6 +192,9 @@ class Evaluation:
                 if module.training != training:
                     stack.callback(setattr, module, "training", module.training)
                     module.training = training
+            for table, name, parameter in self._places:
+                if _entry(table, name) is not parameter:
+                    _put(stack, table, name, parameter)
             for parameter, requires_grad, _ in self._parameters:
                 if parameter.requires_grad != requires_grad:
                     stack.callback(parameter.requires_grad_, parameter.requires_grad)
@@ -189,7 +214,7 @@ class Evaluation:
                     f"{version}"
                 )
         for module, name, buffer, version in self._fixed:
-            if module._buffers.get(name) is not buffer or buffer._version != version:
+            if buffer._version != version:
                 raise RuntimeError(
                     "expects buffers to stay as they are between the forward and the backward "
                     f"pass, but got '{name}' of a {type(module).__name__} that was modified"

@@ -75,6 +75,26 @@ class Layout:
         return _array.Array(value, self.stored_shape, dtype)
 
 
+def are_apart(tensors: Sequence[torch.Tensor], changed) -> bool:
+    """Whether none of the tensors with the numbers `changed` shares memory with another one."""
+    if len({t.untyped_storage()._cdata for t in tensors}) == len(tensors):
+        return True
+    return not any(_overlap(tensors[i], other) for i in changed
+                   for k, other in enumerate(tensors) if k != i)
+
+
+def _overlap(a, b):
+    if a.untyped_storage()._cdata != b.untyped_storage()._cdata or not a.numel() or not b.numel():
+        return False
+
+    def extent(t):
+        last = sum((n - 1) * s for n, s in zip(t.shape, t.stride()))
+        return t.data_ptr(), t.data_ptr() + (last + 1) * t.element_size()
+
+    (a_start, a_end), (b_start, b_end) = extent(a), extent(b)
+    return a_start < b_end and b_start < a_end
+
+
 _SEED = Layout((), torch.int64, ())
 
 

@@ -11,8 +11,10 @@ structure also knows how to find out, cheaply, whether somebody did.
 
 import dataclasses
 import types
+import weakref
 from typing import List
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.modules import module as _module
@@ -20,10 +22,37 @@ from torch.nn.modules import module as _module
 _CONSTANTS = (bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device)
 #: Attributes of nn.Module that are looked at in another way.
 _OWN = frozenset(vars(nn.Module()))
+#: Where recurrent networks of PyTorch have their parameters a second time.
+_OF_RNN = {"_flat_weights", "_flat_weight_refs"}
 _HOOKS = tuple(name for name in _OWN if name.endswith("_hooks") and "state_dict" not in name)
 _GLOBAL_HOOKS = [getattr(_module, "_global" + name) for name in _HOOKS]
 #: How deep attributes of attributes are compared by value; deeper ones by identity.
 _DEPTH = 4
+
+
+def _without_weights(attributes):
+    return {name: value for name, value in attributes.items() if name not in _OF_RNN}
+
+
+class _Same:
+    """Stands for an object in a key: equal to what stands for the same one. It outlives the
+    object where that can be known, and then equals nothing, though the address is used again."""
+
+    __slots__ = ("_id", "_reference", "_object")
+
+    def __init__(self, value):
+        self._id, self._object = id(value), None
+        try:
+            self._reference = weakref.ref(value)
+        except TypeError:
+            self._object, self._reference = value, lambda: self._object
+
+    def __hash__(self):
+        return self._id
+
+    def __eq__(self, other):
+        return self is other or isinstance(other, _Same) and self._id == other._id and (
+            self._reference() is other._reference() is not None)
 
 
 class Structure:
@@ -35,7 +64,8 @@ class Structure:
 
     def __init__(self, module: nn.Module):
         self._guards = []  # pairs of a container and a copy of what was in it
-        self._kept = []  # what the key knows by its id, which must not be used again
+        self._arrays = []  # the same for NumPy's
+        self._recurrent = []  # the same for attributes of recurrent networks
         self._modules: List[nn.Module] = []
         self.key = self._visit(module)
 
@@ -45,10 +75,16 @@ class Structure:
                 return "again", number
         self._modules.append(module)
         attributes = vars(module)
-        self._guards.append((attributes, dict(attributes)))
+        if isinstance(module, nn.RNNBase):
+            self._recurrent.append((attributes, _without_weights(attributes)))
+        else:
+            self._guards.append((attributes, dict(attributes)))
         self._guards.append((module._modules, dict(module._modules)))
-        own = tuple((name, self._frozen(value, 0)) for name, value in attributes.items()
-                    if name not in _OWN or name == "training")
+        is_recurrent = isinstance(module, nn.RNNBase)
+        own = tuple(
+            (name, self._frozen(value, 0)) for name, value in attributes.items()
+            if (name not in _OWN or name == "training")
+            and not (is_recurrent and name in _OF_RNN))
         names = tuple(
             tuple((name, tensor is None) for name, tensor in table.items())
             for table in (module._parameters, module._buffers)
@@ -63,6 +99,9 @@ class Structure:
         if isinstance(value, _CONSTANTS):
             # True, 1 and 1.0 are equal, and not the same.
             return kind, value
+        if kind is np.ndarray and not value.dtype.hasobject:
+            self._arrays.append((value, value.copy()))
+            return kind, value.dtype.str, value.shape, value.tobytes()
         if depth < _DEPTH:
             if kind in (tuple, torch.Size):
                 return kind, tuple(self._frozen(v, depth + 1) for v in value)
@@ -79,13 +118,18 @@ class Structure:
             if kind is types.SimpleNamespace or (
                     dataclasses.is_dataclass(kind) and hasattr(value, "__dict__")):
                 return kind, self._frozen(vars(value), depth + 1)
-        self._kept.append(value)
-        return kind, id(value)
+        return kind, _Same(value)
+
+    def is_of(self, module: nn.Module) -> bool:
+        """Whether this was made of that module."""
+        return module is self._modules[0]
 
     def holds(self) -> bool:
         """Whether the module is still as it was."""
         try:
-            return all(container == copy for container, copy in self._guards)
+            return all(container == copy for container, copy in self._guards) and all(
+                _without_weights(attributes) == copy for attributes, copy in self._recurrent
+            ) and all(array.tobytes() == copy.tobytes() for array, copy in self._arrays)
         except (RuntimeError, ValueError, TypeError):
             return False  # A tensor or an array took the place of another one.
 
