@@ -215,6 +215,14 @@ class Function:
             return None
         return values[0] if len(values) == 1 else values
 
+    def call_arrays(self, arguments, results, threads=0):
+        """Calls the function on arrays that the caller has for arguments and results.
+        Nothing is checked."""
+        pointers = [_get_address(array) for array in arguments] + [0] * len(results)
+        for parameter, array in zip(self.results, results):
+            pointers[parameter.place] = _get_address(array)
+        self.call_pointers(pointers, threads)
+
     def call_pointers(self, pointers, threads=0):
         """Calls the function on memory that the caller has: an address for each argument,
         then for each result, in the order of `Parameter.place`. Nothing is checked."""
