@@ -504,7 +504,7 @@ def _method(name):
 
 for _symbol, _name in {
     "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide",
-    "floordiv": "floor_divide", "mod": "remainder", "pow": "power", "matmul": "matmul",
+    "floordiv": "floor_divide", "mod": "remainder", "divmod": "divmod", "pow": "power", "matmul": "matmul",
     "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
 }.items():
     setattr(Array, f"__{_symbol}__", _operator(_name))
@@ -513,10 +513,11 @@ for _symbol, _name in {"lt": "less", "le": "less_equal", "gt": "greater",
                        "ge": "greater_equal", "eq": "equal", "ne": "not_equal"}.items():
     setattr(Array, f"__{_symbol}__", _operator(_name))
 for _symbol, _name in {"neg": "negative", "abs": "abs", "invert": "invert",
-                       "pos": "positive"}.items():
+                       "pos": "positive", "round": "round"}.items():
     setattr(Array, f"__{_symbol}__", _method(_name))
 for _name in ("sum", "mean", "max", "min", "prod", "var", "std", "transpose", "squeeze",
-              "ravel", "argmax", "argmin", "dot", "clip", "all", "any", "swapaxes"):
+              "ravel", "argmax", "argmin", "dot", "clip", "all", "any", "swapaxes", "round",
+              "take", "repeat", "diagonal", "trace"):
     setattr(Array, _name, _method(_name))
 
 

@@ -198,6 +198,39 @@ def remainder(x, y):
 
 
 @publish
+def divmod(x, y):
+    """The pair of `floor_divide` and `remainder`."""
+    return floor_divide(x, y), remainder(x, y)
+
+
+@publish
+def fmod(x, y):
+    """The remainder with the sign of x, as C's; of integers 0 where the divisor is 0."""
+    rest = remainder(x, y)
+    x, y = unify(x, y)
+    return where(logical_and(rest != 0, (x < 0) != (y < 0)), rest - y, rest)
+
+
+@publish
+def round(x, decimals=0):
+    """The nearest number with so many decimals, halves to the even one."""
+    if not is_float(x.dtype) or not decimals:
+        return rint(x) if is_float(x.dtype) else x
+    scale = 10.0 ** decimals
+    return rint(x * scale) / scale
+
+
+@publish
+def deg2rad(x):
+    return to_float(x) * (np.pi / 180)
+
+
+@publish
+def rad2deg(x):
+    return to_float(x) * (180 / np.pi)
+
+
+@publish
 def power(x, y):
     """x to the power y. Integers to negative powers are rounded towards zero; 0 gives 0."""
     if is_number(y) and not isinstance(y, (bool, np.bool_)) and float(y).is_integer():

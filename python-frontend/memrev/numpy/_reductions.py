@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from .. import _array, _dtypes
-from .._array import cast, emit, emit1, filled, reshape
+from .._array import cast, emit, emit1, filled, reshape, unify
 from .._dtypes import is_bool, is_float
 from ._elements import multiply, sqrt, to_float
 from ._publish import publish
@@ -175,3 +175,24 @@ def argmax(x, axis=None, *, keepdims=False):
 def argmin(x, axis=None, *, keepdims=False):
     """The place of the first minimum, int32."""
     return _argument(x, axis, keepdims, ("olt", "slt"))
+
+
+@publish
+def ptp(x, axis=None, *, keepdims=False):
+    """The maximum less the minimum over `axis`."""
+    return max(x, axis, keepdims=keepdims) - min(x, axis, keepdims=keepdims)
+
+
+@publish
+def count_nonzero(x, axis=None, *, keepdims=False):
+    """How many elements over `axis` are not zero, int32."""
+    return sum(cast(x, np.dtype(bool)), axis, keepdims=keepdims)
+
+
+@publish
+def average(x, axis=None, weights=None, *, keepdims=False):
+    """The average over `axis`, weighted by `weights`, which broadcast to `x`."""
+    if weights is None:
+        return mean(x, axis, keepdims=keepdims)
+    x, weights = (to_float(v) for v in unify(x, weights))
+    return sum(x * weights, axis, keepdims=keepdims) / sum(weights, axis, keepdims=keepdims)

@@ -88,6 +88,43 @@ def atleast_1d(x):
     return x if x.ndim else _array.reshape(x, [1])
 
 
+@publish
+def atleast_2d(x):
+    return _array.reshape(x, [1] * (2 - x.ndim) + list(x.shape)) if x.ndim < 2 else x
+
+
+@publish
+def shape(x):
+    """The extents, a tuple of ints."""
+    return as_array(x).shape
+
+
+@publish
+def ndim(x):
+    """The number of dimensions, an int."""
+    return as_array(x).ndim
+
+
+@publish
+def size(x, axis=None):
+    """The number of elements, or the extent of `axis`, an int."""
+    return as_array(x).size if axis is None else x.shape[_array.axis_of(axis, x.ndim)]
+
+
+@publish
+def asarray(x, dtype=None):
+    """A number, or a tree of lists with traced arrays of one shape, as an array."""
+    if isinstance(x, (list, tuple)):
+        x = stack([asarray(e) for e in x])
+    return x if dtype is None else x.astype(dtype)
+
+
+@publish
+def array(x, dtype=None):
+    """As `asarray`: traced arrays do not change, and need no copy."""
+    return asarray(x, dtype)
+
+
 def _common(arrays):
     arrays = [as_array(x) for x in arrays]
     if not arrays:
@@ -133,6 +170,19 @@ def stack(arrays, axis=0):
                              f"{list(arrays[0].shape)} and {list(x.shape)}")
     return concatenate([expand_dims(x, axis) for x in arrays],
                        _array.axis_of(axis, arrays[0].ndim + 1))
+
+
+@publish
+def vstack(arrays):
+    """The arrays one below the other; those of one dimension are rows."""
+    return concatenate([atleast_2d(as_array(x)) for x in arrays])
+
+
+@publish
+def hstack(arrays):
+    """The arrays side by side: along dimension 1, or 0 where there is one."""
+    arrays = [atleast_1d(as_array(x)) for x in arrays]
+    return concatenate(arrays, 0 if arrays and arrays[0].ndim == 1 else 1)
 
 
 @publish
@@ -230,6 +280,16 @@ def flip(x, axis=None):
 
 
 @publish
+def flipud(x):
+    return flip(x, 0)
+
+
+@publish
+def fliplr(x):
+    return flip(x, 1)
+
+
+@publish
 def roll(x, shift, axis=None):
     """The elements moved by `shift` along `axis`, those that leave come in again."""
     if axis is None:
@@ -261,6 +321,18 @@ def diagonal(x, offset=0, axis1=0, axis2=1):
     dims = ", ".join(f"d{i}" for i in range(count))
     source = ", ".join(place[i] for i in range(x.ndim))
     return _rearrange(x, dims, source, shape)
+
+
+@publish
+def diag(x, k=0):
+    """The diagonal of a matrix, or the matrix with that diagonal and zeros elsewhere."""
+    if x.ndim == 2:
+        return diagonal(x, k)
+    if x.ndim != 1:
+        raise ValueError(f"diag expects one or two dimensions, but got shape {list(x.shape)}")
+    rows = x.shape[0] + abs(k)
+    placed = pad(x, (max(k, 0), max(-k, 0)))
+    return where(np.eye(rows, k=k, dtype=bool), placed, 0)
 
 
 def _triangle(name, keep):
