@@ -5,8 +5,11 @@
 
 Names and meanings are NumPy's (https://numpy.org/doc/stable/reference); what is
 different: Python's numbers and NumPy's scalars take the type of the arrays beside
-them, integers divide to float32, and random numbers are in `memrev.lax`. Without
-a traced array among their arguments these functions are NumPy's own.
+them, integers divide to float32, and random numbers are in `memrev.lax`. Programs raise
+no errors while they run: traced indices that are out of range take the nearest entry,
+and integers divided by zero give 0. Arguments behind `axis` and `dtype` have names;
+`out`, `where` and `initial` are not there. Without a traced array among their
+arguments these functions are NumPy's own.
 
     import memrev.numpy as mnp
     y = mnp.tanh(mnp.matmul(x, w))
