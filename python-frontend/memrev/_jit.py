@@ -47,7 +47,11 @@ def as_numpy(x):
     if isinstance(x, np.ndarray):
         return as_numpy(np.asarray(x))
     if hasattr(x, "__dlpack__"):
-        return np.from_dlpack(x.detach() if hasattr(x, "detach") else x)
+        try:
+            return np.from_dlpack(x.detach() if hasattr(x, "detach") else x)
+        except (RuntimeError, BufferError) as error:
+            raise TypeError("expects tensors on the CPU with a type that NumPy has, but got one "
+                            f"of {getattr(x, 'dtype', kind.__name__)}: {error}") from None
     return None
 
 

@@ -62,8 +62,9 @@ def moved(f, x, numbers):
         return f.reshape(x, (1, 1))
     axis = numbers.below(rank)
     kind = numbers.below(6)
-    return [lambda: f.transpose(x), lambda: f.flip(x, axis), lambda: f.concatenate([x, f.sin(x)], axis),
-            lambda: f.reshape(x, (-1,)), lambda: f.roll(x, 1 + numbers.below(3), axis),
+    return [lambda: f.transpose(x), lambda: f.flip(x, axis),
+            lambda: f.concatenate([x, f.sin(x)], axis), lambda: f.reshape(x, (-1,)),
+            lambda: f.roll(x, 1 + numbers.below(3), axis),
             lambda: f.stack([x, 0.5 * x], axis)][kind]()
 
 

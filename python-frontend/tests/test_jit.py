@@ -147,6 +147,11 @@ def test_tensors_of_pytorch_without_a_copy():
     assert y[0, 0] == 1 and x[0, 0] == 1  # The result is in the tensor's memory.
 
 
+def test_tensors_that_numpy_has_no_type_for():
+    with pytest.raises(TypeError, match="type that NumPy has, but got one of torch.bfloat16"):
+        memrev.jit(lambda x: x + 1)(torch.ones(2, dtype=torch.bfloat16))
+
+
 def test_arguments_that_are_no_arrays():
     f = memrev.jit(lambda options, x: x)
     with pytest.raises(TypeError, match=r"but got str at '0.mode'; name what is no array"):

@@ -308,7 +308,8 @@ def test_traced_indices_read_nothing_outside():
 
 
 def test_negative_powers_of_integers():
-    found = memrev.jit(lambda x, y: x ** y)(np.array([2, 1, -1, -1, 0]), np.array([-1, -3, -3, -2, -1]))
+    bases, exponents = np.array([2, 1, -1, -1, 0]), np.array([-1, -3, -3, -2, -1])
+    found = memrev.jit(lambda x, y: x ** y)(bases, exponents)
     assert found.tolist() == [0, 1, -1, 1, 0]
 
 

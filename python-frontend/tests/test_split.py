@@ -177,7 +177,8 @@ def test_wrong_options():
     with pytest.raises(memrev.CompileError, match="no such option speed"):
         memrev.compile(PROGRAM, differentiate="function=f speed=1")
     with pytest.raises(memrev.CompileError, match="expects option 'wrt' to hold numbers of "
-                                                  "arguments with a float element type, but got 3"):
+                                                  "arguments with a float element type, but "
+                                                  "got 3"):
         memrev.compile(PROGRAM, differentiate="function=f wrt=3")
 
 
@@ -201,7 +202,8 @@ def expected_gradients(weights, x, cotangents):
     for w in inputs[0]:
         a = a + torch.sin(b @ w)
         b = b + torch.sin(a @ w)
-    return [g.numpy() for g in torch.autograd.grad([a, b], inputs, list(map(torch.tensor, cotangents)))]
+    cotangents = [torch.tensor(c) for c in cotangents]
+    return [g.numpy() for g in torch.autograd.grad([a, b], inputs, cotangents)]
 
 
 def make_network(rows=ROWS):

@@ -52,8 +52,8 @@ def moveaxis(x, source, destination):
     source, destination = ([_array.axis_of(a, x.ndim) for a in axes]
                            for axes in (source, destination))
     if len(set(source)) != len(set(destination)) or len(source) != len(destination):
-        raise ValueError(f"moveaxis expects as many places as axes, which differ, but got {source} "
-                         f"and {destination}")
+        raise ValueError("moveaxis expects as many places as axes, which differ, but got "
+                         f"{source} and {destination}")
     order = [i for i in range(x.ndim) if i not in source]
     for to, axis in sorted(zip(destination, source)):
         order.insert(to, axis)
