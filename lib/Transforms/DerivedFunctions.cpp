@@ -79,6 +79,9 @@ LogicalResult DerivedFunctions::expandTransform(Operation *transform) {
     request.wrt =
         rev::getDifferentiated(vjp.getWrt(), callee.getArgumentTypes());
     request.of = rev::getDifferentiated(vjp.getOf(), callee.getResultTypes());
+    FailureOr<bool> shared = shareForward(vjp, request);
+    if (failed(shared) || *shared)
+      return shared;
     result = getDerivative(request);
   } else if (auto grad = dyn_cast<rev::ValueAndGradOp>(transform)) {
     DerivativeRequest request{

@@ -108,6 +108,11 @@ private:
   /// itself.
   LogicalResult expandTransforms(func::FuncOp function);
   LogicalResult expandTransform(Operation *transform);
+  /// Replaces `vjp` and a call before it of the same function with the same
+  /// arguments by the forward and the backward function, so that the function
+  /// is evaluated once. False if there is no such call.
+  FailureOr<bool> shareForward(rev::VjpOp vjp,
+                               const DerivativeRequest &request);
 
   /// A private copy of `function` with transforms expanded, and calls inlined
   /// or derived.

@@ -202,3 +202,74 @@ DerivedFunctions::getSplit(const DerivativeRequest &request) {
   splits[key] = split;
   return split;
 }
+
+//===----------------------------------------------------------------------===//
+// Sharing the forward part
+//===----------------------------------------------------------------------===//
+
+/// The last call before `op` in its block of one of `functions` on `operands`
+/// that somebody reads the results of, or null.
+static func::CallOp findCallBefore(Operation *op, ArrayRef<StringRef> functions,
+                                   ValueRange operands) {
+  for (Operation *previous = op->getPrevNode(); previous;
+       previous = previous->getPrevNode())
+    if (auto call = dyn_cast<func::CallOp>(previous))
+      if (llvm::is_contained(functions, call.getCallee()) &&
+          !call->use_empty() && llvm::equal(call.getOperands(), operands))
+        return call;
+  return nullptr;
+}
+
+FailureOr<bool>
+DerivedFunctions::shareForward(rev::VjpOp vjp,
+                               const DerivativeRequest &request) {
+  func::FuncOp function = request.function;
+  // A custom rule evaluates the function in its own way.
+  if (hasCustomRule(function))
+    return false;
+  SmallVector<StringRef> names{function.getName()};
+  std::string key = getKey("split", function, request.wrt, request.of,
+                           getMode(request.policy, request.strongZero));
+  if (auto known = splits.find(key); known != splits.end())
+    names.push_back(known->second.forward.getName());
+  func::CallOp call = findCallBefore(vjp, names, vjp.getArgs());
+  if (!call)
+    return false;
+  FailureOr<SplitFunctions> split = getSplit(request);
+  if (failed(split))
+    return failure();
+  OpBuilder builder(call);
+  if (call.getCallee() == function.getName()) {
+    auto forward = func::CallOp::create(builder, call.getLoc(), split->forward,
+                                        call.getOperands());
+    call->replaceAllUsesWith(
+        forward.getResults().take_front(call.getNumResults()));
+    --numCalls[function];
+    ++numCalls[split->forward];
+    call->erase();
+    call = forward;
+  }
+  SmallVector<Value> operands;
+  for (const SplitFunctions::Residual &residual : split->residuals) {
+    switch (residual.kind) {
+    case SplitFunctions::Residual::Argument:
+      operands.push_back(call.getOperand(residual.number));
+      break;
+    case SplitFunctions::Residual::Result:
+      operands.push_back(call.getResult(residual.number));
+      break;
+    case SplitFunctions::Residual::Saved:
+      operands.push_back(
+          call.getResult(function.getNumResults() + residual.number));
+      break;
+    }
+  }
+  llvm::append_range(operands, vjp.getCotangents());
+  builder.setInsertionPoint(vjp);
+  auto backward =
+      func::CallOp::create(builder, vjp.getLoc(), split->backward, operands);
+  ++numCalls[split->backward];
+  vjp->replaceAllUsesWith(backward);
+  vjp->erase();
+  return true;
+}

@@ -5,6 +5,7 @@
 
 import math
 import numbers
+import operator
 
 import numpy as np
 
@@ -114,6 +115,10 @@ class Array:
 
         return _indexing.get(self, key)
 
+    def __setitem__(self, key, value):
+        raise TypeError("expects arrays to stay as they are while tracing, but got x[...] = y; "
+                        "use x = x.at[...].set(y)")
+
     @property
     def at(self):
         """`x.at[i].set(y)` and `x.at[i].add(y)` are `x` with a part replaced or added
@@ -173,7 +178,10 @@ def number_text(value, dtype):
     if _dtypes.is_bool(dtype):
         return "true" if value else "false"
     if not _dtypes.is_float(dtype):
-        return str(int(value))
+        value, limits = int(value), np.iinfo(dtype)
+        if not limits.min <= value <= limits.max:
+            raise OverflowError(f"expects a number of {dtype}, but got {value}")
+        return str(value)
     value = float(value)
     if math.isfinite(value):
         text = repr(value)
@@ -232,16 +240,17 @@ def is_number(x):
 def as_array(x, dtype=None):
     """`x` as a traced array. Python floats become float32, Python integers int32.
 
-    Raises TypeError for what is no array.
+    Raises TypeError for what is no array, OverflowError for an integer that the type
+    does not have.
     """
     if isinstance(x, Array):
         return x
     if isinstance(x, np.generic):
-        return constant(x, dtype)
+        return full((), x, dtype or _dtypes.as_dtype(x.dtype))
     if isinstance(x, bool):
-        return constant(x, dtype or np.dtype(bool))
+        return full((), x, dtype or np.dtype(bool))
     if isinstance(x, (int, float)):
-        return constant(x, dtype or np.dtype(np.int32 if isinstance(x, int) else np.float32))
+        return full((), x, dtype or np.dtype(np.int32 if isinstance(x, int) else np.float32))
     if isinstance(x, np.ndarray):
         return constant(x, dtype)
     if isinstance(x, (list, tuple)) and not any(isinstance(e, Array) for e in x):
@@ -404,7 +413,7 @@ def reshape(x, shape):
 
 def transpose(x, axes):
     """`x` with dimension `axes[i]` as dimension i."""
-    axes = [operator_index(a) % max(x.ndim, 1) for a in axes]
+    axes = [axis_of(a, x.ndim) for a in axes]
     if sorted(axes) != list(range(x.ndim)):
         raise ValueError(f"expects a permutation of {x.ndim} dimensions, but got {axes}")
     if axes == list(range(x.ndim)):
@@ -414,11 +423,14 @@ def transpose(x, axes):
                  f"permutation = {axes}", [x, empty(shape, x.dtype)], shape, x.dtype)
 
 
-def operator_index(x):
-    """An int, or a TypeError for a float."""
-    import operator
-
-    return operator.index(x)
+def axis_of(axis, rank):
+    """A dimension out of `rank`, counted from the front. Raises ValueError if there is no
+    such dimension, TypeError for a float."""
+    axis = operator.index(axis)
+    if not -rank <= axis < rank:
+        raise ValueError(f"expects an axis in [-{rank}, {rank}), but got {axis}" if rank else
+                         f"expects no axis of an array without dimensions, but got {axis}")
+    return axis % rank
 
 
 # ------------------------------------------------------------------------------
@@ -429,6 +441,8 @@ def operator_index(x):
 def elementwise(name, *arrays, dtype=None):
     """An operation of arith or math on arrays of one type and shape."""
     first = arrays[0]
+    if not first.size:
+        return empty(first.shape, dtype or first.dtype)
     operands = ", ".join(f"{{{i}}}" for i in range(len(arrays)))
     return emit1(f"{name} {operands} : {{t[0]}}", arrays, first.shape, dtype or first.dtype)
 
@@ -490,8 +504,8 @@ def _method(name):
 
 for _symbol, _name in {
     "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide",
-    "floordiv": "floor_divide", "mod": "remainder", "pow": "power", "matmul": "matmul",
-    "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
+    "floordiv": "floor_divide", "mod": "remainder", "divmod": "divmod", "pow": "power",
+    "matmul": "matmul", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
 }.items():
     setattr(Array, f"__{_symbol}__", _operator(_name))
     setattr(Array, f"__r{_symbol}__", _operator(_name, swap=True))
@@ -499,10 +513,11 @@ for _symbol, _name in {"lt": "less", "le": "less_equal", "gt": "greater",
                        "ge": "greater_equal", "eq": "equal", "ne": "not_equal"}.items():
     setattr(Array, f"__{_symbol}__", _operator(_name))
 for _symbol, _name in {"neg": "negative", "abs": "abs", "invert": "invert",
-                       "pos": "positive"}.items():
+                       "pos": "positive", "round": "round"}.items():
     setattr(Array, f"__{_symbol}__", _method(_name))
 for _name in ("sum", "mean", "max", "min", "prod", "var", "std", "transpose", "squeeze",
-              "ravel", "argmax", "argmin", "dot", "clip", "all", "any", "swapaxes"):
+              "ravel", "argmax", "argmin", "dot", "clip", "all", "any", "swapaxes", "round",
+              "take", "repeat", "diagonal", "trace"):
     setattr(Array, _name, _method(_name))
 
 

@@ -8,6 +8,7 @@ recorded here, each operation with the place of the user's line, and printed as 
 module that a person can read and the compiler compiles.
 """
 
+import functools
 import os
 import sys
 import threading
@@ -342,20 +343,13 @@ def user_location():
         frame = frame.f_back
     if frame is None:
         return None
-    return frame.f_code.co_filename, frame.f_lineno, _column(frame)
+    return (frame.f_code.co_filename, frame.f_lineno,
+            _column(frame.f_code, frame.f_lasti))
 
 
-_columns = {}
-
-
-def _column(frame):
-    code = frame.f_code
+@functools.lru_cache(maxsize=4096)
+def _column(code, instruction):
     if not hasattr(code, "co_positions"):
         return 1
-    key = (code, frame.f_lasti)
-    found = _columns.get(key)
-    if found is None:
-        positions = list(code.co_positions())
-        column = positions[frame.f_lasti // 2][2]
-        found = _columns[key] = 1 if column is None else column + 1
-    return found
+    column = list(code.co_positions())[instruction // 2][2]
+    return 1 if column is None else column + 1

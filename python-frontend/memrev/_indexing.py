@@ -8,7 +8,7 @@ import operator
 import numpy as np
 
 from . import _dtypes
-from ._array import Array, as_array, broadcast_to, cast, emit1, emit_scalar, reshape
+from ._array import Array, as_array, broadcast_to, cast, emit1, emit_scalar, full, reshape
 
 
 def index_value(i):
@@ -19,6 +19,21 @@ def index_value(i):
     return emit_scalar("arith.index_cast {0} : {t[0]} to index", [scalar], "index")
 
 
+def within(index, least, most, wrap=0):
+    """A value of type index as one in [least, most]: a program cannot raise IndexError, and
+    must not read what is not there. `wrap` is added to what is negative."""
+    def constant(n):
+        return emit_scalar(f"arith.constant {n} : index", [], "index")
+
+    if wrap:
+        is_negative = emit_scalar("arith.cmpi slt, {0}, {1} : index", [index, constant(0)], "i1")
+        wrapped = emit_scalar("arith.addi {0}, {1} : index", [index, constant(wrap)], "index")
+        index = emit_scalar("arith.select {0}, {1}, {2} : index",
+                            [is_negative, wrapped, index], "index")
+    index = emit_scalar("arith.maxsi {0}, {1} : index", [index, constant(least)], "index")
+    return emit_scalar("arith.minsi {0}, {1} : index", [index, constant(most)], "index")
+
+
 def _is_dynamic(key):
     return isinstance(key, Array) and key.ndim == 0 and key.dtype.kind == "i"
 
@@ -27,6 +42,22 @@ def _is_list(key):
     if isinstance(key, (list, np.ndarray)):
         return np.asarray(key).ndim > 0
     return isinstance(key, Array) and key.ndim > 0
+
+
+def _places(key, extent, axis):
+    """The integers of a list in an index; those where a mask that is known holds."""
+    if isinstance(key, Array):
+        if _dtypes.is_bool(key.dtype):
+            raise TypeError("expects a mask that is known while tracing, for it says how many "
+                            f"elements there are, but got {key!r}; use memrev.numpy.where")
+        return key
+    known = np.asarray(key)
+    if known.dtype.kind != "b":
+        return known
+    if known.shape != (extent,):
+        raise IndexError(f"expects a mask of {extent} booleans for dimension {axis}, but got "
+                         f"shape {list(known.shape)}")
+    return np.flatnonzero(known)
 
 
 class _Part:
@@ -55,7 +86,8 @@ class _Part:
             elif isinstance(k, slice):
                 self._add_slice(x, k)
             elif _is_list(k):
-                self.lists.append((len(self.offsets), k))
+                axis = len(self.offsets)
+                self.lists.append((axis, _places(k, x.shape[axis], axis)))
                 self._add_slice(x, slice(None))
             else:
                 self._add_number(x, k)
@@ -81,9 +113,11 @@ class _Part:
         axis = len(self.offsets)
         extent = x.shape[axis]
         if _is_dynamic(key):
-            self.offsets.append(index_value(key))
+            self.offsets.append(self._dynamic_offset(key, axis, extent))
         else:
             try:
+                if isinstance(key, (bool, np.bool_)):
+                    raise TypeError
                 number = operator.index(key)
             except TypeError:
                 raise TypeError("expects an index out of integers, slices, None, '...' and "
@@ -95,6 +129,18 @@ class _Part:
         self.sizes.append(1)
         self.strides.append(1)
         self.dropped.append(axis)
+
+    @staticmethod
+    def _dynamic_offset(key, axis, extent):
+        if not extent:
+            raise IndexError(f"expects no index for dimension {axis} of extent 0, but got {key!r}")
+        if key._index is None:
+            return within(index_value(key), 0, extent - 1, wrap=extent)
+        # The counter of a loop is what inversion and updates in place know offsets by.
+        if key.limits is not None and not (0 <= key.limits[0] and key.limits[1] <= extent):
+            raise IndexError(f"expects the numbers of a loop to be in [0, {extent}) as indices of "
+                             f"dimension {axis}, but got {key.limits[0]} to {key.limits[1] - 1}")
+        return key._index
 
     def is_whole(self, x):
         return (not self.dropped and tuple(self.sizes) == x.shape
@@ -126,7 +172,7 @@ def get(x, key):
                             "slices of positive step only, but got more")
         axis, indices = part.lists[0]
         plain = list(key) if isinstance(key, tuple) else [key]
-        plain[[k is indices for k in plain].index(True)] = slice(None)
+        plain[[_is_list(k) for k in plain].index(True)] = slice(None)
         if None in [k for k in plain if not isinstance(k, Array)]:
             raise TypeError("expects no None beside an array of integers in an index")
         return mnp.take(get(x, tuple(plain)), indices, axis=axis)
@@ -179,8 +225,22 @@ class _AtPart:
         return get(self._array, self._key)
 
     def add(self, values):
-        """The array with `values` added to the part."""
-        return self.set(self.get() + values)
+        """The array with `values`, which broadcast to its shape, added to the part. What an
+        array of integers lists twice is added to twice."""
+        x = self._array
+        if not _Part(x, self._key).lists:
+            return self.set(self.get() + values)
+        from . import numpy as mnp
+        from ._transforms import vjp
+
+        if not _dtypes.is_float(x.dtype):
+            raise TypeError("expects floats to add to at an array of integers, but got "
+                            f"{x.dtype}")
+        # One element at a time: the compiler has no second derivative of reading rows.
+        places = get(as_array(np.arange(x.size, dtype=np.int64).reshape(x.shape)), self._key)
+        _, pullback = vjp(lambda zeros: mnp.take(zeros, places), full((x.size,), 0, x.dtype))
+        values = broadcast_to(cast(as_array(values, x.dtype), x.dtype), places.shape)
+        return x + reshape(pullback(values)[0], x.shape)
 
     def multiply(self, values):
         """The array with the part multiplied by `values`."""

@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import inspect
 import threading
+import weakref
 from typing import Tuple
 
 import numpy as np
@@ -31,11 +32,12 @@ class ShapeDtype:
         object.__setattr__(self, "dtype", _dtypes.as_dtype(self.dtype))
 
 
-def _leaf(x, path):
-    """An argument's leaf as what a compiled function takes."""
+def as_numpy(x):
+    """A number, an array or a tensor on the CPU as a NumPy array with elements in the
+    machine's order of bytes. None for anything else."""
     kind = type(x)
-    if kind is np.ndarray or kind is ShapeDtype:
-        return x
+    if kind is np.ndarray:
+        return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
     if kind is bool or isinstance(x, np.generic):
         return np.asarray(x)
     if kind is int:
@@ -43,13 +45,19 @@ def _leaf(x, path):
     if kind is float:
         return np.asarray(x, np.float32)
     if isinstance(x, np.ndarray):
-        return np.asarray(x)
+        return as_numpy(np.asarray(x))
     if hasattr(x, "__dlpack__"):
-        return np.from_dlpack(x.detach() if hasattr(x, "detach") else x)
-    raise TypeError(
-        f"expects arrays and numbers in arguments, but got {kind.__name__} at "
-        f"'{tree.path_name(path)}'; name what is no array in static_argnums or static_argnames"
-    )
+        try:
+            return np.from_dlpack(x.detach() if hasattr(x, "detach") else x)
+        except (RuntimeError, BufferError) as error:
+            raise TypeError("expects tensors on the CPU with a type that NumPy has, but got one "
+                            f"of {getattr(x, 'dtype', kind.__name__)}: {error}") from None
+    return None
+
+
+def as_contiguous(array):
+    """The array, or a copy of it in C order."""
+    return np.ascontiguousarray(array) if array.ndim else array
 
 
 class TracedFunction:
@@ -115,28 +123,66 @@ def function_name(fn):
     return "f" if name == "<lambda>" else name
 
 
-class _Compiled:
-    """A program for one signature."""
+class Compiled:
+    """A program for one signature. `differentiate` is as for `memrev.compile`."""
 
-    def __init__(self, program, name, structure):
+    def __init__(self, program, name, structure, differentiate=()):
         self.program = program
         self.name = name
         self.structure = structure
+        self.differentiate = differentiate
         self.module = None
+
+
+class Programs:
+    """The compiled programs of a function. It does not hold the function."""
+
+    def __init__(self):
+        self.by_signature = collections.OrderedDict()
+        self.lock = threading.Lock()
+
+
+class _ProgramsOfFunctions:
+    """The programs of functions that callers hand over again and again, for as long as
+    each function lives. Methods live as long as their objects."""
+
+    def __init__(self):
+        self._by_id = {}  # id of an object -> weak reference to it, its programs
+        self._lock = threading.Lock()
+
+    def get(self, fn, *key):
+        """The programs of `fn` of the kind `key`."""
+        owner = fn
+        if inspect.ismethod(fn):
+            owner, key = fn.__self__, (fn.__func__, *key)
+        number = id(owner)
+        with self._lock:
+            found = self._by_id.get(number)
+            if found is None:
+                try:
+                    reference = weakref.ref(owner, lambda _: self._by_id.pop(number, None))
+                except TypeError:
+                    return Programs()  # Nobody says when it is gone.
+                found = self._by_id[number] = reference, {}
+            return found[1].setdefault(key, Programs())
+
+
+programs_of = _ProgramsOfFunctions().get
 
 
 class Jitted:
     """A function that is traced and compiled for each signature of its arguments:
     their structure, shapes and element types."""
 
-    def __init__(self, fn, donate, static_argnums, static_argnames, threads, cpu):
+    def __init__(self, fn, donate=(), static_argnums=(), static_argnames=(), threads=0,
+                 cpu="native", programs=None):
         self._fn = fn
         self._donate = frozenset(donate)
         self._static_argnums = frozenset(static_argnums)
         self._static_argnames = frozenset(static_argnames)
         self._threads, self._cpu = threads, cpu
-        self._cache = collections.OrderedDict()
-        self._lock = threading.Lock()
+        programs = programs or Programs()
+        self._cache, self._lock = programs.by_signature, programs.lock
         functools.update_wrapper(self, fn)
 
     def __get__(self, instance, owner=None):
@@ -173,14 +219,34 @@ class Jitted:
 
         return fn
 
+    @staticmethod
+    def _as_arrays(leaves, structure):
+        result = []
+        for path, leaf in zip(structure.paths(), leaves):
+            array = leaf if type(leaf) is ShapeDtype else as_numpy(leaf)
+            if array is None:
+                raise TypeError(
+                    f"expects arrays and numbers in arguments, but got {type(leaf).__name__} at "
+                    f"'{tree.path_name(path[1:])}'; name what is no array in static_argnums or "
+                    "static_argnames")
+            result.append(array)
+        return result
+
+    def _contiguous(self, leaves):
+        """The leaves of a call, as the program reads them."""
+        if ShapeDtype in map(type, leaves):
+            raise TypeError(f"expects arrays to call '{function_name(self._fn)}' with, but got "
+                            "ShapeDtype")
+        return list(map(as_contiguous, leaves))
+
     # -- Compiling ----------------------------------------------------------
 
     def _entry(self, args, kwargs):
         """The compiled program for these arguments, and their leaves."""
         args, kwargs, static = self._split(args, kwargs)
         leaves, structure = tree.flatten((args, kwargs))
-        if not all(type(leaf) is np.ndarray for leaf in leaves):
-            leaves = [_leaf(leaf, path[1:]) for path, leaf in zip(structure.paths(), leaves)]
+        if not all(type(leaf) is np.ndarray and leaf.dtype.isnative for leaf in leaves):
+            leaves = self._as_arrays(leaves, structure)
         key = (structure, static, tuple([(leaf.dtype, leaf.shape) for leaf in leaves]))
         with self._lock:
             entry = self._cache.get(key)
@@ -197,7 +263,7 @@ class Jitted:
     def _trace(self, structure, leaves, static):
         program = _graph.Program()
         traced = self._trace_public(program, function_name(self._fn), structure, leaves, static)
-        return _Compiled(program, traced.function.name, traced.result_structure)
+        return Compiled(program, traced.function.name, traced.result_structure)
 
     def _trace_public(self, program, name, structure, leaves, static):
         """Traces into a public function of `program`."""
@@ -218,7 +284,7 @@ class Jitted:
         a program that may have others."""
         args, kwargs, static = self._split(args, {})
         leaves, structure = tree.flatten((args, kwargs))
-        leaves = [_leaf(leaf, path[1:]) for path, leaf in zip(structure.paths(), leaves)]
+        leaves = self._as_arrays(leaves, structure)
         self._trace_public(program, name, structure, leaves, static)
 
     def _compile(self, entry):
@@ -226,7 +292,7 @@ class Jitted:
             if entry.module is None:
                 entry.module = _program.compile(
                     entry.program.print(locations=True), threads=self._threads, cpu=self._cpu,
-                    file=f"<{entry.name}>", cache=True)
+                    differentiate=entry.differentiate, file=f"<{entry.name}>", cache=True)
             return entry.module
 
     def __call__(self, *args, **kwargs):
@@ -236,8 +302,7 @@ class Jitted:
             return self._call_traced(args, kwargs)
         entry, leaves = self._entry(args, kwargs)
         function = (entry.module or self._compile(entry))[entry.name]
-        results = function(*[np.ascontiguousarray(leaf) if leaf.ndim else leaf
-                             for leaf in leaves], threads=self._threads)
+        results = function(*self._contiguous(leaves), threads=self._threads)
         count = len(function.results)
         results = () if count == 0 else (results,) if count == 1 else results
         return tree.unflatten(entry.structure, results)

@@ -137,6 +137,7 @@ class Function:
         self._made = [(p.place, p.shape, p.dtype) for p in self.results
                       if p.place >= len(self.arguments)]
         self._returned = [(p.place, p.is_scalar) for p in self.results]
+        self._donates = any(p.is_donated for p in self.arguments)
         self._without_numpy = next((p.name for p in (*self.arguments, *self.results)
                                     if p.dtype is _dtypes.bfloat16), None)
 
@@ -166,6 +167,22 @@ class Function:
             raise self._error(expected, "a writable array", "a read-only one", ValueError)
         return value
 
+    def _check_overlaps(self, arrays):
+        """Raises ValueError if a donated argument, which the call overwrites, shares memory
+        with another argument."""
+        spans = sorted([
+            (_get_address(array), array.nbytes, expected.is_donated, expected)
+            for array, expected in zip(arrays, self.arguments) if array.nbytes
+        ], key=lambda span: span[:2])
+        end = donated_end = 0
+        for start, size, is_donated, expected in spans:
+            if start < (end if is_donated else donated_end):
+                raise self._error(expected, "memory that no donated argument shares",
+                                  "an array that overlaps another argument's", ValueError)
+            end = max(end, start + size)
+            if is_donated:
+                donated_end = max(donated_end, start + size)
+
     def _scalar(self, expected, value):
         if isinstance(value, np.generic) and value.dtype != expected.dtype:
             raise self._error(expected, f"dtype {expected.dtype}", value.dtype)
@@ -186,7 +203,9 @@ class Function:
     def __call__(self, *arguments, threads=0):
         """Calls the function and returns its result, or a tuple of several.
 
-        A result that replaces a donated argument is that argument's array.
+        A result that replaces a donated argument is that argument's array. Raises TypeError
+        or ValueError for an argument of another type, shape or layout, and for a donated one
+        that is read-only or shares memory with another argument.
         """
         if len(arguments) != len(self.arguments):
             raise TypeError(
@@ -205,6 +224,8 @@ class Function:
             else self._check(expected, value)
             for (dtype, shape, expected), value in zip(self._expected, arguments)
         ]
+        if self._donates:
+            self._check_overlaps(slots)
         slots += [None] * (self._pointers._length_ - len(slots))
         for place, shape, dtype in self._made:
             slots[place] = np.empty(shape, dtype)
@@ -214,6 +235,14 @@ class Function:
         if not values:
             return None
         return values[0] if len(values) == 1 else values
+
+    def call_arrays(self, arguments, results, threads=0):
+        """Calls the function on arrays that the caller has for arguments and results.
+        Nothing is checked."""
+        pointers = [_get_address(array) for array in arguments] + [0] * len(results)
+        for parameter, array in zip(self.results, results):
+            pointers[parameter.place] = _get_address(array)
+        self.call_pointers(pointers, threads)
 
     def call_pointers(self, pointers, threads=0):
         """Calls the function on memory that the caller has: an address for each argument,

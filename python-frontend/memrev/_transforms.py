@@ -7,8 +7,10 @@ import functools
 
 import numpy as np
 
-from . import _array, _dtypes, _graph, tree
-from ._jit import Jitted, TracedFunction, call_traced, function_name, jit
+from . import _array, _dtypes, _graph, _split, tree
+from ._jit import (
+    Jitted, TracedFunction, as_contiguous, as_numpy, call_traced, function_name, jit, programs_of,
+)
 
 _POLICIES = ("invert", "store")
 
@@ -170,14 +172,25 @@ def grad(fn, argnums=0, has_aux=False, policy="invert"):
 def vjp(fn, *primals, policy="invert"):
     """Evaluates `fn` at `primals` and returns (output, pullback).
 
+    fn: a function of trees of arrays that returns a tree of arrays.
+    primals: its arguments, positional.
+    policy: "invert" gets values of the forward pass back by inversion where it can,
+        "store" keeps them all.
+
     `pullback(cotangent)` takes a tree like the output, in which None stands for zero,
     and returns a tuple of the cotangents of `primals`: of their float arrays, and None
-    for what is no float. It may be called more than once. Raises ValueError if a
-    cotangent has another shape than its result.
+    for what is no float. It may be called more than once, by several threads. Raises
+    ValueError if a cotangent has another shape or type than its result, TypeError for one
+    of a result that is no float.
+
+    Outside of a trace `fn` is compiled as by `jit`, in two: `vjp` evaluates it, and
+    `pullback` keeps what the backward pass reads until it is dropped. These are results,
+    which is why they cannot be written, and arguments, which are copied if they can be
+    written.
     """
     _check_policy(policy)
     if _graph.current_block() is None:
-        return _concrete_vjp(fn, primals, policy)
+        return _concrete_vjp(_unwrapped(fn), primals, policy)
     leaves, structure = tree.flatten(primals)
     arrays = [_array.as_array(leaf) for leaf in leaves]
     active = [i for i, array in enumerate(arrays) if _dtypes.is_float(array.dtype)]
@@ -185,7 +198,9 @@ def vjp(fn, *primals, policy="invert"):
     output = call_traced(callee.traced, callee.arrays)
 
     def pullback(cotangent):
-        of, cotangents = _matching(callee.traced, cotangent, "cotangent", "result")
+        of, cotangents = _matching_cotangents(
+            callee.traced.result_structure, callee.traced.result_types, cotangent,
+            _array.as_array)
         types = [(arrays[i].shape, arrays[i].dtype) for i in active]
         gradients = [None] * len(arrays)
         if active and of:
@@ -202,22 +217,51 @@ def vjp(fn, *primals, policy="invert"):
     return output, pullback
 
 
-def _matching(traced, given, what, place):
-    """The numbers of float results that `given` has values for, and the values."""
-    structure = traced.result_structure
-    none_is_leaf = [] if given is None and structure.num_leaves == 1 else None
-    leaves = [None] if none_is_leaf is not None else _leaves_or_none(structure, given, what)
+def _concrete_vjp(fn, primals, policy):
+    """vjp outside of a trace: forward now, backward when it is asked for."""
+    program, arrays = _split.Split(fn, policy).program(primals)
+    structure = tree.structure(primals)
+    results, kept = program.forward(arrays)
+
+    def pullback(cotangent):
+        of, given = _matching_cotangents(program.structure, program.results, cotangent,
+                                         _cotangent_array)
+        given = dict(zip(of, given))
+        gradients = [None] * len(program.arguments)
+        if not of:
+            found = [np.zeros(*program.arguments[i]) for i in program.wrt]
+        else:
+            found = program.backward(kept, [
+                given[i] if i in given else np.zeros(*program.results[i]) for i in program.of])
+        for i, gradient in zip(program.wrt, found):
+            gradients[i] = gradient
+        return tree.unflatten(structure, gradients)
+
+    return tree.unflatten(program.structure, results), pullback
+
+
+def _cotangent_array(x, dtype):
+    array = as_numpy(x) if dtype is None else np.asarray(x, dtype)
+    if array is None:
+        raise TypeError(f"expects arrays and numbers as cotangents of arrays, but got "
+                        f"{type(x).__name__}")
+    return as_contiguous(array)
+
+
+def _matching_cotangents(structure, types, given, as_array):
+    """The numbers of float results that `given` has cotangents for, and these as arrays."""
+    leaves = _leaves_or_none(structure, given, "cotangent")
     numbers, values = [], []
-    for i, (leaf, (shape, dtype)) in enumerate(zip(leaves, traced.result_types)):
+    for i, (leaf, (shape, dtype)) in enumerate(zip(leaves, types)):
         if leaf is None:
             continue
         path = tree.path_name(structure.paths()[i])
         if not _dtypes.is_float(dtype):
-            raise TypeError(f"expects no {what} for a {place} of {dtype}, but got one at "
+            raise TypeError(f"expects no cotangent for a result of {dtype}, but got one at "
                             f"'{path}'; give None")
-        value = _array.as_array(leaf, dtype if _array.is_number(leaf) else None)
+        value = as_array(leaf, dtype if _array.is_number(leaf) else None)
         if value.shape != shape or value.dtype != dtype:
-            raise ValueError(f"expects a {what} of {dtype}{list(shape)} at '{path}', but got "
+            raise ValueError(f"expects a cotangent of {dtype}{list(shape)} at '{path}', but got "
                              f"{value.dtype}{list(value.shape)}")
         numbers.append(i)
         values.append(value)
@@ -230,16 +274,14 @@ def _leaves_or_none(structure, given, what):
         return [given]
     if given is None:
         return [None] * structure.num_leaves
-    keys = {}
-    if isinstance(given, dict) and structure.type is dict:
-        keys = given
-    elif isinstance(given, (list, tuple)) and structure.type in (list, tuple):
-        keys = dict(enumerate(given))
-    if set(keys) != set(structure.keys):
+    kind, children = tree.children(given)
+    # A list may stand for a tuple.
+    if (kind is not structure.type and {kind, structure.type} != {list, tuple}
+            or set(children) != set(structure.keys)):
         raise ValueError(f"expects a {what} with the structure of the result, but got "
                          f"{tree.structure(given)}")
     return [leaf for key, child in zip(structure.keys, structure.children)
-            for leaf in _leaves_or_none(child, keys[key], what)]
+            for leaf in _leaves_or_none(child, children[key], what)]
 
 
 def jvp(fn, primals, tangents):
@@ -251,7 +293,13 @@ def jvp(fn, primals, tangents):
     than its argument.
     """
     if _graph.current_block() is None:
-        compiled = _concrete_jvp(_unwrapped(fn))
+        inner = _unwrapped(fn)
+
+        def along(primals, tangents):
+            return jvp(inner, primals, tangents)
+
+        functools.update_wrapper(along, inner)
+        compiled = Jitted(along, programs=programs_of(inner, "jvp"))
         return compiled(tuple(primals), tuple(tangents))
     if len(primals) != len(tangents):
         raise ValueError(f"expects {len(primals)} tangents, but got {len(tangents)}")
@@ -283,11 +331,6 @@ def jvp(fn, primals, tangents):
         found[i] = value
     structure = callee.traced.result_structure
     return (tree.unflatten(structure, values[:len(types)]), tree.unflatten(structure, found))
-
-
-@functools.lru_cache(maxsize=256)
-def _concrete_jvp(fn):
-    return jit(functools.wraps(fn)(lambda primals, tangents: jvp(fn, primals, tangents)))
 
 
 @_compiles_itself
@@ -350,15 +393,3 @@ def stop_gradient(x):
         return _array.emit1("rev.stop_gradient {0} : {t[0]}", [leaf], leaf.shape, leaf.dtype)
 
     return tree.map(stop, x)
-
-
-def _concrete_vjp(fn, primals, policy):
-    """vjp outside of a trace: the output now, cotangents when they are asked for."""
-    forward, backward = _concrete_pair(_unwrapped(fn), policy)
-    return forward(*primals), lambda cotangent: backward(primals, cotangent)
-
-
-@functools.lru_cache(maxsize=256)
-def _concrete_pair(fn, policy):
-    return jit(fn), jit(functools.wraps(fn)(
-        lambda primals, cotangent: vjp(fn, *primals, policy=policy)[1](cotangent)))

@@ -20,9 +20,8 @@ import dataclasses
 from typing import Any, Callable, Hashable, Iterable, List, Sequence, Tuple
 
 __all__ = [
-    "Structure", "difference", "flatten", "flatten_with_paths", "leaves", "map",
-    "map_with_path", "path_name", "register", "register_dataclass", "structure",
-    "unflatten",
+    "Structure", "children", "difference", "flatten", "flatten_with_paths", "leaves", "map",
+    "map_with_path", "path_name", "register", "register_dataclass", "structure", "unflatten",
 ]
 
 Path = Tuple[Hashable, ...]
@@ -161,6 +160,23 @@ def _flatten(node, out):
         return Structure(kind, None, kind._fields, tuple([_flatten(child, out) for child in node]))
     out.append(node)
     return _LEAF
+
+
+def children(node) -> Tuple[Any, dict]:
+    """The class of a node and its children by their keys; (None, {}) for a leaf."""
+    kind = type(node)
+    if kind is dict:
+        return kind, node
+    if kind is list or kind is tuple:
+        return kind, dict(enumerate(node))
+    if node is None:
+        return kind, {}
+    entry = _registry.get(kind)
+    if entry is not None:
+        return kind, entry[0](node)[0]
+    if _is_named_tuple(kind):
+        return kind, dict(zip(kind._fields, node))
+    return None, {}
 
 
 def _is_named_tuple(kind):

@@ -114,10 +114,28 @@ def test_donated_arguments_are_overwritten():
         update({"w": frozen}, gradient)
 
 
+def test_donated_arguments_share_no_memory():
+    f = memrev.jit(lambda x, y: (x * 2 + y, x + 1), donate=0)
+    w = np.ones(6)
+    for x, y in ((w, w), (w[:4], w[2:]), (w[2:], w[:4])):
+        with pytest.raises(ValueError, match="expects memory that no donated argument shares"):
+            f(x, y)
+    assert w.tolist() == [1] * 6
+    assert f(w[:3], w[3:])[0].tolist() == [3, 3, 3]
+    same = memrev.jit(lambda x, y, z: (x * 2 + y, z), donate=2)
+    assert same(w[3:], w[3:], w[:3])[0].tolist() == [3, 3, 3]
+
+
 def test_arrays_that_are_not_contiguous():
     x = np.arange(12.0).reshape(3, 4)
     np.testing.assert_array_equal(memrev.jit(lambda x: x + 1)(x.T), x.T + 1)
     np.testing.assert_array_equal(memrev.jit(lambda x: x + 1)(x[:, ::2]), x[:, ::2] + 1)
+
+
+def test_any_order_of_bytes():
+    for dtype in (">f4", ">i8", "<f8"):
+        found = memrev.jit(lambda x: x + 1)(np.arange(3, dtype=dtype))
+        assert found.tolist() == [1, 2, 3] and found.dtype.isnative
 
 
 def test_tensors_of_pytorch_without_a_copy():
@@ -127,6 +145,11 @@ def test_tensors_of_pytorch_without_a_copy():
     seen = memrev.jit(lambda x: x + 1, donate=0)
     y = seen(x)
     assert y[0, 0] == 1 and x[0, 0] == 1  # The result is in the tensor's memory.
+
+
+def test_tensors_that_numpy_has_no_type_for():
+    with pytest.raises(TypeError, match="type that NumPy has, but got one of torch.bfloat16"):
+        memrev.jit(lambda x: x + 1)(torch.ones(2, dtype=torch.bfloat16))
 
 
 def test_arguments_that_are_no_arrays():
@@ -140,6 +163,11 @@ def test_arguments_that_are_no_arrays():
             return {"x": "text"}
 
         memrev.jit(g)()
+
+
+def test_shapes_cannot_be_called_with():
+    with pytest.raises(TypeError, match="expects arrays to call 'f' with, but got ShapeDtype"):
+        memrev.jit(lambda x: x)(memrev.ShapeDtype((2,)))
 
 
 def test_an_array_that_escapes():

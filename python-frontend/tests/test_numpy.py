@@ -5,6 +5,7 @@ import pytest
 
 import memrev
 import memrev.numpy as mnp
+from memrev import lax
 
 RNG = np.random.default_rng(0)
 
@@ -103,6 +104,20 @@ DIFFERENTIABLE = [
     ("triu", lambda m, x: m.triu(x), [array(2, 3, 3)]),
     ("take", lambda m, x: m.take(x, [2, 0, 2], axis=0), [array(3, 4)]),
     ("take axis", lambda m, x: m.take(x, [[1], [-1]], axis=1), [array(3, 4)]),
+    ("vstack", lambda m, x, y: m.vstack([x, y, x]), [array(3), array(2, 3)]),
+    ("hstack", lambda m, x, y: m.hstack([x, y]), [array(3), array(2)]),
+    ("hstack 2", lambda m, x, y: m.hstack([x, y]), [array(2, 3), array(2, 1)]),
+    ("atleast_2d", lambda m, x: m.atleast_2d(x) * 2, [array(3)]),
+    ("array", lambda m, x: m.array([[x[0], 1.0], [x[1], x[2]]]), [array(3)]),
+    ("diag", lambda m, x: m.diag(x, 1), [array(3, 4)]),
+    ("diag of a vector", lambda m, x: m.diag(x, -2) + m.diag(x, 2) + 0 * m.diag(x)[0, 0],
+     [array(3)]),
+    ("flipud", lambda m, x: m.flipud(x) + m.fliplr(x), [array(2, 3)]),
+    ("average", lambda m, x, w: m.average(x, 1, m.broadcast_to(w, (2, 4))),
+     [array(2, 4), positive(4)]),
+    ("ptp", lambda m, x: m.ptp(x, axis=1), [array(2, 4)]),
+    ("degrees", lambda m, x: m.rad2deg(x) + m.deg2rad(x), [array(3)]),
+    ("fmod", lambda m, x, y: m.fmod(x, y), [array(5), positive(5)]),
     ("index", lambda m, x: x[1], [array(3, 4)]),
     ("index slices", lambda m, x: x[..., 1:3, None, ::-2], [array(2, 4, 5)]),
     ("index mixed", lambda m, x: x[-1, None, :, 2], [array(2, 4, 5)]),
@@ -136,6 +151,7 @@ def test_value_and_gradient(function, arrays):
 
 
 WHOLE = RNG.integers(-9, 9, (3, 4)).astype(np.int32)
+LEAST = np.array([0, -1, 4], np.int32)
 FLAGS = RNG.integers(0, 2, (3, 4)).astype(bool)
 SPECIAL = np.array([0.0, -0.0, 1.5, -2.5, np.inf, -np.inf, np.nan], np.float32)
 VALUES = [
@@ -152,6 +168,23 @@ VALUES = [
     ("comparisons", lambda m, x: m.stack([x < 1.5, x <= 1.5, x > 1.5, x >= 1.5, x == 1.5,
                                           x != 1.5]), [SPECIAL]),
     ("argmax nan", lambda m, x: m.argmax(x).astype(np.int32), [SPECIAL]),
+    ("floor_divide by any", lambda m, x: m.floor_divide(x, LEAST), [WHOLE[:, :3]]),
+    ("remainder of any", lambda m, x: m.remainder(x, LEAST), [WHOLE[:, :3]]),
+    ("least by -1", lambda m, x: m.stack([x // m.where(x > 0, x, -1), x % m.where(x > 0, x, -1)]),
+     [np.array([-2 ** 31, 7, 0, -5], np.int32)]),
+    ("power of integers", lambda m, x: x ** m.abs(x[::-1]), [np.arange(-3, 4).astype(np.int32)]),
+    ("mask", lambda m, x: x[:, np.array([True, False, True, True])], [WHOLE]),
+    ("mask list", lambda m, x: x[[False, True, True]], [WHOLE]),
+    ("take wrap", lambda m, x: m.take(x, [-9, 5, 4], axis=1, mode="wrap"), [WHOLE]),
+    ("take clip", lambda m, x: m.take(x, [-9, 5, 1], axis=1, mode="clip"), [WHOLE]),
+    ("clip names", lambda m, x: m.clip(m.clip(x, a_min=-2, a_max=5), min=0), [WHOLE]),
+    ("divmod", lambda m, x: m.stack(divmod(x, 4)), [WHOLE]),
+    ("fmod int", lambda m, x: m.fmod(x, -4), [WHOLE]),
+    ("round", lambda m, x: m.round(x), [SPECIAL]),
+    ("round decimals", lambda m, x: m.around(x, 1), [np.array([0.25, -1.34, 2.06])]),
+    ("count_nonzero", lambda m, x: m.asarray(m.count_nonzero(x, axis=0), np.int32), [WHOLE]),
+    ("shapes", lambda m, x: x * (m.ndim(x) + m.size(x, 1) + m.shape(x)[0]), [WHOLE]),
+    ("sum dtype", lambda m, x: m.sum(x, 0, np.float64), [WHOLE]),
     ("argmax", lambda m, x: m.argmax(x, axis=1).astype(np.int32), [WHOLE]),
     ("argmin", lambda m, x: m.argmin(x, axis=0, keepdims=True).astype(np.int32), [WHOLE]),
     ("floor_divide", lambda m, x: x // np.int32(4), [WHOLE]),
@@ -176,7 +209,8 @@ VALUES = [
 @pytest.mark.parametrize("function, arrays", [case[1:] for case in VALUES],
                          ids=[case[0] for case in VALUES])
 def test_value(function, arrays):
-    expected = function(np, *arrays)
+    with np.errstate(all="ignore"):
+        expected = function(np, *arrays)
     found = memrev.jit(lambda *arrays: function(mnp, *arrays))(*arrays)
     assert found.dtype == expected.dtype
     np.testing.assert_array_equal(found, expected)
@@ -225,6 +259,14 @@ def test_sign_has_no_derivative():
     np.testing.assert_array_equal(found, np.zeros(4))
 
 
+def test_assignment_is_an_error():
+    def f(x):
+        x[0] = 1
+
+    with pytest.raises(TypeError, match=r"use x = x.at\[...\].set\(y\)"):
+        memrev.jit(f)(np.ones(2))
+
+
 def test_set_and_add_a_part():
     x, y = array(4, 5), array(2, 3)
     expected = x.copy()
@@ -244,6 +286,48 @@ def test_traced_index():
     np.testing.assert_array_equal(found[2], x[:, 2])
 
 
+def test_traced_indices_read_nothing_outside():
+    """As NumPy's where they are in range, the nearest element where they are not."""
+    x = array(4, 5)
+    f = memrev.jit(lambda x, i, k: (x[i], x[:, k], x.at[i, 0].set(7.0), mnp.take(x, k, axis=1),
+                                    mnp.take(x, k, axis=1, mode="wrap"),
+                                    lax.dynamic_slice(x, (i, 1), (2, 3))))
+    for i in (-1, 2, 0, -4):
+        k = np.array([-1, 4, -5, 0])
+        row, columns, replaced, same, wrapped, part = f(x, i, k)
+        expected = x.copy()
+        expected[i, 0] = 7
+        for a, b in ((row, x[i]), (columns, x[:, k]), (same, x[:, k]), (wrapped, x[:, k]),
+                     (replaced, expected)):
+            np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(part, x[min(max(i, 0), 2):][:2, 1:4])
+    row, columns, _, _, wrapped, _ = f(x, 100, np.array([-100, 99, 7, -7]))
+    np.testing.assert_array_equal(row, x[3])
+    np.testing.assert_array_equal(columns, x[:, [0, 4, 4, 0]])
+    np.testing.assert_array_equal(wrapped, x[:, [0, 4, 2, 3]])
+
+
+def test_negative_powers_of_integers():
+    bases, exponents = np.array([2, 1, -1, -1, 0]), np.array([-1, -3, -3, -2, -1])
+    found = memrev.jit(lambda x, y: x ** y)(bases, exponents)
+    assert found.tolist() == [0, 1, -1, 1, 0]
+
+
+def test_add_at_indices():
+    x, values = array(4, 3), array(5, 3)
+    places = np.array([0, 2, 2, -1, 0])
+    expected = x.copy()
+    np.add.at(expected, places, values)
+    for given in (lambda x, p, v: x.at[p].add(v), lambda x, p, v: x.at[places].add(v)):
+        np.testing.assert_allclose(memrev.jit(given)(x, places, values), expected, rtol=1e-14)
+    gradient = memrev.grad(lambda v: mnp.sum(x.astype(v.dtype) * _added(x, places, v)))(values)
+    np.testing.assert_allclose(gradient, x[places], rtol=1e-14)
+
+
+def _added(x, places, values):
+    return mnp.multiply(values[0, 0], 0.0 * x).at[places].add(values)
+
+
 def test_constants_of_all_sizes():
     parts = [np.arange(3.0), RNG.standard_normal((20, 30)), np.float32(2) * np.ones((70, 2)),
              np.zeros((0, 3)), np.array([np.nan, np.inf, -np.inf, 1e-300, -0.0]),
@@ -259,6 +343,8 @@ def test_empty_arrays():
         lambda x: (mnp.sum(x, axis=0), mnp.concatenate([x, x + 1]), x @ np.ones((3, 2))))(x)
     np.testing.assert_array_equal(total, np.zeros(3))
     assert joined.shape == (0, 3) and product.shape == (0, 2)
+    spread, place = memrev.jit(lambda x: (mnp.var(x, axis=1), mnp.argmax(x, axis=1)))(x)
+    assert spread.shape == place.shape == (0,)
 
 
 ERRORS = [
@@ -276,6 +362,9 @@ ERRORS = [
     (lambda x: float(x.sum()), TypeError, r"in float\(\)"),
     (lambda x: np.asarray(x), TypeError, "conversion to a NumPy array"),
     (lambda x: np.linalg.norm(x), TypeError, "a NumPy function that traced arrays have"),
+    (lambda x: mnp.sort(x), AttributeError, r"but got numpy\.sort"),
+    (lambda x: mnp.no_such_name(x), AttributeError, "has no attribute 'no_such_name'"),
+    (lambda x: mnp.diag(x[None]), ValueError, "diag expects one or two dimensions"),
     (lambda x: np.frexp(x), TypeError, "but got numpy.frexp"),
     (lambda x: np.add(x, x, where=True), TypeError, "numpy.add with where"),
     (lambda x: mnp.transpose(x, (0, 0)), ValueError, "a permutation of 2 dimensions"),
@@ -296,6 +385,24 @@ ERRORS = [
     (lambda x: x & 1, TypeError, "bitwise_and expects integers or booleans, but got float64"),
     (lambda x: mnp.max(x[:0]), ValueError, "at least one element"),
     (lambda x: mnp.broadcast_to(x, (2, 4)), ValueError, r"broadcasts to \[2, 4\]"),
+    (lambda x: x[x > 0], TypeError, "a mask that is known while tracing"),
+    (lambda x: x[[True, False, True]], IndexError, "a mask of 2 booleans for dimension 0"),
+    (lambda x: x[True], TypeError, "expects an index out of integers"),
+    (lambda x: mnp.moveaxis(x, 5, 0), ValueError, r"an axis in \[-2, 2\), but got 5"),
+    (lambda x: mnp.swapaxes(x, 5, 0), ValueError, r"an axis in \[-2, 2\), but got 5"),
+    (lambda x: mnp.expand_dims(x, 5), ValueError, r"an axis in \[-3, 3\), but got 5"),
+    (lambda x: mnp.stack([x, x], 5), ValueError, r"an axis in \[-3, 3\), but got 5"),
+    (lambda x: mnp.diagonal(x, 0, 0, 5), ValueError, r"an axis in \[-2, 2\), but got 5"),
+    (lambda x: mnp.transpose(x, (0, 5)), ValueError, r"an axis in \[-2, 2\), but got 5"),
+    (lambda x: mnp.moveaxis(x, (0, 1), (0, 0)), ValueError, "as many places as axes"),
+    (lambda x: mnp.take(x, [0], mode="fill"), ValueError, "a mode out of raise, clip, wrap"),
+    (lambda x: mnp.take(x, x > 0), TypeError, "take expects integers, but got bool"),
+    (lambda x: mnp.take(x[:0], x.astype(int), axis=0), IndexError, "for an axis of extent 0"),
+    (lambda x: x.astype(np.int8) + 300, OverflowError, "a number of int8, but got 300"),
+    (lambda x: x.astype(int) ** -1, ValueError, "an exponent of at least 0 for int64, but got -1"),
+    (lambda x: lax.for_loop(3, lambda i, y: y + x[i], x[0]), IndexError,
+     r"numbers of a loop to be in \[0, 2\) as indices of dimension 0, but got 0 to 2"),
+    (lambda x: lax.dynamic_slice(x, (1, 0), (2, 3)), IndexError, "2 elements from 1 on"),
     (lambda x: x + "a", TypeError, "unsupported operand"),
     (lambda x: mnp.add(x, object()), TypeError, "expects an array, but got object"),
     (lambda x: x.astype(complex), TypeError, "expects a dtype out of bool"),

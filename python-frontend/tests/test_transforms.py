@@ -190,3 +190,25 @@ ERRORS = [
 def test_error(function, kind, message):
     with pytest.raises(kind, match=message):
         function()
+
+
+def test_vjp_inside_of_jit_evaluates_once():
+    def f(w, x):
+        return mnp.tanh(x @ w) @ w
+
+    @memrev.jit
+    def step(w, x, t):
+        y, pullback = memrev.vjp(f, w, x)
+        return y, pullback(y - t)
+
+    w, x, t = RNG.standard_normal((3, 4, 4))
+    text = step._entry((w, x, t), {})[0].program.print()
+    ir = memrev.compile(text, until="differentiate", ir=True).ir
+    body = ir[ir.index("@step("):]
+    assert "call @f_fwd(" in body and "call @f_bwd(" in body and "call @f(" not in body
+    assert ir[ir.index("@f_bwd("):ir.index("@step(")].count("math.tanh") == 0
+    y, gradients = step(w, x, t)
+    value, pullback = memrev.vjp(f, w, x)
+    np.testing.assert_allclose(y, value, rtol=1e-12)
+    for a, b in zip(gradients, pullback(value - t)):
+        np.testing.assert_allclose(a, b, rtol=1e-12)

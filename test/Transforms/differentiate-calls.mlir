@@ -148,3 +148,37 @@ func.func @vjp(%x: tensor<4xf64>, %c: tensor<4xf64>, %d: tensor<4xf64>) -> (tens
   %1 = rev.vjp @chain_store(%x, %c) cotangents(%d) wrt [0] policy(store) : (tensor<4xf64>, tensor<4xf64>, tensor<4xf64>) -> tensor<4xf64>
   return %0, %1 : tensor<4xf64>, tensor<4xf64>
 }
+
+// -----
+
+// A call and a vjp of the same function at the same arguments evaluate it
+// once, and so do several. Other arguments, and a call whose results nobody
+// reads, have nothing to share.
+// CHECK-LABEL: func.func @residual(
+// CHECK-SAME:    %[[X:[^:]*]]: tensor<4xf64>, %[[W:[^:]*]]: tensor<4xf64>, %[[T:[^:]*]]: tensor<4xf64>)
+// CHECK-NEXT:    %[[Y:.*]]:2 = call @layer_fwd(%[[X]], %[[W]])
+// CHECK-NEXT:    %[[C:.*]] = arith.subf %[[Y]]#0, %[[T]]
+// CHECK-NEXT:    %[[D:.*]]:2 = call @layer_bwd(%[[W]], %[[Y]]#1, %[[X]], %[[C]])
+// CHECK-NEXT:    %[[E:.*]]:2 = call @layer_bwd(%[[W]], %[[Y]]#1, %[[X]], %[[T]])
+// CHECK-NEXT:    return %[[Y]]#0, %[[D]]#0, %[[E]]#1
+// CHECK-LABEL: func.func @apart(
+// CHECK:         call @layer(
+// CHECK:         call @layer_vjp(
+func.func private @layer(%x: tensor<4xf64>, %w: tensor<4xf64>) -> tensor<4xf64> {
+  %0 = math.sin %x : tensor<4xf64>
+  %1 = arith.mulf %0, %w : tensor<4xf64>
+  return %1 : tensor<4xf64>
+}
+func.func @residual(%x: tensor<4xf64>, %w: tensor<4xf64>, %t: tensor<4xf64>) -> (tensor<4xf64>, tensor<4xf64>, tensor<4xf64>) {
+  %0 = call @layer(%x, %w) : (tensor<4xf64>, tensor<4xf64>) -> tensor<4xf64>
+  %1 = arith.subf %0, %t : tensor<4xf64>
+  %2:2 = rev.vjp @layer(%x, %w) cotangents(%1) : (tensor<4xf64>, tensor<4xf64>, tensor<4xf64>) -> (tensor<4xf64>, tensor<4xf64>)
+  %3:2 = rev.vjp @layer(%x, %w) cotangents(%t) : (tensor<4xf64>, tensor<4xf64>, tensor<4xf64>) -> (tensor<4xf64>, tensor<4xf64>)
+  return %0, %2#0, %3#1 : tensor<4xf64>, tensor<4xf64>, tensor<4xf64>
+}
+func.func @apart(%x: tensor<4xf64>, %w: tensor<4xf64>, %t: tensor<4xf64>) -> (tensor<4xf64>, tensor<4xf64>) {
+  %0 = call @layer(%x, %w) : (tensor<4xf64>, tensor<4xf64>) -> tensor<4xf64>
+  %1 = call @layer(%t, %w) : (tensor<4xf64>, tensor<4xf64>) -> tensor<4xf64>
+  %2:2 = rev.vjp @layer(%x, %w) cotangents(%1) : (tensor<4xf64>, tensor<4xf64>, tensor<4xf64>) -> (tensor<4xf64>, tensor<4xf64>)
+  return %1, %2#0 : tensor<4xf64>, tensor<4xf64>
+}

@@ -191,6 +191,9 @@ static bool stepThrough(Access &access) {
     // Only unit dimensions vanish without a division.
     SmallVector<AffineExpr> indices;
     ArrayRef<int64_t> shape = collapse.getSrcType().getShape();
+    // A result of rank 0 has no groups.
+    if (access.indices.empty())
+      indices.assign(shape.size(), getAffineConstantExpr(0, context));
     for (auto [expr, group] :
          llvm::zip(access.indices, collapse.getReassociationIndices())) {
       bool placed = false;

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Control flow of programs: loops, scans, branches, and couplings."""
 
+import operator
+
 import numpy as np
 
 from .. import _array, _dtypes, _graph, _indexing, tree
@@ -13,10 +15,12 @@ class LoopIndex(Array):
     """The number of a loop's iteration: an int32 without dimensions. Indexing with it
     takes the loop's own counter; other uses convert it once, where the loop begins."""
 
-    __slots__ = ("_region", "_value")
+    __slots__ = ("_region", "_value", "limits")
 
-    def __init__(self, region, index):
+    def __init__(self, region, index, limits):
         self._region, self._value = region, None
+        #: (first, one behind the last), or None if they are traced.
+        self.limits = limits
         self.shape, self.dtype, self._index = (), np.dtype(np.int32), index
 
     @property
@@ -37,7 +41,7 @@ def _index(n):
         if n.shape or n.dtype.kind != "i":
             raise TypeError(f"expects an integer without dimensions, but got {n!r}")
         return _indexing.index_value(n)
-    return emit_scalar(f"arith.constant {_array.operator_index(n)} : index", [], "index")
+    return emit_scalar(f"arith.constant {operator.index(n)} : index", [], "index")
 
 
 def _carried(carry):
@@ -92,12 +96,14 @@ def for_loop(n, body, carry, start=0, checkpoint=None):
     A loop of couplings is differentiated by running it backwards, in memory that does
     not depend on `n`. checkpoint: "periodic<k>" keeps every k-th state for a loop that
     is not invertible, "binomial<s>" s states (Griewank and Walther, Revolve, ACM TOMS
-    2000). `n` and `start` may be traced integers.
+    2000). `n` and `start` may be traced integers; then i has to be in range where it is
+    an index, otherwise an index that is out of range raises IndexError.
     """
     arrays, structure = _carried(carry)
     bounds = [_index(start), _index(n), _index(1)]
     region = _graph.Block(parent=_graph.current_block())
-    counter = LoopIndex(region, region.add_argument("index", "i"))
+    limits = None if isinstance(start, Array) or isinstance(n, Array) or start >= n else (start, n)
+    counter = LoopIndex(region, region.add_argument("index", "i"), limits)
     inner = _arguments(region, arrays)
     with _graph.tracing(region):
         output = body(counter, tree.unflatten(structure, inner))
@@ -120,7 +126,7 @@ def scan(body, carry, xs=None, length=None, checkpoint=None):
     arrays, structure = _carried(carry)
     bounds = [_index(0), _index(count), _index(1)]
     region = _graph.Block(parent=_graph.current_block())
-    counter = LoopIndex(region, region.add_argument("index", "i"))
+    counter = LoopIndex(region, region.add_argument("index", "i"), (0, count))
     inner = _arguments(region, arrays)
     with _graph.tracing(region):
         entries = [stack[counter] for stack in stacks]

@@ -240,18 +240,23 @@ def random_bits(shape, seed, layer=0, step=0, dtype=np.int32):
 
 def dynamic_slice(x, starts, sizes):
     """The part of `x` that begins at `starts`, one integer, known or traced, for each
-    dimension, and has the extents `sizes`. It has to lie inside of `x`."""
+    dimension, and has the extents `sizes`. Where it would not lie inside of `x`, traced
+    starts are moved until it does, and others raise IndexError."""
     x = as_array(x)
     if len(starts) != x.ndim or len(sizes) != x.ndim:
         raise ValueError(f"dynamic_slice expects {x.ndim} starts and sizes, but got "
                          f"{len(starts)} and {len(sizes)}")
     values, texts = [], []
-    for start in starts:
+    sizes = [int(n) for n in sizes]
+    for axis, (start, size, extent) in enumerate(zip(starts, sizes, x.shape)):
+        known = 0 if isinstance(start, Array) else int(start)
+        if not 0 <= known <= known + size <= extent:
+            raise IndexError(f"dynamic_slice expects a part inside of [0, {extent}) in dimension "
+                             f"{axis}, but got {size} elements from {start!r} on")
         if isinstance(start, Array):
             texts.append(f"{{{len(values) + 1}}}")
-            values.append(_indexing.index_value(start))
+            values.append(_indexing.within(_indexing.index_value(start), 0, extent - size))
         else:
-            texts.append(str(int(start)))
-    sizes = [int(n) for n in sizes]
+            texts.append(str(known))
     return emit1(f"tensor.extract_slice {{0}}[{', '.join(texts)}] {sizes} {[1] * x.ndim} : "
                  "{t[0]} to {r[0]}", [x, *values], sizes, x.dtype)

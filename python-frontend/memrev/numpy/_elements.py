@@ -135,7 +135,6 @@ def abs(x):
     return elementwise("math.absf" if is_float(x.dtype) else "math.absi", x)
 
 
-
 @publish
 def sign(x):
     if not is_float(x.dtype):
@@ -162,32 +161,86 @@ def divide(x, y):
     return elementwise("arith.divf", to_float(x), to_float(y))
 
 
+def _integers(x, y):
+    """Operands of a division: integers as they are, booleans as int32."""
+    return tuple(cast(v, np.dtype(np.int32)) if is_bool(v.dtype) else v for v in unify(x, y))
+
+
+def _divisor(y, values):
+    """`values` with 1 for 0 and -1, by which processors do not divide all numbers."""
+    if is_number(y) and y not in (0, -1):
+        return values
+    return where(logical_or(values == 0, values == -1), 1, values)
+
 
 @publish
 def floor_divide(x, y):
-    x, y = unify(x, y)
+    """The quotient rounded down; of integers 0 where the divisor is 0."""
+    divisor = y
+    x, y = _integers(x, y)
     if is_float(x.dtype):
         return floor(elementwise("arith.divf", x, y))
-    return elementwise("arith.floordivsi", x, y)
+    quotient = elementwise("arith.floordivsi", x, _divisor(divisor, y))
+    return where(y == 0, 0, where(y == -1, negative(x), quotient))
 
 
 @publish
 def remainder(x, y):
-    """The remainder with the sign of the divisor, as Python's %."""
-    x, y = unify(x, y)
-    rest = elementwise("arith.remf" if is_float(x.dtype) else "arith.remsi", x, y)
+    """The remainder with the sign of the divisor, as Python's %; of integers 0 where the
+    divisor is 0."""
+    divisor = y
+    x, y = _integers(x, y)
+    if is_float(x.dtype):
+        rest = elementwise("arith.remf", x, y)
+    else:
+        rest = elementwise("arith.remsi", x, _divisor(divisor, y))
     return where(logical_and(rest != 0, (rest < 0) != (y < 0)), rest + y, rest)
 
+
+@publish
+def divmod(x, y):
+    """The pair of `floor_divide` and `remainder`."""
+    return floor_divide(x, y), remainder(x, y)
+
+
+@publish
+def fmod(x, y):
+    """The remainder with the sign of x, as C's; of integers 0 where the divisor is 0."""
+    rest = remainder(x, y)
+    x, y = unify(x, y)
+    return where(logical_and(rest != 0, (x < 0) != (y < 0)), rest - y, rest)
+
+
+@publish
+def round(x, decimals=0):
+    """The nearest number with so many decimals, halves to the even one."""
+    if not is_float(x.dtype) or not decimals:
+        return rint(x) if is_float(x.dtype) else x
+    scale = 10.0 ** decimals
+    return rint(x * scale) / scale
+
+
+@publish
+def deg2rad(x):
+    return to_float(x) * (np.pi / 180)
+
+
+@publish
+def rad2deg(x):
+    return to_float(x) * (180 / np.pi)
 
 
 @publish
 def power(x, y):
+    """x to the power y. Integers to negative powers are rounded towards zero; 0 gives 0."""
     if is_number(y) and not isinstance(y, (bool, np.bool_)) and float(y).is_integer():
         exponent = int(y)
         if 0 <= exponent <= 4:
             return _small_power(x, exponent)
         if exponent == -1 and is_float(x.dtype):
             return divide(1.0, x)
+        if exponent < 0 and isinstance(y, numbers.Integral) and not is_float(x.dtype):
+            raise ValueError(f"power expects an exponent of at least 0 for {x.dtype}, but got {y}")
     if is_number(y) and y == 0.5 and is_float(x.dtype):
         return sqrt(x)
     integer_exponent = isinstance(y, numbers.Integral) or (
@@ -201,8 +254,10 @@ def power(x, y):
     x, y = unify(x, y)
     if is_float(x.dtype):
         return elementwise("math.powf", x, y)
-    return elementwise("math.ipowi", x, y)
-
+    x, y = _integers(x, y)
+    # What is not a power of 1 or -1 has an inverse that rounds to 0.
+    inverse = where(x == 1, 1, where(x == -1, 1 - 2 * bitwise_and(y, 1), 0))
+    return where(y < 0, inverse, elementwise("math.ipowi", x, maximum(y, 0)))
 
 
 def _small_power(x, exponent):
@@ -269,7 +324,10 @@ def where(condition, x, y):
 
 
 @publish
-def clip(x, min=None, max=None):
+def clip(x, a_min=None, a_max=None, *, min=None, max=None):
+    """The nearest number in [min, max] (also called a_min, a_max); None is no bound. The
+    derivative is 1 between the bounds and 0 elsewhere, also at numbers as bounds."""
+    min, max = (a_min if min is None else min), (a_max if max is None else max)
     if min is not None:
         x = maximum(x, min)
     return x if max is None else minimum(x, max)

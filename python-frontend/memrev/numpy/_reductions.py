@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 
-from .. import _dtypes
-from .._array import cast, emit, emit1, filled, operator_index, reshape
+from .. import _array, _dtypes
+from .._array import cast, emit, emit1, filled, reshape, unify
 from .._dtypes import is_bool, is_float
 from ._elements import multiply, sqrt, to_float
 from ._publish import publish
@@ -20,10 +20,8 @@ def axes_of(x, axis):
         return list(range(x.ndim))
     axes = axis if isinstance(axis, (tuple, list)) else [axis]
     result = []
-    for a in map(operator_index, axes):
-        if not -x.ndim <= a < x.ndim:
-            raise ValueError(f"expects an axis in [-{x.ndim}, {x.ndim}), but got {a}")
-        result.append(a % x.ndim)
+    for a in axes:
+        result.append(_array.axis_of(a, x.ndim))
     if len(set(result)) != len(result):
         raise ValueError(f"expects axes that differ, but got {axis}")
     return sorted(result)
@@ -49,42 +47,47 @@ def _count(x, axis):
 
 
 @publish
-def sum(x, axis=None, keepdims=False, dtype=None):
-    """The sum over `axis` (an integer, a tuple, or None for all dimensions)."""
+def sum(x, axis=None, dtype=None, *, keepdims=False):
+    """The sum over `axis` (an integer, a tuple, or None for all dimensions), of int32 for
+    booleans."""
     if dtype is not None or is_bool(x.dtype):
         x = cast(x, _dtypes.as_dtype(dtype or np.int32))
     return reduce(x, "arith.addf" if is_float(x.dtype) else "arith.addi", 0, axis, keepdims)
 
 
 @publish
-def prod(x, axis=None, keepdims=False):
+def prod(x, axis=None, dtype=None, *, keepdims=False):
+    """The product over `axis`, of int32 for booleans."""
+    if dtype is not None or is_bool(x.dtype):
+        x = cast(x, _dtypes.as_dtype(dtype or np.int32))
     return reduce(x, "arith.mulf" if is_float(x.dtype) else "arith.muli", 1, axis, keepdims)
 
 
 @publish
-def mean(x, axis=None, keepdims=False):
+def mean(x, axis=None, dtype=None, *, keepdims=False):
     """The average over `axis`, of float32 for integers."""
-    x = to_float(x)
+    x = to_float(x if dtype is None else cast(x, _dtypes.as_dtype(dtype)))
     count = _count(x, axis)
     if count == 0:
         raise ValueError(f"mean expects at least one element, but got shape {list(x.shape)}")
-    return multiply(sum(x, axis, keepdims), 1 / count)
+    return multiply(sum(x, axis, keepdims=keepdims), 1 / count)
 
 
 @publish
-def var(x, axis=None, ddof=0, keepdims=False):
+def var(x, axis=None, *, ddof=0, keepdims=False):
     """The variance over `axis`: squares of deviations, divided by n - ddof."""
     x = to_float(x)
     deviations = x - mean(x, axis, keepdims=True)
     count = _count(x, axis) - ddof
     if count <= 0:
         raise ValueError(f"var expects more than {ddof} elements, but got {count + ddof}")
-    return multiply(sum(deviations * deviations, axis, keepdims), 1 / count)
+    return multiply(sum(deviations * deviations, axis, keepdims=keepdims), 1 / count)
 
 
 @publish
-def std(x, axis=None, ddof=0, keepdims=False):
-    return sqrt(var(x, axis, ddof, keepdims))
+def std(x, axis=None, *, ddof=0, keepdims=False):
+    """The square root of the variance over `axis`."""
+    return sqrt(var(x, axis, ddof=ddof, keepdims=keepdims))
 
 
 def _extreme(x, axis, keepdims, floats, integers, sign):
@@ -100,23 +103,22 @@ def _extreme(x, axis, keepdims, floats, integers, sign):
 
 
 @publish
-def max(x, axis=None, keepdims=False):
+def max(x, axis=None, *, keepdims=False):
     return _extreme(x, axis, keepdims, "arith.maximumf", "arith.maxsi", 1)
 
 
 @publish
-def min(x, axis=None, keepdims=False):
+def min(x, axis=None, *, keepdims=False):
     return _extreme(x, axis, keepdims, "arith.minimumf", "arith.minsi", -1)
 
 
-
 @publish
-def all(x, axis=None, keepdims=False):
+def all(x, axis=None, *, keepdims=False):
     return reduce(cast(x, np.dtype(bool)), "arith.andi", True, axis, keepdims)
 
 
 @publish
-def any(x, axis=None, keepdims=False):
+def any(x, axis=None, *, keepdims=False):
     return reduce(cast(x, np.dtype(bool)), "arith.ori", False, axis, keepdims)
 
 
@@ -128,6 +130,9 @@ def _argument(x, axis, keepdims, better):
         raise ValueError("expects at least one element for the place of an extreme, but got "
                          f"shape {list(x.shape)}")
     kept = [n for i, n in enumerate(x.shape) if i != axis]
+    if 0 in kept:
+        shape = [1 if i == axis else n for i, n in enumerate(x.shape)] if keepdims else kept
+        return filled(shape, 0, np.dtype(np.int32))
     dims = ", ".join(f"d{i}" for i in range(x.ndim))
     outer = ", ".join(f"d{i}" for i in range(x.ndim) if i != axis)
     maps = [f"affine_map<({dims}) -> ({m})>" for m in (dims, outer, outer)]
@@ -161,12 +166,33 @@ def _argument(x, axis, keepdims, better):
 
 
 @publish
-def argmax(x, axis=None, keepdims=False):
+def argmax(x, axis=None, *, keepdims=False):
     """The place of the first maximum, int32."""
     return _argument(x, axis, keepdims, ("ogt", "sgt"))
 
 
 @publish
-def argmin(x, axis=None, keepdims=False):
+def argmin(x, axis=None, *, keepdims=False):
     """The place of the first minimum, int32."""
     return _argument(x, axis, keepdims, ("olt", "slt"))
+
+
+@publish
+def ptp(x, axis=None, *, keepdims=False):
+    """The maximum less the minimum over `axis`."""
+    return max(x, axis, keepdims=keepdims) - min(x, axis, keepdims=keepdims)
+
+
+@publish
+def count_nonzero(x, axis=None, *, keepdims=False):
+    """How many elements over `axis` are not zero, int32."""
+    return sum(cast(x, np.dtype(bool)), axis, keepdims=keepdims)
+
+
+@publish
+def average(x, axis=None, weights=None, *, keepdims=False):
+    """The average over `axis`, weighted by `weights`, which broadcast to `x`."""
+    if weights is None:
+        return mean(x, axis, keepdims=keepdims)
+    x, weights = (to_float(v) for v in unify(x, weights))
+    return sum(x * weights, axis, keepdims=keepdims) / sum(weights, axis, keepdims=keepdims)

@@ -5,15 +5,14 @@
 
 import math
 import numbers
+import operator
 
 import numpy as np
 
 from .. import _array, _dtypes
-from .._array import (
-    Array, as_array, cast, emit1, emit_scalar, empty, filled, number_text, operator_index,
-)
+from .._array import Array, as_array, cast, emit1, emit_scalar, empty, filled, number_text
 from .._dtypes import is_float
-from ._elements import where
+from ._elements import clip, remainder, where
 from ._publish import publish
 from ._reductions import axes_of
 
@@ -40,6 +39,7 @@ def transpose(x, axes=None, *more):
 
 @publish
 def swapaxes(x, axis1, axis2):
+    axis1, axis2 = (_array.axis_of(a, x.ndim) for a in (axis1, axis2))
     axes = list(range(x.ndim))
     axes[axis1], axes[axis2] = axes[axis2], axes[axis1]
     return _array.transpose(x, axes)
@@ -49,9 +49,13 @@ def swapaxes(x, axis1, axis2):
 def moveaxis(x, source, destination):
     source, destination = ([a] if isinstance(a, numbers.Integral) else list(a)
                            for a in (source, destination))
-    source = [a % x.ndim for a in source]
+    source, destination = ([_array.axis_of(a, x.ndim) for a in axes]
+                           for axes in (source, destination))
+    if len(set(source)) != len(set(destination)) or len(source) != len(destination):
+        raise ValueError("moveaxis expects as many places as axes, which differ, but got "
+                         f"{source} and {destination}")
     order = [i for i in range(x.ndim) if i not in source]
-    for to, axis in sorted(zip((a % x.ndim for a in destination), source)):
+    for to, axis in sorted(zip(destination, source)):
         order.insert(to, axis)
     return _array.transpose(x, order)
 
@@ -60,7 +64,7 @@ def moveaxis(x, source, destination):
 def expand_dims(x, axis):
     axes = [axis] if isinstance(axis, numbers.Integral) else list(axis)
     rank = x.ndim + len(axes)
-    axes = [a % rank for a in axes]
+    axes = [_array.axis_of(a, rank) for a in axes]
     extents = iter(x.shape)
     return _array.reshape(x, [1 if i in axes else next(extents) for i in range(rank)])
 
@@ -82,6 +86,43 @@ def broadcast_to(x, shape):
 @publish
 def atleast_1d(x):
     return x if x.ndim else _array.reshape(x, [1])
+
+
+@publish
+def atleast_2d(x):
+    return _array.reshape(x, [1] * (2 - x.ndim) + list(x.shape)) if x.ndim < 2 else x
+
+
+@publish
+def shape(x):
+    """The extents, a tuple of ints."""
+    return as_array(x).shape
+
+
+@publish
+def ndim(x):
+    """The number of dimensions, an int."""
+    return as_array(x).ndim
+
+
+@publish
+def size(x, axis=None):
+    """The number of elements, or the extent of `axis`, an int."""
+    return as_array(x).size if axis is None else x.shape[_array.axis_of(axis, x.ndim)]
+
+
+@publish
+def asarray(x, dtype=None):
+    """A number, or a tree of lists with traced arrays of one shape, as an array."""
+    if isinstance(x, (list, tuple)):
+        x = stack([asarray(e) for e in x])
+    return x if dtype is None else x.astype(dtype)
+
+
+@publish
+def array(x, dtype=None):
+    """As `asarray`: traced arrays do not change, and need no copy."""
+    return asarray(x, dtype)
 
 
 def _common(arrays):
@@ -127,7 +168,21 @@ def stack(arrays, axis=0):
         if x.shape != arrays[0].shape:
             raise ValueError(f"stack expects arrays of one shape, but got "
                              f"{list(arrays[0].shape)} and {list(x.shape)}")
-    return concatenate([expand_dims(x, axis) for x in arrays], axis % (arrays[0].ndim + 1))
+    return concatenate([expand_dims(x, axis) for x in arrays],
+                       _array.axis_of(axis, arrays[0].ndim + 1))
+
+
+@publish
+def vstack(arrays):
+    """The arrays one below the other; those of one dimension are rows."""
+    return concatenate([atleast_2d(as_array(x)) for x in arrays])
+
+
+@publish
+def hstack(arrays):
+    """The arrays side by side: along dimension 1, or 0 where there is one."""
+    arrays = [atleast_1d(as_array(x)) for x in arrays]
+    return concatenate(arrays, 0 if arrays and arrays[0].ndim == 1 else 1)
 
 
 @publish
@@ -141,7 +196,7 @@ def split(x, sections, axis=0):
             raise ValueError(f"split expects a number of parts that divides {extent}, but got "
                              f"{sections}")
         sections = [extent // sections * i for i in range(1, sections)]
-    places = [0, *map(operator_index, sections), extent]
+    places = [0, *map(operator.index, sections), extent]
     return [x[(slice(None),) * axis + (slice(a, b),)] for a, b in zip(places, places[1:])]
 
 
@@ -170,7 +225,7 @@ def repeat(x, repeats, axis=None):
     if axis is None:
         x, axis = ravel(x), 0
     axis, = axes_of(x, axis)
-    repeats = operator_index(repeats)
+    repeats = operator.index(repeats)
     shape = [*x.shape[:axis + 1], repeats, *x.shape[axis + 1:]]
     wide = _array.broadcast_to(expand_dims(x, axis + 1), shape)
     return _array.reshape(wide, [n * repeats if i == axis else n for i, n in enumerate(x.shape)])
@@ -225,13 +280,23 @@ def flip(x, axis=None):
 
 
 @publish
+def flipud(x):
+    return flip(x, 0)
+
+
+@publish
+def fliplr(x):
+    return flip(x, 1)
+
+
+@publish
 def roll(x, shift, axis=None):
     """The elements moved by `shift` along `axis`, those that leave come in again."""
     if axis is None:
         return _array.reshape(roll(ravel(x), shift, 0), x.shape)
     axis, = axes_of(x, axis)
     extent = x.shape[axis]
-    cut = -operator_index(shift) % extent if extent else 0
+    cut = -operator.index(shift) % extent if extent else 0
     if not cut:
         return x
     before = (slice(None),) * axis
@@ -241,10 +306,9 @@ def roll(x, shift, axis=None):
 @publish
 def diagonal(x, offset=0, axis1=0, axis2=1):
     """The diagonal of two dimensions, as the last dimension."""
-    axis1, axis2 = axis1 % x.ndim, axis2 % x.ndim
+    axis1, axis2 = (_array.axis_of(a, x.ndim) for a in (axis1, axis2))
     rows, columns = x.shape[axis1], x.shape[axis2]
-    size = max(0, min(rows + min(offset, 0),
-                                        columns - max(offset, 0)))
+    size = max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
     row, column = max(-offset, 0), max(offset, 0)
     part = [slice(None)] * x.ndim
     part[axis1], part[axis2] = slice(row, row + size), slice(column, column + size)
@@ -257,6 +321,18 @@ def diagonal(x, offset=0, axis1=0, axis2=1):
     dims = ", ".join(f"d{i}" for i in range(count))
     source = ", ".join(place[i] for i in range(x.ndim))
     return _rearrange(x, dims, source, shape)
+
+
+@publish
+def diag(x, k=0):
+    """The diagonal of a matrix, or the matrix with that diagonal and zeros elsewhere."""
+    if x.ndim == 2:
+        return diagonal(x, k)
+    if x.ndim != 1:
+        raise ValueError(f"diag expects one or two dimensions, but got shape {list(x.shape)}")
+    rows = x.shape[0] + abs(k)
+    placed = pad(x, (max(k, 0), max(-k, 0)))
+    return where(np.eye(rows, k=k, dtype=bool), placed, 0)
 
 
 def _triangle(name, keep):
@@ -273,11 +349,28 @@ tril = _triangle("tril", lambda difference, k: difference <= k)
 triu = _triangle("triu", lambda difference, k: difference >= k)
 
 
+def _within(indices, extent, mode):
+    """Traced indices as numbers of entries: a program must not read what is not there."""
+    if indices.dtype.itemsize < 4:
+        indices = cast(indices, np.dtype(np.int32))
+    if mode == "wrap":
+        return remainder(indices, max(extent, 1))
+    if mode == "raise":
+        indices = where(indices < 0, indices + extent, indices)
+    return clip(indices, 0, max(extent - 1, 0))
+
+
 @publish
 def take(x, indices, axis=None, mode="raise"):
     """The entries of `axis` at `indices`, integers of any shape, which takes the place
-    of the dimension. Traced indices have to be in range: outside of it the result is
-    undefined."""
+    of the dimension.
+
+    mode: "raise" raises IndexError for indices that are out of range and known; traced ones
+        are as with "clip", but for negative ones, which count from the end. "clip" takes
+        the nearest entry, "wrap" counts on from the other end.
+    """
+    if mode not in ("raise", "clip", "wrap"):
+        raise ValueError(f"take expects a mode out of raise, clip, wrap, but got {mode!r}")
     if axis is None:
         x, axis = ravel(x), 0
     axis, = axes_of(x, axis)
@@ -286,12 +379,21 @@ def take(x, indices, axis=None, mode="raise"):
         known = np.asarray(indices)
         if known.dtype.kind not in "iu" and known.size:
             raise TypeError(f"take expects integers, but got {known.dtype}")
-        if known.size and not (-extent <= known.min() and known.max() < extent):
+        known = known.astype(np.int64)
+        if mode == "clip":
+            known = np.clip(known, 0, extent - 1)
+        elif mode == "raise" and known.size and not (
+                -extent <= known.min() and known.max() < extent):
             raise IndexError(f"take expects indices in [-{extent}, {extent}), but got "
                              f"{known.min()} to {known.max()}")
         indices = as_array((known % max(extent, 1)).astype(np.int32))
-    if is_float(indices.dtype):
+    elif indices.dtype.kind != "i":
         raise TypeError(f"take expects integers, but got {indices.dtype}")
+    else:
+        indices = _within(indices, extent, mode)
+    if indices.size and not extent:
+        raise IndexError(f"take expects no indices for an axis of extent 0, but got "
+                         f"{indices.size}")
     moved = moveaxis(x, axis, 0)
     rows = _array.reshape(indices, [indices.size, 1])
     entries = emit1("tensor.gather {0}[{1}] gather_dims([0]) : ({t[0]}, {t[1]}) -> {r[0]}",

@@ -165,3 +165,19 @@ func.func @untouched(%d: tensor<4xf32>) -> tensor<4xf32> {
   %f = linalg.fill ins(%z : f32) outs(%d : tensor<4xf32>) -> tensor<4xf32>
   return %f : tensor<4xf32>
 }
+
+// -----
+
+// One element of an array as an array of rank 0: a collapse without groups.
+
+// CHECK-LABEL: @element
+// CHECK-SAME: %[[X:.*]]: tensor<5xf64>
+// CHECK-NOT: linalg
+// CHECK: %[[V:.*]] = tensor.extract %[[X]][%c4{{.*}}]
+// CHECK: math.absf %[[V]]
+func.func private @element(%x: tensor<5xf64>, %d: tensor<f64>) -> tensor<f64> attributes {memrev.kernel} {
+  %s = tensor.extract_slice %x[4] [1] [1] : tensor<5xf64> to tensor<1xf64>
+  %c = tensor.collapse_shape %s [] : tensor<1xf64> into tensor<f64>
+  %r = linalg.abs ins(%c : tensor<f64>) outs(%d : tensor<f64>) -> tensor<f64>
+  return %r : tensor<f64>
+}

@@ -34,7 +34,7 @@ def _nll_loss(call, x, target, weight, reduction, ignore_index):
 
     def selected(values):
         return reduced(apply(lambda c, v: mnp.where(c, v, 0.0), chosen, values), [dim], False,
-                       lambda a, axes, keep: mnp.sum(a, axes, keep))
+                       lambda a, axes, keep: mnp.sum(a, axes, keepdims=keep))
 
     if weight is None:
         weight = full((count,), 1, x.dtype)

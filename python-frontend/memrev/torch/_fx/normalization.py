@@ -131,6 +131,6 @@ def _weight_norm(call, direction, length, dim=0):
     Kingma: arXiv 1602.07868); and the norms."""
     dims = [d for d in range(direction.ndim) if d != dim % direction.ndim]
     squares = direction.like(direction.stored * direction.stored)
-    norms = reduced(squares, dims, True, lambda a, axes, keep: mnp.sum(a, axes, keep))
+    norms = reduced(squares, dims, True, lambda a, axes, keep: mnp.sum(a, axes, keepdims=keep))
     norms = norms.like(mnp.sqrt(norms.stored))
     return apply(lambda v, g, n: v * (g / n), direction, length, norms), norms

@@ -28,12 +28,12 @@ def reduced(x, dims, keepdim, function):
 
 
 def _sum(x, dims, keepdim=False):
-    return reduced(x, dims, keepdim, lambda a, axes, keep: mnp.sum(a, axes, keep))
+    return reduced(x, dims, keepdim, lambda a, axes, keep: mnp.sum(a, axes, keepdims=keep))
 
 
 def mean(x, dims, keepdim=False):
     """The average over some dimensions, carried in the type of `x`."""
-    return reduced(x, dims, keepdim, lambda a, axes, keep: mnp.mean(a, axes, keep))
+    return reduced(x, dims, keepdim, lambda a, axes, keep: mnp.mean(a, axes, keepdims=keep))
 
 
 @rule(aten.sum.default, aten.sum.dim_IntList)
@@ -54,7 +54,7 @@ def _mean_rule(call, x, dim=None, keepdim=False, dtype=None):
 def _prod(call, x, dim=None, keepdim=False, dtype=None):
     x = cast(x, accumulated(call.dtype))
     result = reduced(x, dims_of(dim, x.ndim), keepdim,
-                     lambda a, axes, keep: mnp.prod(a, axes, keep))
+                     lambda a, axes, keep: mnp.prod(a, axes, keepdims=keep))
     return cast(result, call.dtype)
 
 
@@ -71,12 +71,14 @@ def _count_nonzero(call, x, dim=None):
 
 @rule(aten.any.default, aten.any.dim, aten.any.dims)
 def _any(call, x, dim=None, keepdim=False):
-    return reduced(x, dims_of(dim, x.ndim), keepdim, lambda a, axes, keep: mnp.any(a, axes, keep))
+    return reduced(x, dims_of(dim, x.ndim), keepdim,
+                   lambda a, axes, keep: mnp.any(a, axes, keepdims=keep))
 
 
 @rule(aten.all.default, aten.all.dim, aten.all.dims)
 def _all(call, x, dim=None, keepdim=False):
-    return reduced(x, dims_of(dim, x.ndim), keepdim, lambda a, axes, keep: mnp.all(a, axes, keep))
+    return reduced(x, dims_of(dim, x.ndim), keepdim,
+                   lambda a, axes, keep: mnp.all(a, axes, keepdims=keep))
 
 
 # ------------------------------------------------------------------------------
@@ -89,8 +91,8 @@ def _shared_extreme(function):
 
     def extreme(a, axes, keep):
         if not _dtypes.is_float(a.dtype):
-            return function(a, axes, keep)
-        best = function(stop_gradient(a), axes, True)
+            return function(a, axes, keepdims=keep)
+        best = function(stop_gradient(a), axes, keepdims=True)
         ties = mnp.equal(a, best)
         share = 1 / mnp.sum(mnp.astype(ties, a.dtype), axes, keepdims=True)
         # Zero, with the derivative of the elements. Infinities have no difference: the
@@ -123,7 +125,8 @@ def _aminmax(call, x, *, dim=None, keepdim=False):
 
 def _place_of_extreme(x, dim, keepdim, function, dtype):
     """The places of the first extremes along a dimension."""
-    places = reduced(x, [dim % x.ndim], keepdim, lambda a, axes, keep: function(a, *axes, keep))
+    places = reduced(x, [dim % x.ndim], keepdim,
+                     lambda a, axes, keep: function(a, *axes, keepdims=keep))
     return cast(places, dtype)
 
 
@@ -145,7 +148,7 @@ def _value_and_place(function):
         if _dtypes.is_bool(x.dtype):
             values = x.like(mnp.logical_and(chosen, x.stored))
             total = reduced(values, [dim % x.ndim], keepdim,
-                            lambda a, axes, keep: mnp.any(a, axes, keep))
+                            lambda a, axes, keep: mnp.any(a, axes, keepdims=keep))
         else:
             total = _sum(values, [dim % x.ndim], keepdim)
         _, dtype = call.result_type(1)
@@ -280,10 +283,10 @@ def _log_softmax(call, x, dim, half_to_float):
 @rule(aten.logsumexp.default)
 def _logsumexp(call, x, dim, keepdim=False):
     def logsumexp(a, axes, keep):
-        top = stop_gradient(mnp.max(a, axes, True))
+        top = stop_gradient(mnp.max(a, axes, keepdims=True))
         # exp(-inf - -inf) is no number.
         top = mnp.where(mnp.isfinite(top), top, 0.0)
-        sums = mnp.log(mnp.sum(mnp.exp(a - top), axes, True)) + top
+        sums = mnp.log(mnp.sum(mnp.exp(a - top), axes, keepdims=True)) + top
         return sums if keep else mnp.squeeze(sums, axes)
 
     x = cast(x, accumulated(call.dtype))

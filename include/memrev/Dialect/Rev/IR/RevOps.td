@@ -157,6 +157,9 @@ def Rev_VjpOp : Rev_TransformOp<"vjp", [AttrSizedOperandSegments]> {
     derivative is zero: the gradient of `sqrt(x)` at 0 is then 0 where nothing
     asks for it, instead of the NaN that 0 * inf gives.
 
+    A call of `callee` with the same `args` before it in the block, whose results
+    are read, is evaluated together with it: the function runs once.
+
     Constraints:
     * (C1) `callee` names a `func.func` with a body of one block or a custom
       rule (`rev.custom_vjp`, `rev.custom_jvp`).
