@@ -307,6 +307,12 @@ def CodegenFuseElementwise : Pass<"codegen-fuse-elementwise"> {
     An op of a few additions, products and comparisons that has several readers is
     repeated in each of those that it can be fused into, if what it reads is alive
     there anyway: a normalised tensor, in the sums and the gradient that read it.
+
+    An op whose results the reader visits more than once stays apart from it if the
+    reader is a product, which would not be one any more, or if it computes
+    something slow. Example: the normalisation in front of a product of matrices,
+    and the roots of the variances in front of the normalisation.
+
     Slices of padding become padding of slices, which kernels repeat.
   }];
   let dependentDialects = [
