@@ -293,6 +293,23 @@ def CodegenEliminateCommonSubexpressions
   ];
 }
 
+def CodegenDropUnitDims : Pass<"codegen-drop-unit-dims"> {
+  let summary = "Take dimensions of 1 that a reshape put in out of linalg.generic";
+  let description = [{
+    A mean that keeps the dimension it is taken over gets it from a reshape. What
+    is computed from it has a loop of one iteration, and fusion would move the
+    reshape, and with it the dimension, into everything around. Here the reshape
+    goes behind what reads it, as far as there are ops to pass, and ends where
+    another one takes the dimension away again.
+
+    Example: the square root of a variance of 16x64x1 becomes one of 16x64.
+
+    Products keep their dimensions, and so does what has dimensions of 1 of its
+    own, a batch of one image for example: no reshape would disappear.
+  }];
+  let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect"];
+}
+
 def CodegenFuseElementwise : Pass<"codegen-fuse-elementwise"> {
   let summary = "Fuse elementwise linalg.generic ops into their one reader";
   let description = [{
