@@ -189,6 +189,48 @@ class CompileTest(unittest.TestCase):
         with self.assertRaisesRegex(RuntimeError, "binary stage"):
             module["overwrite"](np.ones(16))
 
+    def test_masks(self):
+        """Masks that go from kernel to kernel, in whole vectors, in parts, along slices and
+        across the order in memory, by one thread and by two."""
+        rng = np.random.default_rng(3)
+        for shape in (5,), (64, 17), (129, 64), (600, 48):
+            with self.subTest(shape=shape):
+                x, y = rng.standard_normal((2, *shape)).astype(np.float32)
+                given = rng.random(shape) < 0.5
+                turned = "x".join(str(n) for n in reversed(shape))
+                tensor = "x".join(str(n) for n in shape)
+                size = ", ".join(["3"] + [str(n) for n in shape[1:]])
+                part = size.replace(", ", "x")
+                offsets = ", ".join("2" + "0" * (len(shape) - 1))
+                ones = ", ".join("1" * len(shape))
+                order = ", ".join(str(n) for n in reversed(range(len(shape))))
+                text = f"""
+func.func @masks(%x: tensor<{tensor}xf32>, %y: tensor<{tensor}xf32>, %g: tensor<{tensor}xi1>)
+    -> (tensor<{tensor}xi1>, tensor<{tensor}xf32>, tensor<{turned}xi1>,
+        tensor<{part}xi1>) {{
+  %m = arith.cmpf olt, %x, %y : tensor<{tensor}xf32>
+  %b = arith.xori %m, %g : tensor<{tensor}xi1>
+  %s = arith.select %b, %x, %y : tensor<{tensor}xi1>, tensor<{tensor}xf32>
+  %e = tensor.empty() : tensor<{turned}xi1>
+  %t = linalg.transpose ins(%b : tensor<{tensor}xi1>) outs(%e : tensor<{turned}xi1>)
+      permutation = [{order}]
+  %p = tensor.extract_slice %b[{offsets}] [{size}] [{ones}]
+      : tensor<{tensor}xi1> to tensor<{part}xi1>
+  return %b, %s, %t, %p : tensor<{tensor}xi1>, tensor<{tensor}xf32>, tensor<{turned}xi1>,
+      tensor<{part}xi1>
+}}
+"""
+                masks = memrev.compile(text)["masks"]
+                both = (x < y) ^ given
+                for threads in 1, 2:
+                    b, s, t, p = masks(x, y, given, threads=threads)
+                    np.testing.assert_array_equal(b, both)
+                    np.testing.assert_array_equal(s, np.where(both, x, y))
+                    np.testing.assert_array_equal(t, both.T)
+                    np.testing.assert_array_equal(p, both[2:5])
+                    # A byte of a mask is 0 or 1.
+                    self.assertLessEqual(b.view(np.uint8).max(), 1)
+
 
 if __name__ == "__main__":
     unittest.main()
