@@ -23,7 +23,7 @@ export PATH="$PWD/.venv/bin:$PATH" PYTHONPATH="$PWD/python-frontend"
 cmake --preset release
 cmake --build --preset release
 cmake --build --preset release --target check-memrev
-python3 -m pytest --quiet python-frontend/tests
+python3 -m pytest --quiet --numprocesses "$(nproc)" --dist loadfile python-frontend/tests
 
 if $all; then
   python3 -m pytest --quiet --slow -m slow python-frontend/tests

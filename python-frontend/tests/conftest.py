@@ -6,7 +6,11 @@ import sys
 import tempfile
 
 import pytest
-import torch
+
+# Tests run side by side: threads that wait shall not keep the cores from the others'.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import torch  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "examples" / "digits"))

@@ -144,6 +144,7 @@ def test_memory_of_a_step_does_not_depend_on_depth(name):
     assert workspace(20, "store") > 10 * deep
 
 
+@pytest.mark.slow
 def test_step_for_imagenet():
     """RevNet-56 at 224x224: a step lowers the loss of its batch."""
     model, optimizer = models.revnet56(), optim.SGD(0.01)

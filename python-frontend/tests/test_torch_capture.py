@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from memrev.torch import _fx
-from memrev.torch._capture import CaptureError, capture
+from memrev.torch._capture import CaptureError, ChangingModuleError, capture
 from memrev.torch._compiled import CompiledModule
 from memrev.torch._fx import UnsupportedOperation
 
@@ -224,6 +224,21 @@ def test_the_line_is_named():
 def test_what_depends_on_values(function):
     with pytest.raises((CaptureError, UnsupportedOperation)):
         CompiledModule(Function(function))(vector())
+
+
+class Counting(nn.Module):
+    calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        return x * self.calls
+
+
+def test_module_that_changes_itself():
+    module = Counting()
+    with pytest.raises(ChangingModuleError, match="Counting changes its attributes when it is"):
+        capture(module, (torch.ones(2),))
+    assert module.calls == 0
 
 
 class Sorted(nn.Module):

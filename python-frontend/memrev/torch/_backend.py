@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from .. import CompileError
-from ._capture import CaptureError
+from ._capture import CaptureError, ChangingModuleError
 from ._coupling_program import Branch, CouplingProgram, Refusal
 from ._fx import UnsupportedOperation
 from ._program import Layout, stored_order
@@ -207,15 +207,16 @@ class Binding:
         half = x.narrow(coupling.split_dim, 0, x.shape[coupling.split_dim] // 2)
         given = torch.empty_like(half, requires_grad=x.requires_grad)
         states = random.getstate(), np.random.get_state()
-        captured = {name: Branch(branch, given, coupling.num_parameters)
-                    for name, branch in branches.items()}
+        captured = {}
+        for name, branch in branches.items():
+            try:
+                captured[name] = Branch(branch, given, coupling.num_parameters)
+            except ChangingModuleError as error:
+                self.changes_itself = True
+                raise Refusal(f"{name} changes its attributes when it is called") from error
         if states[0] != random.getstate() or not all(
                 map(np.array_equal, states[1], np.random.get_state())):
             raise Refusal("it draws random numbers that are not PyTorch's")
-        for name, structure in self._structures.items():
-            if not structure.holds():
-                self.changes_itself = True
-                raise Refusal(f"{name} changes its attributes when it is called")
         layouts, wrt = {}, {}
         for name, branch in captured.items():
             tensors = [read() for read in branch.bind(branches[name])]

@@ -24,10 +24,15 @@ from torch.utils import _pytree
 
 from ._fx import UnsupportedOperation, refusals
 from ._fx.table import RULES, name_of, place_of
+from ._structure import Structure
 
 
 class CaptureError(Exception):
     """A module that torch.export cannot trace."""
+
+
+class ChangingModuleError(CaptureError):
+    """A module whose attributes a call changes: a program would leave them as they are."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -327,20 +332,20 @@ def capture(module: torch.nn.Module, args: tuple, kwargs: Optional[dict] = None)
     """The functional graph of `module(*args, **kwargs)` in the module's current mode, and
     under the autocast in force.
 
-    Raises UnsupportedOperation for what a program cannot do, with the user's line, and
-    CaptureError if torch.export does not understand the module.
+    Raises UnsupportedOperation for what a program cannot do, with the user's line,
+    CaptureError if torch.export does not understand the module, and ChangingModuleError if
+    the call changes its attributes.
     """
     with lock:
         return _capture(module, args, kwargs or {})
 
 
 def _apart(module):
-    """The module with its tensors in other objects: while torch.export traces a module, its
-    parameters are tensors without numbers, which no other thread may see."""
+    """A copy of the module with the same tensors: while torch.export traces a module, its
+    parameters are tensors without numbers, which no other thread may see, and what a call
+    changes is changed."""
     tensors = [t for m in module.modules() for t in _pytree.tree_leaves(
         [m._parameters, m._buffers, list(m.__dict__.values())]) if isinstance(t, torch.Tensor)]
-    if not tensors:
-        return module
     try:
         return copy.deepcopy(module, {id(t): t for t in tensors})
     except Exception:  # What modules hold may refuse to be copied in any way.
@@ -349,6 +354,7 @@ def _apart(module):
 
 def _capture(module, args, kwargs):
     original, module = module, _apart(module)
+    structure = Structure(module)
     exported, prefix = module, ""
     if torch.is_autocast_enabled("cpu"):
         exported, prefix = _AutocastModule(module), "module."
@@ -362,6 +368,9 @@ def _capture(module, args, kwargs):
     except Exception as error:  # Tracing raises errors of many kinds.
         raise CaptureError(f"torch.export does not trace {type(module).__name__}: {error}"
                            ) from error
+    if not structure.holds():
+        raise ChangingModuleError(
+            f"{type(module).__name__} changes its attributes when it is called")
     _detach_regions(program)
     with warnings.catch_warnings():
         # PyTorch warns of its own use of a class.

@@ -76,7 +76,8 @@ class Structure:
                 self._guards.append((value, dict(value)))
                 return kind, tuple((self._frozen(k, depth + 1), self._frozen(v, depth + 1))
                                    for k, v in value.items())
-            if dataclasses.is_dataclass(kind) or kind is types.SimpleNamespace:
+            if kind is types.SimpleNamespace or (
+                    dataclasses.is_dataclass(kind) and hasattr(value, "__dict__")):
                 return kind, self._frozen(vars(value), depth + 1)
         self._kept.append(value)
         return kind, id(value)
