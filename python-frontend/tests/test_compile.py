@@ -231,6 +231,39 @@ func.func @masks(%x: tensor<{tensor}xf32>, %y: tensor<{tensor}xf32>, %g: tensor<
                     # A byte of a mask is 0 or 1.
                     self.assertLessEqual(b.view(np.uint8).max(), 1)
 
+    def test_rows_replaced_by_what_is_computed_from_them(self):
+        """A loop over places that multiplies a row by a matrix, and also hands the row out."""
+        rows = memrev.compile("""
+func.func @rows(%x: tensor<4x2xf64>, %w: tensor<2x2xf64>, %i: tensor<3xi64>, %s: tensor<3x2xf64>)
+    -> (tensor<4x2xf64>, tensor<3x2xf64>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %zero = arith.constant dense<0.0> : tensor<2xf64>
+  %r:2 = scf.for %k = %c0 to %c3 step %c1 iter_args(%a = %x, %b = %s)
+      -> (tensor<4x2xf64>, tensor<3x2xf64>) {
+    %n = tensor.extract %i[%k] : tensor<3xi64>
+    %p = arith.index_cast %n : i64 to index
+    %row = tensor.extract_slice %a[%p, 0] [1, 2] [1, 1] : tensor<4x2xf64> to tensor<2xf64>
+    %b2 = tensor.insert_slice %row into %b[%k, 0] [1, 2] [1, 1]
+        : tensor<2xf64> into tensor<3x2xf64>
+    %y = linalg.vecmat ins(%row, %w : tensor<2xf64>, tensor<2x2xf64>)
+                       outs(%zero : tensor<2xf64>) -> tensor<2xf64>
+    %a2 = tensor.insert_slice %y into %a[%p, 0] [1, 2] [1, 1]
+        : tensor<2xf64> into tensor<4x2xf64>
+    scf.yield %a2, %b2 : tensor<4x2xf64>, tensor<3x2xf64>
+  }
+  return %r#0, %r#1 : tensor<4x2xf64>, tensor<3x2xf64>
+}
+""")["rows"]
+        rng = np.random.default_rng(4)
+        x, w, places = rng.standard_normal((4, 2)), rng.standard_normal((2, 2)), [2, 0, 2]
+        found, read = rows(x, w, np.array(places), np.zeros((3, 2)))
+        for k, place in enumerate(places):
+            np.testing.assert_allclose(read[k], x[place], atol=1e-14)
+            x[place] = x[place] @ w
+        np.testing.assert_allclose(found, x, atol=1e-14)
+
 
 if __name__ == "__main__":
     unittest.main()

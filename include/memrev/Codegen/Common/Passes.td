@@ -352,7 +352,7 @@ def CodegenGeneralizeNamedOps : Pass<"codegen-generalize-named-ops"> {
 }
 
 def CodegenInsertCopies : Pass<"codegen-insert-copies"> {
-  let summary = "Copy slices at the borders of loops by operations";
+  let summary = "Copy slices that a kernel cannot read where they are";
   let description = [{
     Kernels take contiguous buffers. A loop whose state starts as a slice of
     another tensor would carry a strided view, which bufferization copies for
@@ -361,13 +361,18 @@ def CodegenInsertCopies : Pass<"codegen-insert-copies"> {
     elementwise operations, which become kernels like others. A loop that only
     updates elements of the slice goes on doing so in place.
 
-    Concatenations become insertions into one tensor.
+    Concatenations become insertions into one tensor. A slice that an op reads
+    whose result goes into the same tensor is copied too, unless the two have no
+    element in common: a row times a matrix, put back in its place.
 
     Example: `%s = tensor.extract_slice %x[0, 8] [4, 8] [1, 1]` and
     `scf.for ... iter_args(%a = %s)` become `scf.for ... iter_args(%a = %c)` with
     `%c` a `linalg.generic` that copies `%s`.
   }];
-  let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect"];
+  let dependentDialects = [
+    "bufferization::BufferizationDialect", "linalg::LinalgDialect",
+    "tensor::TensorDialect"
+  ];
 }
 
 def CodegenOutlineKernels : Pass<"codegen-outline-kernels", "ModuleOp"> {
