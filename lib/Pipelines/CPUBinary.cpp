@@ -33,6 +33,7 @@ void memrev::buildCPUBinaryPipeline(OpPassManager &pm,
   pm.addPass(createCSEPass());
 
   // Vectors and addresses.
+  pm.addNestedPass<func::FuncOp>(createCodegenNarrowVectorsToBytes());
   pm.addNestedPass<func::FuncOp>(createConvertVectorToSCFPass(
       VectorTransferToSCFOptions().enableFullUnroll()));
   pm.addPass(memref::createExpandStridedMetadataPass());

@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace mlir::memrev;
@@ -49,8 +50,26 @@ Value memrev::createZero(OpBuilder &builder, Location loc, Type type,
   return linalg::FillOp::create(builder, loc, zero, empty).getResult(0);
 }
 
+/// True if `value` is a part of a tensor that was just set to zeros.
+static bool isZeroedPart(Value value) {
+  auto part = value.getDefiningOp<tensor::ExtractSliceOp>();
+  auto insert = part ? part.getSource().getDefiningOp<tensor::InsertSliceOp>()
+                     : tensor::InsertSliceOp();
+  if (!insert || part.getType() != insert.getSourceType() ||
+      part.getMixedOffsets() != insert.getMixedOffsets() ||
+      part.getMixedSizes() != insert.getMixedSizes() ||
+      part.getMixedStrides() != insert.getMixedStrides())
+    return false;
+  auto fill = insert.getSource().getDefiningOp<linalg::FillOp>();
+  return fill && matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
+}
+
 Value memrev::createSum(OpBuilder &builder, Value sum, Value contribution,
                         bool inPlace) {
+  // The cotangent of a slice that its owner has had replaced: what replaced it
+  // passes the sum on to it, and the zeros in between are never read.
+  if (isZeroedPart(sum))
+    return contribution;
   Location loc = contribution.getLoc();
   auto type = dyn_cast<RankedTensorType>(contribution.getType());
   if (!type)

@@ -189,6 +189,81 @@ class CompileTest(unittest.TestCase):
         with self.assertRaisesRegex(RuntimeError, "binary stage"):
             module["overwrite"](np.ones(16))
 
+    def test_masks(self):
+        """Masks that go from kernel to kernel, in whole vectors, in parts, along slices and
+        across the order in memory, by one thread and by two."""
+        rng = np.random.default_rng(3)
+        for shape in (5,), (64, 17), (129, 64), (600, 48):
+            with self.subTest(shape=shape):
+                x, y = rng.standard_normal((2, *shape)).astype(np.float32)
+                given = rng.random(shape) < 0.5
+                turned = "x".join(str(n) for n in reversed(shape))
+                tensor = "x".join(str(n) for n in shape)
+                size = ", ".join(["3"] + [str(n) for n in shape[1:]])
+                part = size.replace(", ", "x")
+                offsets = ", ".join("2" + "0" * (len(shape) - 1))
+                ones = ", ".join("1" * len(shape))
+                order = ", ".join(str(n) for n in reversed(range(len(shape))))
+                text = f"""
+func.func @masks(%x: tensor<{tensor}xf32>, %y: tensor<{tensor}xf32>, %g: tensor<{tensor}xi1>)
+    -> (tensor<{tensor}xi1>, tensor<{tensor}xf32>, tensor<{turned}xi1>,
+        tensor<{part}xi1>) {{
+  %m = arith.cmpf olt, %x, %y : tensor<{tensor}xf32>
+  %b = arith.xori %m, %g : tensor<{tensor}xi1>
+  %s = arith.select %b, %x, %y : tensor<{tensor}xi1>, tensor<{tensor}xf32>
+  %e = tensor.empty() : tensor<{turned}xi1>
+  %t = linalg.transpose ins(%b : tensor<{tensor}xi1>) outs(%e : tensor<{turned}xi1>)
+      permutation = [{order}]
+  %p = tensor.extract_slice %b[{offsets}] [{size}] [{ones}]
+      : tensor<{tensor}xi1> to tensor<{part}xi1>
+  return %b, %s, %t, %p : tensor<{tensor}xi1>, tensor<{tensor}xf32>, tensor<{turned}xi1>,
+      tensor<{part}xi1>
+}}
+"""
+                masks = memrev.compile(text)["masks"]
+                both = (x < y) ^ given
+                for threads in 1, 2:
+                    b, s, t, p = masks(x, y, given, threads=threads)
+                    np.testing.assert_array_equal(b, both)
+                    np.testing.assert_array_equal(s, np.where(both, x, y))
+                    np.testing.assert_array_equal(t, both.T)
+                    np.testing.assert_array_equal(p, both[2:5])
+                    # A byte of a mask is 0 or 1.
+                    self.assertLessEqual(b.view(np.uint8).max(), 1)
+
+    def test_rows_replaced_by_what_is_computed_from_them(self):
+        """A loop over places that multiplies a row by a matrix, and also hands the row out."""
+        rows = memrev.compile("""
+func.func @rows(%x: tensor<4x2xf64>, %w: tensor<2x2xf64>, %i: tensor<3xi64>, %s: tensor<3x2xf64>)
+    -> (tensor<4x2xf64>, tensor<3x2xf64>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %zero = arith.constant dense<0.0> : tensor<2xf64>
+  %r:2 = scf.for %k = %c0 to %c3 step %c1 iter_args(%a = %x, %b = %s)
+      -> (tensor<4x2xf64>, tensor<3x2xf64>) {
+    %n = tensor.extract %i[%k] : tensor<3xi64>
+    %p = arith.index_cast %n : i64 to index
+    %row = tensor.extract_slice %a[%p, 0] [1, 2] [1, 1] : tensor<4x2xf64> to tensor<2xf64>
+    %b2 = tensor.insert_slice %row into %b[%k, 0] [1, 2] [1, 1]
+        : tensor<2xf64> into tensor<3x2xf64>
+    %y = linalg.vecmat ins(%row, %w : tensor<2xf64>, tensor<2x2xf64>)
+                       outs(%zero : tensor<2xf64>) -> tensor<2xf64>
+    %a2 = tensor.insert_slice %y into %a[%p, 0] [1, 2] [1, 1]
+        : tensor<2xf64> into tensor<4x2xf64>
+    scf.yield %a2, %b2 : tensor<4x2xf64>, tensor<3x2xf64>
+  }
+  return %r#0, %r#1 : tensor<4x2xf64>, tensor<3x2xf64>
+}
+""")["rows"]
+        rng = np.random.default_rng(4)
+        x, w, places = rng.standard_normal((4, 2)), rng.standard_normal((2, 2)), [2, 0, 2]
+        found, read = rows(x, w, np.array(places), np.zeros((3, 2)))
+        for k, place in enumerate(places):
+            np.testing.assert_allclose(read[k], x[place], atol=1e-14)
+            x[place] = x[place] @ w
+        np.testing.assert_allclose(found, x, atol=1e-14)
+
 
 if __name__ == "__main__":
     unittest.main()

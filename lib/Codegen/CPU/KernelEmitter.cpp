@@ -175,11 +175,6 @@ Value KernelEmitter::getMask(int64_t count) {
       builder, loc, getVectorType(builder.getI1Type()), ArrayRef(count));
 }
 
-/// Vectors of i1 are packed in memory, tensors of i1 are not.
-bool KernelEmitter::isVectorElement(const Access &access) const {
-  return !access.elementType.isInteger(1);
-}
-
 Value KernelEmitter::loadScalar(Access &access, bool checkBounds) {
   if (access.isScalar())
     return access.source;
@@ -222,8 +217,7 @@ Value KernelEmitter::load(Access &access, int64_t count, bool checkBounds,
   bool boundInLanes = llvm::any_of(access.bounds, [&](const Bound &bound) {
     return bound.expr.isFunctionOfDim(dim);
   });
-  if (access.getLastStride(dim) != 1 || boundInLanes ||
-      !isVectorElement(access)) {
+  if (access.getLastStride(dim) != 1 || boundInLanes) {
     SmallVector<Value> lanes;
     int64_t start = position.offset[dim];
     for (int64_t lane = 0; lane < count; ++lane) {
@@ -295,7 +289,7 @@ Value KernelEmitter::loadTile(unsigned output, Value tile, int64_t count) {
                                      getTileIndices(output));
   VectorType type = getVectorType(access.elementType);
   // A tile of a strided slice is contiguous in nothing.
-  if (access.getLastStride(dim) != 1 || !isVectorElement(access)) {
+  if (access.getLastStride(dim) != 1) {
     SmallVector<Value> lanes;
     int64_t start = position.offset[dim];
     for (int64_t lane = 0; lane < count; ++lane) {
@@ -329,7 +323,7 @@ Value KernelEmitter::storeTile(unsigned output, Value tile, Value value,
                                     getTileIndices(output));
   }
   value = broadcast(value);
-  if (access.getLastStride(dim) != 1 || !isVectorElement(access)) {
+  if (access.getLastStride(dim) != 1) {
     int64_t start = position.offset[dim];
     for (int64_t lane = 0; lane < count; ++lane) {
       position.offset[dim] = start + lane;

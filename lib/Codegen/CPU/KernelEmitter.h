@@ -82,7 +82,6 @@ protected:
   int64_t getLanes(int64_t start, int64_t extent) const {
     return std::min(strategy.lanes, extent - start);
   }
-  bool isVectorElement(const Access &access) const;
 
   /// Evaluates the body on vectors or scalars, one per argument.
   SmallVector<Value> emitBody(ArrayRef<Value> arguments);

@@ -343,7 +343,9 @@ Strategy cpu::chooseGeneric(const Problem &problem, const Machine &machine) {
     return output.combiner != nullptr;
   });
 
-  // The dimension along which most accesses are contiguous.
+  // The dimension along which most accesses are contiguous. A sum is written
+  // once, and its terms are read in each iteration.
+  int64_t outputWeight = llvm::is_contained(problem.isReduction, true) ? 1 : 3;
   int64_t bestScore = 0;
   for (unsigned dim = 0; dim < problem.getNumDims(); ++dim) {
     if (problem.isReduction[dim] && !canReduceLanes)
@@ -358,7 +360,7 @@ Strategy cpu::chooseGeneric(const Problem &problem, const Machine &machine) {
       if (input)
         rate(*input, 2);
     for (const Output &output : problem.outputs)
-      rate(output.dest, 3);
+      rate(output.dest, outputWeight);
     if (problem.extents[dim] < 4)
       score /= 2;
     if (score > bestScore ||

@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -25,6 +26,31 @@ namespace mlir::memrev {
 using namespace mlir;
 using namespace mlir::memrev;
 
+/// Whether `consumer` visits an element of `operand` more than once.
+static bool revisits(linalg::LinalgOp consumer, OpOperand *operand) {
+  AffineMap map = consumer.getMatchingIndexingMap(operand);
+  for (auto [loop, extent] : llvm::enumerate(consumer.getStaticLoopRanges()))
+    if (extent != 1 &&
+        !llvm::is_contained(map.getResults(),
+                            getAffineDimExpr(loop, map.getContext())))
+      return true;
+  return false;
+}
+
+/// Whether `op` computes something that takes several times as long as to read
+/// its result.
+static bool isSlow(linalg::LinalgOp op) {
+  return llvm::any_of(*op.getBlock(), [](Operation &inner) {
+    if (isa<arith::DivFOp, arith::RemFOp, arith::DivSIOp, arith::DivUIOp,
+            arith::RemSIOp, arith::RemUIOp, arith::CeilDivSIOp,
+            arith::CeilDivUIOp, arith::FloorDivSIOp>(inner))
+      return true;
+    return isa<math::MathDialect>(inner.getDialect()) &&
+           !isa<math::AbsFOp, math::AbsIOp, math::CopySignOp, math::FmaOp>(
+               inner);
+  });
+}
+
 /// Whether what computes `operand` may be fused into its reader.
 static bool mayFuse(OpOperand *operand) {
   auto result = dyn_cast<OpResult>(operand->get());
@@ -34,6 +60,11 @@ static bool mayFuse(OpOperand *operand) {
   auto consumer = dyn_cast<linalg::LinalgOp>(operand->getOwner());
   if (!producer || !consumer)
     return true;
+  // A number is computed once, in front of all loops. Movements are no work.
+  if (consumer.getMatchingIndexingMap(operand).getNumResults() != 0 &&
+      !isDataMovement(producer) && revisits(consumer, operand) &&
+      (isMultiplyAccumulate(consumer) || isSlow(producer)))
+    return false;
   // What adds to a destination, one that an earlier fusion brought along too,
   // must do so once for each element, not in each iteration of a loop that it
   // does not have.

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "memrev/Codegen/Common/Passes.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -103,6 +104,46 @@ static void copySource(tensor::InsertSliceOp insert) {
   insert.getSourceMutable().set(buildCopy(builder, insert.getLoc(), source));
 }
 
+/// True if no element is in both slices of one tensor, as far as is known.
+static bool areDisjoint(tensor::ExtractSliceOp slice,
+                        tensor::InsertSliceOp insert) {
+  for (unsigned dim = 0; dim < slice.getSourceType().getRank(); ++dim) {
+    if (slice.getStaticStrides()[dim] != 1 ||
+        insert.getStaticStrides()[dim] != 1)
+      continue;
+    int64_t read = slice.getStaticOffsets()[dim];
+    int64_t written = insert.getStaticOffsets()[dim];
+    int64_t readSize = slice.getStaticSizes()[dim];
+    int64_t writtenSize = insert.getStaticSizes()[dim];
+    if (!llvm::is_contained({read, written, readSize, writtenSize},
+                            ShapedType::kDynamic) &&
+        (read + readSize <= written || written + writtenSize <= read))
+      return true;
+  }
+  return false;
+}
+
+/// Copies a slice that is read by what computes `insert`, if it is one of the
+/// tensor that this writes to: the tensor would be operand and destination of
+/// one kernel.
+static void copyOverwrittenOperands(tensor::InsertSliceOp insert) {
+  auto op = insert.getSource().getDefiningOp<linalg::LinalgOp>();
+  if (!op || !isStatic(insert.getDest()))
+    return;
+  for (OpOperand *input : op.getDpsInputOperands()) {
+    Value value = input->get();
+    tensor::ExtractSliceOp slice = getSlice(value);
+    if (!isStatic(value) || !slice || slice.getSource() != insert.getDest() ||
+        areDisjoint(slice, insert))
+      continue;
+    // Not by an operation: a kernel would take that in, and read the tensor.
+    OpBuilder builder(op);
+    input->set(bufferization::AllocTensorOp::create(
+        builder, op->getLoc(), cast<RankedTensorType>(value.getType()),
+        /*dynamicSizes=*/ValueRange(), /*copy=*/value));
+  }
+}
+
 namespace {
 class CodegenInsertCopiesPass
     : public memrev::impl::CodegenInsertCopiesBase<CodegenInsertCopiesPass> {
@@ -112,10 +153,12 @@ public:
     tensor::populateDecomposeTensorConcatPatterns(patterns);
     (void)applyPatternsGreedily(getOperation(), std::move(patterns));
     getOperation()->walk([](Operation *op) {
-      if (auto loop = dyn_cast<LoopLikeOpInterface>(op))
+      if (auto loop = dyn_cast<LoopLikeOpInterface>(op)) {
         copyStates(loop);
-      else if (auto insert = dyn_cast<tensor::InsertSliceOp>(op))
+      } else if (auto insert = dyn_cast<tensor::InsertSliceOp>(op)) {
         copySource(insert);
+        copyOverwrittenOperands(insert);
+      }
     });
   }
 };

@@ -107,3 +107,22 @@ func.func private @gather(%i: tensor<8xindex>, %t: tensor<100xf32>, %d: tensor<8
   } -> tensor<8xf32>
   return %r : tensor<8xf32>
 }
+
+// -----
+
+// Terms are read along the rows that are added up, although there are more rows
+// than terms in each.
+
+// CHECK-LABEL: @row_sums
+// CHECK-SAME: vector_dim = 1
+func.func private @row_sums(%x: tensor<1024x128xf32>, %d: tensor<1024xf32>) -> tensor<1024xf32> attributes {memrev.kernel} {
+  %z = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%z : f32) outs(%d : tensor<1024xf32>) -> tensor<1024xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(m, k) -> (m, k)>, affine_map<(m, k) -> (m)>], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<1024x128xf32>) outs(%f : tensor<1024xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %s = arith.addf %o, %a : f32
+    linalg.yield %s : f32
+  } -> tensor<1024xf32>
+  return %r : tensor<1024xf32>
+}

@@ -188,3 +188,100 @@ func.func @slice_of_padding(%x: tensor<8x8xf32>) -> tensor<7x8xf32> {
   %s = tensor.extract_slice %p[3, 0] [7, 8] [1, 1] : tensor<10x8xf32> to tensor<7x8xf32>
   return %s : tensor<7x8xf32>
 }
+
+// What a product reads many times is computed once, in front of it.
+// CHECK-LABEL: @product
+func.func @product(%x: tensor<8x4xf32>, %w: tensor<4x16xf32>, %d: tensor<8x16xf32>) -> tensor<8x16xf32> {
+  %e = tensor.empty() : tensor<8x4xf32>
+  // CHECK: %[[Y:.*]] = linalg.generic {{.*}} ins(%{{.*}} : tensor<8x4xf32>)
+  // CHECK: linalg.generic {{.*}} ins(%[[Y]], %{{.*}} : tensor<8x4xf32>, tensor<4x16xf32>)
+  %y = linalg.generic {indexing_maps = [affine_map<(m, k) -> (m, k)>, affine_map<(m, k) -> (m, k)>],
+      iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<8x4xf32>) outs(%e : tensor<8x4xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = arith.mulf %a, %a : f32
+    linalg.yield %r : f32
+  } -> tensor<8x4xf32>
+  %p = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>],
+      iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%y, %w : tensor<8x4xf32>, tensor<4x16xf32>) outs(%d : tensor<8x16xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %r = arith.mulf %a, %b : f32
+    %s = arith.addf %o, %r : f32
+    linalg.yield %s : f32
+  } -> tensor<8x16xf32>
+  return %p : tensor<8x16xf32>
+}
+
+// A dot product reads each element once, and takes the op in.
+// CHECK-LABEL: @dot
+func.func @dot(%x: tensor<8xf32>, %y: tensor<8xf32>, %d: tensor<f32>) -> tensor<f32> {
+  %e = tensor.empty() : tensor<8xf32>
+  // CHECK-COUNT-1: linalg.generic
+  // CHECK-NOT: linalg.generic
+  %s = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%x : tensor<8xf32>) outs(%e : tensor<8xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = math.sqrt %a : f32
+    linalg.yield %r : f32
+  } -> tensor<8xf32>
+  %p = linalg.generic {indexing_maps = [#id, #id, #sum], iterator_types = ["reduction"]}
+      ins(%s, %y : tensor<8xf32>, tensor<8xf32>) outs(%d : tensor<f32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %r = arith.mulf %a, %b : f32
+    %t = arith.addf %o, %r : f32
+    linalg.yield %t : f32
+  } -> tensor<f32>
+  // CHECK: return
+  return %p : tensor<f32>
+}
+
+// A root for each column is not taken for each element.
+// CHECK-LABEL: @roots
+func.func @roots(%v: tensor<4xf32>, %x: tensor<8x4xf32>) -> tensor<8x4xf32> {
+  %e = tensor.empty() : tensor<4xf32>
+  %f = tensor.empty() : tensor<8x4xf32>
+  // CHECK: linalg.generic {{.*}} ins(%{{.*}} : tensor<4xf32>)
+  // CHECK: math.rsqrt
+  // CHECK: linalg.generic
+  // CHECK: arith.mulf
+  %s = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%v : tensor<4xf32>) outs(%e : tensor<4xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = math.rsqrt %a : f32
+    linalg.yield %r : f32
+  } -> tensor<4xf32>
+  // CHECK: return
+  %y = linalg.generic {indexing_maps = [affine_map<(i, j) -> (j)>, affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>],
+      iterator_types = ["parallel", "parallel"]}
+      ins(%s, %x : tensor<4xf32>, tensor<8x4xf32>) outs(%f : tensor<8x4xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %r = arith.mulf %a, %b : f32
+    linalg.yield %r : f32
+  } -> tensor<8x4xf32>
+  return %y : tensor<8x4xf32>
+}
+
+// A factor for each column is.
+// CHECK-LABEL: @factors
+func.func @factors(%v: tensor<4xf32>, %x: tensor<8x4xf32>) -> tensor<8x4xf32> {
+  %e = tensor.empty() : tensor<4xf32>
+  %f = tensor.empty() : tensor<8x4xf32>
+  // CHECK-COUNT-1: linalg.generic
+  // CHECK-NOT: linalg.generic
+  %s = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%v : tensor<4xf32>) outs(%e : tensor<4xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = arith.addf %a, %a : f32
+    linalg.yield %r : f32
+  } -> tensor<4xf32>
+  // CHECK: return
+  %y = linalg.generic {indexing_maps = [affine_map<(i, j) -> (j)>, affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>],
+      iterator_types = ["parallel", "parallel"]}
+      ins(%s, %x : tensor<4xf32>, tensor<8x4xf32>) outs(%f : tensor<8x4xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %r = arith.mulf %a, %b : f32
+    linalg.yield %r : f32
+  } -> tensor<8x4xf32>
+  return %y : tensor<8x4xf32>
+}

@@ -40,3 +40,26 @@ func.func @elements(%x: tensor<4x8xf32>, %n: index, %v: f32) -> tensor<4x8xf32> 
   %z = tensor.insert_slice %r into %x[0, 0] [4, 4] [1, 1] : tensor<4x4xf32> into tensor<4x8xf32>
   return %z : tensor<4x8xf32>
 }
+
+// A row that is read to compute what takes its place is copied.
+// CHECK-LABEL: func.func @row
+func.func @row(%x: tensor<4x2xf64>, %w: tensor<2x2xf64>, %z: tensor<2xf64>, %i: index) -> tensor<4x2xf64> {
+  // CHECK: %[[R:.*]] = tensor.extract_slice
+  // CHECK: %[[C:.*]] = bufferization.alloc_tensor() copy(%[[R]])
+  // CHECK: linalg.vecmat ins(%[[C]],
+  %row = tensor.extract_slice %x[%i, 0] [1, 2] [1, 1] : tensor<4x2xf64> to tensor<2xf64>
+  %y = linalg.vecmat ins(%row, %w : tensor<2xf64>, tensor<2x2xf64>) outs(%z : tensor<2xf64>) -> tensor<2xf64>
+  %r = tensor.insert_slice %y into %x[%i, 0] [1, 2] [1, 1] : tensor<2xf64> into tensor<4x2xf64>
+  return %r : tensor<4x2xf64>
+}
+
+// Another row is not.
+// CHECK-LABEL: func.func @other_row
+func.func @other_row(%x: tensor<4x2xf64>, %w: tensor<2x2xf64>, %z: tensor<2xf64>) -> tensor<4x2xf64> {
+  // CHECK-NOT: copy
+  // CHECK: return
+  %row = tensor.extract_slice %x[1, 0] [1, 2] [1, 1] : tensor<4x2xf64> to tensor<2xf64>
+  %y = linalg.vecmat ins(%row, %w : tensor<2xf64>, tensor<2x2xf64>) outs(%z : tensor<2xf64>) -> tensor<2xf64>
+  %r = tensor.insert_slice %y into %x[2, 0] [1, 2] [1, 1] : tensor<2xf64> into tensor<4x2xf64>
+  return %r : tensor<4x2xf64>
+}

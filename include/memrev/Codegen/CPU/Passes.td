@@ -93,6 +93,18 @@ def CodegenParallelToOpenMP : Pass<"codegen-parallel-to-openmp", "ModuleOp"> {
                            "omp::OpenMPDialect", "scf::SCFDialect"];
 }
 
+def CodegenNarrowVectorsToBytes : Pass<"codegen-narrow-vectors-to-bytes"> {
+  let summary = "Read and write vectors of elements of less than a byte as bytes";
+  let description = [{
+    An element of a buffer has at least a byte, but the elements of a vector in
+    memory lie bit by bit. A vector of i1, a part of a mask, is therefore read as
+    bytes, of which the lowest bit is taken, and written as zeros and ones. The
+    buffer is cast to one of bytes: both are the same in the LLVM dialect, where
+    the cast vanishes.
+  }];
+  let dependentDialects = ["arith::ArithDialect"];
+}
+
 def CodegenStridedCopiesToLoops : Pass<"codegen-strided-copies-to-loops"> {
   let summary = "Turn copies of strided buffers into loops";
   let description = [{

@@ -293,6 +293,23 @@ def CodegenEliminateCommonSubexpressions
   ];
 }
 
+def CodegenDropUnitDims : Pass<"codegen-drop-unit-dims"> {
+  let summary = "Take dimensions of 1 that a reshape put in out of linalg.generic";
+  let description = [{
+    A mean that keeps the dimension it is taken over gets it from a reshape. What
+    is computed from it has a loop of one iteration, and fusion would move the
+    reshape, and with it the dimension, into everything around. Here the reshape
+    goes behind what reads it, as far as there are ops to pass, and ends where
+    another one takes the dimension away again.
+
+    Example: the square root of a variance of 16x64x1 becomes one of 16x64.
+
+    Products keep their dimensions, and so does what has dimensions of 1 of its
+    own, a batch of one image for example: no reshape would disappear.
+  }];
+  let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect"];
+}
+
 def CodegenFuseElementwise : Pass<"codegen-fuse-elementwise"> {
   let summary = "Fuse elementwise linalg.generic ops into their one reader";
   let description = [{
@@ -307,6 +324,12 @@ def CodegenFuseElementwise : Pass<"codegen-fuse-elementwise"> {
     An op of a few additions, products and comparisons that has several readers is
     repeated in each of those that it can be fused into, if what it reads is alive
     there anyway: a normalised tensor, in the sums and the gradient that read it.
+
+    An op whose results the reader visits more than once stays apart from it if the
+    reader is a product, which would not be one any more, or if it computes
+    something slow. Example: the normalisation in front of a product of matrices,
+    and the roots of the variances in front of the normalisation.
+
     Slices of padding become padding of slices, which kernels repeat.
   }];
   let dependentDialects = [
@@ -329,7 +352,7 @@ def CodegenGeneralizeNamedOps : Pass<"codegen-generalize-named-ops"> {
 }
 
 def CodegenInsertCopies : Pass<"codegen-insert-copies"> {
-  let summary = "Copy slices at the borders of loops by operations";
+  let summary = "Copy slices that a kernel cannot read where they are";
   let description = [{
     Kernels take contiguous buffers. A loop whose state starts as a slice of
     another tensor would carry a strided view, which bufferization copies for
@@ -338,13 +361,18 @@ def CodegenInsertCopies : Pass<"codegen-insert-copies"> {
     elementwise operations, which become kernels like others. A loop that only
     updates elements of the slice goes on doing so in place.
 
-    Concatenations become insertions into one tensor.
+    Concatenations become insertions into one tensor. A slice that an op reads
+    whose result goes into the same tensor is copied too, unless the two have no
+    element in common: a row times a matrix, put back in its place.
 
     Example: `%s = tensor.extract_slice %x[0, 8] [4, 8] [1, 1]` and
     `scf.for ... iter_args(%a = %s)` become `scf.for ... iter_args(%a = %c)` with
     `%c` a `linalg.generic` that copies `%s`.
   }];
-  let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect"];
+  let dependentDialects = [
+    "bufferization::BufferizationDialect", "linalg::LinalgDialect",
+    "tensor::TensorDialect"
+  ];
 }
 
 def CodegenOutlineKernels : Pass<"codegen-outline-kernels", "ModuleOp"> {

@@ -124,14 +124,10 @@ def _index(call, x, indices):
 
 def _added(x, source, read):
     """`x` with the elements of `source` added where `read(x)` would read them."""
-    # Which elements are read, as numbers in PyTorch's order. One by one: the compiler has
-    # no second derivative of reading rows.
-    numbers = np.arange(x.size, dtype=np.int64).reshape(x.shape)
-    places = read(Tensor(_array.as_array(numbers))).array
-    start = _array.full((x.size,), 0, x.dtype)
-    _, pullback = vjp(lambda array: mnp.take(array, places), start)
-    shaped = mnp.broadcast_to(source.extended(places.ndim).array, places.shape)
-    return apply(mnp.add, x, Tensor(pullback(shaped)[0]).reshaped(x.shape))
+    start = _array.full(x.shape, 0, x.dtype)
+    result, pullback = vjp(lambda array: read(Tensor(array)).array, start)
+    shaped = mnp.broadcast_to(source.extended(result.ndim).array, result.shape)
+    return apply(mnp.add, x, Tensor(pullback(shaped)[0]))
 
 
 def _is_float(node):
