@@ -177,7 +177,10 @@ def get(x, key):
             raise TypeError("expects no None beside an array of integers in an index")
         return mnp.take(get(x, tuple(plain)), indices, axis=axis)
     result = x
-    if not part.is_whole(x):
+    if 0 in part.inner_shape:
+        # MLIR has no slices of what is empty.
+        result = full(part.inner_shape, 0, x.dtype)
+    elif not part.is_whole(x):
         text, values = part.texts(1)
         result = emit1(f"tensor.extract_slice {{0}}{text} : {{t[0]}} to {{r[0]}}",
                        [x, *values], part.inner_shape, x.dtype)
@@ -216,6 +219,8 @@ class _AtPart:
 
             values = mnp.flip(values, part.flipped)
         values = reshape(values, part.inner_shape)
+        if values.size == 0:
+            return x
         text, offsets = part.texts(2)
         return emit1(f"tensor.insert_slice {{0}} into {{1}}{text} : {{t[0]}} into {{t[1]}}",
                      [values, x, *offsets], x.shape, x.dtype)
@@ -230,17 +235,14 @@ class _AtPart:
         x = self._array
         if not _Part(x, self._key).lists:
             return self.set(self.get() + values)
-        from . import numpy as mnp
         from ._transforms import vjp
 
         if not _dtypes.is_float(x.dtype):
             raise TypeError("expects floats to add to at an array of integers, but got "
                             f"{x.dtype}")
-        # One element at a time: the compiler has no second derivative of reading rows.
-        places = get(as_array(np.arange(x.size, dtype=np.int64).reshape(x.shape)), self._key)
-        _, pullback = vjp(lambda zeros: mnp.take(zeros, places), full((x.size,), 0, x.dtype))
-        values = broadcast_to(cast(as_array(values, x.dtype), x.dtype), places.shape)
-        return x + reshape(pullback(values)[0], x.shape)
+        part, pullback = vjp(lambda zeros: get(zeros, self._key), full(x.shape, 0, x.dtype))
+        values = broadcast_to(cast(as_array(values, x.dtype), x.dtype), part.shape)
+        return x + pullback(values)[0]
 
     def multiply(self, values):
         """The array with the part multiplied by `values`."""

@@ -347,6 +347,24 @@ def test_empty_arrays():
     assert spread.shape == place.shape == (0,)
 
 
+@pytest.mark.parametrize("function", [
+    lambda m, x: x[:, :2], lambda m, x: x[:, 1:1], lambda m, x: x[:, ::2] + 1,
+    lambda m, x: m.concatenate([x, x], 1)[:, 3:5], lambda m, x: m.sum(x[:, 1:3], axis=1),
+    lambda m, x: m.split(x, 2, 1)[1], lambda m, x: x[..., :2].T @ x[..., 0]])
+def test_parts_of_empty_arrays(function):
+    x = np.zeros((0, 4, 3))
+    np.testing.assert_array_equal(memrev.jit(lambda x: function(mnp, x))(x), function(np, x))
+    gradient = memrev.jit(memrev.grad(lambda x: mnp.sum(function(mnp, x))))(x)
+    assert gradient.shape == x.shape
+
+
+def test_replaced_empty_parts():
+    x = RNG.standard_normal((3, 4))
+    found = memrev.jit(lambda x: x.at[:, 2:2].set(1.0).at[1:1].add(2.0))(x)
+    np.testing.assert_array_equal(found, x)
+    assert memrev.jit(lambda x: lax.dynamic_slice(x, (1, 0), (0, 4)))(x).shape == (0, 4)
+
+
 ERRORS = [
     (lambda x: x + np.ones(4), ValueError, r"broadcast together, but got \[2, 3\], \[4\]"),
     (lambda x: x @ np.ones((2, 3)), ValueError, r"matmul expects a second array with 3 rows"),

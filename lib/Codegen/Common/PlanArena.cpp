@@ -350,6 +350,9 @@ FailureOr<int64_t> FramePlanner::run() {
     allocation.buffer = buffer;
   recordPeak(allocations);
   int64_t bytes = packBuffers(buffers, kBufferAlignment);
+  // Buffers without elements are in a frame, too.
+  if (!allocations.empty())
+    bytes = std::max<int64_t>(bytes, 1);
   bool isEntry = func->hasAttr(kEntryAttr);
   if (bytes == 0 && !isEntry)
     return 0;

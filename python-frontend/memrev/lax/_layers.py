@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _dtypes, _indexing, numpy as mnp
 from .._array import (
-    Array, as_array, cast, elementwise, emit, emit1, emit_scalar, number_text,
+    Array, as_array, cast, elementwise, emit, emit1, emit_scalar, full, number_text,
 )
 from .._dtypes import is_float
 
@@ -258,5 +258,7 @@ def dynamic_slice(x, starts, sizes):
             values.append(_indexing.within(_indexing.index_value(start), 0, extent - size))
         else:
             texts.append(str(known))
+    if 0 in sizes:
+        return full(sizes, 0, x.dtype)
     return emit1(f"tensor.extract_slice {{0}}[{', '.join(texts)}] {sizes} {[1] * x.ndim} : "
                  "{t[0]} to {r[0]}", [x, *values], sizes, x.dtype)

@@ -24,6 +24,20 @@ func.func @reuse(%x: memref<32xf32>) attributes {memrev.entry} {
 
 // -----
 
+// A buffer without elements has a place, too.
+// CHECK-LABEL: func.func private @empty(
+// CHECK-SAME: %[[F:[a-z0-9]+]]: memref<1xi8>)
+// CHECK: memref.view %[[F]]{{.*}} : memref<1xi8> to memref<0x3xf32>
+// CHECK-NOT: memref.alloc
+func.func private @empty(%x: memref<0x3xf32>) {
+  %a = memref.alloc() : memref<0x3xf32>
+  linalg.exp ins(%x : memref<0x3xf32>) outs(%a : memref<0x3xf32>)
+  linalg.exp ins(%a : memref<0x3xf32>) outs(%x : memref<0x3xf32>)
+  return
+}
+
+// -----
+
 // A buffer from outside a loop lives as long as the loop, through its views too,
 // and one that is made in the loop may not share with it. Offsets are multiples
 // of 64.
