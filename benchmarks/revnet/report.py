@@ -78,8 +78,8 @@ def write(folder, networks):
         "# One training step of MemCNN's networks", "",
         "Written by `benchmarks/revnet/run.py`, which says how it measures. Memory is what "
         "malloc has given out besides parameters, momenta and running statistics: the batch, "
-        "activations, gradients, scratch. For memrev, what is live after the forward pass is "
-        "what the compiler's report calls stored, and the batch. The error of a gradient is "
+        "activations, gradients, scratch. memrev's step is one program: what is live after "
+        "the forward pass is measured with one of its own. The error of a gradient is "
         "the norm of its difference to PyTorch's in f64, by the norm of that. MemCNN's "
         "restore of inputs is mended, for it raises on this PyTorch; its gradient of the "
         "stem is wrong, as a ReLU's result cannot be restored by inversion.", "",
