@@ -5,8 +5,18 @@
 
 import contextlib
 import os
-import tempfile
+import secrets
 from pathlib import Path
+
+
+def _create(path):
+    """A new file in the folder of `path`: (its descriptor, its name)."""
+    while True:
+        name = path.parent / f".{path.name}.{secrets.token_hex(4)}"
+        # Not by tempfile, whose files nobody else may read: the mask of the user, which these
+        # obey, could only be asked for by changing it for all threads.
+        with contextlib.suppress(FileExistsError):
+            return os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), str(name)
 
 
 @contextlib.contextmanager
@@ -20,16 +30,12 @@ def atomic_write(path, durable=True):
     path = Path(path)
     temporary = None
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        descriptor, temporary = _create(path)
         with open(descriptor, "wb") as file:
             yield file
             file.flush()
             if durable:
                 os.fsync(file.fileno())
-        # mkstemp lets nobody else read; a new file obeys the user's mask.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
         os.replace(temporary, path)
         temporary = None
         if durable:

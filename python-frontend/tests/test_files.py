@@ -34,6 +34,17 @@ def test_obeys_the_mask_of_the_user(tmp_path):
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
 
 
+def test_the_mask_is_left_alone(tmp_path, monkeypatch):
+    """It is the whole process's: two threads that put it back at once would lose it."""
+    def fail(mask):
+        raise AssertionError("umask was called")
+
+    monkeypatch.setattr(os, "umask", fail)
+    with atomic_write(tmp_path / "file") as file:
+        file.write(b"x")
+    assert (tmp_path / "file").read_bytes() == b"x"
+
+
 def test_leaves_nothing_after_an_error(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"before")
