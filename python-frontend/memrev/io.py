@@ -52,7 +52,7 @@ def load(path):
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
-            description = json.loads(archive[_ENTRY].tobytes().decode())
+            description = json.loads(archive[_ENTRY + ".npy"].tobytes().decode())
             version = description["version"]
             if version == _VERSION:
                 return _decode(description["tree"], archive)
@@ -96,5 +96,6 @@ def _decode(node, archive):
         return [_decode(child, archive) for child in content]
     if kind == "tuple":
         return tuple(_decode(child, archive) for child in content)
-    array = archive[content]
+    # By the member's whole name: "x.npy" would be the array x, if there is one.
+    array = archive[content + ".npy"]
     return array[()] if kind == "scalar" else np.ascontiguousarray(array).reshape(array.shape)

@@ -54,6 +54,13 @@ def test_leaf_as_tree(tmp_path):
     assert os.listdir(tmp_path) == ["x"]
 
 
+def test_names_that_look_like_those_of_members(tmp_path):
+    values = {name: np.full(2, i) for i, name in enumerate((
+        "a", "a.npy", "a.npy.npy", "memrev.tree", "memrev.tree.npy", "b.npy", 1, "1"))}
+    io.save(tmp_path / "x", values)
+    assert_same(io.load(tmp_path / "x"), values)
+
+
 def test_a_failure_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "file.npz"
     io.save(path, {"x": np.ones(3)})
