@@ -188,6 +188,17 @@ def test_scalar_log_goes_on(tmp_path):
             for name, entries in values.items()} == kept
 
 
+def test_scalar_log_of_a_run_that_begins_anew(tmp_path):
+    """It ended before its first checkpoint."""
+    for value in (1, 2):
+        log = scalars.ScalarLog(tmp_path, iteration=0)
+        log.add(1, {"loss": value})
+        if value == 1:
+            log.add(100, {"loss": value})
+        log.close()
+    assert event_scalars(tmp_path) == {"loss": [(1, 2)]}
+
+
 def test_scalar_log_that_is_something_else(tmp_path):
     for text in ("{", "[1]", '{"loss": 3}', '{"loss": [[1, 2]]}'):
         (tmp_path / "scalars.json").write_text(text)

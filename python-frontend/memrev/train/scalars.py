@@ -32,7 +32,8 @@ class ScalarLog:
             self.values = {
                 name: kept for name, entries in self._read().items()
                 if (kept := [entry for entry in entries if entry[1] <= iteration])}
-        self._events = EventWriter(folder, first_step=iteration + 1 if self.values else 0)
+        is_first = not any(folder.glob("events.out.tfevents.*"))
+        self._events = EventWriter(folder, first_step=0 if is_first else iteration + 1)
 
     def _read(self):
         try:
