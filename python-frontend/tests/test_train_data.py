@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import hashlib
 import http.server
+import socket
 import tarfile
 import threading
 import time
@@ -123,6 +124,21 @@ def test_download_that_fails(server, tmp_path):
     with pytest.raises(cifar.DatasetError, match="expects the MD5 checksum c32a1.*, but got"):
         cifar.load(wrong, target)
     assert not list(target.iterdir())
+
+
+def test_answers_that_are_no_http(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def answer():
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(b"hello\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        dataset = dataclasses.replace(
+            CIFAR10, url=f"http://127.0.0.1:{listener.getsockname()[1]}/x")
+        with pytest.raises(cifar.DatasetError, match="cannot be downloaded .*hello.*--data-dir"):
+            cifar.load(dataset, tmp_path)
 
 
 # ------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ https://www.cs.toronto.edu/~kriz/cifar.html
 """
 
 import hashlib
+import http.client
 import tarfile
 import urllib.request
 import zlib
@@ -168,8 +169,8 @@ def download(dataset: Dataset, data_dir) -> Path:
                 raise DatasetError(
                     f"'{dataset.url}' expects the MD5 checksum {dataset.md5}, but got "
                     f"{checksum.hexdigest()}; {advice}")
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise DatasetError(
             f"'{dataset.name}' is not in '{data_dir}' and cannot be downloaded from "
-            f"{dataset.url}: {error}; {advice}") from error
+            f"{dataset.url}: {str(error).strip()}; {advice}") from error
     return target
