@@ -269,6 +269,13 @@ def test_attention_with_mask():
     check(Masked(), lambda p, x: reference(p["inner"], x), random(1, 2, 5, 6))
 
 
+def test_causal_attention_without_enough_keys():
+    x = np.ones((1, 3, 1, 2))
+    with pytest.raises(ValueError, match="at least as many keys as queries if it is causal, but "
+                                         "got 2 keys and 3 queries"):
+        memrev.jit(lambda q, k: nn.attention(q, k, k, causal=True))(x, x[:, :2])
+
+
 def test_causal_attention_of_the_last_positions():
     """Two queries at the end of five positions see four and five of them."""
     q, k, v = (random(i, 1, 5, 2, 3) for i in range(3))

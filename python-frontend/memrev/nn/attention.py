@@ -24,11 +24,15 @@ def attention(query, key, value, causal: bool = False, mask=None):
     [batch, from, heads, outputs]; the result is [batch, to, heads, outputs]. `mask`, of
     booleans, broadcasts to [batch, heads, to, from] and is true where a position is
     attended; each row needs one that is. With `causal` position i attends those up to i,
-    counted from the end if there are more keys than queries.
+    counted from the end if there are more keys than queries; fewer raise ValueError, as
+    the first queries would attend none.
     """
     scores = mnp.einsum("bthd,bshd->bhts", query * (1 / math.sqrt(query.shape[-1])), key)
     if causal:
         to, past = scores.shape[-2:]
+        if past < to:
+            raise ValueError(f"attention expects at least as many keys as queries if it is "
+                             f"causal, but got {past} keys and {to} queries")
         triangle = np.tri(to, past, past - to, dtype=bool)
         mask = triangle if mask is None else mnp.logical_and(mask, triangle)
     if mask is not None:
