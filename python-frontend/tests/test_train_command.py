@@ -280,7 +280,8 @@ def test_settings_that_do_not_fit(arguments, capfd, tmp_path):
             ("--batch-size=0", "batch_size expects a positive number, but got 0"),
             ("--accumulate=3", "batch_size expects a multiple of 3"),
             ("--validation=300", "validation expects less than the 300 training images"),
-            (f"--export={tmp_path}/none/x.so", "expects to be in a folder that exists")):
+            (f"--export={tmp_path}/none/x.so", "expects to be in a folder that exists"),
+            (f"--export={tmp_path}/x.npz", "expects another suffix, that of a shared library")):
         assert message in error_of(capfd, *arguments(option))
 
 

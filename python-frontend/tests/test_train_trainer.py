@@ -284,6 +284,13 @@ def test_other_settings_do_not_resume(make):
                 workers=2).iteration == 5
 
 
+def test_a_run_is_not_made_shorter(make):
+    make(iterations=12).run()
+    with pytest.raises(SettingsError, match="iterations expects at least the 12 of the "
+                                            "checkpoint, but got 11; --fresh starts anew"):
+        make(iterations=11)
+
+
 def test_another_networks_checkpoint(make):
     make(iterations=5).run()
 
@@ -371,6 +378,15 @@ def test_damaged_checkpoint(make):
         make()
     path.unlink()
     assert make().iteration == 15
+
+
+def test_damaged_log(make):
+    run = make(iterations=20)
+    run.run()
+    (run.experiment.log / "scalars.json").write_text("{")
+    with pytest.raises(experiment.ExperimentError, match="scalars.json' expects scalars by name"
+                                                         ".*--fresh starts anew"):
+        make().run()
 
 
 def test_one_process_at_a_time(make, tmp_path):
@@ -525,5 +541,12 @@ def test_two_processes_are_one(tmp_path):
 
 def test_variables_of_torchrun(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "many")
-    with pytest.raises(ValueError, match="WORLD_SIZE expects a number, but got 'many'"):
+    with pytest.raises(replicas.ReplicasError,
+                       match="WORLD_SIZE expects a number, but got 'many'"):
+        replicas.Replicas()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(replicas.ReplicasError, match="2 processes, as WORLD_SIZE says, cannot be "
+                                                     "connected: .*; torchrun starts them"):
         replicas.Replicas()

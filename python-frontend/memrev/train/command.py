@@ -14,10 +14,10 @@ from .. import CompileError, models
 from . import cifar
 from .batches import TrainingBatches, mean_image
 from .experiment import Experiment, ExperimentError
-from .export import ExportError, export
+from .export import ExportError, check_path, export
 from .programs import CompiledPrograms, make_optimizer
 from .progress import duration
-from .replicas import Replicas
+from .replicas import Replicas, ReplicasError
 from .settings import Settings, SettingsError
 from .trainer import DivergenceError, Trainer
 
@@ -133,8 +133,8 @@ def train(options: argparse.Namespace, replicas: Replicas, report: Callable[[str
     """Trains as the options say. Returns 0, or the signal that stopped it."""
     settings = make_settings(options)
     settings.part_size(replicas.size)
-    if options.export and not options.export.absolute().parent.is_dir():
-        raise ExportError(f"'{options.export}' expects to be in a folder that exists")
+    if options.export:
+        check_path(options.export)
     images, held_out, name, test = load_data(settings, options.data_dir, replicas)
     model = NETWORKS[settings.model].make(cifar.DATASETS[settings.dataset].classes)
     programs = CompiledPrograms(model, make_optimizer(settings), settings.seed,
@@ -210,7 +210,7 @@ def main(arguments: Sequence[str]) -> int:
             return 128 + stopped
         return 0
     except (cifar.DatasetError, CompileError, DivergenceError, ExperimentError, ExportError,
-            SettingsError, ImportError, OSError) as error:
+            ReplicasError, SettingsError, ImportError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

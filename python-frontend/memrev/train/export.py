@@ -17,6 +17,15 @@ class ExportError(Exception):
     """A library that cannot be made."""
 
 
+def check_path(path: Path):
+    """Raises ExportError if `export` cannot write to `path`; it runs after the training."""
+    if path.suffix in (".h", ".npz"):
+        raise ExportError(f"'{path}' expects another suffix, that of a shared library: the "
+                          "header and the arrays have '.h' and '.npz'")
+    if not path.absolute().parent.is_dir():
+        raise ExportError(f"'{path}' expects to be in a folder that exists")
+
+
 def export(path: Path, programs: CompiledPrograms, variables: Variables, batch_size: int,
            mean: np.ndarray):
     """Writes three files: the shared library `path` with the functions `predict`, `evaluate`

@@ -13,8 +13,14 @@ from typing import Any
 import numpy as np
 
 
+class ReplicasError(ValueError):
+    """Processes that do not find each other."""
+
+
 class Replicas:
-    """The processes of a run; this one is number `rank` of `size`."""
+    """The processes of a run; this one is number `rank` of `size`. Raises ReplicasError
+    if the variables that torchrun sets are missing or wrong, and ImportError if there are
+    several processes and no PyTorch."""
 
     def __init__(self):
         self.size = self._variable("WORLD_SIZE", 1)
@@ -26,14 +32,18 @@ class Replicas:
             except ImportError as error:
                 raise ImportError(
                     f"training with {self.size} processes needs PyTorch: {error}") from error
+            try:
+                torch.distributed.init_process_group("gloo")
+            except (ValueError, RuntimeError) as error:
+                raise ReplicasError(f"{self.size} processes, as WORLD_SIZE says, cannot be "
+                                    f"connected: {error}; torchrun starts them") from error
             self._group = torch.distributed
-            self._group.init_process_group("gloo")
 
     @staticmethod
     def _variable(name, default):
         text = os.environ.get(name, str(default))
         if not text.isdecimal():
-            raise ValueError(f"the variable {name} expects a number, but got '{text}'")
+            raise ReplicasError(f"the variable {name} expects a number, but got '{text}'")
         return int(text)
 
     def sum(self, array: np.ndarray):

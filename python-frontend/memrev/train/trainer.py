@@ -15,7 +15,7 @@ import numpy as np
 from .. import optim, tree
 from .batches import TrainingBatches, evaluation_batches
 from .cifar import Images
-from .experiment import Experiment
+from .experiment import Experiment, ExperimentError
 from .memory import resident_rise
 from .prefetch import prefetch
 from .progress import Progress
@@ -112,6 +112,10 @@ class Trainer:
             return
         arrays, metadata = found
         self.settings.check_resumes(metadata["settings"], self.replicas.size)
+        if metadata["iteration"] > self.settings.iterations:
+            raise SettingsError(
+                f"iterations expects at least the {metadata['iteration']} of the checkpoint, but "
+                f"got {self.settings.iterations}; --fresh starts anew")
         expected, got = (tree.flatten(t) for t in (self.variables.as_dict(), arrays))
         if expected[1] != got[1]:
             raise SettingsError(f"the checkpoint {tree.difference(expected[1], got[1])}")
@@ -201,10 +205,14 @@ class Trainer:
 
     def run(self) -> int:
         """Trains up to the last iteration. Returns 0, or the signal after which the run
-        stopped; what was done is in a checkpoint then. Raises DivergenceError, and
-        OSError if a file cannot be written."""
+        stopped; what was done is in a checkpoint then. Raises DivergenceError,
+        ExperimentError if an earlier run's log cannot be continued, and OSError if a file
+        cannot be written."""
         if self.experiment:
-            self._log = ScalarLog(self.experiment.log, self.iteration)
+            try:
+                self._log = ScalarLog(self.experiment.log, self.iteration)
+            except ValueError as error:
+                raise ExperimentError(f"{error}; --fresh starts anew") from error
         try:
             with StopRequest() as request, contextlib.closing(prefetch(
                     self._batch, self.iteration, self.settings.iterations,
