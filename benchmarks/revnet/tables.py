@@ -5,10 +5,12 @@ repeated.
 
 Options behind `--` go to `python -m memrev.train`, for example `-- --iterations 1000`.
 Accuracy and time are those of the runs in --runs, memory that of benchmarks/revnet/run.py
-in benchmarks/results. A cell says so if it was not run, or not to the end.
+in benchmarks/results. A cell says so if it was not run, not to the end, or with other
+settings than MemCNN's.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import pathlib
@@ -16,10 +18,18 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "python-frontend"))
+
+from memrev import models, tree  # noqa: E402
+from memrev.train.settings import Settings  # noqa: E402
+
 RESULTS = ROOT / "benchmarks" / "results"
 NETWORKS = ("resnet32", "resnet110", "resnet164", "revnet38", "revnet110", "revnet164")
 DATASETS = ("cifar10", "cifar100")
-ITERATIONS = 80000
+# Settings that a cell does not name: the seed is chance, the last ones change rounding at most.
+# Iterations are named by themselves.
+FREE = ("model", "dataset", "iterations", "seed", "policy", "workers", "log_every",
+        "validate_every", "checkpoint_every")
 NOT_RUN, NOT_FINISHED = "not run", "not finished"
 
 # What MemCNN's README publishes, of Gomez et al.'s code (TF) and of MemCNN (PyTorch), on one
@@ -36,11 +46,13 @@ TIME = {
     "revnet38": ("2:17", "2:09", "2:20", "2:16"), "revnet110": ("6:59", "3:42", "7:03", "3:50"),
     "revnet164": ("13:09", "7:21", "13:12", "7:17"),
 }
-# Parameters, and MiB that are live after the forward pass, the batch included.
-PARAMETERS = {"resnet32": 466906, "resnet110": 1730714, "resnet164": 1704154,
-              "revnet38": 573994, "revnet110": 1854890, "revnet164": 1983786}
-ACTIVATIONS = {"resnet32": 238.6, "resnet110": 810.7, "resnet164": 2452.8,
-               "revnet38": 85.6, "revnet110": 85.7, "revnet164": 432.7}
+# Parameters, MiB of them and of running statistics, and MiB that are live after the forward
+# pass, the batch included.
+MEMORY = {
+    "resnet32": (466906, 1.9, 238.6), "resnet110": (1730714, 6.8, 810.7),
+    "resnet164": (1704154, 6.8, 2452.8), "revnet38": (573994, 2.3, 85.6),
+    "revnet110": (1854890, 7.3, 85.7), "revnet164": (1983786, 7.9, 432.7),
+}
 
 
 def train(options):
@@ -64,12 +76,22 @@ def read(path):
 
 
 def cell(run, text):
-    """`text` of the run in a folder; how far it went, if that is not all the way."""
+    """`text` of the run in a folder, and in what it is not MemCNN's experiment."""
     summary = read(run / "summary.json")
     if summary is None:
         return NOT_FINISHED if run.exists() else NOT_RUN
-    done = summary["iterations"]
-    return text(summary) if done == ITERATIONS else f"{text(summary)} ({done} iterations)"
+    notes, settings = [], summary["settings"]
+    shortened = settings["iterations"] != Settings.iterations
+    if shortened:
+        notes.append(f"{settings['iterations']} iterations")
+    for field in dataclasses.fields(Settings):
+        value = settings[field.name]
+        value = tuple(value) if isinstance(value, list) else value
+        # The drops of the rate follow the iterations.
+        is_free = field.name in FREE or field.name == "lr_drops" and shortened
+        if not is_free and value != field.default:
+            notes.append(f"{field.name} {value}")
+    return f"{text(summary)} ({', '.join(notes)})" if notes else text(summary)
 
 
 def accuracy(summary):
@@ -97,17 +119,19 @@ def table(title, published, runs, text):
 
 def memory_table(results):
     lines = ["## Memory, batch 100, MiB", "",
-             "| | parameters | memrev | live after forward, MemCNN | memrev "
-             "| peak of a step, memrev |", "|---|" + "---:|" * 5]
-    for network, parameters in PARAMETERS.items():
+             "| | parameters, MemCNN | memrev | MiB of them, MemCNN | memrev "
+             "| live after forward, MemCNN | memrev | peak of a step, memrev |",
+             "|---|" + "---:|" * 7]
+    for network, (parameters, size, activations) in MEMORY.items():
+        model = getattr(models, network)(10)
+        ours = sum(leaf.nbytes for leaf in tree.leaves(model.init(0))) / 2**20
         record = read(results / f"revnet-{network}.json")
-        cells = [NOT_RUN] * 3
+        live = peak = NOT_RUN
         if record and record["batch"] == 100 and "memrev-invert" in record["results"]:
             found = record["results"]["memrev-invert"]
-            cells = [str(record["parameters"]), f"{found['live_bytes'] / 2**20:.1f}",
-                     f"{found['peak_bytes'] / 2**20:.1f}"]
-        lines.append(f"| {network} | {parameters} | {cells[0]} | {ACTIVATIONS[network]} "
-                     f"| {cells[1]} | {cells[2]} |")
+            live, peak = (f"{found[name] / 2**20:.1f}" for name in ("live_bytes", "peak_bytes"))
+        lines.append(f"| {network} | {parameters} | {model.num_parameters} | {size} | {ours:.1f} "
+                     f"| {activations} | {live} | {peak} |")
     return [*lines, ""]
 
 
@@ -130,7 +154,8 @@ def main():
         "Written by `benchmarks/revnet/tables.py`, which trains what the cells of memrev say. "
         "TF is the code of Gomez et al., both columns as MemCNN publishes them, on one GPU of "
         "2018 and a batch of 100 for 160 epochs. A published memory is that after the forward "
-        "pass; the peak of a step is what has to fit.", "",
+        "pass; the peak of a step is what has to fit. The size of parameters includes the "
+        "running statistics; MemCNN's is rounded up to 512 bytes for each array.", "",
         *table("Accuracy, % top-1", ACCURACY, options.runs, accuracy),
         *table("Training time, hours:minutes", TIME, options.runs, duration),
         *memory_table(RESULTS),

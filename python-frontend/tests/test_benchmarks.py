@@ -4,6 +4,7 @@
 """The peers that benchmarks/revnet measures compute what memrev's networks do, and its tables
 say what was run."""
 
+import dataclasses
 import importlib
 import json
 import pathlib
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from memrev import models, tree
+from memrev.train.settings import Settings
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "benchmarks" / "revnet"
 
@@ -70,9 +72,16 @@ def test_peers_compute_one_gradient(benchmark):
 
 def test_tables_say_what_was_run(benchmark, tmp_path, monkeypatch, capsys):
     tables = benchmark("tables")
-    done = {"iterations": 80000, "test_accuracy_percent": 93.456, "seconds": 7384.0}
-    for name, summary in {"revnet38-cifar10": done, "revnet38-cifar100": None,
-                          "resnet32-cifar10": dict(done, iterations=10)}.items():
+
+    def summary_of(**settings):
+        chosen = dataclasses.asdict(Settings("a network", "cifar10", **settings))
+        return {"test_accuracy_percent": 93.456, "seconds": 7384.0, "settings": chosen}
+
+    for name, summary in {
+            "revnet38-cifar10": summary_of(seed=3, log_every=7, policy="store"),
+            "revnet38-cifar100": None,
+            "resnet32-cifar10": summary_of(iterations=10, lr_drops=(5, 8)),
+            "resnet32-cifar100": summary_of(batch_size=50, lr_drops=(5, 8))}.items():
         (tmp_path / name).mkdir()
         if summary:
             (tmp_path / name / "summary.json").write_text(json.dumps(summary))
@@ -84,5 +93,13 @@ def test_tables_say_what_was_run(benchmark, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out == text + "\n"
     assert "| revnet38 | 93.14 | 92.80 | 93.46 | 71.17 | 69.90 | not finished |" in text
     assert "| revnet38 | 2:17 | 2:09 | 2:03 | 2:20 | 2:16 | not finished |" in text
-    assert "| resnet32 | 92.74 | 92.86 | 93.46 (10 iterations) | 69.10 | 69.81 | not run |" in text
-    assert "| revnet164 | 1983786 | not run | 432.7 | not run | not run |" in text
+    assert ("| resnet32 | 92.74 | 92.86 | 93.46 (10 iterations) | 69.10 | 69.81 | 93.46 "
+            "(batch_size 50, lr_drops (5, 8)) |") in text
+    assert "| resnet110 | 93.99 | 93.55 | not run | 73.30 | 72.40 | not run |" in text
+    assert "| revnet164 | 1983786 | 1983786 | 7.9 | 7.7 | 432.7 | not run | not run |" in text
+    record = {"batch": 100, "results": {"memrev-invert": {"live_bytes": 30 << 20,
+                                                          "peak_bytes": 50 << 20}}}
+    (tmp_path / "revnet-revnet38.json").write_text(json.dumps(record))
+    assert tables.main() == 0
+    assert "| revnet38 | 573994 | 573994 | 2.3 | 2.2 | 85.6 | 30.0 | 50.0 |" in (
+        tmp_path / "tables.md").read_text()
