@@ -14,6 +14,7 @@ Nothing in a file is executed when it is loaded.
 
 import json
 import zipfile
+import zlib
 
 import numpy as np
 
@@ -56,7 +57,8 @@ def load(path):
             version = description["version"]
             if version == _VERSION:
                 return _decode(description["tree"], archive)
-    except (ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, EOFError, TypeError, RuntimeError, zipfile.BadZipFile,
+            zlib.error) as error:
         raise ValueError(f"expects a file that memrev.io.save wrote, but got '{path}', "
                          f"which is another or damaged ({error})") from error
     raise ValueError(f"expects version {_VERSION} of the format in '{path}', but got {version}")

@@ -101,6 +101,12 @@ def test_damaged_files(tmp_path):
     np.savez(path, x=np.ones(3))
     with pytest.raises(ValueError, match=message):
         io.load(path)
+    # Flags and the method of compression of the last member, whose text has the tree.
+    entry = data.rindex(b"PK\1\2")
+    for place, value in ((8, 1), (10, 8), (10, 99)):
+        path.write_bytes(data[:entry + place] + bytes([value]) + data[entry + place + 1:])
+        with pytest.raises(ValueError, match=message):
+            io.load(path)
     np.savez(path, **{"memrev.tree": np.frombuffer(b'{"version": 9}', np.uint8)})
     with pytest.raises(ValueError, match="expects version 1 of the format .* but got 9"):
         io.load(path)
