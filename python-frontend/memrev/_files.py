@@ -5,14 +5,27 @@
 
 import contextlib
 import os
+import re
 import secrets
 from pathlib import Path
+
+
+_TOKEN_BYTES = 4
+
+
+def remove_parts(folder, pattern):
+    """Removes what writers of files whose names match the regular expression `pattern` left in
+    `folder` when they were killed. Nobody may be writing such a file."""
+    part = re.compile(rf"\.(?:{pattern})\.[0-9a-f]{{{2 * _TOKEN_BYTES}}}")
+    for path in Path(folder).iterdir():
+        if part.fullmatch(path.name):
+            path.unlink()
 
 
 def _create(path):
     """A new file in the folder of `path`: (its descriptor, its name)."""
     while True:
-        name = path.parent / f".{path.name}.{secrets.token_hex(4)}"
+        name = path.parent / f".{path.name}.{secrets.token_hex(_TOKEN_BYTES)}"
         # Not by tempfile, whose files nobody else may read: the mask of the user, which these
         # obey, could only be asked for by changing it for all threads.
         with contextlib.suppress(FileExistsError):

@@ -10,7 +10,7 @@ import stat
 
 import pytest
 
-from memrev._files import atomic_write
+from memrev._files import atomic_write, remove_parts
 
 
 def test_appears_when_it_is_whole(tmp_path):
@@ -43,6 +43,18 @@ def test_the_mask_is_left_alone(tmp_path, monkeypatch):
     with atomic_write(tmp_path / "file") as file:
         file.write(b"x")
     assert (tmp_path / "file").read_bytes() == b"x"
+
+
+def test_removes_what_a_killed_process_left(tmp_path):
+    with atomic_write(tmp_path / "a.npz"):
+        left, = (path.name for path in tmp_path.iterdir())
+    for name in (left, left.replace("a.npz", "b.txt"), "a.npz"):
+        (tmp_path / name).write_bytes(b"part")
+    remove_parts(tmp_path, r".*\.npz")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        left.replace("a.npz", "b.txt"), "a.npz"]
+    remove_parts(tmp_path, r"b\.txt")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
 
 
 def test_leaves_nothing_after_an_error(tmp_path):

@@ -398,6 +398,28 @@ def test_one_process_at_a_time(make, tmp_path):
         experiment.Experiment(tmp_path / "file" / "run")
 
 
+def test_a_folder_that_cannot_be_locked(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(experiment.fcntl, "flock", fail)
+    with pytest.raises(experiment.ExperimentError, match="run' cannot be locked: .*No locks"):
+        experiment.Experiment(tmp_path / "run")
+
+
+def test_what_a_killed_run_was_writing_is_removed(make):
+    run = make(iterations=5)
+    run.run()
+    parts = [run.experiment.folder / ".best.npz.0123abcd",
+             run.experiment.checkpoints / ".00000007.npz.ffffffff",
+             run.experiment.log / ".scalars.json.00000000"]
+    others = [run.experiment.folder / ".mine.npz", run.experiment.log / ".best.npz.0123abcx"]
+    for path in (*parts, *others):
+        path.write_bytes(b"part")
+    assert make().iteration == 5
+    assert not any(path.exists() for path in parts) and all(path.exists() for path in others)
+
+
 def test_fresh_removes_what_a_run_wrote(make):
     run = make(iterations=20)
     run.run()

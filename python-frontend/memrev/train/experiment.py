@@ -13,7 +13,7 @@ from typing import Any, Optional
 import numpy as np
 
 from .. import io
-from .._files import atomic_write
+from .._files import atomic_write, remove_parts
 
 #: Checkpoints of a run that are kept, beside the best one.
 KEPT = 3
@@ -49,9 +49,15 @@ class Experiment:
                 f"the experiment's folder cannot be made: {error}") from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             self._lock.close()
             raise ExperimentError(f"'{self.folder}' is in use by another run") from None
+        except OSError as error:
+            self._lock.close()
+            raise ExperimentError(f"'{self.folder}' cannot be locked: {error}") from error
+        for folder in (self.folder, self.checkpoints, self.log):
+            if folder.is_dir():
+                remove_parts(folder, r".*\.(?:npz|json)")
 
     def close(self):
         """Lets others use the folder."""
