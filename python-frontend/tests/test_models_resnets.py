@@ -42,6 +42,47 @@ def test_counts_for_imagenet():
     assert models.revnet104().num_parameters == 45_428_072
 
 
+def weights_of(params):
+    """Pairs (path, array) of the weights of a network, those of loops taken apart."""
+    for path, leaf in tree.flatten_with_paths(params)[0]:
+        if path[-1] == "weight":
+            stacked = leaf if "block" in path else leaf[None]
+            yield from ((path, weight) for weight in stacked)
+
+
+def deviations(name, truncated):
+    """Compares the initial weights with He's deviation by the fan-out; the parameters."""
+    params = getattr(models, name)().init(3, np.float64)["params"]
+    for path, weight in weights_of(params):
+        if path[0] == "head":
+            continue
+        height, width, _, outputs = weight.shape
+        deviation = (2 / (height * width * outputs))**0.5
+        # A normal distribution that is cut at two deviations has 0.88 of them.
+        expected = deviation * (0.8796 if truncated else 1)
+        assert abs(weight.std() / expected - 1) < 6 / (2 * weight.size)**0.5, path
+        assert (np.abs(weight).max() <= 2 * deviation) == truncated, path
+    return params
+
+
+@pytest.mark.parametrize("name", ["resnet164", "revnet38"])
+def test_initial_weights_of_memcnn(name):
+    params = deviations(name, truncated=False)
+    weight, bias = params["head"]["weight"], params["head"]["bias"]
+    bound = weight.shape[0]**-0.5  # PyTorch's
+    assert 0.99 * bound < np.abs(weight).max() <= bound
+    assert 0 < np.abs(bias).max() <= bound
+
+
+@pytest.mark.parametrize("name", ["gomez_revnet38", "gomez_revnet164"])
+def test_initial_weights_of_gomez(name):
+    params = deviations(name, truncated=True)
+    weight = params["head"]["weight"]
+    bound = (3 / weight.shape[0])**0.5
+    assert 0.99 * bound < np.abs(weight).max() <= bound
+    assert not params["head"]["bias"].any()
+
+
 def training_step(model, optimizer, policy="invert", donate=()):
     @memrev.jit(donate=donate)
     def step(params, state, opt_state, images, labels):

@@ -110,6 +110,21 @@ def test_counts():
     assert models.rev_vit_small().num_parameters == rev_vit_count(384, 12, 196, 1000) == 22_434_664
 
 
+def test_initial_weights():
+    """Linear layers and positions of vision: normal distribution of deviation 0.02, cut at
+    two of them; embeddings of text: uncut; biases zero."""
+    sizes = 60, 2, HEADS
+    for model in (models.RevViT(32, 4, *sizes, classes=60), models.Reformer(64, 64, *sizes),
+                  models.DynamicsLM(64, 64, *sizes)):
+        for path, leaf in tree.flatten_with_paths(model.init(0)["params"])[0]:
+            if path[-1] == "bias":
+                assert not leaf.any(), path
+            elif path[-1] in ("weight", "position"):
+                is_cut = isinstance(model, models.RevViT) or path[0] not in ("embed", "position")
+                assert abs(leaf.std() / (0.0176 if is_cut else 0.02) - 1) < 0.1, path
+                assert (np.abs(leaf).max() <= 0.04) == is_cut, path
+
+
 @pytest.mark.parametrize("depth", [1, 3])
 def test_rev_vit(depth):
     check(models.RevViT(12, 4, 12, depth, HEADS, 5, expansion=2), rev_vit,

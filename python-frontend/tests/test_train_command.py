@@ -111,11 +111,13 @@ def test_cifar100_and_fresh(arguments, tmp_path, capfd):
     assert summary["settings"]["seed"] == 1
 
 
-def test_exported_library(whole):
+def test_exported_library(whole, data):
     """Its functions compute what Python's do, called by pointers."""
     _, library, _ = whole
     header = library.with_suffix(".h").read_text()
     arrays = io.load(library.with_suffix(".npz"))
+    train, _ = cifar.load(cifar.DATASETS["cifar10"], data)
+    np.testing.assert_allclose(arrays["mean_image"], train.pixels.mean(0), rtol=1e-6)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (20, 32, 32, 3)).astype(np.float32) - arrays["mean_image"]
     labels = rng.integers(0, 10, 20).astype(np.int32)

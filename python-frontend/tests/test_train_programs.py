@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tiny_network
-from memrev import tree
+from memrev import nn, tree
 from memrev.train.programs import CompiledPrograms, make_optimizer
 from memrev.train.settings import Settings
 
@@ -93,6 +93,24 @@ def test_evaluation_uses_running_statistics(programs, batch):
     one, first = programs.evaluate(at.params, state, images[:1], labels[:1])
     np.testing.assert_allclose(first, logits[:1], rtol=1e-10)
     assert one == pytest.approx(cross_entropy(first, labels[:1])[0], rel=1e-12)
+
+
+def test_random_layers_are_a_function_of_seed_and_draw(batch):
+    settings = Settings("tiny", "cifar10")
+
+    def loss(seed, draw, name="gradients"):
+        model = nn.Sequential(nn.AvgPool(16), nn.Flatten(), nn.Dropout(0.5), nn.Linear(12, 10))
+        programs = CompiledPrograms(model, make_optimizer(settings), seed)
+        at = programs.variables(0, np.float64)
+        if name == "step":
+            return programs.step(at.params, at.state, at.opt_state, *batch, RATE, draw)[3]
+        return programs.gradients(at.params, at.state, *batch, draw)[2]
+
+    largest = 2**64 - 1
+    cases = [(0, 0), (0, 1), (1, 0), (1, 1), (largest, 0)]
+    losses = [float(loss(*case)) for case in cases]
+    assert len(set(losses)) == len(cases)
+    assert losses == [loss(*case, "step") for case in cases]
 
 
 def test_planned_bytes(programs, batch):

@@ -504,6 +504,24 @@ def test_accumulation_is_the_mean_of_the_parts(make):
     assert [draw for name, draw, _ in calls if name == "gradients"] == [0, 1, 2]
 
 
+def test_no_two_parts_draw_the_same_random_numbers(make, monkeypatch):
+    """In any process, in any iteration."""
+    class Group(replicas.Replicas):
+        def __init__(self, rank):
+            super().__init__()
+            self.rank, self.size = rank, 2
+
+    draws = []
+    for rank in range(2):
+        monkeypatch.setattr(replicas, "Replicas", lambda rank=rank: Group(rank))
+        run = make(f"rank{rank}", iterations=3, accumulate=3)
+        images, labels = run._batch(0)
+        for run.iteration in range(3):
+            run._step(images, labels, False)
+        draws += [draw for name, draw, _ in run.programs.calls if name == "gradients"]
+    assert sorted(draws) == list(range(18))
+
+
 def test_accumulation_resumes(make):
     whole = make("whole", accumulate=4)
     whole.run()
