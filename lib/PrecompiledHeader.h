@@ -1,4 +1,4 @@
-//===- PrecompiledHeader.h - MLIR headers that most files include  -*- C++ -*-===//
+//===- PrecompiledHeader.h - MLIR headers that most files include ---------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

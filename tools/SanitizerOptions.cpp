@@ -8,8 +8,8 @@
 //
 // LLVM's allocators mark their free memory as poisoned when they are compiled
 // with the address sanitizer, and so do the templates of theirs in our files.
-// Debian's libraries are compiled without it and do not lift the marks when they
-// hand the memory out, so the marks are ignored.
+// Debian's libraries are compiled without it and do not lift the marks when
+// they hand the memory out, so the marks are ignored.
 //
 //===----------------------------------------------------------------------===//
 

@@ -37,10 +37,10 @@ extern "C" void *peer_create(int kind, int blocked, long n, long h, long w,
   memory::desc y({n, f, oh, ow}, f32, layout);
   memory::dims strides = {stride, stride}, pads = {padding, padding};
   auto algorithm = algorithm::convolution_direct;
-  convolution_forward::primitive_desc forward(
-      {prop_kind::forward_training, algorithm, x, weights, y, strides, pads,
-       pads},
-      peer->cpu);
+  convolution_forward::primitive_desc forward({prop_kind::forward_training,
+                                               algorithm, x, weights, y,
+                                               strides, pads, pads},
+                                              peer->cpu);
   auto add = [&](int name, const memory::desc &desc) {
     memory argument(desc, peer->cpu);
     float *data = static_cast<float *>(argument.get_data_handle());

@@ -67,9 +67,9 @@ typedef struct {
   bool isScalar;
   /// The call overwrites this argument.
   bool isDonated;
-  /// Of an argument of the backward function of a split derivative, what it is of
-  /// the forward function: "argument i", "result i", or "saved i" for the ith of its
-  /// results behind those of the function. Else "".
+  /// Of an argument of the backward function of a split derivative, what it is
+  /// of the forward function: "argument i", "result i", or "saved i" for the
+  /// ith of its results behind those of the function. Else "".
   const char *residual;
 } MemRevParameter;
 
@@ -100,7 +100,8 @@ MEMREV_EXPORT bool memrevGetDiagnostic(const MemRevCompilation *compilation,
                                        size_t index,
                                        MemRevDiagnostic *diagnostic);
 
-MEMREV_EXPORT size_t memrevGetNumFunctions(const MemRevCompilation *compilation);
+MEMREV_EXPORT size_t
+memrevGetNumFunctions(const MemRevCompilation *compilation);
 /// Sets `function` to the `index`th one; false if there is none.
 MEMREV_EXPORT bool memrevGetFunction(const MemRevCompilation *compilation,
                                      size_t index, MemRevFunction *function);
@@ -120,46 +121,46 @@ MEMREV_EXPORT const char *memrevGetIR(const MemRevCompilation *compilation);
 MEMREV_EXPORT char *memrevGetMemoryReport(const MemRevCompilation *compilation,
                                           bool asJSON);
 
-/// Returns a C header for the functions of memrevWriteLibrary. The caller frees it
-/// with memrevFreeString.
+/// Returns a C header for the functions of memrevWriteLibrary. The caller frees
+/// it with memrevFreeString.
 MEMREV_EXPORT char *memrevGetHeader(const MemRevCompilation *compilation);
 
-/// Links a program for the CPU with the system's C++ compiler and writes it as a
-/// shared library. Returns null, or a message that the caller frees with
+/// Links a program for the CPU with the system's C++ compiler and writes it as
+/// a shared library. Returns null, or a message that the caller frees with
 /// memrevFreeString.
 MEMREV_EXPORT char *memrevWriteLibrary(const MemRevCompilation *compilation,
                                        const char *path);
 
-/// Returns a compilation that succeeded as `length` bytes, from which memrevLoad
-/// makes it again without compiling. The caller frees them with memrevFreeString.
-/// Null if there is no program.
+/// Returns a compilation that succeeded as `length` bytes, from which
+/// memrevLoad makes it again without compiling. The caller frees them with
+/// memrevFreeString. Null if there is no program.
 MEMREV_EXPORT char *memrevSave(const MemRevCompilation *compilation,
                                size_t *length);
 
 /// Makes a compilation of what memrevSave of the same build of this library
-/// returned. Has no program, but a diagnostic, if the bytes are something else or
-/// damaged, or if this machine's processor cannot run the code. Never returns
-/// null; memrevDestroy frees the result.
+/// returned. Has no program, but a diagnostic, if the bytes are something else
+/// or damaged, or if this machine's processor cannot run the code. Never
+/// returns null; memrevDestroy frees the result.
 MEMREV_EXPORT MemRevCompilation *memrevLoad(const char *bytes, size_t length);
 
 /// Returns a name for this build of the library and this machine's processor:
-/// with equal names equal programs and options compile to the same. Lives as long
-/// as the library.
+/// with equal names equal programs and options compile to the same. Lives as
+/// long as the library.
 MEMREV_EXPORT const char *memrevGetIdentity(void);
 
-/// Calls the `function`th function on `threads` threads (0: as many as the OpenMP
-/// library gives the calling thread).
-/// `parameters` holds a pointer to contiguous memory for each parameter; the
-/// memory of a result may not overlap any other. Returns null, or a message that
-/// the caller frees with memrevFreeString.
+/// Calls the `function`th function on `threads` threads (0: as many as the
+/// OpenMP library gives the calling thread). `parameters` holds a pointer to
+/// contiguous memory for each parameter; the memory of a result may not overlap
+/// any other. Returns null, or a message that the caller frees with
+/// memrevFreeString.
 MEMREV_EXPORT char *memrevCall(const MemRevCompilation *compilation,
                                size_t function, void *const *parameters,
                                size_t numParameters, int threads);
 
 /// Returns the file of the OpenMP library on whose threads programs run in this
 /// process: that of PyTorch if it is loaded, then any loaded one, then libomp.
-/// Empty before a program with parallel loops is called. The caller frees it with
-/// memrevFreeString.
+/// Empty before a program with parallel loops is called. The caller frees it
+/// with memrevFreeString.
 MEMREV_EXPORT char *memrevGetOpenMPLibrary(void);
 
 /// The bytes of working memory that the process keeps between calls. All

@@ -1,5 +1,4 @@
-//===- LinalgContributionEmitter.h - How sums are emitted ------ -*- C++
-//-*-===//
+//===- LinalgContributionEmitter.h - How sums are emitted ----- -*- C++ -*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

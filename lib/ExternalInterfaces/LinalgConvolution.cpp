@@ -496,8 +496,8 @@ LogicalResult memrev::buildConvolutionVJP(LinalgOp op, DerivativeContext &ctx) {
     if (!isWindowStatic || (!isStatic && getNumTaps(*conv) > kMaxTaps))
       return buildStructuredVJP(op, ctx);
     // The filter is larger than the image, as where the gradient of a filter is
-    // differentiated: sliding it along the image's margins would be in vain. One
-    // operation for each element of the image does what is needed.
+    // differentiated: sliding it along the image's margins would be in vain.
+    // One operation for each element of the image does what is needed.
     uint64_t numImages = 1;
     for (const Window &window : conv->windows)
       numImages = llvm::SaturatingMultiply<uint64_t>(

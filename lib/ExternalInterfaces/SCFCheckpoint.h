@@ -1,4 +1,4 @@
-//===- SCFCheckpoint.h - Loops that keep a few of their states - -*- C++ -*-==//
+//===- SCFCheckpoint.h - Loops that keep a few of their states  -*- C++ -*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -133,8 +133,7 @@ static Value getStandIn(const ScalarRule &rule, Operation *op,
     return {};
   auto argument =
       dyn_cast<BlockArgument>(*llvm::find_if(op->getOperands(), isActive));
-  if (argument &&
-      isa<FunctionOpInterface>(argument.getOwner()->getParentOp()))
+  if (argument && isa<FunctionOpInterface>(argument.getOwner()->getParentOp()))
     return {};
   return op->getResult(0);
 }

@@ -544,9 +544,8 @@ struct ConcatModel
       if (failed(sizes))
         return failure();
       // A slice may not start behind the last element, an empty one neither.
-      bool isEmpty =
-          getConstantIntValue((*sizes)[concat.getDim()]) == 0 ||
-          llvm::is_contained(concat.getResultType().getShape(), 0);
+      bool isEmpty = getConstantIntValue((*sizes)[concat.getDim()]) == 0 ||
+                     llvm::is_contained(concat.getResultType().getShape(), 0);
       if (ctx.isActive(input) && !isEmpty)
         ctx.accumulate(input,
                        tensor::ExtractSliceOp::create(

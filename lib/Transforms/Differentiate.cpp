@@ -1,5 +1,4 @@
-//===- Differentiate.cpp - Replace function transforms by derived functions
-//===//
+//===- Differentiate.cpp - Replace transforms by derived functions --------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -31,7 +31,8 @@ public:
   /// marked.
   void addRoot(Value value, Value tangent);
   void propagate(Block &block) { activity.propagate(block); }
-  /// Fails after an error at an operation that writes an active value to memory.
+  /// Fails after an error at an operation that writes an active value to
+  /// memory.
   LogicalResult verifyNoWrites(Operation *root) {
     return activity.verifyNoWrites(root);
   }
@@ -54,8 +55,8 @@ private:
   Activity activity;
   DenseMap<Value, Value> tangents;
   bool strongZero;
-  /// What was replaced, kept so that nothing new takes the place of a value that
-  /// something is known of.
+  /// What was replaced, kept so that nothing new takes the place of a value
+  /// that something is known of.
   SmallVector<Operation *> replaced;
 };
 

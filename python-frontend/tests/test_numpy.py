@@ -43,6 +43,9 @@ DIFFERENTIABLE = [
     ("where", lambda m, x, y: m.where(x > 0.1, x, y * 2), [array(4, 3), array(3)]),
     ("clip", lambda m, x: m.clip(x, -1, 1), [array(7)]),
     ("operators", lambda m, x, y: -x + 2 * y - y / 3 + (1 - x) * +y, [array(2, 3), array(2, 3)]),
+    ("cumsum", lambda m, x: m.cumsum(x, axis=0) * m.cumsum(x, axis=-1), [array(4, 3)]),
+    ("cumsum of all", lambda m, x: m.cumsum(x), [array(5, 3, 7)]),
+    ("long cumsum", lambda m, x: m.cumsum(x, axis=1), [array(2, 70)]),
     ("sum", lambda m, x: m.sum(x), [array(2, 3)]),
     ("sum axis", lambda m, x: m.sum(x, axis=1), [array(2, 3, 4)]),
     ("sum axes", lambda m, x: m.sum(x, axis=(0, -1), keepdims=True), [array(2, 3, 4)]),
@@ -335,6 +338,19 @@ def test_constants_of_all_sizes():
     for part, found in zip(parts, memrev.jit(lambda: [mnp.reshape(p, p.shape) for p in parts])()):
         assert found.dtype == part.dtype
         np.testing.assert_array_equal(found, part)
+
+
+def test_sums_so_far():
+    x = np.array([1.0, 2.0, np.inf, 1.0, -np.inf, 1.0])
+    np.testing.assert_array_equal(memrev.jit(mnp.cumsum)(x), np.cumsum(x))
+    flags = x > 1
+    for dtype in (None, np.int64):
+        found = memrev.jit(lambda f: mnp.cumsum(f, 0, dtype=dtype))(flags)
+        np.testing.assert_array_equal(found, np.cumsum(flags))
+        assert found.dtype == (dtype or np.int32)
+    long = RNG.integers(-9, 9, (2, 2000), dtype=np.int32)
+    np.testing.assert_array_equal(memrev.jit(lambda x: mnp.cumsum(x, 1))(long), long.cumsum(1))
+    assert memrev.jit(lambda x: mnp.cumsum(x, 0))(np.zeros((0, 2))).shape == (0, 2)
 
 
 def test_empty_arrays():

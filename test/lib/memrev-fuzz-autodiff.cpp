@@ -58,9 +58,10 @@ static cl::opt<unsigned>
 static cl::opt<unsigned>
     splitShare("split", cl::desc("Percentage of programs that are split"),
                cl::init(25));
-static cl::opt<unsigned> nativeShare(
-    "native", cl::desc("Percentage of programs that are compiled and run"),
-    cl::init(0));
+static cl::opt<unsigned>
+    nativeShare("native",
+                cl::desc("Percentage of programs that are compiled and run"),
+                cl::init(0));
 static cl::opt<int64_t> maxFindings("findings",
                                     cl::desc("Stop after so many failures"),
                                     cl::init(10));

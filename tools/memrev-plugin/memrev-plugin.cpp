@@ -19,17 +19,17 @@
 using namespace mlir;
 
 /// Registers memrev's passes and pipelines.
-extern "C" LLVM_ATTRIBUTE_WEAK __attribute__((visibility("default")))
-PassPluginLibraryInfo
-mlirGetPassPluginInfo() {
+extern "C" LLVM_ATTRIBUTE_WEAK
+    __attribute__((visibility("default"))) PassPluginLibraryInfo
+    mlirGetPassPluginInfo() {
   return {MLIR_PLUGIN_API_VERSION, "MemRev", MEMREV_VERSION,
           [] { memrev::registerMemRevPasses(); }};
 }
 
 /// Registers the rev dialect and the rules of upstream's operations.
-extern "C" LLVM_ATTRIBUTE_WEAK __attribute__((visibility("default")))
-DialectPluginLibraryInfo
-mlirGetDialectPluginInfo() {
+extern "C" LLVM_ATTRIBUTE_WEAK
+    __attribute__((visibility("default"))) DialectPluginLibraryInfo
+    mlirGetDialectPluginInfo() {
   return {MLIR_PLUGIN_API_VERSION, "MemRev", MEMREV_VERSION,
           [](DialectRegistry *registry) {
             memrev::registerMemRevDialects(*registry);

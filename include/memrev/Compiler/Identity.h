@@ -1,5 +1,4 @@
-//===- Identity.h - Which compiler this is --------------------- -*- C++
-//-*-===//
+//===- Identity.h - Which compiler this is -------------------- -*- C++ -*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- ProgramFile.h - Compiled programs as bytes -------------- -*- C++
-//-*-===//
+//===- ProgramFile.h - Compiled programs as bytes ------------- -*- C++ -*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -27,7 +27,8 @@ enum class DType { Bool, I8, I16, I32, I64, F16, F32, F64, BF16 };
 
 /// Returns the bytes of one element.
 int64_t getByteSize(DType type);
-/// Returns NumPy's name of `type`, such as "float32"; "bfloat16", which it lacks.
+/// Returns NumPy's name of `type`, such as "float32"; "bfloat16", which it
+/// lacks.
 llvm::StringRef getName(DType type);
 /// Returns C's type of the same layout, such as "float".
 llvm::StringRef getCType(DType type);
@@ -54,9 +55,9 @@ struct ParameterSignature {
   bool isScalar = false;
   /// The function overwrites this argument (`rev.donated`).
   bool isDonated = false;
-  /// Of an argument of the backward function of a split derivative, what it is of
-  /// the forward function: "argument i", "result i", or "saved i" for the ith
-  /// of its results behind those of the function. Else empty.
+  /// Of an argument of the backward function of a split derivative, what it is
+  /// of the forward function: "argument i", "result i", or "saved i" for the
+  /// ith of its results behind those of the function. Else empty.
   std::string residual;
 };
 

@@ -1,5 +1,4 @@
 //===- NativeCode.h - LLVM dialect to code -------------------- -*- C++ -*-===//
-//-*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- Processor.h - What machine code needs of a machine ------ -*- C++
-//-*-===//
+//===- Processor.h - What machine code needs of a machine ----- -*- C++ -*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

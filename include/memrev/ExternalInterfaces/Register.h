@@ -1,4 +1,4 @@
-//===- Register.h - Derivative and inverse rules of upstream ops  -*- C++ -*-===//
+//===- Register.h - Derivative and inverse rules of upstream ops ----------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Before a function is differentiated, the calls in it are prepared: what they
-// call is derived, and these attributes on the call say how. A call's rule needs
-// no more.
+// call is derived, and these attributes on the call say how. A call's rule
+// needs no more.
 //
 //===----------------------------------------------------------------------===//
 

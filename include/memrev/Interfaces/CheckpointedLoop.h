@@ -1,4 +1,4 @@
-//===- CheckpointedLoop.h - Loops that keep a few of their states -*- C++ -*-=//
+//===- CheckpointedLoop.h - Loops that keep a few of their states ---------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -99,8 +99,7 @@ public:
   virtual void adopt(ArrayRef<Operation *> ops, ValueRange active) = 0;
 
   /// The clones and yields of an earlier `recompute` of `block`, if any.
-  virtual bool getRecomputed(Block &block,
-                             SmallVectorImpl<Operation *> &clones,
+  virtual bool getRecomputed(Block &block, SmallVectorImpl<Operation *> &clones,
                              SmallVectorImpl<Value> &yields) = 0;
 
   //===--------------------------------------------------------------------===//
@@ -123,9 +122,9 @@ public:
   virtual Value accumulator(Value value) = 0;
 
   /// Accumulators of several distinct values at once, for a region that adds to
-  /// all of them; the sums come back by `returnSums`. A value whose cotangent is
-  /// a part of another's (a slice) gets a zero of its own, for what it shares
-  /// must not be in two sums. Fails after an error was reported.
+  /// all of them; the sums come back by `returnSums`. A value whose cotangent
+  /// is a part of another's (a slice) gets a zero of its own, for what it
+  /// shares must not be in two sums. Fails after an error was reported.
   virtual LogicalResult takeSums(ValueRange values,
                                  SmallVectorImpl<Value> &sums) = 0;
   virtual void returnSums(ValueRange values, ValueRange sums) = 0;
@@ -165,9 +164,10 @@ public:
   /// A context for the code that `builder` emits about the body of `region`.
   /// Values from outside of it come from this context. `index` is the
   /// iteration's position on the tapes of the loop that owns `region`.
-  virtual std::unique_ptr<DerivativeContext>
-  nest(OpBuilder &builder, Region &region, Fallback fallback,
-       Value index = {}) = 0;
+  virtual std::unique_ptr<DerivativeContext> nest(OpBuilder &builder,
+                                                  Region &region,
+                                                  Fallback fallback,
+                                                  Value index = {}) = 0;
 };
 
 } // namespace mlir::memrev

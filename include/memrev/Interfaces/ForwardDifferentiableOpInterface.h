@@ -1,4 +1,4 @@
-//===- ForwardDifferentiableOpInterface.h ---------------------- -*- C++ -*-===//
+//===- ForwardDifferentiableOpInterface.h --------------------- -*- C++ -*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

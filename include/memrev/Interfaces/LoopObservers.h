@@ -1,4 +1,4 @@
-//===- LoopObservers.h - State that a loop only updates -------- -*- C++ -*-===//
+//===- LoopObservers.h - State that a loop only updates ------- -*- C++ -*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -14,10 +14,10 @@
 
 namespace mlir::memrev {
 
-/// The iteration arguments of `loop` that observe it: nothing but their own next
-/// value depends on them, which does not give them back, and no derivative reads
-/// what does. Running averages are such. A loop that runs backwards does without
-/// them.
+/// The iteration arguments of `loop` that observe it: nothing but their own
+/// next value depends on them, which does not give them back, and no derivative
+/// reads what does. Running averages are such. A loop that runs backwards does
+/// without them.
 llvm::SmallBitVector getObservers(scf::ForOp loop);
 
 } // namespace mlir::memrev

@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // This file declares the context in which forward-mode rules emit code. Forward
-// mode computes tangents next to the values, in the program itself: a rule reads
-// an operation's operands and results directly.
+// mode computes tangents next to the values, in the program itself: a rule
+// reads an operation's operands and results directly.
 //
 //===----------------------------------------------------------------------===//
 
@@ -22,8 +22,8 @@
 
 namespace mlir::memrev {
 
-/// The tangents of the values of a program. A tangent has the type of its value;
-/// null stands for zero.
+/// The tangents of the values of a program. A tangent has the type of its
+/// value; null stands for zero.
 class TangentContext {
 public:
   virtual ~TangentContext() = default;

@@ -19,9 +19,9 @@ class ModuleOp;
 namespace mlir::memrev {
 
 /// What a program calls the arguments and results of its public functions
-/// (`rev.name`), and what else it says of them to callers (`rev.residual`). It is
-/// taken off once functions are derived, so that no later pass has to hand it on
-/// where it makes a function anew.
+/// (`rev.name`), and what else it says of them to callers (`rev.residual`). It
+/// is taken off once functions are derived, so that no later pass has to hand
+/// it on where it makes a function anew.
 class ParameterNames {
 public:
   static ParameterNames take(ModuleOp module);
@@ -30,8 +30,8 @@ public:
   /// it has none.
   std::string getArgument(StringRef func, size_t index) const;
   std::string getResult(StringRef func, size_t index) const;
-  /// What an argument is of the forward function of a split derivative, "saved 0"
-  /// for example; empty for other arguments.
+  /// What an argument is of the forward function of a split derivative, "saved
+  /// 0" for example; empty for other arguments.
   std::string getResidual(StringRef func, size_t index) const;
 
 private:

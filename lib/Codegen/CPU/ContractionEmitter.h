@@ -1,5 +1,4 @@
-//===- ContractionEmitter.h - Sums of products in register tiles -*- C++
-//-*-===//
+//===- ContractionEmitter.h - Sums of products in register tiles ----------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- KernelEmitter.h - Loops, tiles and accesses of a kernel -*- C++ -*-===//
+//===- KernelEmitter.h - Loops, tiles and accesses of a kernel  -*- C++ -*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -34,8 +34,8 @@ static bool isPassable(Type type) {
          llvm::none_of(strides, ShapedType::isDynamic);
 }
 
-/// Moves `loop` into a function of its own and calls it, if what it reads can be
-/// passed.
+/// Moves `loop` into a function of its own and calls it, if what it reads can
+/// be passed.
 static void outline(Operation *loop, SymbolTable &symbols) {
   llvm::SetVector<Value> used(loop->operand_begin(), loop->operand_end());
   getUsedValuesDefinedAbove(loop->getRegions(), used);

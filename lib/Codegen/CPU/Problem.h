@@ -1,5 +1,4 @@
-//===- Problem.h - What a kernel computes, as loops and accesses -*- C++
-//-*-===//
+//===- Problem.h - What a kernel computes, as loops and accesses ----------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -21,6 +20,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/AffineExpr.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
 
 namespace mlir::memrev::cpu {
 
@@ -44,6 +44,15 @@ struct Access {
   /// Set if there are bounds.
   TypedAttr padding;
   Type elementType;
+
+  /// The access to `value` at `map` of the loop dimensions, through operations
+  /// that only move elements. Fails if an index is not linear.
+  static FailureOr<Access> resolve(Value value, AffineMap map);
+
+  /// Adds the offsets and strides of a slice without its dimensions `dropped`
+  /// to `indices`, which are those of the slice.
+  void addSlice(OffsetSizeAndStrideOpInterface slice,
+                const llvm::SmallBitVector &dropped);
 
   bool uses(unsigned dim) const;
   /// The number by which `dim` moves the last index, if it moves no other.

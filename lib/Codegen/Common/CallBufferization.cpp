@@ -9,8 +9,8 @@
 // A derivative takes and returns a tensor for each parameter of a network: a
 // thousand. Upstream's model of func.call answers "which operands does this
 // result alias?" by asking each operand for its results, and each answer copies
-// what is known about the whole callee: cubic in the tensors of a call, for each
-// step of the analysis. Here each answer is one look-up.
+// what is known about the whole callee: cubic in the tensors of a call, for
+// each step of the analysis. Here each answer is one look-up.
 //
 //===----------------------------------------------------------------------===//
 
@@ -41,7 +41,8 @@ static func::FuncOp getCallee(func::CallOp call,
                                                        call.getCalleeAttr());
 }
 
-/// The callee if the analysis is done with it, else null: then nothing is known.
+/// The callee if the analysis is done with it, else null: then nothing is
+/// known.
 static func::FuncOp getAnalyzedCallee(func::CallOp call,
                                       const FuncAnalysisState *functions) {
   if (!functions)
@@ -85,8 +86,8 @@ struct CallModel
                               const AnalysisState &state) const {
     const FuncAnalysisState *functions = getFunctions(state);
     func::FuncOp callee = getAnalyzedCallee(cast<func::CallOp>(op), functions);
-    return !callee ||
-           mayContain(functions->readBbArgs, callee, operand.getOperandNumber());
+    return !callee || mayContain(functions->readBbArgs, callee,
+                                 operand.getOperandNumber());
   }
 
   bool bufferizesToMemoryWrite(Operation *op, OpOperand &operand,
@@ -114,8 +115,8 @@ struct CallModel
     for (int64_t result : results->second) {
       BufferRelation relation = getRelation(*functions, callee, result, number);
       // Only an equivalent result is certain, and only if it is the only one.
-      bool certain = results->second.size() == 1 &&
-                     relation == BufferRelation::Equivalent;
+      bool certain =
+          results->second.size() == 1 && relation == BufferRelation::Equivalent;
       values.addAlias({op->getResult(result), relation, certain});
     }
     return values;
@@ -140,22 +141,20 @@ struct CallModel
           !llvm::is_contained(results->second, result))
         continue;
       BufferRelation relation = getRelation(*functions, callee, result, number);
-      operands.addAlias({&operand, relation,
-                         relation == BufferRelation::Equivalent});
+      operands.addAlias(
+          {&operand, relation, relation == BufferRelation::Equivalent});
     }
     return operands;
   }
 
-  FailureOr<BufferLikeType>
-  getBufferType(Operation *op, Value value,
-                const BufferizationOptions &options,
-                const BufferizationState &state,
-                SmallVector<Value> &) const {
+  FailureOr<BufferLikeType> getBufferType(Operation *op, Value value,
+                                          const BufferizationOptions &options,
+                                          const BufferizationState &state,
+                                          SmallVector<Value> &) const {
     auto symbol = cast<func::CallOp>(op).getCalleeAttr();
     // The collection caches the module's table; only the look-up is logical
     // const.
-    auto &symbols =
-        const_cast<BufferizationState &>(state).getSymbolTables();
+    auto &symbols = const_cast<BufferizationState &>(state).getSymbolTables();
     auto callee = symbols.lookupNearestSymbolFrom<func::FuncOp>(op, symbol);
     Type type = callee.getFunctionType().getResult(
         cast<OpResult>(value).getResultNumber());
@@ -163,7 +162,8 @@ struct CallModel
       return buffer;
     auto tensor = cast<TensorLikeType>(type);
     return cast<BufferLikeType>(options.functionArgTypeConverterFn(
-        tensor, *options.defaultMemorySpaceFn(cast<TensorType>(type)), callee, options));
+        tensor, *options.defaultMemorySpaceFn(cast<TensorType>(type)), callee,
+        options));
   }
 
   LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
@@ -197,16 +197,14 @@ struct CallModel
       auto expected =
           dyn_cast<MemRefType>(type.getInput(operand.getOperandNumber()));
       if (expected && buffer->getType() != expected) {
-        buffer =
-            castOrReallocMemRefValue(rewriter, *buffer, expected, options);
+        buffer = castOrReallocMemRefValue(rewriter, *buffer, expected, options);
         if (failed(buffer))
           return failure();
       }
       operands.push_back(*buffer);
     }
-    auto replacement = func::CallOp::create(rewriter, call.getLoc(),
-                                            call.getCallee(), resultTypes,
-                                            operands);
+    auto replacement = func::CallOp::create(
+        rewriter, call.getLoc(), call.getCallee(), resultTypes, operands);
     replacement->setAttrs(call->getAttrs());
     replaceOpWithBufferizedValues(rewriter, op, replacement->getResults());
     return success();

@@ -79,8 +79,8 @@ public:
   }
 
 private:
-  /// Cuts the chains of a function's block. What a loop yields has to be seen to
-  /// live in its loop-carried buffer, so nothing is cut in there.
+  /// Cuts the chains of a function's block. What a loop yields has to be seen
+  /// to live in its loop-carried buffer, so nothing is cut in there.
   void cutChains(Block &block, TensorOrigin &origin) {
     // For each tensor, the number of links from the beginning of its chain, or
     // a negative number if it is a part of a buffer.

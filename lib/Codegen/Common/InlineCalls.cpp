@@ -44,8 +44,8 @@ public:
       return signalPassFailure();
     // Callees come first, so a body that is inlined has nothing left to inline.
     for (func::FuncOp func : order->functions) {
-      if (!func.isPrivate() || func.isExternal() || func->hasAttr(kKernelAttr) ||
-          !func.getBody().hasOneBlock())
+      if (!func.isPrivate() || func.isExternal() ||
+          func->hasAttr(kKernelAttr) || !func.getBody().hasOneBlock())
         continue;
       // The uses: calls that were inlined along with their function are new.
       SmallVector<func::CallOp> calls;

@@ -50,8 +50,7 @@ static bool diesIn(Value value, Operation *op) {
 // Planning
 //===----------------------------------------------------------------------===//
 
-KernelGroup::KernelGroup(Operation *root,
-                         const DenseSet<Operation *> &claimed)
+KernelGroup::KernelGroup(Operation *root, const DenseSet<Operation *> &claimed)
     : root(root), last(root) {
   planEpilogue(claimed);
   planDestinations();
@@ -158,8 +157,8 @@ void KernelGroup::planEpilogue(const DenseSet<Operation *> &claimed) {
   auto consumer = dyn_cast<linalg::GenericOp>(use.getOwner());
   if (!consumer || consumer->getBlock() != root->getBlock() ||
       claimed.contains(consumer) || !isKernelRoot(consumer) ||
-      consumer.getNumReductionLoops() != 0 ||
-      !consumer.isDpsInput(&use) || consumer.hasIndexSemantics())
+      consumer.getNumReductionLoops() != 0 || !consumer.isDpsInput(&use) ||
+      consumer.hasIndexSemantics())
     return;
   AffineMap map = consumer.getMatchingIndexingMap(&use);
   if (!map.isPermutation())

@@ -21,8 +21,8 @@ namespace mlir::memrev {
 using namespace mlir;
 using namespace mlir::memrev;
 
-/// Whether a clone of `op` costs no more than a copy of its result: what makes a
-/// tensor from scalars alone, a call of a function that does, and reshapes.
+/// Whether a clone of `op` costs no more than a copy of its result: what makes
+/// a tensor from scalars alone, a call of a function that does, and reshapes.
 static bool isCheapToClone(Operation *op, TensorOrigin &origin) {
   if (auto alloc = dyn_cast<bufferization::AllocTensorOp>(op))
     return !alloc.getCopy();
@@ -71,7 +71,8 @@ public:
     SmallVector<OpOperand *> destinations;
     getOperation()->walk([&](Operation *op) {
       // The destination of an insertion is often also the source of the slice
-      // that is updated: the two must stay one tensor. A reshape writes nothing.
+      // that is updated: the two must stay one tensor. A reshape writes
+      // nothing.
       if (isa<tensor::InsertSliceOp, tensor::CastOp, tensor::CollapseShapeOp,
               tensor::ExpandShapeOp>(op))
         return;

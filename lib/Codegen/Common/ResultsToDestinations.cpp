@@ -88,9 +88,9 @@ void ResultRewriter::rewriteCaller(func::CallOp call) {
   SmallVector<Value> operands(call.getOperands());
   for (unsigned i = operands.size(); i < func.getNumArguments(); ++i) {
     auto type = cast<MemRefType>(func.getArgument(i).getType());
-    operands.push_back(memref::AllocOp::create(
-        builder, call.getLoc(), type, ValueRange(),
-        builder.getI64IntegerAttr(kBufferAlignment)));
+    operands.push_back(
+        memref::AllocOp::create(builder, call.getLoc(), type, ValueRange(),
+                                builder.getI64IntegerAttr(kBufferAlignment)));
   }
   auto newCall = func::CallOp::create(builder, call.getLoc(), func, operands);
   newCall->setDiscardableAttrs(call->getDiscardableAttrDictionary());

@@ -72,8 +72,8 @@ static bool canSink(Operation *op, Operation *last, TensorOrigin &origin) {
   for (Operation *passed = op->getNextNode(); passed != last->getNextNode();
        passed = passed->getNextNode())
     getOverwritten(passed, origin, overwritten);
-  SmallVector<Value> sources =
-      llvm::map_to_vector(overwritten, [&](Value v) { return origin.trace(v); });
+  SmallVector<Value> sources = llvm::map_to_vector(
+      overwritten, [&](Value v) { return origin.trace(v); });
   return llvm::none_of(op->getOperands(), [&](Value operand) {
     return llvm::is_contained(sources, origin.trace(operand));
   });
@@ -84,8 +84,8 @@ static bool isPure(Operation *op, SymbolTableCollection &symbols) {
   auto call = dyn_cast<func::CallOp>(op);
   if (!call)
     return isMemoryEffectFree(op);
-  auto callee = symbols.lookupNearestSymbolFrom<func::FuncOp>(
-      call, call.getCalleeAttr());
+  auto callee =
+      symbols.lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr());
   return callee && callee->hasAttr(kKernelAttr);
 }
 
@@ -112,7 +112,8 @@ static void sinkOverwrites(Block &block, TensorOrigin &origin,
 
 namespace {
 class CodegenSinkOverwritesPass
-    : public memrev::impl::CodegenSinkOverwritesBase<CodegenSinkOverwritesPass> {
+    : public memrev::impl::CodegenSinkOverwritesBase<
+          CodegenSinkOverwritesPass> {
 public:
   void runOnOperation() override {
     SymbolTableCollection symbols;

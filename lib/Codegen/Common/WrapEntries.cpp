@@ -68,7 +68,8 @@ bool WrittenArguments::writes(OpOperand &use, SymbolTable &symbols) const {
     return !callee || callee.isExternal() ||
            isWritten(callee, use.getOperandNumber());
   }
-  // Views, yields and loops make other names of the buffer, whose uses are seen.
+  // Views, yields and loops make other names of the buffer, whose uses are
+  // seen.
   if (op->hasTrait<OpTrait::IsTerminator>() || isa<ViewLikeOpInterface>(op) ||
       (op->getNumRegions() != 0 && !isa<DestinationStyleOpInterface>(op)))
     return false;
@@ -90,9 +91,8 @@ void WrittenArguments::analyze(func::FuncOp func, SymbolTable &symbols) {
       if (!isa<BaseMemRefType>(argument.getType()))
         continue;
       for (Value view : views.resolve(argument)) {
-        if (llvm::any_of(view.getUses(), [&](OpOperand &use) {
-              return writes(use, symbols);
-            }))
+        if (llvm::any_of(view.getUses(),
+                         [&](OpOperand &use) { return writes(use, symbols); }))
           result.set(argument.getArgNumber());
       }
     }
@@ -194,8 +194,7 @@ static void buildWrapper(func::FuncOp wrapper, func::FuncOp func,
       continue;
     }
     bool isArgument = holder < int64_t(numArguments);
-    bool isDonated =
-        isArgument && wrapper.getArgAttr(holder, kDonatedAttr);
+    bool isDonated = isArgument && wrapper.getArgAttr(holder, kDonatedAttr);
     bool isFirst = owned.insert(holder).second;
     if (isDonated && isFirst) {
       parameters.push_back(holder);
@@ -221,9 +220,9 @@ static void buildWrapper(func::FuncOp wrapper, func::FuncOp func,
                   !written.isWritten(func, i);
     if (isRead)
       continue;
-    Value copy = memref::AllocOp::create(
-        builder, loc, type, ValueRange(),
-        builder.getI64IntegerAttr(kBufferAlignment));
+    Value copy =
+        memref::AllocOp::create(builder, loc, type, ValueRange(),
+                                builder.getI64IntegerAttr(kBufferAlignment));
     memref::CopyOp::create(builder, loc, operands[i], copy);
     operands[i] = copy;
   }
@@ -272,8 +271,8 @@ LogicalResult CodegenWrapEntriesPass::wrap(func::FuncOp func,
   OpBuilder builder(func);
   auto wrapper = func::FuncOp::create(
       builder, func.getLoc(), name,
-      builder.getFunctionType(
-          func.getArgumentTypes().take_front(numArguments), {}));
+      builder.getFunctionType(func.getArgumentTypes().take_front(numArguments),
+                              {}));
   wrapper.addEntryBlock();
   for (unsigned i = 0; i < numArguments; ++i)
     function_interface_impl::setArgAttrs(

@@ -355,8 +355,9 @@ LogicalResult StreamThreader::run() {
   for (Operation &op : module.getOps())
     if (auto symbol = dyn_cast<SymbolOpInterface>(op);
         symbol && symbol.getName().starts_with("mgpu"))
-      return op.emitOpError("expects names that start with 'mgpu' to be left to "
-                            "the runtime, but got '")
+      return op.emitOpError(
+                 "expects names that start with 'mgpu' to be left to "
+                 "the runtime, but got '")
              << symbol.getName() << "'";
   for (auto function : module.getOps<func::FuncOp>())
     if (failed(checkHostCode(function)))

@@ -1,5 +1,4 @@
 //===- AttributeNames.h - Attributes between passes ----------- -*- C++ -*-===//
-//-*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

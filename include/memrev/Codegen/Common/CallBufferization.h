@@ -1,4 +1,4 @@
-//===- CallBufferization.h - Bufferization of calls with many tensors  -*- C++ -*-===//
+//===- CallBufferization.h - Bufferization of calls with many tensors -----===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

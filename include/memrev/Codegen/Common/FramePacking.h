@@ -1,5 +1,4 @@
 //===- FramePacking.h - Offsets in a frame -------------------- -*- C++ -*-===//
-//-*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -24,13 +23,13 @@ struct PackedBuffer {
   int64_t offset = 0;
 };
 
-/// Gives each buffer an offset, a multiple of `alignment`, at which it overlaps no
-/// buffer that lives at the same time. Returns the size of the frame that holds
-/// them all. First fit, larger buffers first, then with those first that reach
-/// the top of the frame, as long as that takes little time; quadratic in
+/// Gives each buffer an offset, a multiple of `alignment`, at which it overlaps
+/// no buffer that lives at the same time. Returns the size of the frame that
+/// holds them all. First fit, larger buffers first, then with those first that
+/// reach the top of the frame, as long as that takes little time; quadratic in
 /// `buffers`.
 int64_t packBuffers(llvm::MutableArrayRef<PackedBuffer> buffers,
-                     int64_t alignment);
+                    int64_t alignment);
 
 } // namespace mlir::memrev
 

@@ -1,5 +1,4 @@
-//===- OpenMP.h - The threads of compiled programs ------------- -*- C++
-//-*-===//
+//===- OpenMP.h - The threads of compiled programs ------------ -*- C++ -*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

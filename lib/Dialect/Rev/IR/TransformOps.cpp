@@ -1,5 +1,4 @@
-//===- TransformOps.cpp - Operations that stand for derivatives and inverses
-//===//
+//===- TransformOps.cpp - Operations that stand for derivatives -----------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -297,25 +297,6 @@ def _logsumexp(call, x, dim, keepdim=False):
 # Sums so far
 # ------------------------------------------------------------------------------
 
-#: Elements whose sums are one product with a triangle of ones.
-_BLOCK = 32
-
-
-def _sums_so_far(a):
-    """Along the last axis: within blocks, plus the sums of the blocks before."""
-    count = a.shape[-1]
-    if count <= _BLOCK:
-        return mnp.matmul(a, np.triu(np.ones((count, count))).astype(a.dtype))
-    rest = -count % _BLOCK
-    padded = mnp.pad(a, [(0, 0)] * (a.ndim - 1) + [(0, rest)])
-    blocks = _array.reshape(padded, (*a.shape[:-1], -1, _BLOCK))
-    inside = _sums_so_far(blocks)
-    sums = _sums_so_far(inside[..., -1])
-    before = mnp.pad(sums[..., :-1], [(0, 0)] * (a.ndim - 1) + [(1, 0)])
-    total = inside + _array.repeat_along(before, inside.shape, [a.ndim])
-    return _array.reshape(total, padded.shape)[..., :count]
-
-
 @rule(aten.cumsum.default)
 def _cumsum(call, x, dim, *, dtype=None):
     wide = accumulated(call.dtype)
@@ -324,4 +305,4 @@ def _cumsum(call, x, dim, *, dtype=None):
         return cast(x, call.dtype)
     dim %= x.ndim
     order = [d for d in x.order if d != dim] + [dim]
-    return cast(Tensor(_sums_so_far(x.in_order(order)), order), call.dtype)
+    return cast(Tensor(mnp.cumsum(x.in_order(order), -1), order), call.dtype)
