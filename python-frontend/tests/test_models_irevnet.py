@@ -54,6 +54,23 @@ def irevnet(options):
     return reference
 
 
+def test_residual_functions_drop():
+    """With dropout of all, nothing but offsets reaches the last convolution."""
+    model = models.IRevNet(**INJECTIVE, dropout=1.0)
+    variables = model.init(0, np.float64)
+    x = random(1, 2, 4, 4, 3)
+    def features(x, train):
+        return model.apply(variables["params"], variables["state"], x, train=train, rng=(0, 0),
+                           method="features")[0]
+
+    dropped, kept = (memrev.jit(lambda x, train=train: np.concatenate(features(x, train), -1))(x)
+                     for train in (True, False))
+    # What is left is a permutation of the image and of zeros.
+    assert_close(np.sort(dropped.reshape(2, -1)),
+                 np.sort(np.concatenate([x, np.zeros((2, 4, 4, 5))], -1).reshape(2, -1)), 0)
+    assert np.abs(kept - dropped).max() > 0.1
+
+
 @pytest.mark.parametrize("options, policy, tolerance", [
     # The gradient of the image is small beside what it is the sum of.
     (BIJECTIVE, "invert", 1e-9),

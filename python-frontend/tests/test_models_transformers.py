@@ -147,6 +147,26 @@ def test_dynamics(form, depth):
           dynamics(form, 0.5), TOKENS, train=True, tolerance=1e-11)
 
 
+@pytest.mark.parametrize("make", [
+    lambda rate: models.RevViT(12, 4, 12, 2, HEADS, 5, dropout=rate),
+    lambda rate: models.Reformer(11, 9, 12, 2, HEADS, dropout=rate)])
+def test_both_branches_drop(make):
+    """Blocks whose branches drop all are the identity, in training."""
+    x = np.stack([random(1, 2, 9, 12), random(2, 2, 9, 12)])
+
+    def blocks(model, train, rng=(0, 0)):
+        params = perturbed(model.init(0, np.float64))["params"]
+        run = memrev.jit(lambda params, x: np.stack(model.apply(
+            params, {}, (x[0], x[1]), train=train, rng=rng)[0]))
+        return run(params, x)
+
+    dropping = make(1.0).blocks
+    np.testing.assert_array_equal(blocks(dropping, train=True), x)
+    kept, expected = blocks(dropping, train=False), blocks(make(0.0).blocks, train=True)
+    np.testing.assert_array_equal(kept, expected)
+    assert (np.abs(kept - x).max((1, 2, 3)) > 0.1).all()
+
+
 def test_dropout_by_inversion_and_by_storing():
     model = models.RevViT(12, 4, 12, 3, HEADS, 5, expansion=2, dropout=0.3)
     params = perturbed(model.init(0, np.float64))["params"]

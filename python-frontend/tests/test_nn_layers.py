@@ -254,18 +254,20 @@ def test_attention_to_another_sequence():
           random(2, 2, 4, 6))
 
 
-def test_attention_with_mask():
+@pytest.mark.parametrize("causal", [False, True])
+def test_attention_with_mask(causal):
     mask = np.random.default_rng(0).random((2, 1, 5, 5)) < 0.6
     mask |= np.eye(5, dtype=bool)
 
     class Masked(nn.Module):
         def __init__(self):
-            self.inner = nn.MultiHeadAttention(6, 2)
+            self.inner = nn.MultiHeadAttention(6, 2, causal=causal)
 
         def __call__(self, x):
             return self.inner(x, mask=mask)
 
-    reference = torch_attention(2, attn_mask=torch.tensor(mask))
+    allowed = np.tril(mask) if causal else mask
+    reference = torch_attention(2, attn_mask=torch.tensor(allowed))
     check(Masked(), lambda p, x: reference(p["inner"], x), random(1, 2, 5, 6))
 
 
