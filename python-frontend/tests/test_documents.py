@@ -9,7 +9,7 @@ import pytest
 import conftest
 
 
-@pytest.mark.parametrize("document", ["docs/MemCNN.md", "docs/PyTorch.md"])
+@pytest.mark.parametrize("document", ["docs/MemCNN.md", "docs/PyTorch.md", "docs/Tutorial.md"])
 def test_document(document):
     build = os.environ.get("MEMREV_BUILD_DIR", conftest.ROOT / "build")
     # The documents' python3 is this one.
