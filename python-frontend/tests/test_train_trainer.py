@@ -183,7 +183,7 @@ class Interrupting(numpy_programs.NumPyPrograms):
 
     def gradients(self, params, state, images, labels, draw):
         if draw == self.at:
-            os.kill(os.getpid(), self.number)
+            signal.raise_signal(self.number)
         return super().gradients(params, state, images, labels, draw)
 
 
@@ -254,7 +254,7 @@ def test_a_second_signal_stops_at_once(make):
     class Twice(Interrupting):
         def gradients(self, *arguments):
             if arguments[-1] == self.at:
-                os.kill(os.getpid(), signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
             return super().gradients(*arguments)
 
     run = make(programs=Twice(3))
