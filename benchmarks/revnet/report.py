@@ -79,10 +79,11 @@ def write(folder, networks):
         "Written by `benchmarks/revnet/run.py`, which says how it measures. Memory is what "
         "malloc has given out besides parameters, momenta and running statistics: the batch, "
         "activations, gradients, scratch. memrev's step is one program: what is live after "
-        "the forward pass is measured with one of its own. The error of a gradient is "
-        "the norm of its difference to PyTorch's in f64, by the norm of that. MemCNN's "
-        "restore of inputs is mended, for it raises on this PyTorch; its gradient of the "
-        "stem is wrong, as a ReLU's result cannot be restored by inversion.", "",
+        "the forward pass is measured with one of its own, which may keep more. The error of a "
+        "gradient is the norm of its difference to PyTorch's in f64, by the norm of that. "
+        "MemCNN's restore of inputs is mended, for it raises on this PyTorch. Its gradient of "
+        "the stem is wrong in revnet38 and revnet110, where inversion makes small positive "
+        "numbers of the zeros of a ReLU.", "",
         "![Peak and time of a step](revnet.svg)", "", *map(table, records)]
     (folder / "revnet.md").write_text("\n".join(text))
     plot(records, folder / "revnet.svg")
