@@ -152,8 +152,10 @@ Value ContributionEmitter::getInput(unsigned i, const Nest &nest,
     slice.sizes[dim] = nest.sizes[loop];
     slice.strides[dim] = b.getIndexAttr(factor);
     exprs.push_back(b.getAffineDimExpr(loop));
-    shape.push_back(
-        getConstantIntValue(nest.sizes[loop]).value_or(ShapedType::kDynamic));
+    // A size that a constant of the program gives is dynamic in a slice's type.
+    shape.push_back(isa<Attribute>(nest.sizes[loop])
+                        ? *getConstantIntValue(nest.sizes[loop])
+                        : ShapedType::kDynamic);
   }
   if (!isPart)
     return tensor;

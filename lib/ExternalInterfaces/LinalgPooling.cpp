@@ -175,9 +175,7 @@ static Value buildTiles(Convolution &conv, OpBuilder &b, Value cotangent,
   }
   Value part = tensor::ExtractSliceOp::create(b, loc, sum, covered.offsets,
                                               covered.sizes, covered.strides);
-  SmallVector<int64_t> shape;
-  for (OpFoldResult size : sizes)
-    shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
+  SmallVector<int64_t> shape = decomposeMixedValues(sizes).first;
   auto tilesType = RankedTensorType::get(shape, type.getElementType());
   Value tiles =
       tensor::ExpandShapeOp::create(b, loc, tilesType, part, dims, sizes);

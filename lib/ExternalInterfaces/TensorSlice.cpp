@@ -389,10 +389,7 @@ static FailureOr<KeptBox> getKeptBox(tensor::PadOp op, DerivativeContext &ctx) {
 /// The type of `tensor`'s elements in `slice`.
 static RankedTensorType getSliceType(Type tensor, const Slice &slice) {
   // A size that a constant of the program gives is dynamic in a slice's type.
-  SmallVector<int64_t> shape;
-  for (OpFoldResult size : slice.sizes)
-    shape.push_back(isa<Attribute>(size) ? *getConstantIntValue(size)
-                                         : ShapedType::kDynamic);
+  SmallVector<int64_t> shape = decomposeMixedValues(slice.sizes).first;
   return RankedTensorType::get(shape, getElementTypeOrSelf(tensor));
 }
 

@@ -325,7 +325,6 @@ static Value expandPad(RewriterBase &b, tensor::PadOp op) {
                             high = op.getMixedHighPad();
   OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
   SmallVector<OpFoldResult> offsets(rank, zero), strides(rank, one);
-  SmallVector<int64_t> shape;
   bool cuts = false, isEmpty = false, canBeEmpty = false;
   for (int64_t i = 0; i < rank; ++i) {
     auto cut = [&](OpFoldResult &amount) {
@@ -350,9 +349,8 @@ static Value expandPad(RewriterBase &b, tensor::PadOp op) {
     }
     cuts |= cutLow + cutHigh > 0;
     offsets[i] = b.getIndexAttr(cutLow);
-    shape.push_back(
-        getConstantIntValue(sizes[i]).value_or(ShapedType::kDynamic));
   }
+  SmallVector<int64_t> shape = decomposeMixedValues(sizes).first;
   auto moveRegion = [&](Region &region) {
     if (!region.empty())
       b.eraseBlock(&region.front());
