@@ -250,7 +250,15 @@ def test_sigterm_stops_as_well(make):
     assert run.run() == signal.SIGTERM and run.experiment.last_iteration() == 5
 
 
-def test_a_second_signal_stops_at_once(make):
+@pytest.fixture
+def interruptible():
+    """SIGINT as it is in a terminal: shells have jobs in the background ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_second_signal_stops_at_once(make, interruptible):
     class Twice(Interrupting):
         def gradients(self, *arguments):
             if arguments[-1] == self.at:
