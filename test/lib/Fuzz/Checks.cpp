@@ -26,8 +26,6 @@ static constexpr double kRounding = 1e-12;
 /// How much larger an error may be than a perturbation of the arguments by
 /// rounding shows.
 static constexpr double kConditioning = 100;
-/// The most that rounding is taken to change in a gradient, relative to it.
-static constexpr double kMostRounding = 1e-7;
 /// The nearest kink relative to the longest step of a difference.
 static constexpr double kMargin = 1e-3;
 /// Differences agree to this, relative to the sum of the terms' magnitudes, and
@@ -285,19 +283,6 @@ void Checker::checkReverse() {
     return;
   gradient = *stored;
   sensitivity = difference(gradient, *near);
-  // The gradient of a part of the cotangent is that part of it but for
-  // rounding, which large values that cancel make as large. More than that is
-  // no rounding.
-  double rounding = 0;
-  for (double part : {3.0, 7.0, 11.0}) {
-    std::optional<Values> scaled = call(
-        *reverse, store, join(point, axpy(weights, 1 / part - 1, weights)));
-    if (!scaled)
-      return;
-    rounding = std::max(rounding,
-                        difference(gradient, axpy(*scaled, part - 1, *scaled)));
-  }
-  sensitivity += std::min(rounding, kMostRounding * (1 + largest(gradient)));
   for (auto [n, argument] : llvm::enumerate(signature.wrt))
     if (gradient[n].getShape() != point[argument].getShape()) {
       fail("gradient-shape", "gradient " + Twine(n));

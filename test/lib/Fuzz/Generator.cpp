@@ -145,6 +145,10 @@ void Generator::add(Value value, ArrayRef<int64_t> shape, double bound) {
   values.push_back(known.bound > kLargest ? limit(known, 2) : known);
 }
 
+bool Generator::takeLargeFactor() {
+  return depth == 0 && !std::exchange(hasLargeFactor, true);
+}
+
 Value Generator::castTo(const Known &known, Type type) {
   if (known.value.getType() == type)
     return known.value;
