@@ -22,7 +22,7 @@ static const std::vector<EmitterEntry> &getEmitters() {
   static const std::vector<EmitterEntry> emitters = [] {
     std::vector<EmitterEntry> all;
     for (ArrayRef<EmitterEntry> group :
-         {getScalarEmitters(), getStructuredEmitters(),
+         {getScalarEmitters(), getStructuredEmitters(), getDimensionEmitters(),
           getContractionEmitters(), getWindowEmitters(), getTensorEmitters(),
           getControlFlowEmitters(), getLayerEmitters()})
       all.insert(all.end(), group.begin(), group.end());

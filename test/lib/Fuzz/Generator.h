@@ -66,6 +66,7 @@ struct EmitterEntry {
 
 ArrayRef<EmitterEntry> getScalarEmitters();
 ArrayRef<EmitterEntry> getStructuredEmitters();
+ArrayRef<EmitterEntry> getDimensionEmitters();
 ArrayRef<EmitterEntry> getContractionEmitters();
 ArrayRef<EmitterEntry> getWindowEmitters();
 ArrayRef<EmitterEntry> getTensorEmitters();
@@ -107,8 +108,9 @@ public:
   /// As `value`, with `bound` at most `most`.
   Known limit(Known known, double most);
   /// True for one factor of a program, which may be as large as 1e6. A gradient
-  /// through two of them is a sum of numbers as large as 1e12, whose rounding no
-  /// check can tell from a mistake. None is in a region, which may run again.
+  /// through two of them is a sum of numbers as large as 1e12, whose rounding
+  /// no check can tell from a mistake. None is in a region, which may run
+  /// again.
   bool takeLargeFactor();
   /// `known` cast to `type`, which has the same extents.
   Value castTo(const Known &known, Type type);
