@@ -12,12 +12,7 @@ from torch_cases import Scale, assert_close, images, weighted_sum
 
 IMPLEMENTATIONS = [-1, 0, 1]
 
-
-@pytest.fixture(autouse=True)
-def in_pytorch():
-    torch.manual_seed(0)
-    with memcnn.set_backend("eager"):
-        yield
+pytestmark = pytest.mark.usefixtures("in_pytorch")
 
 
 def conv(inputs=2, outputs=2):

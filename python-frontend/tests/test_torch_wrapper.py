@@ -17,6 +17,7 @@ from torch_cases import (
     Scale,
     assert_close,
     assert_like_disabled,
+    blocks,
     branch,
     chain,
     coupling,
@@ -26,16 +27,7 @@ from torch_cases import (
     weighted_sum,
 )
 
-
-@pytest.fixture(autouse=True)
-def in_pytorch():
-    torch.manual_seed(0)
-    with memcnn.set_backend("eager"):
-        yield
-
-
-def blocks(count=3, kind="additive", **options):
-    return chain(*(coupling(kind) for _ in range(count)), **options).double()
+pytestmark = pytest.mark.usefixtures("in_pytorch")
 
 
 @pytest.mark.parametrize("kind", KINDS)

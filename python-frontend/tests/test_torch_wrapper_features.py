@@ -12,6 +12,7 @@ from torch_cases import (
     Scale,
     assert_close,
     assert_like_disabled,
+    blocks,
     branch,
     chain,
     check_batches_of_gradients,
@@ -23,15 +24,8 @@ from torch_cases import (
     weighted_sum,
 )
 
+pytestmark = pytest.mark.usefixtures("in_pytorch")
 
-@pytest.fixture(autouse=True)
-def in_pytorch():
-    torch.manual_seed(0)
-    with memcnn.set_backend("eager"):
-        yield
-
-def blocks(count=3, kind="additive", **options):
-    return chain(*(coupling(kind) for _ in range(count)), **options).double()
 
 def test_autocast():
     net = chain(coupling(norm=False), coupling("sigmoid", norm=False))

@@ -15,12 +15,8 @@ from torch_cases import (
     images,
 )
 
+pytestmark = pytest.mark.usefixtures("in_pytorch")
 
-@pytest.fixture(autouse=True)
-def in_pytorch():
-    torch.manual_seed(0)
-    with memcnn.set_backend("eager"):
-        yield
 
 class Split(nn.Module):
     def forward(self, x):

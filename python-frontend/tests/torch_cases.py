@@ -58,6 +58,11 @@ def chain(*modules, **options):
     )
 
 
+def blocks(count=3, kind="additive", **options):
+    """A chain of couplings in double precision."""
+    return chain(*(coupling(kind) for _ in range(count)), **options).double()
+
+
 def images(batch=3, channels=4, size=5, seed=0):
     generator = torch.Generator().manual_seed(seed)
     shape = (batch, channels, size, size)
