@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """One contestant of run.py, in a process of its own: builds its training step, then
 answers each line of its input, a command in JSON, with a line of JSON.
 

@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Measures one training step of MemCNN's networks, the same network, weights, batch and
 threads for all: memrev with policy(invert) and policy(store), PyTorch storing everything,
 MemCNN and RevTorch.

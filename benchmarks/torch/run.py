@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Measures a forward and a backward pass of networks of MemCNN, written with MemCNN's
 names: with MemCNN itself, with memrev.torch in place of it, and with PyTorch storing all.
 

@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Networks of invertible modules for the tests of memrev.torch, and their gradients.
 
 The oracle of most tests is the same network with `disable=True`, where autograd

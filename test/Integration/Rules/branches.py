@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Control flow: branches, in loops and around them.
 
 The names of cases that other implementations get wrong say so: `lagrad_` for LAGrad.

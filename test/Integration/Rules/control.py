@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Control flow: loops and what they store; branches.py has what runs in part.
 
 The names of cases that other implementations get wrong say so: `enzyme_` for
