@@ -49,10 +49,22 @@ struct GPUBinaryOptions : PassPipelineOptions<GPUBinaryOptions> {
       llvm::cl::init(true)};
 };
 
-/// Prepares functions on tensors for a GPU: every computation a structured
-/// operation, with enough parallelism in each. In and out: linalg, tensor,
-/// arith, scf and func.
-void buildGPUSchedulePipeline(OpPassManager &pm);
+/// Options of `buildGPUSchedulePipeline`.
+struct GPUScheduleOptions : PassPipelineOptions<GPUScheduleOptions> {
+  PassOptions::Option<std::string> chip{
+      *this, "chip", llvm::cl::desc("Chip to choose sizes for"),
+      llvm::cl::init("sm_90")};
+  PassOptions::Option<bool> tf32{
+      *this, "tf32",
+      llvm::cl::desc("Round the factors of f32 contractions for tensor cores"),
+      llvm::cl::init(false)};
+};
+
+/// Fuses functions on tensors into kernels and emits those in a `gpu.module`;
+/// what no emitter takes stays structured operations with enough parallelism in
+/// each. In: linalg, tensor, arith, scf and func.
+void buildGPUSchedulePipeline(OpPassManager &pm,
+                              const GPUScheduleOptions &options);
 
 /// Maps functions on buffers to kernels, up to the point where host code
 /// launches kernels in one `gpu.module` and touches no memory. Out: one

@@ -13,8 +13,8 @@
 #ifndef MEMREV_LIB_CODEGEN_CPU_KERNELEMITTER_H
 #define MEMREV_LIB_CODEGEN_CPU_KERNELEMITTER_H
 
-#include "Problem.h"
 #include "Strategy.h"
+#include "memrev/Codegen/Common/Problem.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 namespace mlir::memrev::cpu {

@@ -65,9 +65,11 @@ struct CPUScheduleKernelsPass
       return;
     auto engine = attribute.getAs<StringAttr>("engine");
     std::string reason;
-    FailureOr<Problem> problem =
-        buildProblem(kernel, engine == "contraction", reason);
-    if (failed(problem)) {
+    FailureOr<Problem> problem = buildProblem(
+        kernel,
+        engine == "contraction" ? Contractions::Uniform : Contractions::None,
+        reason);
+    if (failed(problem) || !canVectorize(*problem, reason)) {
       kernel.emitError() << "expects a kernel that can be scheduled, but "
                          << reason;
       return signalPassFailure();

@@ -6,10 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Problem.h"
 #include "Strategy.h"
 #include "memrev/Codegen/CPU/Passes.h"
 #include "memrev/Codegen/Common/AttributeNames.h"
+#include "memrev/Codegen/Common/Problem.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Pass/Pass.h"
@@ -66,8 +66,9 @@ struct CPUSelectStrategyPass
       return;
     Machine machine{vectorBits, accumulators};
     std::string reason;
-    FailureOr<Problem> problem = buildProblem(kernel, true, reason);
-    if (failed(problem))
+    FailureOr<Problem> problem =
+        buildProblem(kernel, Contractions::Uniform, reason);
+    if (failed(problem) || !canVectorize(*problem, reason))
       return reportMissed(kernel, reason);
     Strategy strategy;
     if (problem->isContraction) {
@@ -77,8 +78,8 @@ struct CPUSelectStrategyPass
       } else {
         if (problem->body)
           return reportMissed(kernel, "no register tile fits its contraction");
-        problem = buildProblem(kernel, false, reason);
-        if (failed(problem))
+        problem = buildProblem(kernel, Contractions::None, reason);
+        if (failed(problem) || !canVectorize(*problem, reason))
           return reportMissed(kernel, reason);
         strategy = chooseGeneric(*problem, machine);
       }

@@ -114,6 +114,39 @@ static double getTileCost(int64_t extent, int64_t vectors, int64_t rows,
   return cost;
 }
 
+/// Whether `op` is a division by a value that each iteration has of its own.
+/// Lanes outside of a tensor read zeros, by which integers cannot be divided.
+static bool dividesByLane(Operation &op) {
+  if (!isa<arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp,
+           arith::CeilDivSIOp, arith::CeilDivUIOp, arith::FloorDivSIOp>(op))
+    return false;
+  Value divisor = op.getOperand(1);
+  return divisor.getParentBlock() == op.getBlock() &&
+         !matchPattern(divisor, m_Constant());
+}
+
+bool cpu::canVectorize(const Problem &problem, std::string &reason) {
+  if (!problem.body)
+    return true;
+  for (Operation &op : problem.body->without_terminator()) {
+    if (isa<linalg::IndexOp, arith::ConstantOp>(op))
+      continue;
+    if (op.getNumResults() != 1 || op.getNumRegions() != 0 ||
+        !OpTrait::hasElementwiseMappableTraits(&op)) {
+      reason = ("its body has " + op.getName().getStringRef() +
+                ", which has no vector form")
+                   .str();
+      return false;
+    }
+    if (dividesByLane(op)) {
+      reason = "its body divides integers, which traps in lanes outside of a "
+               "tensor";
+      return false;
+    }
+  }
+  return true;
+}
+
 int64_t cpu::getOperandRegisters(int64_t rows, int64_t panel, int64_t taps) {
   int64_t byTap = panel + (taps > 1 ? rows : 1);
   return takesWindows(rows, panel, taps) ? panel * taps + 1 : byTap;

@@ -15,7 +15,7 @@
 #ifndef MEMREV_LIB_CODEGEN_CPU_STRATEGY_H
 #define MEMREV_LIB_CODEGEN_CPU_STRATEGY_H
 
-#include "Problem.h"
+#include "memrev/Codegen/Common/Problem.h"
 
 namespace mlir::memrev::cpu {
 
@@ -75,6 +75,10 @@ constexpr llvm::StringLiteral kStrategyAttr = "memrev.strategy";
 bool takesWindows(int64_t rows, int64_t panel, int64_t taps);
 /// Registers that the operands of such a tile take.
 int64_t getOperandRegisters(int64_t rows, int64_t panel, int64_t taps);
+
+/// Whether every operation of the body becomes a vector operation of the same
+/// name; if not, `reason` says which one.
+bool canVectorize(const Problem &problem, std::string &reason);
 
 /// Fails for a contraction that the contraction engine has no tile for.
 FailureOr<Strategy> chooseContraction(const Problem &problem,

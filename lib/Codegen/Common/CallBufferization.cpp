@@ -15,6 +15,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "memrev/Codegen/Common/CallBufferization.h"
+#include "memrev/Codegen/Common/DeclaredKernel.h"
 #include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Bufferization/Transforms/FuncBufferizableOpInterfaceImpl.h"
@@ -24,6 +25,7 @@
 
 using namespace mlir;
 using namespace mlir::bufferization;
+using namespace mlir::memrev;
 using func_ext::FuncAnalysisState;
 using func_ext::FuncOpAnalysisState;
 
@@ -65,6 +67,15 @@ mayContain(const DenseMap<func::FuncOp, FuncAnalysisState::BbArgIndexSet> &sets,
   return it != sets.end() && it->second.contains(number);
 }
 
+/// The callee if it is a kernel without a body, which says itself what it does.
+static func::FuncOp getDeclaredKernel(func::CallOp call,
+                                      const FuncAnalysisState *functions) {
+  if (!functions)
+    return {};
+  func::FuncOp callee = getCallee(call, functions->symbolTables);
+  return callee && isDeclaredKernel(callee) ? callee : func::FuncOp();
+}
+
 /// The relation of argument `argument` of `callee` to its result `result`.
 static BufferRelation getRelation(const FuncAnalysisState &functions,
                                   func::FuncOp callee, int64_t result,
@@ -85,6 +96,9 @@ struct CallModel
   bool bufferizesToMemoryRead(Operation *op, OpOperand &operand,
                               const AnalysisState &state) const {
     const FuncAnalysisState *functions = getFunctions(state);
+    if (func::FuncOp kernel =
+            getDeclaredKernel(cast<func::CallOp>(op), functions))
+      return readsArgument(kernel, operand.getOperandNumber());
     func::FuncOp callee = getAnalyzedCallee(cast<func::CallOp>(op), functions);
     return !callee || mayContain(functions->readBbArgs, callee,
                                  operand.getOperandNumber());
@@ -93,6 +107,9 @@ struct CallModel
   bool bufferizesToMemoryWrite(Operation *op, OpOperand &operand,
                                const AnalysisState &state) const {
     const FuncAnalysisState *functions = getFunctions(state);
+    if (func::FuncOp kernel =
+            getDeclaredKernel(cast<func::CallOp>(op), functions))
+      return writesArgument(kernel, operand.getOperandNumber());
     func::FuncOp callee = getAnalyzedCallee(cast<func::CallOp>(op), functions);
     return !callee || mayContain(functions->writtenBbArgs, callee,
                                  operand.getOperandNumber());
@@ -101,10 +118,18 @@ struct CallModel
   AliasingValueList getAliasingValues(Operation *op, OpOperand &operand,
                                       const AnalysisState &state) const {
     const FuncAnalysisState *functions = getFunctions(state);
+    AliasingValueList values;
+    if (func::FuncOp kernel =
+            getDeclaredKernel(cast<func::CallOp>(op), functions)) {
+      unsigned first = getDestinationArgument(kernel, 0);
+      if (operand.getOperandNumber() >= first)
+        values.addAlias({op->getResult(operand.getOperandNumber() - first),
+                         BufferRelation::Equivalent});
+      return values;
+    }
     func::FuncOp callee = getAnalyzedCallee(cast<func::CallOp>(op), functions);
     if (!callee)
       return bufferization::detail::unknownGetAliasingValues(operand);
-    AliasingValueList values;
     auto known = functions->aliasingReturnVals.find(callee);
     if (known == functions->aliasingReturnVals.end())
       return values;
@@ -126,10 +151,18 @@ struct CallModel
   getAliasingOpOperands(Operation *op, Value value,
                         const AnalysisState &state) const {
     const FuncAnalysisState *functions = getFunctions(state);
+    AliasingOpOperandList operands;
+    if (func::FuncOp kernel =
+            getDeclaredKernel(cast<func::CallOp>(op), functions)) {
+      unsigned number = getDestinationArgument(
+          kernel, cast<OpResult>(value).getResultNumber());
+      operands.addAlias(
+          {&op->getOpOperand(number), BufferRelation::Equivalent});
+      return operands;
+    }
     func::FuncOp callee = getAnalyzedCallee(cast<func::CallOp>(op), functions);
     if (!callee)
       return bufferization::detail::defaultGetAliasingOpOperands(value, state);
-    AliasingOpOperandList operands;
     auto known = functions->aliasingReturnVals.find(callee);
     if (known == functions->aliasingReturnVals.end())
       return operands;

@@ -8,6 +8,7 @@
 
 #include "memrev/Codegen/Common/AttributeNames.h"
 #include "memrev/Codegen/Common/CallOrder.h"
+#include "memrev/Codegen/Common/DeclaredKernel.h"
 #include "memrev/Codegen/Common/Passes.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -40,9 +41,13 @@ namespace {
 class ResultRewriter {
 public:
   explicit ResultRewriter(func::FuncOp func)
-      : func(func), terminator(func.front().getTerminator()) {}
+      : func(func),
+        terminator(func.isExternal() ? nullptr : func.front().getTerminator()) {
+  }
 
   LogicalResult run(ArrayRef<func::CallOp> callers);
+  /// The same for a kernel that is declared only.
+  void runOnDeclaration(ArrayRef<func::CallOp> callers);
 
 private:
   FailureOr<int64_t> place(Value returned, unsigned index);
@@ -87,7 +92,7 @@ void ResultRewriter::rewriteCaller(func::CallOp call) {
   OpBuilder builder(call);
   SmallVector<Value> operands(call.getOperands());
   for (unsigned i = operands.size(); i < func.getNumArguments(); ++i) {
-    auto type = cast<MemRefType>(func.getArgument(i).getType());
+    auto type = cast<MemRefType>(func.getArgumentTypes()[i]);
     operands.push_back(
         memref::AllocOp::create(builder, call.getLoc(), type, ValueRange(),
                                 builder.getI64IntegerAttr(kBufferAlignment)));
@@ -129,6 +134,14 @@ LogicalResult ResultRewriter::run(ArrayRef<func::CallOp> callers) {
   return success();
 }
 
+void ResultRewriter::runOnDeclaration(ArrayRef<func::CallOp> callers) {
+  for (unsigned result = 0; result < func.getNumResults(); ++result)
+    holders.push_back(getDestinationArgument(func, result));
+  (void)func.eraseResults(llvm::BitVector(holders.size(), true));
+  for (func::CallOp call : callers)
+    rewriteCaller(call);
+}
+
 namespace {
 class CodegenResultsToDestinationsPass
     : public memrev::impl::CodegenResultsToDestinationsBase<
@@ -139,6 +152,8 @@ public:
     if (failed(order))
       return signalPassFailure();
     for (func::FuncOp func : order->functions) {
+      if (isDeclaredKernel(func))
+        ResultRewriter(func).runOnDeclaration(order->callers[func]);
       if (func.isExternal())
         continue;
       if (!func.getBody().hasOneBlock()) {

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "memrev/Codegen/Common/TensorOrigin.h"
+#include "memrev/Codegen/Common/DeclaredKernel.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
@@ -92,7 +93,10 @@ ArrayRef<int64_t> TensorOrigin::getTiedArguments(func::FuncOp func) {
   // A recursive function finds this entry and ties nothing.
   tiedArguments[func] = {};
   SmallVector<int64_t> tied;
-  if (!func.isExternal() && func.getBody().hasOneBlock()) {
+  if (isDeclaredKernel(func)) {
+    for (unsigned result = 0; result < func.getNumResults(); ++result)
+      tied.push_back(getDestinationArgument(func, result));
+  } else if (!func.isExternal() && func.getBody().hasOneBlock()) {
     for (Value returned : func.front().getTerminator()->getOperands()) {
       auto argument = dyn_cast<BlockArgument>(trace(returned));
       bool isOfEntry = argument && argument.getOwner() == &func.front();

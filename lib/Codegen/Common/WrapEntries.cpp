@@ -8,6 +8,7 @@
 
 #include "memrev/Codegen/Common/AttributeNames.h"
 #include "memrev/Codegen/Common/CallOrder.h"
+#include "memrev/Codegen/Common/DeclaredKernel.h"
 #include "memrev/Codegen/Common/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -65,8 +66,7 @@ bool WrittenArguments::writes(OpOperand &use, SymbolTable &symbols) const {
   Operation *op = use.getOwner();
   if (auto call = dyn_cast<func::CallOp>(op)) {
     auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
-    return !callee || callee.isExternal() ||
-           isWritten(callee, use.getOperandNumber());
+    return !callee || isWritten(callee, use.getOperandNumber());
   }
   // Views, yields and loops make other names of the buffer, whose uses are
   // seen.
@@ -85,7 +85,10 @@ bool WrittenArguments::writes(OpOperand &use, SymbolTable &symbols) const {
 
 void WrittenArguments::analyze(func::FuncOp func, SymbolTable &symbols) {
   llvm::BitVector result(func.getNumArguments(), func.isExternal());
-  if (!func.isExternal()) {
+  if (isDeclaredKernel(func)) {
+    for (unsigned i = 0; i < func.getNumArguments(); ++i)
+      result[i] = writesArgument(func, i);
+  } else if (!func.isExternal()) {
     BufferViewFlowAnalysis views(func);
     for (BlockArgument argument : func.getArguments()) {
       if (!isa<BaseMemRefType>(argument.getType()))

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Problem.h"
+#include "memrev/Codegen/Common/Problem.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -15,7 +15,6 @@
 
 using namespace mlir;
 using namespace mlir::memrev;
-using namespace mlir::memrev::cpu;
 
 bool Access::uses(unsigned dim) const {
   return llvm::any_of(
@@ -26,7 +25,7 @@ bool Access::uses(unsigned dim) const {
          });
 }
 
-int64_t cpu::getCoefficient(AffineExpr expr, unsigned dim) {
+int64_t memrev::getCoefficient(AffineExpr expr, unsigned dim) {
   switch (expr.getKind()) {
   case AffineExprKind::DimId:
     return cast<AffineDimExpr>(expr).getPosition() == dim;

@@ -1,4 +1,4 @@
-//===- Problem.h - What a kernel computes, as loops and accesses ----------===//
+//===- Problem.h - What a kernel computes, as loops and accesses - C++ -*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -14,15 +14,15 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef MEMREV_LIB_CODEGEN_CPU_PROBLEM_H
-#define MEMREV_LIB_CODEGEN_CPU_PROBLEM_H
+#ifndef MEMREV_CODEGEN_COMMON_PROBLEM_H
+#define MEMREV_CODEGEN_COMMON_PROBLEM_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/AffineExpr.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 
-namespace mlir::memrev::cpu {
+namespace mlir::memrev {
 
 /// An access is only defined where 0 <= expr < size; elsewhere it gives the
 /// padding value.
@@ -80,6 +80,8 @@ struct Problem {
   /// A multiply-accumulate `lhs * rhs`, whose sum the body gets as an input.
   bool isContraction = false;
   Access lhs, rhs;
+  /// The element type of the sum; the factors may have a narrower one.
+  Type sumType;
   InitKind accumulatorInit = InitKind::None;
   Value accumulatorFill;
   Access accumulatorRead;
@@ -106,11 +108,19 @@ struct Problem {
 /// The coefficient of `dim` in a linear expression.
 int64_t getCoefficient(AffineExpr expr, unsigned dim);
 
+/// Which sums of products are contractions.
+enum class Contractions {
+  None,
+  /// Those of one element type.
+  Uniform,
+  /// Also those whose factors are extended to the type of the sum.
+  Widening,
+};
+
 /// Reads the problem off a kernel. Fails with a reason for a user to read.
-/// Sums of products are contractions only if `findContractions`.
-FailureOr<Problem> buildProblem(func::FuncOp kernel, bool findContractions,
+FailureOr<Problem> buildProblem(func::FuncOp kernel, Contractions contractions,
                                 std::string &reason);
 
-} // namespace mlir::memrev::cpu
+} // namespace mlir::memrev
 
-#endif // MEMREV_LIB_CODEGEN_CPU_PROBLEM_H
+#endif // MEMREV_CODEGEN_COMMON_PROBLEM_H

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Problem.h"
+#include "memrev/Codegen/Common/Problem.h"
 #include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -16,7 +16,6 @@
 
 using namespace mlir;
 using namespace mlir::memrev;
-using namespace mlir::memrev::cpu;
 
 int64_t Problem::getIterations() const {
   int64_t product = 1;
@@ -186,38 +185,6 @@ static void simplify(Problem &problem, MLIRContext *context) {
 // Reading a kernel
 //===----------------------------------------------------------------------===//
 
-/// Whether `op` is a division by a value that each iteration has of its own.
-/// Lanes outside of a tensor read zeros, by which integers cannot be divided.
-static bool dividesByLane(Operation &op) {
-  if (!isa<arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp,
-           arith::CeilDivSIOp, arith::CeilDivUIOp, arith::FloorDivSIOp>(op))
-    return false;
-  Value divisor = op.getOperand(1);
-  return divisor.getParentBlock() == op.getBlock() &&
-         !matchPattern(divisor, m_Constant());
-}
-
-/// Everything that becomes a vector op of the same name.
-static bool canVectorize(Block &body, std::string &reason) {
-  for (Operation &op : body.without_terminator()) {
-    if (isa<linalg::IndexOp, arith::ConstantOp>(op))
-      continue;
-    if (op.getNumResults() != 1 || op.getNumRegions() != 0 ||
-        !OpTrait::hasElementwiseMappableTraits(&op)) {
-      reason = ("its body has " + op.getName().getStringRef() +
-                ", which has no vector form")
-                   .str();
-      return false;
-    }
-    if (dividesByLane(op)) {
-      reason = "its body divides integers, which traps in lanes outside of a "
-               "tensor";
-      return false;
-    }
-  }
-  return true;
-}
-
 /// Sets how `operand`, an init of a linalg op, starts.
 static LogicalResult resolveInit(Value init, AffineMap map, bool isRead,
                                  InitKind &kind, Value &fill, Access &read) {
@@ -261,8 +228,43 @@ static FailureOr<Access> resolveDest(linalg::LinalgOp op, unsigned number,
   return access;
 }
 
-static FailureOr<Problem>
-readProblem(func::FuncOp kernel, bool findContractions, std::string &reason) {
+/// Whether the body of `op` adds the product of its two inputs to its output.
+static bool isSumOfProducts(linalg::LinalgOp op, Contractions contractions) {
+  if (contractions == Contractions::None || op.getNumDpsInputs() != 2 ||
+      op.getNumDpsInits() != 1 || op.getNumReductionLoops() == 0 ||
+      op.hasIndexSemantics())
+    return false;
+  Block *body = op.getBlock();
+  auto add =
+      body->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
+  if (!add)
+    return false;
+  auto mul = add.getLhs().getDefiningOp<arith::MulFOp>();
+  Value sum = add.getRhs();
+  if (!mul) {
+    mul = add.getRhs().getDefiningOp<arith::MulFOp>();
+    sum = add.getLhs();
+  }
+  if (!mul || sum != body->getArgument(2))
+    return false;
+  size_t numOps = 3;
+  auto strip = [&](Value factor) -> Value {
+    auto ext = factor.getDefiningOp<arith::ExtFOp>();
+    if (!ext || contractions != Contractions::Widening)
+      return factor;
+    ++numOps;
+    return ext.getIn();
+  };
+  Value left = strip(mul.getLhs()), right = strip(mul.getRhs());
+  Value lhs = body->getArgument(0), rhs = body->getArgument(1);
+  return ((left == lhs && right == rhs) || (left == rhs && right == lhs)) &&
+         left.getType() == right.getType() &&
+         body->getOperations().size() == numOps;
+}
+
+static FailureOr<Problem> readProblem(func::FuncOp kernel,
+                                      Contractions contractions,
+                                      std::string &reason) {
   MLIRContext *context = kernel.getContext();
   if (!kernel.getBody().hasOneBlock()) {
     reason = "it has control flow";
@@ -317,21 +319,7 @@ readProblem(func::FuncOp kernel, bool findContractions, std::string &reason) {
   linalg::LinalgOp root = final;
   std::optional<unsigned> sumInput;
   auto isProduct = [&](linalg::LinalgOp op) {
-    if (!findContractions || op.getNumDpsInputs() != 2 ||
-        op.getNumDpsInits() != 1 || op.getNumReductionLoops() == 0 ||
-        op.hasIndexSemantics() || op.getBlock()->getOperations().size() != 3)
-      return false;
-    auto mul = dyn_cast<arith::MulFOp>(op.getBlock()->front());
-    auto add = dyn_cast<arith::AddFOp>(*std::next(op.getBlock()->begin()));
-    return mul && add &&
-           llvm::is_contained(add->getOperands(), mul.getResult()) &&
-           llvm::is_contained(add->getOperands(),
-                              op.getBlock()->getArgument(2)) &&
-           llvm::is_contained(mul->getOperands(),
-                              op.getBlock()->getArgument(0)) &&
-           llvm::is_contained(mul->getOperands(),
-                              op.getBlock()->getArgument(1)) &&
-           op.getBlock()->getTerminator()->getOperand(0) == add.getResult();
+    return isSumOfProducts(op, contractions);
   };
   for (OpOperand *input : final.getDpsInputOperands()) {
     auto producer = input->get().getDefiningOp<linalg::LinalgOp>();
@@ -372,6 +360,7 @@ readProblem(func::FuncOp kernel, bool findContractions, std::string &reason) {
       return failure();
     problem.lhs = *lhs;
     problem.rhs = *rhs;
+    problem.sumType = getElementTypeOrSelf(root->getResult(0).getType());
     OpOperand *init = root.getDpsInitOperand(0);
     AffineMap rootMap = root.getMatchingIndexingMap(init);
     if (failed(resolveInit(init->get(), rootMap, true, problem.accumulatorInit,
@@ -387,8 +376,6 @@ readProblem(func::FuncOp kernel, bool findContractions, std::string &reason) {
   }
   if (!problem.isContraction || root != final) {
     problem.body = final.getBlock();
-    if (!canVectorize(*problem.body, reason))
-      return failure();
     for (OpOperand *input : final.getDpsInputOperands()) {
       if (sumInput && input->getOperandNumber() == *sumInput) {
         problem.inputs.push_back(std::nullopt);
@@ -462,9 +449,10 @@ readProblem(func::FuncOp kernel, bool findContractions, std::string &reason) {
   return problem;
 }
 
-FailureOr<Problem> cpu::buildProblem(func::FuncOp kernel, bool findContractions,
-                                     std::string &reason) {
-  FailureOr<Problem> problem = readProblem(kernel, findContractions, reason);
+FailureOr<Problem> memrev::buildProblem(func::FuncOp kernel,
+                                        Contractions contractions,
+                                        std::string &reason) {
+  FailureOr<Problem> problem = readProblem(kernel, contractions, reason);
   if (failed(problem))
     return failure();
   if (llvm::is_contained(problem->extents, 0)) {
