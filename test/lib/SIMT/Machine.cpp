@@ -194,6 +194,7 @@ void Machine::startThreads(Dim3 index) {
           landStores(self.stores, 0);
           self.done = true;
           ++machine.numDone;
+          machine.noteProgress();
           self.fiber.suspend();
         },
         this);
@@ -288,7 +289,9 @@ void Machine::finishBlock() {
 
 Thread *Machine::pickReady() {
   unsigned best = random.below(ready.size());
-  for (unsigned i = 1; i < tournament; ++i) {
+  // Warps that ask again and again must not keep others from their work.
+  unsigned rounds = idleYields > numThreads ? 1 : tournament;
+  for (unsigned i = 1; i < rounds; ++i) {
     unsigned other = random.below(ready.size());
     if (priorities[ready[other]->warp] > priorities[ready[best]->warp])
       best = other;

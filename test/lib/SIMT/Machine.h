@@ -184,6 +184,8 @@ public:
   void acquire(Thread &thread, const Clock &clock);
 
   void wake(Thread &thread);
+  /// Says that something has changed that threads may have been asking for.
+  void noteProgress() { idleYields = 0; }
 
   //===--------------------------------------------------------------------===//
   // The block that runs
