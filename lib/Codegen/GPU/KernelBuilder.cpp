@@ -7,7 +7,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelBuilder.h"
+#include "KernelStrategy.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 using namespace mlir;
@@ -72,6 +74,30 @@ Linear Linear::getOffset(const Access &access, unsigned numDims) {
   return linear;
 }
 
+/// Whether threads would read what others have overwritten: something is read
+/// from the buffer of `output` elsewhere than where its thread writes.
+static bool readsOverwritten(const Problem &problem, const Output &output) {
+  const Access &dest = output.dest;
+  bool found = problem.isContraction && (problem.lhs.source == dest.source ||
+                                         problem.rhs.source == dest.source);
+  // Other threads than the one that writes read what a reduction reads. An
+  // epilogue of a contraction is read by the latter.
+  bool isReduction =
+      !problem.isContraction && llvm::is_contained(problem.isReduction, true);
+  for (const std::optional<Access> &input : problem.inputs)
+    found |= input && input->source == dest.source &&
+             (isReduction || input->indices != dest.indices ||
+              input->symbols != dest.symbols || !input->bounds.empty());
+  // What a reduction starts from is read by the thread that writes.
+  for (const Output &other : problem.outputs)
+    found |= other.init == InitKind::Read && other.read.source == dest.source;
+  if (problem.body)
+    problem.body->walk([&](tensor::ExtractOp extract) {
+      found |= extract.getTensor() == dest.source;
+    });
+  return found;
+}
+
 bool simt::canEmit(const Problem &problem, func::FuncOp kernel,
                    std::string &reason) {
   bool ok = true;
@@ -86,15 +112,23 @@ bool simt::canEmit(const Problem &problem, func::FuncOp kernel,
     reason = "it reads a tensor that it computes";
     return false;
   }
+  if (llvm::any_of(problem.outputs, [&](const Output &output) {
+        return readsOverwritten(problem, output);
+      })) {
+    reason = "it reads elements that it overwrites elsewhere";
+    return false;
+  }
   if (!problem.body)
     return true;
   WalkResult result = problem.body->walk([&](Operation *op) {
-    return llvm::any_of(op->getOperandTypes(), llvm::IsaPred<TensorType>)
-               ? WalkResult::interrupt()
-               : WalkResult::advance();
+    for (Value operand : op->getOperands())
+      if (isa<TensorType>(operand.getType()) &&
+          !(isa<tensor::ExtractOp>(op) && isOfEntry(operand)))
+        return WalkResult::interrupt();
+    return WalkResult::advance();
   });
   if (result.wasInterrupted())
-    reason = "its body reads a tensor by computed indices";
+    reason = "its body reads a tensor that it computes";
   return !result.wasInterrupted();
 }
 
@@ -159,12 +193,19 @@ KernelBuilder::KernelBuilder(gpu::GPUModuleOp module, func::FuncOp kernel,
                     b.getDenseI32ArrayAttr({int32_t(threads)}));
   Block *entry = function.addEntryBlock(b);
   b.setInsertionPointToStart(entry);
-  for (auto [number, argument] : llvm::enumerate(kernel.getArguments())) {
+  for (BlockArgument argument : kernel.getArguments()) {
+    unsigned number = argument.getArgNumber();
     Value parameter = entry->getArgument(number);
-    if (isa<TensorType>(argument.getType()))
+    if (isa<TensorType>(argument.getType())) {
       function.setArgAttr(number, LLVM::LLVMDialect::getNoAliasAttrName(),
                           b.getUnitAttr());
-    else if (argument.getType().isIndex()) {
+      // What no thread writes is loaded through the read-only cache.
+      if (llvm::none_of(problem.outputs, [&](const Output &output) {
+            return output.dest.source == argument;
+          }))
+        function.setArgAttr(number, LLVM::LLVMDialect::getReadonlyAttrName(),
+                            b.getUnitAttr());
+    } else if (argument.getType().isIndex()) {
       parameter = arith::IndexCastOp::create(b, b.getIndexType(), parameter);
       lastScalar = parameter.getDefiningOp();
     }
@@ -474,28 +515,103 @@ SmallVector<Value> KernelBuilder::loadInit(const Output &output,
   llvm_unreachable("all kinds of init are handled");
 }
 
+SmallVector<Value> KernelBuilder::shift(ArrayRef<Value> dims, unsigned dim,
+                                        int64_t distance) {
+  SmallVector<Value> shifted(dims);
+  if (distance != 0)
+    shifted[dim] = add(dims[dim], index(distance));
+  return shifted;
+}
+
+SmallVector<Value> KernelBuilder::loadAlong(const Access &access,
+                                            ArrayRef<Value> dims, unsigned dim,
+                                            int64_t lanes) {
+  if (lanes == 1)
+    return load(access, dims, 1);
+  if (access.isScalar() || !access.uses(dim))
+    return SmallVector<Value>(lanes, load(access, dims, 1).front());
+  SmallVector<Value> values;
+  int64_t width = getVectorWidth(access, problem, dim, lanes);
+  for (int64_t lane = 0; lane < lanes; lane += width)
+    llvm::append_range(values, load(access, shift(dims, dim, lane), width));
+  return values;
+}
+
+void KernelBuilder::storeAlong(const Access &access, ArrayRef<Value> dims,
+                               unsigned dim, ArrayRef<Value> values) {
+  int64_t lanes = values.size(), width = 1;
+  if (lanes > 1)
+    width = getVectorWidth(access, problem, dim, lanes);
+  for (int64_t lane = 0; lane < lanes; lane += width)
+    store(access, shift(dims, dim, lane), values.slice(lane, width));
+}
+
+SmallVector<Value> KernelBuilder::loadInitAlong(const Output &output,
+                                                ArrayRef<Value> dims,
+                                                unsigned dim, int64_t lanes) {
+  switch (output.init) {
+  case InitKind::InPlace:
+    return loadAlong(output.dest, dims, dim, lanes);
+  case InitKind::Read:
+    return loadAlong(output.read, dims, dim, lanes);
+  default:
+    return loadInit(output, dims, lanes);
+  }
+}
+
+/// Clones `op` of the body, where loop indices and elements at computed indices
+/// are what they are at `dims`.
+void KernelBuilder::cloneBodyOp(Operation &op, ArrayRef<Value> dims,
+                                IRMapping &local) {
+  op.walk([&](Operation *inner) {
+    for (Value operand : inner->getOperands())
+      if (!isa<TensorType>(operand.getType()) && !local.contains(operand) &&
+          !problem.body->getParentOp()->isAncestor(
+              operand.getParentRegion()->getParentOp()))
+        local.map(operand, scalar(operand));
+  });
+  Operation *clone = b.clone(op, local);
+  clone->walk([&](Operation *inner) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(inner);
+    if (auto number = dyn_cast<linalg::IndexOp>(inner)) {
+      Linear linear = Linear::get(problem.bodyIndices[number.getDim()],
+                                  problem.getNumDims(), 0);
+      Value value = arith::IndexCastOp::create(b, b.getIndexType(),
+                                               evaluate(linear, dims, {}));
+      inner->getResult(0).replaceAllUsesWith(value);
+      if (inner == clone)
+        local.map(op.getResult(0), value);
+      inner->erase();
+    } else if (auto extract = dyn_cast<tensor::ExtractOp>(inner)) {
+      RankedTensorType type = extract.getTensor().getType();
+      Value offset = index(0);
+      for (auto [position, stride] :
+           llvm::zip_equal(extract.getIndices(), getStrides(type.getShape()))) {
+        Value narrow = arith::IndexCastOp::create(b, indexType, position);
+        offset = add(offset, mul(narrow, stride));
+      }
+      Type element = getMemoryType(type.getElementType());
+      Value base = pointer(extract.getTensor());
+      Value address = LLVM::GEPOp::create(b, base.getType(), element, base,
+                                          ArrayRef<LLVM::GEPArg>{offset});
+      Value loaded = LLVM::LoadOp::create(b, element, address,
+                                          getByteSize(type.getElementType()));
+      Value value = fromMemory(loaded, type.getElementType());
+      inner->getResult(0).replaceAllUsesWith(value);
+      if (inner == clone)
+        local.map(op.getResult(0), value);
+      inner->erase();
+    }
+  });
+}
+
 SmallVector<Value> KernelBuilder::evaluateBody(ValueRange arguments,
                                                ArrayRef<Value> dims) {
   IRMapping local;
   local.map(problem.body->getArguments(), arguments);
-  for (Operation &op : problem.body->without_terminator()) {
-    if (auto index = dyn_cast<linalg::IndexOp>(op)) {
-      Linear linear = Linear::get(problem.bodyIndices[index.getDim()],
-                                  problem.getNumDims(), 0);
-      Value value = evaluate(linear, dims, {});
-      local.map(index.getResult(),
-                arith::IndexCastOp::create(b, b.getIndexType(), value));
-      continue;
-    }
-    op.walk([&](Operation *inner) {
-      for (Value operand : inner->getOperands())
-        if (!local.contains(operand) &&
-            !problem.body->getParentOp()->isAncestor(
-                operand.getParentRegion()->getParentOp()))
-          local.map(operand, scalar(operand));
-    });
-    b.clone(op, local);
-  }
+  for (Operation &op : problem.body->without_terminator())
+    cloneBodyOp(op, dims, local);
   return llvm::map_to_vector(
       problem.body->getTerminator()->getOperands(), [&](Value value) {
         return local.contains(value) ? local.lookup(value) : scalar(value);
@@ -527,4 +643,14 @@ void KernelBuilder::when(Value condition, function_ref<void()> body) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(choice.thenBlock());
   body();
+}
+
+void KernelBuilder::choose(Value condition, function_ref<void()> then,
+                           function_ref<void()> otherwise) {
+  auto choice = scf::IfOp::create(b, condition, true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(choice.thenBlock());
+  then();
+  b.setInsertionPointToStart(choice.elseBlock());
+  otherwise();
 }

@@ -117,6 +117,19 @@ public:
   /// Writes `values` one after another.
   void store(const Access &access, ArrayRef<Value> dims, ValueRange values);
 
+  /// `dims` moved by `distance` along `dim`.
+  SmallVector<Value> shift(ArrayRef<Value> dims, unsigned dim,
+                           int64_t distance);
+  /// The elements of `access` at `dims` and the `lanes` - 1 points after it
+  /// along `dim`, in as few and wide loads as are aligned. `dims` is at a
+  /// multiple of `lanes` there.
+  SmallVector<Value> loadAlong(const Access &access, ArrayRef<Value> dims,
+                               unsigned dim, int64_t lanes);
+  void storeAlong(const Access &access, ArrayRef<Value> dims, unsigned dim,
+                  ArrayRef<Value> values);
+  SmallVector<Value> loadInitAlong(const Output &output, ArrayRef<Value> dims,
+                                   unsigned dim, int64_t lanes);
+
   /// What `lanes` elements of `output` start from.
   SmallVector<Value> loadInit(const Output &output, ArrayRef<Value> dims,
                               int64_t lanes);
@@ -139,8 +152,12 @@ public:
        function_ref<SmallVector<Value>(Value, ValueRange)> body);
   /// `if` without results.
   void when(Value condition, function_ref<void()> body);
+  void choose(Value condition, function_ref<void()> then,
+              function_ref<void()> otherwise);
 
 private:
+  void cloneBodyOp(Operation &op, ArrayRef<Value> dims, IRMapping &local);
+
   func::FuncOp kernel;
   gpu::GPUModuleOp module;
   LLVM::LLVMFuncOp function;

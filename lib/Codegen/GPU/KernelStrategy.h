@@ -35,16 +35,28 @@ struct Chip {
   static FailureOr<Chip> get(StringRef name);
 };
 
-/// A thread computes a few elements that lie one after another.
+/// A thread computes vectors of elements that lie one after another.
 struct ElementwiseStrategy {
-  /// The dimensions in the order in which their points are numbered.
+  /// The dimensions in the order in which their points are numbered. Vectors
+  /// are along the last one.
   SmallVector<int64_t> order;
+  /// Elements of a vector.
+  int64_t lanes = 1;
+  /// Vectors that a thread loads before it computes the first. They are as many
+  /// vectors apart as a block has threads.
+  int64_t vectors = 1;
+  /// If not -1, inputs that are contiguous in this dimension instead of the
+  /// last one go through shared memory, in square tiles of a warp's size.
+  int64_t tileDim = -1;
   int64_t threads = 256;
 
   DictionaryAttr toAttribute(MLIRContext *context) const;
   /// Fails if `attribute` is not one that toAttribute writes, or does not fit.
   static FailureOr<ElementwiseStrategy> fromAttribute(DictionaryAttr attribute,
                                                       const Problem &problem);
+
+private:
+  bool fits(const Problem &problem) const;
 };
 
 /// Which unit multiplies.
@@ -81,6 +93,24 @@ struct ContractionStrategy {
   static FailureOr<ContractionStrategy> fromAttribute(DictionaryAttr attribute,
                                                       const Problem &problem);
 };
+
+/// The bytes that a thread can load or store at once.
+inline constexpr int64_t kVectorBytes = 16;
+
+/// The parallel dimensions of `problem` as the first result lies in memory, the
+/// innermost last.
+SmallVector<int64_t> getMemoryOrder(const Problem &problem);
+
+/// The elements, at most `lanes`, that `access` can move at once along `dim`
+/// from any multiple of their number on: they lie one after another, aligned,
+/// and are all inside of the source or all outside. Buffers are aligned to
+/// kVectorBytes.
+int64_t getVectorWidth(const Access &access, const Problem &problem,
+                       unsigned dim, int64_t lanes);
+
+/// Whether `access` is contiguous along `tileDim` and jumps along `vectorDim`.
+bool isTransposed(const Access &access, const Problem &problem,
+                  unsigned vectorDim, unsigned tileDim);
 
 /// For a problem without a reduction.
 ElementwiseStrategy chooseElementwise(const Problem &problem, const Chip &chip);

@@ -13,6 +13,7 @@
 #include "memrev/Codegen/GPU/AttributeNames.h"
 #include "memrev/Codegen/GPU/Passes.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/SymbolTable.h"
 
 namespace mlir::memrev {
@@ -48,6 +49,11 @@ static void declare(func::FuncOp kernel, const Problem &problem,
     if (auto argument = dyn_cast<BlockArgument>(access.source))
       accesses[argument.getArgNumber()] = ArgumentAccess::Read;
   });
+  if (problem.body)
+    problem.body->walk([&](tensor::ExtractOp extract) {
+      auto source = cast<BlockArgument>(extract.getTensor());
+      accesses[source.getArgNumber()] = ArgumentAccess::Read;
+    });
   // Destinations are among the accesses: here is what they are.
   SmallVector<bool> reads(kernel.getNumArguments(), false);
   auto read = [&](const Access &access) {
@@ -61,6 +67,11 @@ static void declare(func::FuncOp kernel, const Problem &problem,
   for (const std::optional<Access> &input : problem.inputs)
     if (input)
       read(*input);
+  if (problem.body)
+    problem.body->walk([&](tensor::ExtractOp extract) {
+      auto source = cast<BlockArgument>(extract.getTensor());
+      reads[source.getArgNumber()] = true;
+    });
   for (const Output &output : problem.outputs) {
     if (output.init == InitKind::Read)
       read(output.read);
