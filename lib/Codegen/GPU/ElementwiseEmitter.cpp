@@ -58,7 +58,7 @@ void ElementwiseEmitter::loadInits(ArrayRef<Value> dims, int64_t lanes,
   if (!problem.body)
     return;
   for (const Output &output : problem.outputs)
-    arguments.push_back(k.loadInitAlong(output, dims, vectorDim, lanes));
+    arguments.push_back(k.loadInit(output, dims, vectorDim, lanes));
 }
 
 Lanes ElementwiseEmitter::load(ArrayRef<Value> dims, int64_t lanes) {
@@ -78,7 +78,7 @@ void ElementwiseEmitter::compute(ArrayRef<Value> dims, int64_t lanes,
           return values[lane];
         });
     if (problem.body)
-      scalars = k.evaluateBody(scalars, k.shift(dims, vectorDim, lane));
+      scalars = k.evaluateBody(scalars, k.advance(dims, vectorDim, lane));
     for (auto [result, value] : llvm::zip_equal(results, scalars))
       result.push_back(value);
   }

@@ -74,6 +74,18 @@ Linear Linear::getOffset(const Access &access, unsigned numDims) {
   return linear;
 }
 
+bool simt::isVector(const Access &access, unsigned dim, int64_t lanes,
+                    const Problem &problem) {
+  if (lanes == 1)
+    return true;
+  return !access.isScalar() && problem.extents[dim] % lanes == 0 &&
+         llvm::none_of(access.bounds,
+                       [&](const Bound &bound) {
+                         return bound.expr.isFunctionOfDim(dim);
+                       }) &&
+         getVectorWidth(access, problem, dim, lanes) == lanes;
+}
+
 /// Whether threads would read what others have overwritten: something is read
 /// from the buffer of `output` elsewhere than where its thread writes.
 static bool readsOverwritten(const Problem &problem, const Output &output) {
@@ -170,18 +182,27 @@ static bool fitsNarrowIndex(const Problem &problem, func::FuncOp kernel) {
 
 KernelBuilder::KernelBuilder(gpu::GPUModuleOp module, func::FuncOp kernel,
                              StringRef name, const Problem &problem,
-                             int64_t threads)
+                             int64_t threads, Workspace where)
     : b(kernel.getLoc(), module.getContext()), problem(problem),
       indexType(IntegerType::get(module.getContext(),
                                  fitsNarrowIndex(problem, kernel) ? 32 : 64)),
       kernel(kernel), module(module) {
   MLIRContext *context = module.getContext();
   auto pointerType = LLVM::LLVMPointerType::get(context, kGlobalSpace);
+  SmallVector<BlockArgument> arguments(kernel.getArguments());
+  if (where == Workspace::Last)
+    arguments.pop_back_n(kernel.getNumResults());
   SmallVector<Type> types;
-  for (Type type : kernel.getArgumentTypes())
+  for (BlockArgument argument : arguments) {
+    Type type = argument.getType();
     types.push_back(isa<TensorType>(type) ? Type(pointerType)
                     : type.isIndex()      ? Type(b.getI64Type())
                                           : type);
+  }
+  if (where == Workspace::Last)
+    types.push_back(pointerType);
+  else if (where == Workspace::First)
+    types.insert(types.begin(), pointerType);
   b.setInsertionPointToEnd(module.getBody());
   function = LLVM::LLVMFuncOp::create(
       b, name,
@@ -193,24 +214,33 @@ KernelBuilder::KernelBuilder(gpu::GPUModuleOp module, func::FuncOp kernel,
                     b.getDenseI32ArrayAttr({int32_t(threads)}));
   Block *entry = function.addEntryBlock(b);
   b.setInsertionPointToStart(entry);
-  for (BlockArgument argument : kernel.getArguments()) {
-    unsigned number = argument.getArgNumber();
-    Value parameter = entry->getArgument(number);
-    if (isa<TensorType>(argument.getType())) {
-      function.setArgAttr(number, LLVM::LLVMDialect::getNoAliasAttrName(),
+  for (unsigned i = 0; i < types.size(); ++i)
+    if (types[i] == pointerType)
+      function.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(),
                           b.getUnitAttr());
-      // What no thread writes is loaded through the read-only cache.
-      if (llvm::none_of(problem.outputs, [&](const Output &output) {
-            return output.dest.source == argument;
-          }))
-        function.setArgAttr(number, LLVM::LLVMDialect::getReadonlyAttrName(),
-                            b.getUnitAttr());
-    } else if (argument.getType().isIndex()) {
+  unsigned number = 0;
+  if (where == Workspace::First) {
+    function.setArgAttr(0, LLVM::LLVMDialect::getReadonlyAttrName(),
+                        b.getUnitAttr());
+    workspace = entry->getArgument(number++);
+  }
+  for (BlockArgument argument : arguments) {
+    Value parameter = entry->getArgument(number++);
+    // What no thread writes is loaded through the read-only cache.
+    if (isa<TensorType>(argument.getType()) &&
+        llvm::none_of(problem.outputs, [&](const Output &output) {
+          return output.dest.source == argument;
+        }))
+      function.setArgAttr(number - 1, LLVM::LLVMDialect::getReadonlyAttrName(),
+                          b.getUnitAttr());
+    if (argument.getType().isIndex()) {
       parameter = arith::IndexCastOp::create(b, b.getIndexType(), parameter);
       lastScalar = parameter.getDefiningOp();
     }
     mapping.map(argument, parameter);
   }
+  if (where == Workspace::Last)
+    workspace = entry->getArgument(number);
 }
 
 LLVM::LLVMFuncOp KernelBuilder::finish() {
@@ -400,6 +430,11 @@ Value KernelBuilder::toMemory(Value value) {
   return arith::ExtUIOp::create(b, type, value);
 }
 
+Value KernelBuilder::offsetPointer(Value base, Value bytes) {
+  return LLVM::GEPOp::create(b, base.getType(), b.getI8Type(), base,
+                             ArrayRef<LLVM::GEPArg>{bytes});
+}
+
 Value KernelBuilder::elementPointer(const Access &access, Value offset) {
   Value base = pointer(access.source);
   return LLVM::GEPOp::create(b, base.getType(),
@@ -499,8 +534,39 @@ void KernelBuilder::store(const Access &access, ArrayRef<Value> dims,
                         values.size() * getByteSize(access.elementType));
 }
 
+SmallVector<Value> KernelBuilder::advance(ArrayRef<Value> dims, unsigned dim,
+                                          int64_t steps) {
+  SmallVector<Value> moved(dims);
+  if (steps == 0)
+    return moved;
+  moved[dim] = add(moved[dim] ? moved[dim] : index(0), index(steps));
+  return moved;
+}
+
+SmallVector<Value> KernelBuilder::loadAlong(const Access &access,
+                                            ArrayRef<Value> dims, unsigned dim,
+                                            int64_t lanes) {
+  if (lanes == 1 || access.isScalar())
+    return load(access, dims, lanes);
+  if (!access.uses(dim))
+    return SmallVector<Value>(lanes, load(access, dims, 1).front());
+  SmallVector<Value> values;
+  int64_t width = getVectorWidth(access, problem, dim, lanes);
+  for (int64_t lane = 0; lane < lanes; lane += width)
+    llvm::append_range(values, load(access, advance(dims, dim, lane), width));
+  return values;
+}
+
+void KernelBuilder::storeAlong(const Access &access, ArrayRef<Value> dims,
+                               unsigned dim, ValueRange values) {
+  int64_t lanes = values.size();
+  int64_t width = lanes == 1 ? 1 : getVectorWidth(access, problem, dim, lanes);
+  for (int64_t lane = 0; lane < lanes; lane += width)
+    store(access, advance(dims, dim, lane), values.slice(lane, width));
+}
+
 SmallVector<Value> KernelBuilder::loadInit(const Output &output,
-                                           ArrayRef<Value> dims,
+                                           ArrayRef<Value> dims, unsigned dim,
                                            int64_t lanes) {
   switch (output.init) {
   case InitKind::None:
@@ -508,55 +574,11 @@ SmallVector<Value> KernelBuilder::loadInit(const Output &output,
   case InitKind::Fill:
     return SmallVector<Value>(lanes, scalar(output.fill));
   case InitKind::InPlace:
-    return load(output.dest, dims, lanes);
-  case InitKind::Read:
-    return load(output.read, dims, lanes);
-  }
-  llvm_unreachable("all kinds of init are handled");
-}
-
-SmallVector<Value> KernelBuilder::shift(ArrayRef<Value> dims, unsigned dim,
-                                        int64_t distance) {
-  SmallVector<Value> shifted(dims);
-  if (distance != 0)
-    shifted[dim] = add(dims[dim], index(distance));
-  return shifted;
-}
-
-SmallVector<Value> KernelBuilder::loadAlong(const Access &access,
-                                            ArrayRef<Value> dims, unsigned dim,
-                                            int64_t lanes) {
-  if (lanes == 1)
-    return load(access, dims, 1);
-  if (access.isScalar() || !access.uses(dim))
-    return SmallVector<Value>(lanes, load(access, dims, 1).front());
-  SmallVector<Value> values;
-  int64_t width = getVectorWidth(access, problem, dim, lanes);
-  for (int64_t lane = 0; lane < lanes; lane += width)
-    llvm::append_range(values, load(access, shift(dims, dim, lane), width));
-  return values;
-}
-
-void KernelBuilder::storeAlong(const Access &access, ArrayRef<Value> dims,
-                               unsigned dim, ArrayRef<Value> values) {
-  int64_t lanes = values.size(), width = 1;
-  if (lanes > 1)
-    width = getVectorWidth(access, problem, dim, lanes);
-  for (int64_t lane = 0; lane < lanes; lane += width)
-    store(access, shift(dims, dim, lane), values.slice(lane, width));
-}
-
-SmallVector<Value> KernelBuilder::loadInitAlong(const Output &output,
-                                                ArrayRef<Value> dims,
-                                                unsigned dim, int64_t lanes) {
-  switch (output.init) {
-  case InitKind::InPlace:
     return loadAlong(output.dest, dims, dim, lanes);
   case InitKind::Read:
     return loadAlong(output.read, dims, dim, lanes);
-  default:
-    return loadInit(output, dims, lanes);
   }
+  llvm_unreachable("all kinds of init are handled");
 }
 
 /// Clones `op` of the body, where loop indices and elements at computed indices
