@@ -112,14 +112,20 @@ static bool readsOverwritten(const Problem &problem, const Output &output) {
 
 bool simt::canEmit(const Problem &problem, func::FuncOp kernel,
                    std::string &reason) {
-  bool ok = true;
+  bool ok = true, areWhole = true;
   auto isOfEntry = [&](Value value) {
     auto argument = dyn_cast<BlockArgument>(value);
     return argument && argument.getOwner() == &kernel.front();
   };
   problem.forEachAccess([&](const Access &access) {
     ok &= access.isScalar() || isOfEntry(access.source);
+    int64_t bytes = getByteSize(access.elementType);
+    areWhole &= bytes <= 8 && llvm::isPowerOf2_64(bytes);
   });
+  if (!areWhole) {
+    reason = "its elements do not have 1, 2, 4 or 8 bytes";
+    return false;
+  }
   if (!ok) {
     reason = "it reads a tensor that it computes";
     return false;
@@ -296,6 +302,18 @@ Value KernelBuilder::rem(Value left, int64_t right) {
 Value KernelBuilder::lessThan(Value left, int64_t right) {
   return b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, left,
                                        index(right));
+}
+
+Value KernelBuilder::min(Value left, Value right) {
+  return b.createOrFold<arith::MinUIOp>(left, right);
+}
+
+Value KernelBuilder::max(Value left, Value right) {
+  return b.createOrFold<arith::MaxUIOp>(left, right);
+}
+
+Value KernelBuilder::select(Value condition, Value then, Value otherwise) {
+  return b.createOrFold<arith::SelectOp>(condition, then, otherwise);
 }
 
 Value KernelBuilder::logicalAnd(Value left, Value right) {
@@ -675,4 +693,17 @@ void KernelBuilder::choose(Value condition, function_ref<void()> then,
   then();
   b.setInsertionPointToStart(choice.elseBlock());
   otherwise();
+}
+
+SmallVector<Value>
+KernelBuilder::choose(Value condition, TypeRange types,
+                      function_ref<SmallVector<Value>()> then,
+                      function_ref<SmallVector<Value>()> otherwise) {
+  auto choice = scf::IfOp::create(b, types, condition, true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(choice.thenBlock());
+  scf::YieldOp::create(b, then());
+  b.setInsertionPointToStart(choice.elseBlock());
+  scf::YieldOp::create(b, otherwise());
+  return SmallVector<Value>(choice.getResults());
 }

@@ -98,6 +98,10 @@ public:
   Value div(Value left, int64_t right);
   Value rem(Value left, int64_t right);
   Value lessThan(Value left, int64_t right);
+  /// Of numbers that are not negative.
+  Value min(Value left, Value right);
+  Value max(Value left, Value right);
+  Value select(Value condition, Value then, Value otherwise);
   Value logicalAnd(Value left, Value right);
   /// `linear` at `dims`; `symbols` are values of the function on tensors.
   Value evaluate(const Linear &linear, ArrayRef<Value> dims,
@@ -169,6 +173,10 @@ public:
   void when(Value condition, function_ref<void()> body);
   void choose(Value condition, function_ref<void()> then,
               function_ref<void()> otherwise);
+  /// `if` with results of `types`.
+  SmallVector<Value> choose(Value condition, TypeRange types,
+                            function_ref<SmallVector<Value>()> then,
+                            function_ref<SmallVector<Value>()> otherwise);
 
 private:
   void cloneBodyOp(Operation &op, ArrayRef<Value> dims, IRMapping &local);

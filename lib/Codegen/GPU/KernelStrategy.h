@@ -59,6 +59,42 @@ private:
   bool fits(const Problem &problem) const;
 };
 
+/// Threads share the terms of a result. Where terms are contiguous, those that
+/// do so are neighbours, else those of neighbouring results are.
+struct ReductionStrategy {
+  /// The parallel dimensions in the order in which results are numbered, and
+  /// the reduction dimensions in that of the terms.
+  SmallVector<int64_t> order, reduced;
+  /// The dimension of vectors, the last one of `order` or of `reduced`, and
+  /// their elements; -1 for none.
+  int64_t vectorDim = -1, lanes = 1;
+  /// Threads of a block that share a result, or a vector of them, and how many
+  /// results have threads in the same block.
+  int64_t along = 1, across = 1;
+  /// Vectors of terms that a thread loads at once.
+  int64_t unroll = 1;
+  /// Blocks that share a result. More than one need a second kernel.
+  int64_t splits = 1;
+
+  /// Whether a vector is of terms, not of results.
+  bool isRow(const Problem &problem) const;
+  /// How many results, or vectors of them, there are.
+  int64_t getResults(const Problem &problem) const;
+  /// How many terms, or whole vectors of them, a result has.
+  int64_t getTerms(const Problem &problem) const;
+  int64_t getSharedBytes(const Problem &problem) const;
+  /// How the second kernel combines the splits.
+  ReductionStrategy getCombination(const Problem &problem) const;
+
+  DictionaryAttr toAttribute(MLIRContext *context) const;
+  /// Fails if `attribute` is not one that toAttribute writes, or does not fit.
+  static FailureOr<ReductionStrategy> fromAttribute(DictionaryAttr attribute,
+                                                    const Problem &problem);
+
+private:
+  bool fits(const Problem &problem) const;
+};
+
 /// Which unit multiplies.
 enum class Unit {
   /// Tensor cores on f16 or bf16.
@@ -117,6 +153,9 @@ bool isTransposed(const Access &access, const Problem &problem,
 
 /// For a problem without a reduction.
 ElementwiseStrategy chooseElementwise(const Problem &problem, const Chip &chip);
+
+/// For a problem with a reduction that is no contraction.
+ReductionStrategy chooseReduction(const Problem &problem, const Chip &chip);
 
 /// Fails with a reason for a contraction that is better computed otherwise.
 /// With `useTF32` factors of f32 are rounded to 10 bits of mantissa.
