@@ -109,9 +109,9 @@ def read_signatures(path):
             if not type_.startswith("memref<"):
                 parsed.append((None, type_))
                 continue
-            *shape, element = type_[len("memref<"):-1].split("x")
+            shape, element = re.match(r"memref<((?:\d+x)*)(\w+)", type_).groups()
             elements = 1
-            for size in shape:
+            for size in shape.split("x")[:-1]:
                 elements *= int(size)
             parsed.append((elements, element))
         yield name, parsed
