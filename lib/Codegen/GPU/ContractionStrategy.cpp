@@ -203,13 +203,18 @@ static bool hasZeroPadding(const Access &access) {
   return padding && padding.getValue().isZero();
 }
 
+static int64_t getTiles(const ContractionShape &shape,
+                        const ContractionStrategy &strategy) {
+  return llvm::divideCeil(shape.rows.extent, strategy.rows) *
+         llvm::divideCeil(shape.columns.extent, strategy.columns) *
+         shape.batch.extent;
+}
+
 /// The seconds that `strategy` is taken to need.
 static double estimate(const ContractionShape &shape,
                        const ContractionStrategy &strategy, const Chip &chip,
                        int64_t sumBytes) {
-  double tiles = double(llvm::divideCeil(shape.rows.extent, strategy.rows)) *
-                 llvm::divideCeil(shape.columns.extent, strategy.columns) *
-                 shape.batch.extent;
+  double tiles = getTiles(shape, strategy);
   double depth =
       llvm::divideCeil(llvm::divideCeil(shape.depth.extent, strategy.splits),
                        strategy.depth) *
@@ -306,7 +311,10 @@ FailureOr<ContractionStrategy> simt::chooseContraction(const Problem &problem,
                           : double(strategy.rows) / strategy.rowWarps;
     double warpColumns = double(strategy.columns) / strategy.columnWarps;
     for (int64_t splits = 1; splits <= kMaxSplits; splits *= 2) {
-      if (splits > 1 && shape.depth.extent / splits < 4 * strategy.depth)
+      // Each split has some stages, and is for blocks that would be idle.
+      int64_t blocks = getTiles(shape, strategy) * splits / 2;
+      if (splits > 1 && (shape.depth.extent / splits < 4 * strategy.depth ||
+                         blocks >= 2 * chip.multiprocessors))
         break;
       strategy.splits = splits;
       double seconds =
