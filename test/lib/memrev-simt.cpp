@@ -11,7 +11,7 @@
 //
 // FILE has LLVM IR for NVPTX, or MLIR with a gpu.binary in which it is. An
 // argument is a scalar, "i32=5" or "f32=0.5", or a buffer "f16:256=iota", whose
-// elements count from zero, are small random multiples of 1/8 ("random") or any
+// elements count from zero, are small random multiples of 1/4 ("random") or any
 // numbers from -1 to 1 ("fine"), zero ("zero") or what fresh memory has, without
 // a pattern. The buffers without a pattern are printed at the end.
 //
@@ -165,7 +165,7 @@ static Parameter parseParameter(StringRef text, unsigned number) {
     if (pattern == "iota")
       value = static_cast<double>(i);
     else if (pattern == "random")
-      value = (static_cast<int>(random.below(33)) - 16) / 8.0;
+      value = (static_cast<int>(random.below(17)) - 8) / 4.0;
     else if (pattern == "fine")
       value = random.below(1u << 31) * 0x1p-30 - 1;
     else if (pattern != "zero")
