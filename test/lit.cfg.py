@@ -33,7 +33,7 @@ config.substitutions.append(
         f"{sys.executable} {config.test_source_root}/Integration/GPU/Inputs/emulate.py "
         f"--lib-dir {config.memrev_lib_dir} --mlir-lib-dir {config.mlir_lib_dir} "
         f"--cxx {config.host_cxx} "
-        f"--fake-driver-dir {config.memrev_obj_root}/test/fake-cuda",
+        f"--emulator-dir {config.memrev_obj_root}/test/simt",
     )
 )
 
@@ -66,6 +66,7 @@ llvm_config.add_tool_substitutions(
         ToolSubst("memrev-opt", unresolved="fatal"),
         ToolSubst("memrev-compile", unresolved="ignore"),
         ToolSubst("memrev-fuzz-autodiff", unresolved="ignore"),
+        ToolSubst("memrev-simt", unresolved="ignore"),
         ToolSubst("memrev-tblgen", unresolved="ignore"),
         "mlir-opt",
         "mlir-runner",
