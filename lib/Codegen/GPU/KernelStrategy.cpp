@@ -14,6 +14,7 @@ using namespace mlir::memrev::simt;
 
 FailureOr<Chip> Chip::get(StringRef name) {
   Chip chip;
+  chip.hasWarpGroups = name == "sm_90a";
   if (!name.consume_front("sm_") ||
       name.consumeInteger(10, chip.architecture) || name.size() > 1)
     return failure();

@@ -30,6 +30,8 @@ struct Chip {
   int64_t multiprocessors = 132;
   /// Bytes of shared memory that a block can have.
   int64_t sharedBytes = 227 * 1024;
+  /// Whether groups of four warps multiply: sm_90a, and no other chip.
+  bool hasWarpGroups = false;
 
   /// Fails for a name that is not sm_ and a number, with a letter at most.
   static FailureOr<Chip> get(StringRef name);
@@ -97,8 +99,11 @@ private:
 
 /// Which unit multiplies.
 enum class Unit {
-  /// Tensor cores on f16 or bf16.
+  /// Tensor cores on f16 or bf16, warp by warp.
   Half,
+  /// The same by groups of four warps, which read both factors from shared
+  /// memory while other stages are copied.
+  WarpGroup,
   /// Tensor cores on f32 rounded to 10 bits of mantissa.
   TF32,
   /// Tensor cores on f64.
@@ -116,7 +121,8 @@ struct ContractionStrategy {
   bool swap = false;
   /// What a block computes, and how deep a stage in shared memory is.
   int64_t rows = 64, columns = 64, depth = 16;
-  /// How many warps share the rows and the columns.
+  /// How many warps share the rows and the columns. A group of four warps
+  /// shares rows.
   int64_t rowWarps = 2, columnWarps = 2;
   /// Stages that are loaded or computed at the same time.
   int64_t stages = 3;
