@@ -160,7 +160,15 @@ bool isTransposed(const Access &access, const Problem &problem,
 /// For a problem without a reduction.
 ElementwiseStrategy chooseElementwise(const Problem &problem, const Chip &chip);
 
-/// For a problem with a reduction that is no contraction.
+/// Whether partial results of each output can be combined.
+bool hasCombiners(const Problem &problem);
+/// The types of the partial results that terms are added to: of each output, or
+/// of the sum of a contraction.
+SmallVector<Type> getPartialTypes(const Problem &problem);
+/// What is read for each term.
+SmallVector<const Access *> getTermAccesses(const Problem &problem);
+
+/// For a problem with a reduction or a contraction.
 ReductionStrategy chooseReduction(const Problem &problem, const Chip &chip);
 
 /// Fails with a reason for a contraction that is better computed otherwise.
