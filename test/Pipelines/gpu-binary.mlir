@@ -14,9 +14,10 @@
 // Everything is plain pointers and calls of the runtime.
 
 // CHECK-LABEL: llvm.func @step(%{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: i64, %{{.*}}: !llvm.ptr)
-// CHECK:   llvm.call @mgpuStreamCreate()
+// CHECK:   llvm.call @memrevCudaBeginCall(
+// CHECK:   llvm.cond_br
 // CHECK:   llvm.call @step_on_stream
-// CHECK:   llvm.call @mgpuStreamSynchronize
+// CHECK:   llvm.call @memrevCudaEndCall()
 // CHECK: llvm.func internal @step_on_stream
 // CHECK:   llvm.cond_br
 // CHECK:   llvm.call @launch_matmul

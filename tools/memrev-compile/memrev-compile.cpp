@@ -149,7 +149,8 @@ static llvm::Error writeLibrary(const CommandLine &line,
     auto runtime = findRuntimeLibrary(executable, "libMemRevCUDARuntime.a");
     if (!runtime)
       return runtime.takeError();
-    libraries.push_back(*runtime);
+    // All of it: callers use functions that the program does not.
+    libraries = {"-Wl,--whole-archive", *runtime, "-Wl,--no-whole-archive"};
   } else {
     libraries = getCPULibraries(*program.getObject());
   }

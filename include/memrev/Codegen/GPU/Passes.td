@@ -171,14 +171,18 @@ def GPUThreadStreams : Pass<"gpu-thread-streams", "ModuleOp"> {
 
     - every function that launches kernels, or calls one that does, gets the
       stream as its last argument; a public function becomes a wrapper that
-      creates the stream, calls a private function with its body, waits for the
-      stream and releases it, so that a call returns when its results are
-      there;
+      asks the runtime for a stream, calls a private function with its body, and
+      tells the runtime that the call has ended, which waits for the results
+      unless the caller has chosen the stream;
+    - the wrapper names the buffers and scalars of the call to the runtime,
+      which compares them with earlier calls: it may record what the body
+      launches as a CUDA graph and launch that next time, without the body;
     - every kernel gets one host function that launches it. A launch allocates
       its parameters on the stack, and in a loop this would grow the stack with
       the trip count;
     - a `memref.load` on the host is read back through the runtime, which waits
-      for the stream.
+      for the stream. A remark says so: calls of such a function always run its
+      body.
 
     With `bare-ptr-entries` public functions get C's calling convention, one
     plain device pointer a buffer. Their buffers must then have static shapes.
@@ -186,7 +190,7 @@ def GPUThreadStreams : Pass<"gpu-thread-streams", "ModuleOp"> {
   }];
   let dependentDialects = ["arith::ArithDialect", "func::FuncDialect",
                            "gpu::GPUDialect", "LLVM::LLVMDialect",
-                           "memref::MemRefDialect"];
+                           "memref::MemRefDialect", "scf::SCFDialect"];
   let options = [
     Option<"bareEntries", "bare-ptr-entries", "bool", /*default=*/"true",
            "Give public functions plain pointers for their buffers">

@@ -82,7 +82,7 @@ def rewrite_kernels(ir):
     """Makes LLVM IR for NVPTX fit for the host.
 
     Each kernel gets a function emulated_<kernel> that takes its parameters as a
-    launch passes them.
+    launch passes them, and their number, parameters_<kernel>.
     """
     ir = re.sub(r"^target (datalayout|triple).*\n", "", ir, flags=re.M)
     ir = re.sub(r"\bptx_kernel ", "", ir)
@@ -103,7 +103,8 @@ def rewrite_kernels(ir):
     kernels = re.findall(r"^define [^@]*void @([\w.]+)\((.*)\)[^()]*{", ir, flags=re.M)
     for name, parameters in kernels:
         types = re.findall(r"(?:^|, )(ptr|i\d+|float|double)\b", parameters)
-        lines = [f"define void @emulated_{name}(ptr %p) {{"]
+        lines = [f"@parameters_{name} = constant i32 {len(types)}",
+                 f"define void @emulated_{name}(ptr %p) {{"]
         for i, type_ in enumerate(types):
             lines.append(f"  %s{i} = getelementptr ptr, ptr %p, i64 {i}")
             lines.append(f"  %a{i} = load ptr, ptr %s{i}")
@@ -131,7 +132,8 @@ def compile_program(options):
     link(rewrite_kernels(kernels.decode()).encode(), f"{work}/kernels", options.cxx)
     host = run(["mlir-translate", "--mlir-to-llvmir"], input=program)
     link(host, f"{work}/gpu", options.cxx,
-         [f"{options.lib_dir}/libMemRevCUDARuntime.a", "-ldl"])
+         ["-Wl,--whole-archive", f"{options.lib_dir}/libMemRevCUDARuntime.a",
+          "-Wl,--no-whole-archive", "-ldl"])
     reference = options.reference or options.program
     cpu = run(["mlir-opt", reference, *CPU_PASSES, "--allow-unregistered-dialect"])
     cpu = run(["mlir-translate", "--mlir-to-llvmir"], input=cpu)
@@ -183,7 +185,8 @@ def address(buffer):
 
 def call_on_gpu(library, name, parameters, values):
     """Calls the function with copies of `values` in device memory and returns
-    what is there afterwards."""
+    what is there afterwards. Calls it three times, which must not differ: the
+    runtime runs it, records it as a graph, and launches that."""
     def check(failed):
         if failed:
             library.memrevCudaLastError.restype = ctypes.c_char_p
@@ -197,14 +200,22 @@ def call_on_gpu(library, name, parameters, values):
         pointer = ctypes.c_void_p()
         size = ctypes.c_size_t(len(value) * value.itemsize)
         check(library.memrevCudaAllocate(ctypes.byref(pointer), size))
-        check(library.memrevCudaCopyToDevice(pointer, address(value), size))
         arguments.append(pointer)
-        device.append((pointer, size, value))
-    getattr(library, name)(*arguments)
+        device.append((pointer, size, value, value[:]))
     library.memrevCudaLastError.restype = ctypes.c_void_p
-    check(library.memrevCudaLastError() is not None)
-    for pointer, size, value in device:
-        check(library.memrevCudaCopyToHost(address(value), pointer, size))
+    first = None
+    for _ in range(3):
+        for pointer, size, _, before in device:
+            check(library.memrevCudaCopyToDevice(pointer, address(before), size))
+        getattr(library, name)(*arguments)
+        check(library.memrevCudaLastError() is not None)
+        for pointer, size, value, _ in device:
+            check(library.memrevCudaCopyToHost(address(value), pointer, size))
+        after = [value.tobytes() for _, _, value, _ in device]
+        if after != (first or after):
+            sys.exit(f"@{name}: a later call differs from the first one")
+        first = after
+    for pointer, _, _, _ in device:
         check(library.memrevCudaFree(pointer))
 
 
