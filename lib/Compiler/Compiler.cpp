@@ -272,7 +272,9 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
     break;
   case Stage::Schedule: {
     if (isForGPU()) {
-      buildGPUSchedulePipeline(pm);
+      GPUScheduleOptions schedule;
+      schedule.chip = options.chip;
+      buildGPUSchedulePipeline(pm, schedule);
       break;
     }
     CPUScheduleOptions schedule;
@@ -369,7 +371,7 @@ LogicalResult CompilerInstance::checkTarget() {
     report("expects target cpu or cuda, but got '" + options.target + "'");
     return failure();
   }
-  if (isForGPU() && options.until == Stage::Binary && options.chip.empty()) {
+  if (isForGPU() && options.until >= Stage::Schedule && options.chip.empty()) {
     report("expects a chip for target cuda, sm_90 for example");
     return failure();
   }

@@ -18,21 +18,7 @@ using namespace mlir;
 
 void memrev::buildCPUSchedulePipeline(OpPassManager &pm,
                                       const CPUScheduleOptions &options) {
-  // A product that starts from a splat constant takes a fill into its kernel.
-  // Small ones too: a constant would be copied before it is added to.
-  CodegenConstantsToFillsOptions fills;
-  fills.maxBytes = 0;
-  pm.addNestedPass<func::FuncOp>(createCodegenConstantsToFills(fills));
-  pm.addNestedPass<func::FuncOp>(createCodegenGeneralizeNamedOps());
-  pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
-  pm.addNestedPass<func::FuncOp>(createCodegenDropUnitDims());
-  // Fusion also drops the operands that this leaves without a use.
-  pm.addNestedPass<func::FuncOp>(createCodegenUpdateSlicesInPlace());
-  pm.addNestedPass<func::FuncOp>(createCodegenFuseElementwise());
-  pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
-  pm.addNestedPass<func::FuncOp>(createCodegenEliminateCommonSubexpressions());
-  pm.addNestedPass<func::FuncOp>(createCodegenInsertCopies());
-  pm.addPass(createCodegenOutlineKernels());
+  buildFusePipeline(pm);
 
   CPUSelectStrategyOptions strategy;
   strategy.vectorBits = options.vectorBits;

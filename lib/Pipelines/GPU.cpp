@@ -7,7 +7,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "memrev/Pipelines/GPU.h"
+#include "memrev/Codegen/Common/Passes.h"
 #include "memrev/Codegen/GPU/Passes.h"
+#include "memrev/Pipelines/Pipelines.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -20,16 +22,25 @@
 
 using namespace mlir;
 
-void memrev::buildGPUSchedulePipeline(OpPassManager &pm) {
-  OpPassManager &functions = pm.nest<func::FuncOp>();
-  functions.addPass(createConvertElementwiseToLinalgPass());
-  functions.addPass(createGPUSplitReductions());
+void memrev::buildGPUSchedulePipeline(OpPassManager &pm,
+                                      const GPUScheduleOptions &options) {
+  buildFusePipeline(pm);
+  GPUSelectStrategyOptions strategy;
+  strategy.chip = options.chip;
+  pm.addNestedPass<func::FuncOp>(createGPUSelectStrategy(strategy));
+  pm.addPass(createGPUScheduleKernels());
+  pm.addNestedPass<func::FuncOp>(createGPUSplitReductions());
+
+  CodegenVerifyStageOptions verify;
+  verify.stage = "schedule";
+  pm.addPass(createCodegenVerifyStage(verify));
 }
 
 void memrev::buildGPUKernelsPipeline(OpPassManager &pm) {
   // Nothing is canonicalized in between: that would inline parallel loops of
   // one iteration, whose memory accesses would then be on the host, and hoist
   // the constants of kernels out of the launches, to become their parameters.
+  pm.addPass(createGPULaunchKernels());
   OpPassManager &functions = pm.nest<func::FuncOp>();
   functions.addPass(createGPULinalgToParallel());
   functions.addPass(createGPUScalarsToDevice());
@@ -88,10 +99,12 @@ StringRef memrev::getGPUKernels(ModuleOp module) {
 }
 
 void memrev::registerGPUPipelines() {
-  PassPipelineRegistration<>(
+  PassPipelineRegistration<GPUScheduleOptions>(
       "memrev-gpu-schedule",
       "Prepare functions on tensors for a GPU: the schedule stage",
-      [](OpPassManager &pm) { buildGPUSchedulePipeline(pm); });
+      [](OpPassManager &pm, const GPUScheduleOptions &options) {
+        buildGPUSchedulePipeline(pm, options);
+      });
   PassPipelineRegistration<>(
       "memrev-gpu-kernels",
       "Map functions on buffers to kernels: the first half of the binary stage",

@@ -49,10 +49,18 @@ struct GPUBinaryOptions : PassPipelineOptions<GPUBinaryOptions> {
       llvm::cl::init(true)};
 };
 
-/// Prepares functions on tensors for a GPU: every computation a structured
-/// operation, with enough parallelism in each. In and out: linalg, tensor,
-/// arith, scf and func.
-void buildGPUSchedulePipeline(OpPassManager &pm);
+/// Options of `buildGPUSchedulePipeline`.
+struct GPUScheduleOptions : PassPipelineOptions<GPUScheduleOptions> {
+  PassOptions::Option<std::string> chip{
+      *this, "chip", llvm::cl::desc("Chip to choose sizes for"),
+      llvm::cl::init("sm_90")};
+};
+
+/// Fuses functions on tensors into kernels and emits those in a `gpu.module`;
+/// what no emitter takes stays structured operations with enough parallelism in
+/// each. In: linalg, tensor, arith, scf and func.
+void buildGPUSchedulePipeline(OpPassManager &pm,
+                              const GPUScheduleOptions &options);
 
 /// Maps functions on buffers to kernels, up to the point where host code
 /// launches kernels in one `gpu.module` and touches no memory. Out: one

@@ -73,8 +73,11 @@ LogicalResult buildDifferentiatePipeline(OpPassManager &pm,
 /// of it is left.
 void buildLowerPipeline(OpPassManager &pm);
 
-/// Fuses elementwise ops, moves every computation into a private kernel
-/// function on tensors, and rewrites each kernel to one parallel loop over
+/// Fuses elementwise ops and moves every computation into a private kernel
+/// function on tensors: what the schedule stages of all targets begin with.
+void buildFusePipeline(OpPassManager &pm);
+
+/// Fuses, and rewrites each kernel to one parallel loop over
 /// vector code. What no rule covers stays linalg and is named by a remark.
 /// Nothing may run CSE on the callers of kernels before bufferization.
 void buildCPUSchedulePipeline(OpPassManager &pm,

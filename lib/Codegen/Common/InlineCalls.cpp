@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "memrev/Codegen/Common/InlineCalls.h"
 #include "memrev/Codegen/Common/AttributeNames.h"
 #include "memrev/Codegen/Common/CallOrder.h"
 #include "memrev/Codegen/Common/Passes.h"
@@ -19,8 +20,7 @@ namespace mlir::memrev {
 using namespace mlir;
 using namespace mlir::memrev;
 
-/// Replaces `call` by the body of `callee`, a function of one block.
-static void inlineCall(func::CallOp call, func::FuncOp callee) {
+void memrev::inlineCall(func::CallOp call, func::FuncOp callee) {
   IRMapping mapping;
   mapping.map(callee.getArguments(), call.getOperands());
   OpBuilder builder(call);

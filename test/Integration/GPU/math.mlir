@@ -3,7 +3,8 @@
 // Python cannot load a library that is built with sanitizers.
 // UNSUPPORTED: sanitize
 // RUN: memrev-opt %s --memrev-gpu-schedule --memrev-bufferize -o %t.mlir
-// RUN: %emulate %t.mlir --range -4 4 --work-dir %t.dir | FileCheck %s
+// RUN: memrev-opt %s --memrev-bufferize -o %t.cpu.mlir
+// RUN: %emulate %t.mlir --reference %t.cpu.mlir --range -4 4 --work-dir %t.dir | FileCheck %s
 
 // CHECK: @f64: 8 buffers written
 func.func @f64(%x: tensor<5000xf64>) -> (tensor<5000xf64>, tensor<5000xf64>, tensor<5000xf64>, tensor<5000xf64>,

@@ -2,15 +2,15 @@
 // RUN: memrev-compile %s --target=cuda --chip=sm_80 --emit=ptx -o - | FileCheck %s --check-prefixes=PTX,SM80
 // RUN: memrev-compile %s --target=cuda --chip=sm_90 --emit=ptx -o - | FileCheck %s --check-prefixes=PTX,SM90
 // RUN: memrev-compile %s --target=cuda --chip=sm_90 --emit=llvm -o - | FileCheck %s --check-prefix=LLVM
-// RUN: memrev-compile %s --target=cuda --until=schedule | FileCheck %s --check-prefix=SCHEDULE
+// RUN: memrev-compile %s --target=cuda --chip=sm_90 --until=schedule | FileCheck %s --check-prefix=SCHEDULE
 
 // SM80: .target sm_80
 // SM90: .target sm_90
 // PTX-NOT: .extern
 // PTX: .visible .entry
 // LLVM: define {{.*}}void @step(ptr
-// SCHEDULE: tensor.expand_shape
-// SCHEDULE: linalg.generic
+// SCHEDULE: memrev.launch
+// SCHEDULE: gpu.module
 
 // Host memory is nowhere touched: a loss of two couplings and its gradients.
 func.func private @loss(%x1: tensor<8x16xf32>, %x2: tensor<8x16xf32>, %w: tensor<16x16xf32>) -> f32 {

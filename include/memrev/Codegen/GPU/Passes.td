@@ -42,6 +42,60 @@ def GPUSplitReductions : Pass<"gpu-split-reductions", "func::FuncOp"> {
                            "linalg::LinalgDialect", "tensor::TensorDialect"];
 }
 
+def GPUSelectStrategy : Pass<"gpu-select-strategy", "func::FuncOp"> {
+  let summary = "Choose how kernels are emitted for a GPU";
+  let description = [{
+    Reads each kernel function as loops and accesses and writes the sizes to
+    emit it with on it, as the attribute `memrev.strategy`. The choice depends
+    on the operation, its types, its shape and the chip only. A kernel that no
+    emitter takes is left alone, with a remark: its operations become parallel
+    loops after bufferization.
+  }];
+  let options = [
+    Option<"chip", "chip", "std::string", /*default=*/"\"sm_90\"",
+           "Chip to choose sizes for, sm_90 for example">
+  ];
+}
+
+def GPUScheduleKernels : Pass<"gpu-schedule-kernels", "ModuleOp"> {
+  let summary = "Emit kernels with a strategy as device functions";
+  let description = [{
+    Emits each kernel function that has a strategy as an `llvm.func` in the
+    `gpu.module` `memrev_kernels`: threads, shared memory, tensor cores. What is
+    left of the function on tensors is a declaration, whose arguments say what
+    the kernel does with their buffers and whose last arguments are the
+    destinations of its results; `memrev.launch` has its blocks, threads and
+    bytes of shared memory. Bufferization sees no more of a kernel than that.
+    Kernel functions without a strategy are inlined into their callers.
+
+    Example: an addition becomes
+
+    ```mlir
+    func.func private @add_0(tensor<64xf32> {bufferization.access = "read"},
+                             tensor<64xf32> {bufferization.access = "write"})
+        -> tensor<64xf32> attributes {memrev.kernel, memrev.launch = array<i64: 1, 256, 0>}
+    gpu.module @memrev_kernels {
+      llvm.func @add_0(%a: !llvm.ptr<1>, %b: !llvm.ptr<1>) attributes {gpu.kernel, ...} { ... }
+    }
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "gpu::GPUDialect",
+                           "LLVM::LLVMDialect", "NVVM::NVVMDialect",
+                           "scf::SCFDialect"];
+}
+
+def GPULaunchKernels : Pass<"gpu-launch-kernels", "ModuleOp"> {
+  let summary = "Turn calls of emitted kernels into launches";
+  let description = [{
+    Replaces each call of a kernel that `gpu-schedule-kernels` emitted by a
+    `gpu.launch_func` with the addresses of its buffers, and erases the
+    declarations. A kernel whose argument is a constant buffer, which the host
+    holds, is cloned to one that has the constant in the module of the device.
+  }];
+  let dependentDialects = ["arith::ArithDialect", "gpu::GPUDialect",
+                           "LLVM::LLVMDialect", "memref::MemRefDialect"];
+}
+
 def GPULinalgToParallel : Pass<"gpu-linalg-to-parallel", "func::FuncOp"> {
   let summary = "Lower linalg and copies on buffers to one parallel loop each";
   let description = [{

@@ -1,0 +1,530 @@
+//===- KernelBuilder.cpp - What emitters of GPU kernels share -------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelBuilder.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+using namespace mlir;
+using namespace mlir::memrev;
+using namespace mlir::memrev::simt;
+
+/// NVPTX's number for global memory, and for memory that a block shares.
+static constexpr unsigned kGlobalSpace = 1, kSharedSpace = 3;
+static constexpr llvm::StringLiteral kSharedName = "memrev_shared";
+
+//===----------------------------------------------------------------------===//
+// Linear functions
+//===----------------------------------------------------------------------===//
+
+static void accumulate(AffineExpr expr, int64_t factor, Linear &linear) {
+  switch (expr.getKind()) {
+  case AffineExprKind::Constant:
+    linear.constant += factor * cast<AffineConstantExpr>(expr).getValue();
+    return;
+  case AffineExprKind::DimId:
+    linear.dims[cast<AffineDimExpr>(expr).getPosition()] += factor;
+    return;
+  case AffineExprKind::SymbolId:
+    linear.symbols[cast<AffineSymbolExpr>(expr).getPosition()] += factor;
+    return;
+  case AffineExprKind::Add: {
+    auto sum = cast<AffineBinaryOpExpr>(expr);
+    accumulate(sum.getLHS(), factor, linear);
+    accumulate(sum.getRHS(), factor, linear);
+    return;
+  }
+  default: {
+    auto product = cast<AffineBinaryOpExpr>(expr);
+    auto constant = cast<AffineConstantExpr>(product.getRHS());
+    accumulate(product.getLHS(), factor * constant.getValue(), linear);
+  }
+  }
+}
+
+Linear Linear::get(AffineExpr expr, unsigned numDims, unsigned numSymbols) {
+  Linear linear;
+  linear.dims.assign(numDims, 0);
+  linear.symbols.assign(numSymbols, 0);
+  accumulate(expr, 1, linear);
+  return linear;
+}
+
+SmallVector<int64_t> simt::getStrides(ArrayRef<int64_t> shape) {
+  SmallVector<int64_t> strides(shape.size(), 1);
+  for (int64_t i = int64_t(shape.size()) - 2; i >= 0; --i)
+    strides[i] = strides[i + 1] * shape[i + 1];
+  return strides;
+}
+
+Linear Linear::getOffset(const Access &access, unsigned numDims) {
+  Linear linear;
+  linear.dims.assign(numDims, 0);
+  linear.symbols.assign(access.symbols.size(), 0);
+  for (auto [expr, stride] :
+       llvm::zip_equal(access.indices, getStrides(access.shape)))
+    accumulate(expr, stride, linear);
+  return linear;
+}
+
+bool simt::canEmit(const Problem &problem, func::FuncOp kernel,
+                   std::string &reason) {
+  bool ok = true;
+  auto isOfEntry = [&](Value value) {
+    auto argument = dyn_cast<BlockArgument>(value);
+    return argument && argument.getOwner() == &kernel.front();
+  };
+  problem.forEachAccess([&](const Access &access) {
+    ok &= access.isScalar() || isOfEntry(access.source);
+  });
+  if (!ok) {
+    reason = "it reads a tensor that it computes";
+    return false;
+  }
+  if (!problem.body)
+    return true;
+  WalkResult result = problem.body->walk([&](Operation *op) {
+    return llvm::any_of(op->getOperandTypes(), llvm::IsaPred<TensorType>)
+               ? WalkResult::interrupt()
+               : WalkResult::advance();
+  });
+  if (result.wasInterrupted())
+    reason = "its body reads a tensor by computed indices";
+  return !result.wasInterrupted();
+}
+
+int64_t simt::getByteSize(Type type) {
+  if (type.isIndex())
+    return 8;
+  return llvm::divideCeil(type.getIntOrFloatBitWidth(), 8);
+}
+
+//===----------------------------------------------------------------------===//
+// The function
+//===----------------------------------------------------------------------===//
+
+/// Whether 32 bits hold every number of a point or an element, with room for
+/// what is computed on the way.
+static bool fitsNarrowIndex(const Problem &problem, func::FuncOp kernel) {
+  constexpr int64_t limit = int64_t(1) << 30;
+  int64_t points = 1;
+  for (int64_t extent : problem.extents)
+    if (llvm::MulOverflow(points, extent, points))
+      return false;
+  bool fits = true;
+  // A contraction's points are never numbered together, its results are.
+  if (!problem.isContraction)
+    fits = points < limit;
+  for (Type type : kernel.getArgumentTypes())
+    if (auto tensor = dyn_cast<RankedTensorType>(type))
+      fits &= tensor.getNumElements() < limit;
+  for (bool isReduction : {false, true}) {
+    int64_t part = 1;
+    for (auto [extent, kind] :
+         llvm::zip_equal(problem.extents, problem.isReduction))
+      if (kind == isReduction)
+        part *= extent;
+    fits &= part < limit;
+  }
+  return fits;
+}
+
+KernelBuilder::KernelBuilder(gpu::GPUModuleOp module, func::FuncOp kernel,
+                             StringRef name, const Problem &problem,
+                             int64_t threads)
+    : b(kernel.getLoc(), module.getContext()), problem(problem),
+      indexType(IntegerType::get(module.getContext(),
+                                 fitsNarrowIndex(problem, kernel) ? 32 : 64)),
+      kernel(kernel), module(module) {
+  MLIRContext *context = module.getContext();
+  auto pointerType = LLVM::LLVMPointerType::get(context, kGlobalSpace);
+  SmallVector<Type> types;
+  for (Type type : kernel.getArgumentTypes())
+    types.push_back(isa<TensorType>(type) ? Type(pointerType)
+                    : type.isIndex()      ? Type(b.getI64Type())
+                                          : type);
+  b.setInsertionPointToEnd(module.getBody());
+  function = LLVM::LLVMFuncOp::create(
+      b, name,
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), types));
+  function->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), b.getUnitAttr());
+  function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(),
+                    b.getUnitAttr());
+  function->setAttr(NVVM::NVVMDialect::getMaxntidAttrName(),
+                    b.getDenseI32ArrayAttr({int32_t(threads)}));
+  Block *entry = function.addEntryBlock(b);
+  b.setInsertionPointToStart(entry);
+  for (auto [number, argument] : llvm::enumerate(kernel.getArguments())) {
+    Value parameter = entry->getArgument(number);
+    if (isa<TensorType>(argument.getType()))
+      function.setArgAttr(number, LLVM::LLVMDialect::getNoAliasAttrName(),
+                          b.getUnitAttr());
+    else if (argument.getType().isIndex()) {
+      parameter = arith::IndexCastOp::create(b, b.getIndexType(), parameter);
+      lastScalar = parameter.getDefiningOp();
+    }
+    mapping.map(argument, parameter);
+  }
+}
+
+LLVM::LLVMFuncOp KernelBuilder::finish() {
+  LLVM::ReturnOp::create(b, ValueRange());
+  return function;
+}
+
+//===----------------------------------------------------------------------===//
+// Indices
+//===----------------------------------------------------------------------===//
+
+Value KernelBuilder::index(int64_t value) {
+  return arith::ConstantOp::create(b, b.getIntegerAttr(indexType, value));
+}
+
+static std::optional<int64_t> getConstant(Value value) {
+  APInt constant;
+  if (value && matchPattern(value, m_ConstantInt(&constant)))
+    return constant.getSExtValue();
+  return std::nullopt;
+}
+
+Value KernelBuilder::add(Value left, Value right) {
+  if (getConstant(left) == 0)
+    return right;
+  if (getConstant(right) == 0)
+    return left;
+  return b.createOrFold<arith::AddIOp>(left, right);
+}
+
+Value KernelBuilder::sub(Value left, Value right) {
+  return b.createOrFold<arith::SubIOp>(left, right);
+}
+
+Value KernelBuilder::mul(Value left, int64_t right) {
+  if (right == 1)
+    return left;
+  return b.createOrFold<arith::MulIOp>(left, index(right));
+}
+
+Value KernelBuilder::div(Value left, int64_t right) {
+  if (right == 1)
+    return left;
+  return b.createOrFold<arith::DivUIOp>(left, index(right));
+}
+
+Value KernelBuilder::rem(Value left, int64_t right) {
+  if (right == 1)
+    return index(0);
+  return b.createOrFold<arith::RemUIOp>(left, index(right));
+}
+
+Value KernelBuilder::lessThan(Value left, int64_t right) {
+  return b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, left,
+                                       index(right));
+}
+
+Value KernelBuilder::logicalAnd(Value left, Value right) {
+  if (!left || !right)
+    return left ? left : right;
+  return b.createOrFold<arith::AndIOp>(left, right);
+}
+
+Value KernelBuilder::evaluateDims(const Linear &linear, ArrayRef<Value> dims) {
+  Value sum = index(0);
+  for (auto [dim, factor] : llvm::zip_equal(dims, linear.dims))
+    if (dim && factor != 0)
+      sum = add(sum, mul(dim, factor));
+  return sum;
+}
+
+Value KernelBuilder::evaluate(const Linear &linear, ArrayRef<Value> dims,
+                              ArrayRef<Value> symbols) {
+  Value sum = evaluateDims(linear, dims);
+  for (auto [symbol, factor] : llvm::zip_equal(symbols, linear.symbols)) {
+    if (factor == 0)
+      continue;
+    Value value = arith::IndexCastOp::create(b, indexType, scalar(symbol));
+    sum = add(sum, mul(value, factor));
+  }
+  return add(sum, index(linear.constant));
+}
+
+void KernelBuilder::delinearize(Value linearized, ArrayRef<unsigned> order,
+                                MutableArrayRef<Value> dims) {
+  Value rest = linearized;
+  for (unsigned i = order.size(); i-- > 0;) {
+    int64_t extent = problem.extents[order[i]];
+    dims[order[i]] = i == 0 ? rest : rem(rest, extent);
+    if (i != 0)
+      rest = div(rest, extent);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Threads
+//===----------------------------------------------------------------------===//
+
+Value KernelBuilder::threadId() {
+  Value id = NVVM::ThreadIdXOp::create(b, b.getI32Type());
+  if (indexType.getWidth() == 32)
+    return id;
+  return arith::ExtUIOp::create(b, indexType, id);
+}
+
+Value KernelBuilder::blockId() {
+  Value id = NVVM::BlockIdXOp::create(b, b.getI32Type());
+  if (indexType.getWidth() == 32)
+    return id;
+  return arith::ExtUIOp::create(b, indexType, id);
+}
+
+void KernelBuilder::barrier() { NVVM::Barrier0Op::create(b); }
+
+//===----------------------------------------------------------------------===//
+// Values of the function on tensors
+//===----------------------------------------------------------------------===//
+
+Value KernelBuilder::scalar(Value value) {
+  if (Value known = mapping.lookupOrNull(value))
+    return known;
+  // At the start of the kernel, to be there wherever it is used.
+  OpBuilder::InsertionGuard guard(b);
+  SmallVector<Operation *> worklist{value.getDefiningOp()};
+  llvm::SetVector<Operation *> needed;
+  while (!worklist.empty()) {
+    Operation *op = worklist.pop_back_val();
+    if (!needed.insert(op))
+      continue;
+    for (Value operand : op->getOperands())
+      if (!mapping.contains(operand))
+        worklist.push_back(operand.getDefiningOp());
+  }
+  SmallVector<Operation *> sorted(needed.begin(), needed.end());
+  llvm::sort(sorted, [](Operation *left, Operation *right) {
+    return left->isBeforeInBlock(right);
+  });
+  if (lastScalar)
+    b.setInsertionPointAfter(lastScalar);
+  else
+    b.setInsertionPointToStart(&function.front());
+  for (Operation *op : sorted)
+    lastScalar = b.clone(*op, mapping);
+  return mapping.lookup(value);
+}
+
+Value KernelBuilder::pointer(Value tensor) { return mapping.lookup(tensor); }
+
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+Value KernelBuilder::sharedMemory() {
+  auto type = LLVM::LLVMPointerType::get(b.getContext(), kSharedSpace);
+  if (!module.lookupSymbol(kSharedName)) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(module.getBody());
+    // External, so that the assembler places it behind what is static.
+    LLVM::GlobalOp::create(b, LLVM::LLVMArrayType::get(b.getI8Type(), 0),
+                           /*isConstant=*/false, LLVM::Linkage::External,
+                           kSharedName, Attribute(), /*alignment=*/1024,
+                           kSharedSpace);
+  }
+  return LLVM::AddressOfOp::create(b, type, kSharedName);
+}
+
+Type KernelBuilder::getMemoryType(Type type) {
+  if (isa<FloatType>(type))
+    return type;
+  return b.getIntegerType(8 * getByteSize(type));
+}
+
+Value KernelBuilder::fromMemory(Value value, Type type) {
+  if (type.isIndex())
+    return arith::IndexCastOp::create(b, type, value);
+  if (value.getType() == type)
+    return value;
+  return arith::TruncIOp::create(b, type, value);
+}
+
+Value KernelBuilder::toMemory(Value value) {
+  Type type = getMemoryType(value.getType());
+  if (value.getType().isIndex())
+    return arith::IndexCastOp::create(b, type, value);
+  if (value.getType() == type)
+    return value;
+  return arith::ExtUIOp::create(b, type, value);
+}
+
+Value KernelBuilder::elementPointer(const Access &access, Value offset) {
+  Value base = pointer(access.source);
+  return LLVM::GEPOp::create(b, base.getType(),
+                             getMemoryType(access.elementType), base,
+                             ArrayRef<LLVM::GEPArg>{offset});
+}
+
+Value KernelBuilder::isInside(const Access &access, ArrayRef<Value> dims) {
+  Value inside;
+  for (const Bound &bound : access.bounds) {
+    Linear linear =
+        Linear::get(bound.expr, problem.getNumDims(), access.symbols.size());
+    // One comparison of unsigned numbers sees both ends.
+    inside = logicalAnd(
+        inside, lessThan(evaluate(linear, dims, access.symbols), bound.size));
+  }
+  return inside;
+}
+
+Value KernelBuilder::zero(Type type) {
+  return arith::ConstantOp::create(b, b.getZeroAttr(type));
+}
+
+/// The vector of `lanes` elements, or the element for one.
+static Type getAccessType(Type element, int64_t lanes) {
+  return lanes == 1 ? element : VectorType::get({lanes}, element);
+}
+
+SmallVector<Value> KernelBuilder::load(const Access &access,
+                                       ArrayRef<Value> dims, int64_t lanes,
+                                       Value condition) {
+  if (access.isScalar())
+    return SmallVector<Value>(lanes, scalar(access.source));
+  Type element = getMemoryType(access.elementType);
+  Type type = getAccessType(element, lanes);
+  condition = logicalAnd(condition, isInside(access, dims));
+  Linear linear = Linear::getOffset(access, problem.getNumDims());
+  auto emit = [&]() -> Value {
+    Value offset = evaluate(linear, dims, access.symbols);
+    return LLVM::LoadOp::create(b, type, elementPointer(access, offset),
+                                lanes * getByteSize(access.elementType));
+  };
+  Value loaded;
+  if (condition) {
+    TypedAttr padding = access.padding;
+    if (!padding)
+      padding = b.getZeroAttr(access.elementType);
+    auto choice = scf::IfOp::create(b, type, condition, true);
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(choice.thenBlock());
+      scf::YieldOp::create(b, emit());
+      b.setInsertionPointToStart(choice.elseBlock());
+      Value outside = toMemory(arith::ConstantOp::create(b, padding));
+      if (lanes > 1) {
+        Value vector = LLVM::PoisonOp::create(b, type);
+        for (int64_t lane = 0; lane < lanes; ++lane)
+          vector = LLVM::InsertElementOp::create(
+              b, vector, outside,
+              LLVM::ConstantOp::create(b, b.getI32Type(), lane));
+        outside = vector;
+      }
+      scf::YieldOp::create(b, outside);
+    }
+    loaded = choice.getResult(0);
+  } else {
+    loaded = emit();
+  }
+  SmallVector<Value> values;
+  for (int64_t lane = 0; lane < lanes; ++lane) {
+    Value value = loaded;
+    if (lanes > 1)
+      value = LLVM::ExtractElementOp::create(
+          b, loaded, LLVM::ConstantOp::create(b, b.getI32Type(), lane));
+    values.push_back(fromMemory(value, access.elementType));
+  }
+  return values;
+}
+
+void KernelBuilder::store(const Access &access, ArrayRef<Value> dims,
+                          ValueRange values) {
+  Type element = getMemoryType(access.elementType);
+  Type type = getAccessType(element, values.size());
+  Value stored;
+  if (values.size() == 1) {
+    stored = toMemory(values.front());
+  } else {
+    stored = LLVM::PoisonOp::create(b, type);
+    for (auto [lane, value] : llvm::enumerate(values))
+      stored = LLVM::InsertElementOp::create(
+          b, stored, toMemory(value),
+          LLVM::ConstantOp::create(b, b.getI32Type(), lane));
+  }
+  Linear linear = Linear::getOffset(access, problem.getNumDims());
+  Value offset = evaluate(linear, dims, access.symbols);
+  LLVM::StoreOp::create(b, stored, elementPointer(access, offset),
+                        values.size() * getByteSize(access.elementType));
+}
+
+SmallVector<Value> KernelBuilder::loadInit(const Output &output,
+                                           ArrayRef<Value> dims,
+                                           int64_t lanes) {
+  switch (output.init) {
+  case InitKind::None:
+    return SmallVector<Value>(lanes, zero(output.dest.elementType));
+  case InitKind::Fill:
+    return SmallVector<Value>(lanes, scalar(output.fill));
+  case InitKind::InPlace:
+    return load(output.dest, dims, lanes);
+  case InitKind::Read:
+    return load(output.read, dims, lanes);
+  }
+  llvm_unreachable("all kinds of init are handled");
+}
+
+SmallVector<Value> KernelBuilder::evaluateBody(ValueRange arguments,
+                                               ArrayRef<Value> dims) {
+  IRMapping local;
+  local.map(problem.body->getArguments(), arguments);
+  for (Operation &op : problem.body->without_terminator()) {
+    if (auto index = dyn_cast<linalg::IndexOp>(op)) {
+      Linear linear = Linear::get(problem.bodyIndices[index.getDim()],
+                                  problem.getNumDims(), 0);
+      Value value = evaluate(linear, dims, {});
+      local.map(index.getResult(),
+                arith::IndexCastOp::create(b, b.getIndexType(), value));
+      continue;
+    }
+    op.walk([&](Operation *inner) {
+      for (Value operand : inner->getOperands())
+        if (!local.contains(operand) &&
+            !problem.body->getParentOp()->isAncestor(
+                operand.getParentRegion()->getParentOp()))
+          local.map(operand, scalar(operand));
+    });
+    b.clone(op, local);
+  }
+  return llvm::map_to_vector(
+      problem.body->getTerminator()->getOperands(), [&](Value value) {
+        return local.contains(value) ? local.lookup(value) : scalar(value);
+      });
+}
+
+//===----------------------------------------------------------------------===//
+// Control flow
+//===----------------------------------------------------------------------===//
+
+SmallVector<Value>
+KernelBuilder::loop(Value low, Value high, Value step, ValueRange inits,
+                    function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  auto loop = scf::ForOp::create(b, low, high, step, inits);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  SmallVector<Value> next =
+      body(loop.getInductionVar(), loop.getRegionIterArgs());
+  if (!inits.empty()) {
+    scf::YieldOp::create(b, next);
+  }
+  return SmallVector<Value>(loop.getResults());
+}
+
+void KernelBuilder::when(Value condition, function_ref<void()> body) {
+  if (!condition)
+    return body();
+  auto choice = scf::IfOp::create(b, condition, false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(choice.thenBlock());
+  body();
+}

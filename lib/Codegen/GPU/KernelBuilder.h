@@ -1,0 +1,157 @@
+//===- KernelBuilder.h - What emitters of GPU kernels share ---- -*- C++
+//-*-===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A kernel is emitted as an llvm.func with a pointer for each buffer, whose
+// body is arith, scf, nvvm and llvm operations. Indices are 32-bit integers
+// wherever all offsets fit, since 64-bit ones cost two registers and several
+// instructions each.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_LIB_CODEGEN_GPU_KERNELBUILDER_H
+#define MEMREV_LIB_CODEGEN_GPU_KERNELBUILDER_H
+
+#include "memrev/Codegen/Common/Problem.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace mlir::memrev::simt {
+
+/// Lanes of a warp.
+inline constexpr int64_t kWarpSize = 32;
+
+/// How a kernel is launched.
+struct LaunchShape {
+  int64_t blocks = 1;
+  int64_t threads = kWarpSize;
+  int64_t sharedBytes = 0;
+};
+
+/// A linear function of loop dimensions and symbols.
+struct Linear {
+  SmallVector<int64_t> dims, symbols;
+  int64_t constant = 0;
+
+  /// Flattens `expr`, which is linear.
+  static Linear get(AffineExpr expr, unsigned numDims, unsigned numSymbols);
+  /// The offset in elements of `access` from the start of its source, whose
+  /// elements lie one after another.
+  static Linear getOffset(const Access &access, unsigned numDims);
+
+  bool uses(unsigned dim) const { return dims[dim] != 0; }
+};
+
+/// The row-major strides of `shape`.
+SmallVector<int64_t> getStrides(ArrayRef<int64_t> shape);
+
+/// Whether elements of `problem` can be read and written by emitted kernels:
+/// every access is to an argument of `kernel` or to a scalar.
+bool canEmit(const Problem &problem, func::FuncOp kernel, std::string &reason);
+
+/// Emits one kernel. Values of loop dimensions are passed as a vector with an
+/// element for each dimension of the problem; a null one counts as zero.
+class KernelBuilder {
+public:
+  /// Creates the kernel `name` in `module` for `kernel`, a function on tensors
+  /// whose accesses are those of `problem`, and starts its body.
+  KernelBuilder(gpu::GPUModuleOp module, func::FuncOp kernel, StringRef name,
+                const Problem &problem, int64_t threads);
+
+  /// Ends the body.
+  LLVM::LLVMFuncOp finish();
+
+  ImplicitLocOpBuilder b;
+  const Problem &problem;
+
+  // Indices.
+  IntegerType indexType;
+  Value index(int64_t value);
+  Value add(Value left, Value right);
+  Value sub(Value left, Value right);
+  Value mul(Value left, int64_t right);
+  /// For `left` that is not negative.
+  Value div(Value left, int64_t right);
+  Value rem(Value left, int64_t right);
+  Value lessThan(Value left, int64_t right);
+  Value logicalAnd(Value left, Value right);
+  /// `linear` at `dims`; `symbols` are values of the function on tensors.
+  Value evaluate(const Linear &linear, ArrayRef<Value> dims,
+                 ArrayRef<Value> symbols);
+  /// The part of `linear` that depends on the dimensions that `dims` has.
+  Value evaluateDims(const Linear &linear, ArrayRef<Value> dims);
+  /// Splits `linearized`, the number of a point in row-major order of the
+  /// dimensions `order`, into `dims`.
+  void delinearize(Value linearized, ArrayRef<unsigned> order,
+                   MutableArrayRef<Value> dims);
+
+  // Threads.
+  Value threadId();
+  Value blockId();
+  void barrier();
+
+  // Values of the function on tensors that the kernel is made from.
+  /// The kernel's value for a scalar.
+  Value scalar(Value value);
+  /// The kernel's pointer for a buffer.
+  Value pointer(Value tensor);
+
+  // Accesses.
+  Value elementPointer(const Access &access, Value offset);
+  /// Whether `access` is inside of its source at `dims`; null if always.
+  Value isInside(const Access &access, ArrayRef<Value> dims);
+  /// `lanes` elements of `access` that lie one after another from `dims` on,
+  /// aligned to their size, as scalars. Outside of the source, or where
+  /// `condition` is given and false, they are the padding, or zero.
+  SmallVector<Value> load(const Access &access, ArrayRef<Value> dims,
+                          int64_t lanes, Value condition = {});
+  /// Writes `values` one after another.
+  void store(const Access &access, ArrayRef<Value> dims, ValueRange values);
+
+  /// What `lanes` elements of `output` start from.
+  SmallVector<Value> loadInit(const Output &output, ArrayRef<Value> dims,
+                              int64_t lanes);
+  /// Evaluates the body on scalars at `dims`.
+  SmallVector<Value> evaluateBody(ValueRange arguments, ArrayRef<Value> dims);
+  Value zero(Type type);
+
+  // Memory.
+  /// A pointer to the start of the block's dynamic shared memory.
+  Value sharedMemory();
+  /// `type` as it lies in memory.
+  Type getMemoryType(Type type);
+  Value fromMemory(Value value, Type type);
+  Value toMemory(Value value);
+
+  /// `for` from `low` to `high`; `body` gets the index and carried values and
+  /// returns the next ones.
+  SmallVector<Value>
+  loop(Value low, Value high, Value step, ValueRange inits,
+       function_ref<SmallVector<Value>(Value, ValueRange)> body);
+  /// `if` without results.
+  void when(Value condition, function_ref<void()> body);
+
+private:
+  func::FuncOp kernel;
+  gpu::GPUModuleOp module;
+  LLVM::LLVMFuncOp function;
+  IRMapping mapping;
+  /// The last operation at the start of the kernel that computes a scalar.
+  Operation *lastScalar = nullptr;
+};
+
+/// The bytes that an element of `type` takes in memory.
+int64_t getByteSize(Type type);
+
+} // namespace mlir::memrev::simt
+
+#endif // MEMREV_LIB_CODEGEN_GPU_KERNELBUILDER_H

@@ -1,0 +1,26 @@
+//===- KernelEmitters.h - From problems to GPU kernels --------- -*- C++
+//-*-===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEMREV_LIB_CODEGEN_GPU_KERNELEMITTERS_H
+#define MEMREV_LIB_CODEGEN_GPU_KERNELEMITTERS_H
+
+#include "KernelStrategy.h"
+
+namespace mlir::memrev::simt {
+
+/// Each emits the code of `kernel`, a function on tensors whose problem is
+/// `problem`, as a function of the same name in `module`, and returns how it is
+/// launched.
+LaunchShape emitElementwise(gpu::GPUModuleOp module, func::FuncOp kernel,
+                            const Problem &problem,
+                            const ElementwiseStrategy &strategy);
+
+} // namespace mlir::memrev::simt
+
+#endif // MEMREV_LIB_CODEGEN_GPU_KERNELEMITTERS_H

@@ -1,0 +1,82 @@
+//===- SelectStrategy.cpp - Choose how GPU kernels are emitted ------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelStrategy.h"
+#include "memrev/Codegen/Common/AttributeNames.h"
+#include "memrev/Codegen/GPU/Passes.h"
+#include "mlir/IR/Remarks.h"
+
+namespace mlir::memrev {
+#define GEN_PASS_DEF_GPUSELECTSTRATEGY
+#include "memrev/Codegen/GPU/Passes.h.inc"
+} // namespace mlir::memrev
+
+using namespace mlir;
+using namespace mlir::memrev;
+using namespace mlir::memrev::simt;
+
+/// One line that names the kernel and the reason, so that nobody wonders at a
+/// slow one.
+static void reportMissed(func::FuncOp kernel, StringRef reason) {
+  std::string line = ("'" + kernel.getSymName() +
+                      "' computes an element a thread because " + reason)
+                         .str();
+  if (!kernel.getContext()->getRemarkEngine()) {
+    kernel.emitRemark() << line;
+    return;
+  }
+  remark::missed(kernel.getLoc(),
+                 remark::RemarkOpts::name("Schedule").category("gpu-schedule"))
+      << line;
+}
+
+namespace {
+struct GPUSelectStrategyPass
+    : memrev::impl::GPUSelectStrategyBase<GPUSelectStrategyPass> {
+  using Base::Base;
+
+  LogicalResult initialize(MLIRContext *context) override {
+    FailureOr<Chip> known = Chip::get(chip);
+    if (failed(known))
+      return emitError(UnknownLoc::get(context))
+             << "expects a chip to choose a strategy for, sm_90 for example, "
+                "but got '"
+             << chip << "'";
+    description = *known;
+    return success();
+  }
+
+  void runOnOperation() override {
+    func::FuncOp kernel = getOperation();
+    if (kernel.isExternal() || !kernel->hasAttr(kKernelAttr) ||
+        kernel->hasAttr(kStrategyAttr))
+      return;
+    std::string reason;
+    if (DictionaryAttr strategy = choose(kernel, reason))
+      kernel->setAttr(kStrategyAttr, strategy);
+    else
+      reportMissed(kernel, reason);
+  }
+
+private:
+  /// Returns null with a reason if no emitter takes the kernel.
+  DictionaryAttr choose(func::FuncOp kernel, std::string &reason) {
+    FailureOr<Problem> problem =
+        buildProblem(kernel, Contractions::None, reason);
+    if (failed(problem) || !canEmit(*problem, kernel, reason))
+      return {};
+    if (llvm::is_contained(problem->isReduction, true)) {
+      reason = "it is a reduction";
+      return {};
+    }
+    return chooseElementwise(*problem, description).toAttribute(&getContext());
+  }
+
+  Chip description;
+};
+} // namespace
