@@ -85,9 +85,9 @@ void memrev::buildGPUBinaryPipeline(OpPassManager &pm,
   pm.addPass(createConvertMathToLLVMPass());
   pm.addPass(createGpuToLLVMConversionPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
-  GpuModuleToBinaryPassOptions binary;
-  binary.compilationTarget = options.format;
-  pm.addPass(createGpuModuleToBinaryPass(binary));
+  GPUAssembleKernelsOptions assemble;
+  assemble.format = options.format;
+  pm.addPass(createGPUAssembleKernels(assemble));
 }
 
 StringRef memrev::getGPUKernels(ModuleOp module) {

@@ -251,14 +251,37 @@ def GPUThreadStreams : Pass<"gpu-thread-streams", "ModuleOp"> {
   ];
 }
 
+def GPUAssembleKernels : Pass<"gpu-assemble-kernels", "ModuleOp"> {
+  let summary = "Make binaries of kernel modules";
+  let description = [{
+    Replaces each `gpu.module`, in the LLVM and NVVM dialects and with one
+    target, by a `gpu.binary`. Unlike `gpu-module-to-binary` it needs no device
+    library, and it finds ptxas and fatbinary in the toolkits that CUDA_ROOT,
+    CUDA_HOME and CUDA_PATH name, on PATH, and in NVIDIA's Python packages, those
+    of the Python on PATH and those installed beside the compiler. The formats
+    are
+
+    - `isa`: PTX, which needs no other program, and which the driver compiles;
+    - `bin`: a cubin, machine code of one chip, made by ptxas;
+    - `fatbin`: a cubin and its PTX, for drivers that are too old for the cubin;
+    - `auto`: `fatbin` where its programs are found, and else `isa`;
+    - `llvm`: LLVM's bitcode, which tests run without a GPU.
+
+    A program that is not found or that fails is an error.
+  }];
+  let options = [
+    Option<"format", "format", "std::string", /*default=*/"\"isa\"",
+           "What to make of the kernels: isa, bin, fatbin, auto or llvm">
+  ];
+}
+
 def GPUAttachTarget : Pass<"gpu-attach-target", "ModuleOp"> {
   let summary = "Check the chip and attach it to the kernels";
   let description = [{
     Attaches an NVVM target to each `gpu.module`. The chip has no default. A
     chip that LLVM's NVPTX backend does not know, or a PTX version that it does
     not know or that is too old for the chip, is an error, which the backend
-    itself would warn of or end the process for. So is an unknown format, which
-    `gpu-module-to-binary` reports without failing.
+    itself would warn of or end the process for. So is an unknown format.
 
     With no PTX version the oldest that the chip needs is taken, so that the
     oldest drivers can load the result.
@@ -273,7 +296,7 @@ def GPUAttachTarget : Pass<"gpu-attach-target", "ModuleOp"> {
            "Optimization level of the device code">,
     Option<"format", "format", "std::string", /*default=*/"\"isa\"",
            "What is to become of the kernels, which is only checked here: isa, "
-           "bin, fatbin or llvm">
+           "bin, fatbin, auto or llvm">
   ];
 }
 
