@@ -30,7 +30,7 @@ config.substitutions.append(
         f"{sys.executable} {config.test_source_root}/Integration/GPU/Inputs/emulate.py "
         f"--lib-dir {config.memrev_lib_dir} --mlir-lib-dir {config.mlir_lib_dir} "
         f"--cxx {config.host_cxx} "
-        f"--fake-driver-dir {config.memrev_obj_root}/test/fake-cuda",
+        f"--emulator-dir {config.memrev_obj_root}/test/simt",
     )
 )
 

@@ -1,11 +1,11 @@
 """Runs a program compiled for a GPU on the host and compares it with loops.
 
 Takes a module of functions on buffers, the input of the binary stage. Host code
-and kernels come out of memrev-gpu-binary as for a GPU; only the kernels' LLVM
-IR, which the NVPTX backend would get, is compiled for the host instead, with
-calls of a fake CUDA driver for the numbers of threads and blocks. The host code
-runs on the real runtime, which loads the fake driver. Each public function is
-called with random buffers, and so is what mlir-opt's plain loops make of it.
+and kernels come out of memrev-gpu-binary as for a GPU, with the kernels as the
+LLVM IR that the NVPTX backend would get. The host code runs on the real
+runtime, which loads the SIMT emulator as its driver: that runs the kernels
+under random schedules and reports what is wrong with them. Each public function
+is called with random buffers, and so is what mlir-opt's plain loops make of it.
 
 With --reference FILE the loops come from that module, whose functions must
 have the same parameters except for the size of the arena: the same program
@@ -25,7 +25,6 @@ import re
 import subprocess
 import sys
 
-ID_KINDS = {"tid": 0, "ctaid": 1, "ntid": 2, "nctaid": 3}
 TYPES = {
     "f32": ("f", ctypes.c_float),
     "f64": ("d", ctypes.c_double),
@@ -65,56 +64,6 @@ def run(command, **kwargs):
 # ===----------------------------------------------------------------------=== #
 
 
-def extract_bitcode(text):
-    """Returns the kernels in the gpu.binary of `text`."""
-    match = re.search(r'offload = "((?:[^"\\]|\\.)*)"', text)
-    if not match:
-        sys.exit("expects a gpu.binary with an offload object")
-
-    def unescape(m):
-        return chr(int(m.group(1), 16)) if len(m.group(1)) == 2 else m.group(1)
-
-    text = re.sub(r"\\([0-9A-Fa-f]{2}|.)", unescape, match.group(1))
-    return text.encode("latin-1")
-
-
-def rewrite_kernels(ir):
-    """Makes LLVM IR for NVPTX fit for the host.
-
-    Each kernel gets a function emulated_<kernel> that takes its parameters as a
-    launch passes them, and their number, parameters_<kernel>.
-    """
-    ir = re.sub(r"^target (datalayout|triple).*\n", "", ir, flags=re.M)
-    ir = re.sub(r"\bptx_kernel ", "", ir)
-    ir = re.sub(r" addrspace\(\d+\)", "", ir)
-    sreg = r"@llvm\.nvvm\.read\.ptx\.sreg"
-    ir = re.sub(rf"^declare .*{sreg}.*\n", "", ir, flags=re.M)
-    ir = re.sub(
-        rf"call [^@]*{sreg}\.(\w+)\.(\w)\(\)",
-        lambda m: "call i32 @fakeCudaId(i32 {}, i32 {})".format(
-            ID_KINDS[m.group(1)], "xyz".index(m.group(2))
-        ),
-        ir,
-    )
-    if re.search(r"@llvm\.nvvm", ir):
-        sys.exit("expects no intrinsic but thread and block numbers")
-
-    wrappers = ["declare i32 @fakeCudaId(i32, i32)"]
-    kernels = re.findall(r"^define [^@]*void @([\w.]+)\((.*)\)[^()]*{", ir, flags=re.M)
-    for name, parameters in kernels:
-        types = re.findall(r"(?:^|, )(ptr|i\d+|float|double)\b", parameters)
-        lines = [f"@parameters_{name} = constant i32 {len(types)}",
-                 f"define void @emulated_{name}(ptr %p) {{"]
-        for i, type_ in enumerate(types):
-            lines.append(f"  %s{i} = getelementptr ptr, ptr %p, i64 {i}")
-            lines.append(f"  %a{i} = load ptr, ptr %s{i}")
-            lines.append(f"  %v{i} = load {type_}, ptr %a{i}")
-        arguments = ", ".join(f"{t} %v{i}" for i, t in enumerate(types))
-        lines += [f"  call void @{name}({arguments})", "  ret void", "}"]
-        wrappers.append("\n".join(lines))
-    return ir + "\n" + "\n".join(wrappers) + "\n"
-
-
 def link(ir, name, cxx, extra=()):
     """Compiles LLVM IR, a bytes object, to a shared library."""
     run(["llc", "-O2", "-filetype=obj", "-relocation-model=pic", "-o", name + ".o"],
@@ -127,9 +76,6 @@ def compile_program(options):
     os.makedirs(work, exist_ok=True)
     binary = f"--memrev-gpu-binary=chip={options.chip} format=llvm"
     program = run(["memrev-opt", options.program, binary])
-    kernels = run(["llvm-dis", "-o", "-"],
-                  input=extract_bitcode(program.decode("latin-1")))
-    link(rewrite_kernels(kernels.decode()).encode(), f"{work}/kernels", options.cxx)
     host = run(["mlir-translate", "--mlir-to-llvmir"], input=program)
     link(host, f"{work}/gpu", options.cxx,
          ["-Wl,--whole-archive", f"{options.lib_dir}/libMemRevCUDARuntime.a",
@@ -277,7 +223,9 @@ def main():
     parser.add_argument("--mlir-lib-dir", required=True)
     parser.add_argument("--cxx", required=True)
     parser.add_argument("--chip", default="sm_80")
-    parser.add_argument("--fake-driver-dir", required=True)
+    parser.add_argument("--emulator-dir", required=True)
+    parser.add_argument("--schedules", type=int, default=2,
+                        help="how often to run each launch, in different orders")
     parser.add_argument("--range", type=float, nargs=2, default=(-1, 1),
                         help="of the random numbers in buffers and arguments")
     parser.add_argument("--compare", action="store_true")
@@ -288,8 +236,9 @@ def main():
     # The libraries' search path is read when a process starts.
     environment = dict(
         os.environ,
-        LD_LIBRARY_PATH=options.fake_driver_dir,
-        FAKE_CUDA_KERNELS=f"{options.work_dir}/kernels.so",
+        LD_LIBRARY_PATH=options.emulator_dir,
+        MEMREV_SIMT_CHIP=options.chip,
+        MEMREV_SIMT_SCHEDULES=str(options.schedules),
     )
     sys.exit(subprocess.run([sys.executable, *sys.argv, "--compare"],
                             env=environment).returncode)

@@ -1,0 +1,586 @@
+//===- Instrument.cpp - Kernels for the host, with checks -----------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Instrument.h"
+#include "Assembly.h"
+#include "Machine.h"
+#include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/Analysis/ValueTracking.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/InlineAsm.h"
+#include "llvm/IR/IntrinsicInst.h"
+#include "llvm/IR/ModuleSlotTracker.h"
+#include "llvm/IR/ReplaceConstant.h"
+#include "llvm/Support/raw_ostream.h"
+#include <map>
+
+using namespace llvm;
+using namespace memrev::simt;
+
+namespace simt = memrev::simt;
+
+static constexpr unsigned kSharedSpace = 3;
+
+//===----------------------------------------------------------------------===//
+// What instrumented code calls
+//===----------------------------------------------------------------------===//
+
+static void checkAccess(Machine *machine, uintptr_t address, size_t bytes,
+                        unsigned flags, uint32_t site) {
+  machine->access(address, bytes, flags, site);
+}
+
+static void runOperation(Machine *machine, const simt::Operation *operation,
+                         const uint64_t *arguments, uint64_t *results) {
+  Thread &thread = machine->getThread();
+  thread.operation = operation;
+  thread.site = operation->site;
+  thread.slots = {arguments, results};
+  operation->run(*machine, *operation, thread.slots);
+}
+
+static void runTrap(Machine &machine, const simt::Operation &, Slots) {
+  machine.fail(kLaunchFailed, "stops the kernel");
+}
+
+//===----------------------------------------------------------------------===//
+// Special registers
+//===----------------------------------------------------------------------===//
+
+static const std::map<StringRef, Register> &getRegisters() {
+  static const std::map<StringRef, Register> registers = {
+      {"tid.x", kTidX},
+      {"tid.y", kTidY},
+      {"tid.z", kTidZ},
+      {"ntid.x", kNtidX},
+      {"ntid.y", kNtidY},
+      {"ntid.z", kNtidZ},
+      {"ctaid.x", kCtaidX},
+      {"ctaid.y", kCtaidY},
+      {"ctaid.z", kCtaidZ},
+      {"nctaid.x", kNctaidX},
+      {"nctaid.y", kNctaidY},
+      {"nctaid.z", kNctaidZ},
+      {"laneid", kLaneId},
+      {"warpid", kWarpId},
+      {"nwarpid", kNwarpId},
+      {"warpsize", kWarpSizeRegister},
+      {"lanemask.eq", kLanemaskEq},
+      {"lanemask.le", kLanemaskLe},
+      {"lanemask.lt", kLanemaskLt},
+      {"lanemask.ge", kLanemaskGe},
+      {"lanemask.gt", kLanemaskGt},
+      {"dynamic_smem_size", kDynamicSharedBytes},
+      {"total_smem_size", kTotalSharedBytes},
+      // A cluster is one block.
+      {"cluster.ctarank", kZeroRegister},
+      {"cluster.nctarank", kOneRegister},
+      {"cluster.ctaid.x", kZeroRegister},
+      {"cluster.ctaid.y", kZeroRegister},
+      {"cluster.ctaid.z", kZeroRegister},
+      {"cluster.nctaid.x", kOneRegister},
+      {"cluster.nctaid.y", kOneRegister},
+      {"cluster.nctaid.z", kOneRegister},
+      {"clusterid.x", kCtaidX},
+      {"clusterid.y", kCtaidY},
+      {"clusterid.z", kCtaidZ},
+      {"nclusterid.x", kNctaidX},
+      {"nclusterid.y", kNctaidY},
+      {"nclusterid.z", kNctaidZ},
+  };
+  return registers;
+}
+
+//===----------------------------------------------------------------------===//
+// The rewriting of a module
+//===----------------------------------------------------------------------===//
+
+namespace {
+class Instrumenter {
+public:
+  Instrumenter(llvm::Module &module, Machine &machine, Instrumentation &result,
+               std::string &error)
+      : module(module), context(module.getContext()), machine(machine),
+        result(result), error(error) {}
+
+  bool run();
+
+private:
+  /// An instruction that is to be rewritten.
+  struct Rewrite {
+    Instruction *instruction;
+    uint32_t site;
+  };
+
+  bool fail(const Twine &message) {
+    error = message.str();
+    return false;
+  }
+  Constant *makePointer(const void *address) {
+    return ConstantExpr::getIntToPtr(
+        ConstantInt::get(Type::getInt64Ty(context),
+                         reinterpret_cast<uintptr_t>(address)),
+        PointerType::get(context, 0));
+  }
+  uint32_t makeSite(Function &function, Instruction &instruction,
+                    ModuleSlotTracker &slots);
+  bool collectVariables();
+  bool instrumentFunction(Function &function);
+  bool rewrite(Rewrite rewrite);
+  bool rewriteCall(CallInst &call, uint32_t site);
+  bool makeOperation(CallInst &call, simt::Operation operation, uint32_t site);
+  void check(IRBuilder<> &builder, Value *pointer, Value *bytes,
+             Align alignment, unsigned flags, uint32_t site);
+  void checkAccess(Instruction &instruction, Value *pointer, Type *type,
+                   Align alignment, unsigned flags, uint32_t site);
+  bool makeKernel(Function &function);
+  void collectShared(Function &function, Kernel &kernel);
+
+  llvm::Module &module;
+  LLVMContext &context;
+  Machine &machine;
+  Instrumentation &result;
+  std::string &error;
+  /// Variables in shared memory, and the functions that use each.
+  MapVector<GlobalVariable *, SharedVariable> shared;
+  std::map<GlobalVariable *, DenseSet<Function *>> sharedUsers;
+  /// What this class itself has added.
+  DenseSet<Instruction *> addressLoads;
+  /// Where operations of the function find arguments and leave results.
+  AllocaInst *argumentSlots = nullptr, *resultSlots = nullptr;
+  unsigned numArgumentSlots = 1, numResultSlots = 1;
+};
+} // namespace
+
+/// Cuts what says nothing about what an instruction does.
+static std::string shorten(std::string text) {
+  text.erase(0, text.find_first_not_of(' '));
+  size_t metadata = text.find(", !");
+  if (metadata != std::string::npos)
+    text.resize(metadata);
+  constexpr size_t limit = 160;
+  if (text.size() > limit)
+    text = text.substr(0, limit) + "...";
+  for (char &c : text)
+    c = c == '\n' ? ' ' : c;
+  return text;
+}
+
+uint32_t Instrumenter::makeSite(Function &function, Instruction &instruction,
+                                ModuleSlotTracker &slots) {
+  Site site;
+  site.function = function.getName().str();
+  if (const DebugLoc &location = instruction.getDebugLoc())
+    site.location = location->getFilename().str() + ":" +
+                    std::to_string(location.getLine());
+  raw_string_ostream stream(site.text);
+  instruction.print(stream, slots);
+  site.text = shorten(site.text);
+  return addSite(std::move(site));
+}
+
+bool Instrumenter::collectVariables() {
+  SmallVector<Constant *> constants;
+  for (GlobalVariable &variable : module.globals()) {
+    Type *type = variable.getValueType();
+    size_t bytes = module.getDataLayout().getTypeAllocSize(type);
+    if (variable.getAddressSpace() != kSharedSpace) {
+      if (variable.hasAppendingLinkage())
+        continue;
+      if (!variable.isConstant() || !variable.hasInitializer())
+        return fail(
+            "expects constants or shared memory, but got the variable '" +
+            variable.getName() + "'");
+      std::string name = "__simt_constant_" + std::to_string(constants.size());
+      variable.setName(name);
+      variable.setLinkage(GlobalValue::ExternalLinkage);
+      variable.setVisibility(GlobalValue::DefaultVisibility);
+      result.constants.emplace_back(variable.getName().str(), bytes);
+      continue;
+    }
+    SharedVariable info;
+    info.name = variable.getName().str();
+    info.bytes = bytes;
+    info.alignment = variable.getAlign().valueOrOne().value();
+    info.alignment = std::max<size_t>(
+        info.alignment, module.getDataLayout().getABITypeAlign(type).value());
+    info.isDynamic = variable.isDeclaration();
+    // The assembler makes such a variable a byte of its own, over which the
+    // others lie.
+    if (bytes == 0 && !info.isDynamic)
+      return fail("expects dynamic shared memory to be external, but got '" +
+                  variable.getName() + "' with a definition");
+    result.sharedAddresses.push_back(0);
+    info.address = &result.sharedAddresses.back();
+    shared[&variable] = info;
+    constants.push_back(&variable);
+  }
+  convertUsersOfConstantsToInstructions(constants);
+  for (auto &entry : shared) {
+    GlobalVariable *variable = entry.first;
+    auto loadAddress = [&](IRBuilder<> &builder) {
+      LoadInst *load = builder.CreateLoad(variable->getType(),
+                                          makePointer(entry.second.address));
+      addressLoads.insert(load);
+      return load;
+    };
+    for (User *user : make_early_inc_range(variable->users())) {
+      auto *instruction = dyn_cast<Instruction>(user);
+      if (!instruction)
+        return fail("expects instructions to use the shared variable '" +
+                    variable->getName() + "'");
+      if (auto *phi = dyn_cast<PHINode>(instruction)) {
+        // Each edge has its own place.
+        for (unsigned i = 0; i < phi->getNumIncomingValues(); ++i)
+          if (phi->getIncomingValue(i) == variable) {
+            IRBuilder<> builder(phi->getIncomingBlock(i)->getTerminator());
+            phi->setIncomingValue(i, loadAddress(builder));
+          }
+      } else {
+        IRBuilder<> builder(instruction);
+        instruction->replaceUsesOfWith(variable, loadAddress(builder));
+      }
+      sharedUsers[variable].insert(instruction->getFunction());
+    }
+  }
+  for (auto &[variable, info] : shared)
+    variable->eraseFromParent();
+  return true;
+}
+
+void Instrumenter::check(IRBuilder<> &builder, Value *pointer, Value *bytes,
+                         Align alignment, unsigned flags, uint32_t site) {
+  unsigned space = pointer->getType()->getPointerAddressSpace();
+  flags |= space << kAccessSpaceShift;
+  flags |= Log2(alignment) << kAccessAlignmentShift;
+  Type *i64 = builder.getInt64Ty(), *i32 = builder.getInt32Ty();
+  auto *type = FunctionType::get(
+      builder.getVoidTy(), {builder.getPtrTy(), i64, i64, i32, i32}, false);
+  builder.CreateCall(
+      type, makePointer(reinterpret_cast<const void *>(&::checkAccess)),
+      {makePointer(&machine), builder.CreatePtrToInt(pointer, i64),
+       builder.CreateZExtOrTrunc(bytes, i64), builder.getInt32(flags),
+       builder.getInt32(site)});
+}
+
+void Instrumenter::checkAccess(Instruction &instruction, Value *pointer,
+                               Type *type, Align alignment, unsigned flags,
+                               uint32_t site) {
+  // Threads do not share their own variables.
+  if (isa<AllocaInst>(getUnderlyingObject(pointer)))
+    return;
+  // Nothing may move before its check.
+  instruction.setMetadata(LLVMContext::MD_invariant_load, nullptr);
+  IRBuilder<> builder(&instruction);
+  if (instruction.isVolatile())
+    flags |= kAccessVolatile;
+  size_t bytes = module.getDataLayout().getTypeStoreSize(type);
+  check(builder, pointer, builder.getInt64(bytes), alignment, flags, site);
+}
+
+bool Instrumenter::makeOperation(CallInst &call, simt::Operation operation,
+                                 uint32_t site) {
+  operation.site = site;
+  result.operations.push_back(std::move(operation));
+  const simt::Operation *made = &result.operations.back();
+  const DataLayout &layout = module.getDataLayout();
+  IRBuilder<> builder(&call);
+  auto fits = [&](Type *type) {
+    return type->isSized() && layout.getTypeStoreSize(type) <= 8;
+  };
+  Type *i64 = builder.getInt64Ty();
+  numArgumentSlots = std::max(numArgumentSlots, call.arg_size());
+  for (auto [i, argument] : enumerate(call.args())) {
+    Value *value = argument;
+    if (!fits(value->getType()))
+      return fail("expects arguments of at most 8 bytes in '" + made->name +
+                  "'");
+    if (value->getType()->isIntegerTy(1))
+      value = builder.CreateZExt(value, builder.getInt8Ty());
+    builder.CreateStore(value,
+                        builder.CreateConstGEP1_32(i64, argumentSlots, i));
+  }
+  auto *type = FunctionType::get(builder.getVoidTy(),
+                                 {builder.getPtrTy(), builder.getPtrTy(),
+                                  builder.getPtrTy(), builder.getPtrTy()},
+                                 false);
+  builder.CreateCall(
+      type, makePointer(reinterpret_cast<const void *>(&runOperation)),
+      {makePointer(&machine), makePointer(made), argumentSlots, resultSlots});
+  auto load = [&](Type *type, unsigned i) -> Value * {
+    bool isBit = type->isIntegerTy(1);
+    Value *slot = builder.CreateConstGEP1_32(i64, resultSlots, i);
+    Value *value = builder.CreateLoad(isBit ? builder.getInt8Ty() : type, slot);
+    return isBit ? builder.CreateTrunc(value, type) : value;
+  };
+  Type *returned = call.getType();
+  Value *replacement = nullptr;
+  if (auto *structure = dyn_cast<StructType>(returned)) {
+    numResultSlots = std::max(numResultSlots, structure->getNumElements());
+    replacement = PoisonValue::get(structure);
+    for (auto [i, element] : enumerate(structure->elements())) {
+      if (!fits(element))
+        return fail("expects results of at most 8 bytes in '" + made->name +
+                    "'");
+      replacement = builder.CreateInsertValue(replacement, load(element, i), i);
+    }
+  } else if (!returned->isVoidTy()) {
+    if (!fits(returned))
+      return fail("expects results of at most 8 bytes in '" + made->name + "'");
+    replacement = load(returned, 0);
+  }
+  if (replacement)
+    call.replaceAllUsesWith(replacement);
+  call.eraseFromParent();
+  return true;
+}
+
+bool Instrumenter::rewriteCall(CallInst &call, uint32_t site) {
+  if (auto *assembly = dyn_cast<InlineAsm>(call.getCalledOperand())) {
+    simt::Operation operation;
+    unsigned numResults = 0;
+    for (const InlineAsm::ConstraintInfo &info : assembly->ParseConstraints()) {
+      numResults += info.Type == InlineAsm::isOutput;
+      if (info.isIndirect || info.Type == InlineAsm::isLabel)
+        return fail("expects values as operands of the assembly '" +
+                    Twine(assembly->getAsmString()) + "'");
+    }
+    std::string why;
+    if (!parseAssembly(assembly->getAsmString().str(), numResults, operation,
+                       why))
+      return fail(why + " in the assembly '" + Twine(assembly->getAsmString()) +
+                  "'");
+    return makeOperation(call, std::move(operation), site);
+  }
+  Function *callee = call.getCalledFunction();
+  if (!callee)
+    return fail("expects calls of known functions");
+  StringRef name = callee->getName();
+  if (name.consume_front("llvm.nvvm.")) {
+    if (name.consume_front("read.ptx.sreg.")) {
+      auto known = getRegisters().find(name);
+      if (known == getRegisters().end())
+        return fail("the emulator does not know the special register '" + name +
+                    "'");
+      // Compiled code runs on behalf of the machine's current thread.
+      IRBuilder<> builder(&call);
+      Value *thread = builder.CreateLoad(builder.getPtrTy(),
+                                         makePointer(machine.getCurrent()));
+      Value *value =
+          builder.CreateLoad(builder.getInt32Ty(),
+                             builder.CreateConstGEP1_32(builder.getInt32Ty(),
+                                                        thread, known->second));
+      call.replaceAllUsesWith(builder.CreateZExtOrTrunc(value, call.getType()));
+      call.eraseFromParent();
+      return true;
+    }
+    // Overloads for address spaces are one function.
+    simt::Operation operation;
+    std::string base = name.str();
+    size_t dot = base.rfind(".p");
+    while (dot != std::string::npos && dot + 2 < base.size() &&
+           base.find_first_not_of("0123456789", dot + 2) == std::string::npos) {
+      base.resize(dot);
+      dot = base.rfind(".p");
+    }
+    operation.name = base;
+    if (!selectIntrinsic(base, operation))
+      return fail("the emulator does not know the intrinsic '" +
+                  callee->getName() + "'");
+    return makeOperation(call, std::move(operation), site);
+  }
+  if (callee->getIntrinsicID() == Intrinsic::trap) {
+    simt::Operation operation;
+    operation.name = "trap";
+    operation.run = runTrap;
+    return makeOperation(call, std::move(operation), site);
+  }
+  if (callee->isDeclaration() && !callee->isIntrinsic())
+    return fail("the emulator does not know the function '" + name + "'");
+  return true;
+}
+
+bool Instrumenter::rewrite(Rewrite toRewrite) {
+  Instruction &instruction = *toRewrite.instruction;
+  uint32_t site = toRewrite.site;
+  if (auto *load = dyn_cast<LoadInst>(&instruction)) {
+    checkAccess(*load, load->getPointerOperand(), load->getType(),
+                load->getAlign(), 0, site);
+  } else if (auto *store = dyn_cast<StoreInst>(&instruction)) {
+    checkAccess(*store, store->getPointerOperand(),
+                store->getValueOperand()->getType(), store->getAlign(),
+                kAccessWrites, site);
+  } else if (auto *rmw = dyn_cast<AtomicRMWInst>(&instruction)) {
+    checkAccess(*rmw, rmw->getPointerOperand(), rmw->getType(), rmw->getAlign(),
+                kAccessWrites | kAccessAtomic, site);
+  } else if (auto *swap = dyn_cast<AtomicCmpXchgInst>(&instruction)) {
+    checkAccess(*swap, swap->getPointerOperand(),
+                swap->getNewValOperand()->getType(), swap->getAlign(),
+                kAccessWrites | kAccessAtomic, site);
+  } else if (auto *memory = dyn_cast<MemIntrinsic>(&instruction)) {
+    IRBuilder<> builder(memory);
+    check(builder, memory->getDest(), memory->getLength(),
+          memory->getDestAlign().valueOrOne(), kAccessWrites, site);
+    if (auto *copy = dyn_cast<MemTransferInst>(memory))
+      check(builder, copy->getSource(), copy->getLength(),
+            copy->getSourceAlign().valueOrOne(), 0, site);
+  } else if (auto *call = dyn_cast<CallInst>(&instruction)) {
+    return rewriteCall(*call, site);
+  }
+  return true;
+}
+
+bool Instrumenter::instrumentFunction(Function &function) {
+  ModuleSlotTracker slots(&module);
+  slots.incorporateFunction(function);
+  // Numbers of values in messages are those of the code as it came.
+  std::vector<Rewrite> rewrites;
+  for (BasicBlock &block : function)
+    for (Instruction &instruction : block)
+      if (isa<LoadInst, StoreInst, AtomicRMWInst, AtomicCmpXchgInst, CallInst>(
+              instruction) &&
+          !addressLoads.count(&instruction))
+        rewrites.push_back(
+            {&instruction, makeSite(function, instruction, slots)});
+
+  IRBuilder<> builder(&function.getEntryBlock(),
+                      function.getEntryBlock().begin());
+  argumentSlots =
+      builder.CreateAlloca(builder.getInt64Ty(), builder.getInt32(1));
+  resultSlots = builder.CreateAlloca(builder.getInt64Ty(), builder.getInt32(1));
+  numArgumentSlots = numResultSlots = 1;
+  for (Rewrite &toRewrite : rewrites)
+    if (!rewrite(toRewrite))
+      return false;
+  argumentSlots->setOperand(0, builder.getInt32(numArgumentSlots));
+  resultSlots->setOperand(0, builder.getInt32(numResultSlots));
+  return true;
+}
+
+/// Notes the shared variables that a kernel and what it calls use.
+void Instrumenter::collectShared(Function &function, Kernel &kernel) {
+  DenseSet<Function *> reached = {&function};
+  SmallVector<Function *> work = {&function};
+  while (!work.empty())
+    for (BasicBlock &block : *work.pop_back_val())
+      for (Instruction &instruction : block)
+        if (auto *call = dyn_cast<CallInst>(&instruction))
+          if (Function *callee = call->getCalledFunction())
+            if (!callee->isDeclaration() && reached.insert(callee).second)
+              work.push_back(callee);
+  for (auto &[variable, info] : shared) {
+    bool isUsed = any_of(sharedUsers[variable],
+                         [&](Function *user) { return reached.count(user); });
+    if (!isUsed)
+      continue;
+    kernel.shared.push_back(info);
+    if (!info.isDynamic)
+      kernel.staticSharedBytes =
+          alignTo(kernel.staticSharedBytes, Align(info.alignment)) + info.bytes;
+  }
+  const DataLayout &layout = module.getDataLayout();
+  for (Function *used : reached)
+    for (BasicBlock &block : *used)
+      for (Instruction &instruction : block)
+        if (auto *alloca = dyn_cast<AllocaInst>(&instruction))
+          if (auto size = alloca->getAllocationSize(layout))
+            kernel.localBytes += size->getKnownMinValue();
+}
+
+static unsigned getBound(Function &function, StringRef name, unsigned i) {
+  SmallVector<StringRef> parts;
+  function.getFnAttribute(name).getValueAsString().split(parts, ',');
+  unsigned value = 0;
+  if (i < parts.size())
+    parts[i].trim().getAsInteger(10, value);
+  return value;
+}
+
+bool Instrumenter::makeKernel(Function &function) {
+  const DataLayout &layout = module.getDataLayout();
+  result.kernels.emplace_back();
+  Kernel &kernel = result.kernels.back();
+  kernel.name = function.getName().str();
+  for (unsigned i = 0; i < 3; ++i)
+    kernel.requiredThreads[i] = getBound(function, "nvvm.reqntid", i);
+  if (unsigned x = getBound(function, "nvvm.maxntid", 0))
+    kernel.maxThreads = x *
+                        std::max(1u, getBound(function, "nvvm.maxntid", 1)) *
+                        std::max(1u, getBound(function, "nvvm.maxntid", 2));
+  collectShared(function, kernel);
+
+  // The entry takes a buffer, as a launch has it.
+  auto *type = FunctionType::get(Type::getVoidTy(context),
+                                 {PointerType::get(context, 0)}, false);
+  auto *entry = Function::Create(type, GlobalValue::ExternalLinkage,
+                                 "__simt_entry_" + function.getName(), module);
+  IRBuilder<> builder(BasicBlock::Create(context, "", entry));
+  SmallVector<Value *> arguments;
+  for (Argument &argument : function.args()) {
+    Type *passed = argument.hasByValAttr() ? argument.getParamByValType()
+                                           : argument.getType();
+    Align alignment = std::max(argument.getParamAlign().valueOrOne(),
+                               layout.getABITypeAlign(passed));
+    Kernel::Parameter parameter;
+    parameter.offset = alignTo(kernel.parameterBytes, alignment);
+    parameter.bytes = layout.getTypeAllocSize(passed);
+    kernel.parameterBytes = parameter.offset + parameter.bytes;
+    kernel.parameters.push_back(parameter);
+    Value *address = builder.CreateConstGEP1_64(
+        builder.getInt8Ty(), entry->getArg(0), parameter.offset);
+    arguments.push_back(
+        argument.hasByValAttr()
+            ? builder.CreateAddrSpaceCast(address, argument.getType())
+            : builder.CreateLoad(passed, address));
+  }
+  // Compiled code reads such a parameter where the launch left it.
+  for (Argument &argument : function.args())
+    if (argument.hasByValAttr())
+      argument.removeAttr(Attribute::ByVal);
+  builder.CreateCall(&function, arguments);
+  builder.CreateRetVoid();
+  result.entries.push_back(entry->getName().str());
+  return true;
+}
+
+bool Instrumenter::run() {
+  if (!collectVariables())
+    return false;
+  SmallVector<Function *> functions, kernels;
+  for (Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    functions.push_back(&function);
+    if (function.getCallingConv() == CallingConv::PTX_Kernel)
+      kernels.push_back(&function);
+  }
+  for (Function *function : functions)
+    if (!instrumentFunction(*function))
+      return false;
+  for (Function *kernel : kernels)
+    if (!makeKernel(*kernel))
+      return false;
+  for (Function *function : functions) {
+    function->setCallingConv(CallingConv::C);
+    function->setLinkage(GlobalValue::InternalLinkage);
+    function->setVisibility(GlobalValue::DefaultVisibility);
+    function->removeFnAttr("target-cpu");
+    function->removeFnAttr("target-features");
+    for (User *user : function->users())
+      if (auto *call = dyn_cast<CallInst>(user))
+        call->setCallingConv(CallingConv::C);
+  }
+  return true;
+}
+
+bool memrev::simt::instrument(llvm::Module &module, Machine &machine,
+                              Instrumentation &instrumentation,
+                              std::string &error) {
+  return Instrumenter(module, machine, instrumentation, error).run();
+}
