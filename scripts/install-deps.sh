@@ -1,4 +1,7 @@
 #!/usr/bin/env bash
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Installs what memrev needs to be built, run and tested on Debian 12 from the
 # machine's own package sources. Does nothing when all of it is there.
 set -euo pipefail

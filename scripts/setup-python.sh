@@ -1,4 +1,7 @@
 #!/usr/bin/env bash
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Creates the Python environment .venv with the pinned packages of
 # python-frontend/requirements-dev.txt, or brings it up to date.
 set -euo pipefail

@@ -1,4 +1,7 @@
 #!/usr/bin/env bash
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Installs what is missing, builds memrev and runs its tests.
 #   scripts/test.sh        lit and pytest, under 15 minutes on 2 cores
 #   scripts/test.sh --all  also steps of the deep models, lit under the address and

@@ -1,4 +1,7 @@
 #!/usr/bin/env bash
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Builds the Python package as a wheel that needs no LLVM where it is installed.
 #   scripts/wheel.sh [FOLDER]   writes memrev-VERSION-py3-none-linux_x86_64.whl
 #                               to the folder, dist/ by default

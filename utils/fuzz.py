@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Feeds damaged programs to the tools and reports those that crash one.
 
 usage: fuzz.py [--seconds N] [--seed N] [--keep FOLDER] BIN

@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """MLIR programs of single kernels, in the forms that differentiation emits.
 
 Each function returns the text of a module with one public function `k`. Images

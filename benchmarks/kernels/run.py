@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Single kernels against oneDNN in PyTorch, Debian's oneDNN and OpenBLAS.
 
 Ours and theirs alternate in one process, so that a noisy minute hits all; the

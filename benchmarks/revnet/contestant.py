@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """One contestant of run.py, in a process of its own: builds its training step, then
 answers each line of its input, a command in JSON, with a line of JSON.
 
@@ -12,10 +15,9 @@ usage: contestant.py NAME NETWORK BATCH THREADS WEIGHTS
 WEIGHTS is a file with the parameters by name.
 """
 
-import ctypes
 import functools
 import json
-import os
+import pathlib
 import sys
 import time
 import warnings
@@ -23,6 +25,10 @@ import warnings
 warnings.filterwarnings("ignore")
 
 import numpy as np  # noqa: E402
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "common"))
+
+from contestants import Counter, answers  # noqa: E402
 
 RATE = 0.01
 CLASSES = 10
@@ -91,20 +97,6 @@ class MemRevStep:
                 for path, leaf in zip(structure.paths(), leaves)}
 
 
-class Counter:
-    """The calls of malloc_counter, if it is preloaded."""
-
-    def __init__(self):
-        library = ctypes.CDLL(None)
-        if not hasattr(library, "malloc_counter_peak"):
-            return
-        for name in ("live", "peak"):
-            function = getattr(library, f"malloc_counter_{name}")
-            function.restype = ctypes.c_long
-            setattr(self, name, function)
-        self.start = library.malloc_counter_start
-
-
 def build(name, network, arrays, threads):
     if name.startswith("memrev-"):
         return MemRevStep(network, name.removeprefix("memrev-"), arrays, threads)
@@ -150,26 +142,24 @@ def measure_memory(step, counter):
     return {"peak_bytes": counter.peak() - before, "live_bytes": live[0]}
 
 
-def main(name, network, batch, threads, weights):
-    answer = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # What libraries print is no answer.
+def main(answer, name, network, batch, threads, weights):
     counter = Counter()
     with np.load(weights) as arrays:
         step = build(name, network, dict(arrays), threads)
     step.prepare(*data(batch))
     facts = step.facts() if isinstance(step, MemRevStep) else {}
-    print(json.dumps({"name": name, **facts}), file=answer, flush=True)
+    answer({"name": name, **facts})
     for line in sys.stdin:
         command = json.loads(line)
         if command["do"] == "steps":
-            reply = run_steps(step, command["count"])
+            answer(run_steps(step, command["count"]))
         elif command["do"] == "memory":
-            reply = measure_memory(step, counter)
+            answer(measure_memory(step, counter))
         else:
             np.savez(command["to"], **step.gradients())
-            reply = {}
-        print(json.dumps(reply), file=answer, flush=True)
+            answer({})
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5])
+    with answers() as answer:
+        main(answer, sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5])

@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The networks of memrev.models in PyTorch, with a choice of who runs the reversible
 blocks backwards. Parameters come by the names that they have in memrev."""
 

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Measures one training step of MemCNN's networks, the same network, weights, batch and
 threads for all: memrev with policy(invert) and policy(store), PyTorch storing everything,
 MemCNN and RevTorch.
 
-Each contestant is a process of its own, for two pools of threads in one process would
-disturb each other. They take turns, a few steps at a time, so that a change of the machine's
-speed meets all of them. Memory and gradients are measured in runs of their own: bytes that
-malloc has given out (utils/malloc_counter.c) besides parameters, momenta and running
-statistics, those of gradients and the batch included; and the gradients of the first step
-beside those of PyTorch in f64.
+Each contestant is a process of its own. They take turns, a few steps at a time, so that a
+change of the machine's speed meets all of them. Memory and gradients are measured in runs of
+their own: bytes that malloc has given out (utils/malloc_counter.c) besides parameters,
+momenta and running statistics, those of gradients and the batch included; and the gradients
+of the first step beside those of PyTorch in f64.
 """
 
 import argparse
@@ -16,10 +18,8 @@ import datetime
 import json
 import os
 import pathlib
-import platform
 import shlex
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,43 +30,16 @@ import report
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path.insert(0, str(ROOT / "python-frontend"))
+sys.path[:0] = [str(ROOT / "python-frontend"), str(HERE.parent / "common")]
+
+from contestants import PAUSE, Contestant, build_counter, machine, versions  # noqa: E402
+
 NETWORKS = ("resnet32", "resnet110", "resnet164", "revnet38", "revnet110", "revnet164")
-# Idle threads of a pool spin for a while; the next contestant waits for that.
-PAUSE = 0.3
 
 
-class Contestant:
-    def __init__(self, name, network, options, weights, preload=None):
-        environment = dict(os.environ, OMP_NUM_THREADS=str(options.threads))
-        paths = [str(ROOT / "python-frontend"), environment.get("PYTHONPATH", "")]
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-        if preload:
-            environment["LD_PRELOAD"] = str(preload)
-        self.process = subprocess.Popen(
-            [sys.executable, HERE / "contestant.py", name, network, str(options.batch),
-             str(options.threads), weights],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
-        self.facts = self.read()
-
-    def read(self):
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self.process.args[2]} exited with "
-                               f"{self.process.wait()}")
-        return json.loads(line)
-
-    def do(self, what, **arguments):
-        print(json.dumps({"do": what, **arguments}), file=self.process.stdin, flush=True)
-        return self.read()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self.process.wait()
+def start(name, network, options, weights, preload=None):
+    arguments = [name, network, options.batch, options.threads, weights]
+    return Contestant(HERE / "contestant.py", arguments, options.threads, preload)
 
 
 def contestants_of(network, options):
@@ -86,18 +59,19 @@ def check(losses):
 
 
 def measure_time(network, options, weights):
-    running = {name: Contestant(name, network, options, weights)
+    running = {name: start(name, network, options, weights)
                for name in contestants_of(network, options)}
-    losses = {name: c.do("steps", count=options.warm_up)["losses"]
+    losses = {name: c.ask({"do": "steps", "count": options.warm_up})["losses"]
               for name, c in running.items()}
     seconds = {name: [] for name in running}
     for _ in range(options.rounds):
         for name, contestant in running.items():
             time.sleep(PAUSE)
             # The first step of a turn meets cold caches and sleeping threads.
-            seconds[name] += contestant.do("steps", count=options.steps + 1)["seconds"][1:]
+            reply = contestant.ask({"do": "steps", "count": options.steps + 1})
+            seconds[name] += reply["seconds"][1:]
     for contestant in running.values():
-        contestant.__exit__()
+        contestant.close()
     # The gradients of MemCNN's stem are wrong, and so is what it trains from the second
     # step on.
     check({name: values[:1] if name == "memcnn" else values
@@ -109,12 +83,10 @@ def measure_time(network, options, weights):
 
 
 def measure_memory(network, options, weights, folder, results):
-    counter = folder / "malloc_counter.so"
-    subprocess.run(["clang-22", "-O1", "-shared", "-fPIC",
-                    ROOT / "utils" / "malloc_counter.c", "-o", counter], check=True)
+    counter = build_counter(folder)
     for name in results:
-        with Contestant(name, network, options, weights, counter) as contestant:
-            results[name].update(contestant.do("memory"))
+        with start(name, network, options, weights, counter) as contestant:
+            results[name].update(contestant.ask({"do": "memory"}))
 
 
 def measure_accuracy(network, options, weights, folder, results):
@@ -122,8 +94,8 @@ def measure_accuracy(network, options, weights, folder, results):
     parameters and over those in front of the first block."""
     found = {}
     for name in ["reference", *results]:
-        with Contestant(name, network, options, weights) as contestant:
-            contestant.do("gradients", to=str(folder / f"{name}.npz"))
+        with start(name, network, options, weights) as contestant:
+            contestant.ask({"do": "gradients", "to": str(folder / f"{name}.npz")})
         with np.load(folder / f"{name}.npz") as arrays:
             found[name] = dict(arrays)
     wanted = found.pop("reference")
@@ -147,33 +119,6 @@ def write_weights(network, path):
     np.savez(path, **{"/".join(map(str, place)): leaf
                       for place, leaf in zip(structure.paths(), leaves)})
     return sum(leaf.size for leaf in leaves)
-
-
-def machine():
-    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo")
-                  if line.startswith("model name")), platform.processor())
-    flags = next((line for line in open("/proc/cpuinfo")
-                  if line.startswith("flags")), "")
-    widest = next((name for name in ("avx512f", "avx2", "avx")
-                   if name in flags.split()), "none of them")
-    # Others on the machine slow all contestants down, threads that wait for each
-    # other most.
-    return {"cpu": model, "cores": os.cpu_count(), "vectors": widest,
-            "load": round(os.getloadavg()[0], 1)}
-
-
-def versions():
-    from importlib import metadata
-    result = {"python": platform.python_version()}
-    for package in ("numpy", "torch", "memcnn", "revtorch"):
-        try:
-            result[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            result[package] = None
-    commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"],
-                            stdout=subprocess.PIPE, text=True)
-    result["memrev"] = commit.stdout.strip()
-    return result
 
 
 def measure(network, options):

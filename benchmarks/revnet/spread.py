@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Trains revnet38 in f32 on synthetic images in CIFAR's format, from the same weights and
 on the same batches, with memrev by inversion and five times with PyTorch storing
 everything. PyTorch's runs begin with weights that are moved by a rounding error each, so

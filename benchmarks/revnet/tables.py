@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Trains MemCNN's six networks on both data sets and fills the three tables that MemCNN
 publishes, theirs beside ours. Runs that were interrupted go on, finished ones are not
 repeated.

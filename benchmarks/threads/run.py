@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Measures PyTorch and a compiled program in turn, on one pool of threads and on two.
 
 Calls, many times: a convolution by PyTorch; a matrix product with tanh by memrev; both

@@ -1,25 +1,29 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """One contestant of run.py, in a process of its own: builds its network, then runs as
 many steps as each line of its input says.
 
 usage: contestant.py NAME NETWORK BATCH THREADS
 
-Answers each line with a line of JSON: the seconds of each step, the losses, and with
-malloc_counter preloaded the peak of memory in a step.
+Says when it is ready, then answers each line with a line of JSON: the seconds of each
+step, the losses, and with malloc_counter preloaded the peak of memory in a step.
 """
 
 import contextlib
-import ctypes
-import json
-import os
+import pathlib
 import sys
 import time
 import warnings
 
 warnings.filterwarnings("ignore")
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "common"))
 
 import torch  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
+
+from contestants import Counter, answers  # noqa: E402
 
 CIFAR = dict(strides=[1, 1, 2, 2], init_kernel_size=3, batch_norm_fix=False)
 # (block, blocks of each stage, channels): MemCNN's networks.
@@ -85,23 +89,7 @@ def kept_bytes():
     return memrev.workspace_bytes() if memrev else 0
 
 
-class Counter:
-    """The calls of malloc_counter, if it is preloaded."""
-
-    def __init__(self):
-        library = ctypes.CDLL(None)
-        self.is_there = hasattr(library, "malloc_counter_peak")
-        if self.is_there:
-            for name in ("live", "peak"):
-                function = getattr(library, f"malloc_counter_{name}")
-                function.restype = ctypes.c_long
-                setattr(self, name, function)
-            self.start = library.malloc_counter_start
-
-
-def main(name, network, batch, threads):
-    answer = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # What libraries print is no answer.
+def main(answer, name, network, batch, threads):
     torch.set_num_threads(threads)
     counter = Counter()
     net, backend = build(name, network)
@@ -121,6 +109,7 @@ def main(name, network, batch, threads):
         return loss.item()
 
     with backend:
+        answer({"name": name})
         for line in sys.stdin:
             seconds, losses, peaks = [], [], []
             for _ in range(int(line)):
@@ -133,9 +122,9 @@ def main(name, network, batch, threads):
                 seconds.append(time.perf_counter() - start)
                 if counter.is_there:
                     peaks.append(counter.peak() - before)
-            reply = {"seconds": seconds, "losses": losses, "peak_bytes": peaks}
-            print(json.dumps(reply), file=answer, flush=True)
+            answer({"seconds": seconds, "losses": losses, "peak_bytes": peaks})
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    with answers() as answer:
+        main(answer, sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Measures a forward and a backward pass of networks of MemCNN, written with MemCNN's
 names: with MemCNN itself, with memrev.torch in place of it, and with PyTorch storing all.
 
@@ -14,19 +17,20 @@ the batch, gradients of parameters, not the parameters. Results go to
 
 import argparse
 import datetime
-import importlib.util
 import json
 import os
 import pathlib
 import shlex
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
+sys.path.insert(0, str(HERE.parent / "common"))
+
+from contestants import PAUSE, Contestant, build_counter, machine, versions  # noqa: E402
+
 TITLES = {
     "torch": "PyTorch, stores everything",
     "torch-channels-last": "the same in channels_last",
@@ -36,64 +40,34 @@ TITLES = {
     "memrev-compiled-channels-last": "the same in channels_last",
     "memrev-whole": 'memrev.torch, torch.compile(backend="memrev")',
 }
-# Idle threads of a pool spin for a while; the next contestant waits for that.
-PAUSE = 0.3
 
 
-def revnet_benchmark():
-    """What describes the machine there does so here."""
-    spec = importlib.util.spec_from_file_location("revnet_run", HERE.parent / "revnet" / "run.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(HERE.parent / "revnet"))
-    spec.loader.exec_module(module)
-    return module
-
-
-class Contestant:
-    def __init__(self, name, options, preload=None):
-        environment = dict(os.environ, OMP_NUM_THREADS=str(options.threads))
-        paths = [str(ROOT / "python-frontend"), environment.get("PYTHONPATH", "")]
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-        if preload:
-            environment["LD_PRELOAD"] = str(preload)
-        self.process = subprocess.Popen(
-            [sys.executable, HERE / "contestant.py", name, options.network,
-             str(options.batch), str(options.threads)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
-
-    def run(self, steps):
-        print(steps, file=self.process.stdin, flush=True)
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self.process.args[2]} exited with {self.process.wait()}")
-        return json.loads(line)
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
+def start(name, options, preload=None):
+    arguments = [name, options.network, options.batch, options.threads]
+    return Contestant(HERE / "contestant.py", arguments, options.threads, preload)
 
 
 def check(losses):
     """All contestants have to compute the same thing."""
+    first, wanted = next(iter(losses.items()))
     for name, found in losses.items():
-        wanted = losses["torch"]
         if any(abs(f - w) > 1e-3 * abs(w) for f, w in zip(found, wanted)):
-            raise RuntimeError(f"the losses of {name} are {found}, but PyTorch's {wanted}")
+            raise RuntimeError(f"the losses of {name} are {found}, but those of {first} {wanted}")
 
 
 def measure_time(options):
     contestants, warm_up, losses = {}, {}, {}
-    for name in TITLES:
-        contestants[name] = Contestant(name, options)
-        reply = contestants[name].run(2)
+    for name in options.contestants:
+        contestants[name] = start(name, options)
+        reply = contestants[name].ask(2)
         warm_up[name], losses[name] = reply["seconds"][0], reply["losses"]
     check(losses)
-    seconds = {name: [] for name in TITLES}
+    seconds = {name: [] for name in contestants}
     for _ in range(options.rounds):
         for name, contestant in contestants.items():
             time.sleep(PAUSE)
             # The first step of a turn meets cold caches and sleeping threads.
-            seconds[name] += contestant.run(options.steps + 1)["seconds"][1:]
+            seconds[name] += contestant.ask(options.steps + 1)["seconds"][1:]
     for contestant in contestants.values():
         contestant.close()
     return {name: {"median_seconds": statistics.median(values), "minimum_seconds": min(values),
@@ -103,41 +77,39 @@ def measure_time(options):
 
 def measure_memory(options, results):
     with tempfile.TemporaryDirectory() as folder:
-        counter = pathlib.Path(folder) / "malloc_counter.so"
-        subprocess.run(["clang-22", "-O1", "-shared", "-fPIC",
-                        ROOT / "utils" / "malloc_counter.c", "-o", counter], check=True)
-        for name in TITLES:
-            contestant = Contestant(name, options, counter)
-            contestant.run(2)
-            results[name]["peak_bytes"] = max(contestant.run(2)["peak_bytes"])
-            contestant.close()
+        counter = build_counter(folder)
+        for name in results:
+            with start(name, options, counter) as contestant:
+                contestant.ask(2)
+                results[name]["peak_bytes"] = max(contestant.ask(2)["peak_bytes"])
 
 
 def table(record):
-    results, machine = record["results"], record["machine"]
-    memcnn = results["memcnn"]
+    results, measured_on = record["results"], record["machine"]
+    base = "memcnn" if "memcnn" in results else next(iter(results))
+    others, base = f"of {TITLES[base]}'s", results[base]
     lines = [
         f"# `{record['network']}` with MemCNN's names", "",
         f"A forward and a backward pass, batch {record['batch']} of 32x32 images, f32, "
         f"{record['threads']} threads.", "",
-        "| | median step | of MemCNN's | fastest | of MemCNN's | peak memory | of MemCNN's "
+        f"| | median step | {others} | fastest | {others} | peak memory | {others} "
         "| first step |", "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, r in results.items():
         lines.append(
             f"| {TITLES[name]} | {1e3 * r['median_seconds']:.1f} ms "
-            f"| {r['median_seconds'] / memcnn['median_seconds']:.2f} "
+            f"| {r['median_seconds'] / base['median_seconds']:.2f} "
             f"| {1e3 * r['minimum_seconds']:.1f} ms "
-            f"| {r['minimum_seconds'] / memcnn['minimum_seconds']:.2f} "
+            f"| {r['minimum_seconds'] / base['minimum_seconds']:.2f} "
             f"| {r['peak_bytes'] / 2**20:.1f} MiB "
-            f"| {r['peak_bytes'] / memcnn['peak_bytes']:.2f} | {r['first_seconds']:.1f} s |")
+            f"| {r['peak_bytes'] / base['peak_bytes']:.2f} | {r['first_seconds']:.1f} s |")
     used = ", ".join(f"{name} {version}"
                      for name, version in record["versions"].items() if version)
     lines += [
         "", "Memory is the most that malloc has given out in a step: activations, the batch and "
         "gradients of parameters. The first step includes compiling.", "",
-        f"{record['date']}, {machine['cpu']}, {machine['cores']} cores, {machine['vectors']}, "
-        f"load {machine['load']} at the start; {used}.", "", f"    {record['command']}", ""]
+        f"{record['date']}, {measured_on['cpu']}, {measured_on['cores']} cores, {measured_on['vectors']}, "
+        f"load {measured_on['load']} at the start; {used}.", "", f"    {record['command']}", ""]
     return "\n".join(lines)
 
 
@@ -145,20 +117,20 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("network", choices=["blocks", "revnet38", "revnet110", "revnet164"])
+    parser.add_argument("--contestants", nargs="+", choices=list(TITLES), default=list(TITLES))
     parser.add_argument("--batch", type=int, default=100)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--steps", type=int, default=3, help="in each round")
     parser.add_argument("--output", type=pathlib.Path, default=HERE.parent / "results")
     options = parser.parse_args()
-    common = revnet_benchmark()
-    before = common.machine()
+    before = machine()
     results = measure_time(options)
     measure_memory(options, results)
     record = {
         "network": options.network, "batch": options.batch, "threads": options.threads,
         "date": datetime.date.today().isoformat(), "machine": before,
-        "versions": common.versions(),
+        "versions": versions(),
         "command": shlex.join(["benchmarks/torch/run.py", *sys.argv[1:]]), "results": results,
     }
     options.output.mkdir(parents=True, exist_ok=True)

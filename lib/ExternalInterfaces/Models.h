@@ -33,6 +33,7 @@ void registerSCFLoopModels(DialectRegistry &registry);
 void registerSCFModels(DialectRegistry &registry);
 void registerTensorIndexedModels(DialectRegistry &registry);
 void registerTensorModels(DialectRegistry &registry);
+void registerTensorPadModels(DialectRegistry &registry);
 void registerTensorSliceModels(DialectRegistry &registry);
 void registerTensorTangentModels(DialectRegistry &registry);
 

@@ -30,6 +30,7 @@ void memrev::registerExternalInterfaces(DialectRegistry &registry) {
   registerSCFModels(registry);
   registerTensorIndexedModels(registry);
   registerTensorModels(registry);
+  registerTensorPadModels(registry);
   registerTensorSliceModels(registry);
   registerTensorTangentModels(registry);
 }

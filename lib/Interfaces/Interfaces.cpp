@@ -17,3 +17,11 @@
 #include "memrev/Interfaces/DifferentiableOpInterface.cpp.inc"
 #include "memrev/Interfaces/ForwardDifferentiableOpInterface.cpp.inc"
 #include "memrev/Interfaces/InvertibleOpInterface.cpp.inc"
+
+using namespace mlir;
+using namespace mlir::memrev;
+
+bool memrev::isView(Value value) {
+  auto rule = value.getDefiningOp<DifferentiableOpInterface>();
+  return rule && rule.isCheapToRecompute();
+}

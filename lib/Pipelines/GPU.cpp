@@ -27,6 +27,7 @@ void memrev::buildGPUSchedulePipeline(OpPassManager &pm,
   buildFusePipeline(pm);
   GPUSelectStrategyOptions strategy;
   strategy.chip = options.chip;
+  strategy.tf32 = options.tf32;
   pm.addNestedPass<func::FuncOp>(createGPUSelectStrategy(strategy));
   pm.addPass(createGPUScheduleKernels());
   pm.addNestedPass<func::FuncOp>(createGPUSplitReductions());

@@ -390,17 +390,17 @@ Value ReverseContext::accumulator(Value value) {
   return zeroStarts[value] = zero(value.getType(), value, value.getLoc());
 }
 
-bool ReverseContext::isView(Value value) const {
-  auto rule = value.getDefiningOp<DifferentiableOpInterface>();
-  return rule && rule.isCheapToRecompute() && isInScope(value);
+bool ReverseContext::isViewInScope(Value value) const {
+  return isView(value) && isInScope(value);
 }
 
 LogicalResult ReverseContext::takeSums(ValueRange values,
                                        SmallVectorImpl<Value> &sums) {
   for (Value value : values) {
     value = canonical(value);
-    sums.push_back(isView(value) ? zero(value.getType(), value, value.getLoc())
-                                 : accumulator(value));
+    sums.push_back(isViewInScope(value)
+                       ? zero(value.getType(), value, value.getLoc())
+                       : accumulator(value));
     if (!sums.back())
       return failure();
   }
@@ -410,10 +410,10 @@ LogicalResult ReverseContext::takeSums(ValueRange values,
 void ReverseContext::returnSums(ValueRange values, ValueRange sums) {
   // Parts are added to the sums that they are parts of.
   for (auto [value, sum] : llvm::zip_equal(values, sums))
-    if (!isView(canonical(value)))
+    if (!isViewInScope(canonical(value)))
       setCotangent(value, sum);
   for (auto [value, sum] : llvm::zip_equal(values, sums))
-    if (isView(canonical(value)))
+    if (isViewInScope(canonical(value)))
       accumulate(value, sum);
 }
 

@@ -138,7 +138,7 @@ private:
   /// Emits `sum` + `contribution`, in place of `sum` if nobody else needs it.
   Value add(Value sum, Value contribution);
   /// True if the cotangent of `value` can be a part of another value's.
-  bool isView(Value value) const;
+  bool isViewInScope(Value value) const;
   /// What the cotangent of `value` starts from, or null.
   Value seed(Value value);
   /// True if the derivative of `op` had better wait.

@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Chains of couplings as MLIR text, and the same in PyTorch.
 
 A block is two couplings of `kind`, each conditioned by the other stream through

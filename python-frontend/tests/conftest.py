@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Makes the example's generator importable and the numbers repeatable."""
 
 import os
@@ -36,3 +39,13 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if "slow" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason="runs with --slow"))
+
+
+@pytest.fixture
+def in_pytorch():
+    """Couplings of memrev.torch run in PyTorch, from the same random numbers in each test."""
+    from memrev.torch import set_backend
+
+    torch.manual_seed(0)
+    with set_backend("eager"):
+        yield

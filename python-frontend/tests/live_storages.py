@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Counts the bytes of the tensors that are alive between two points of a program,
 by the storages that operations return: exact and independent of the allocator."""
 

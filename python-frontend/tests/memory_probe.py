@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Run by test_memory.py with malloc_counter preloaded: compiles the gradients of
 the digits network, calls them, and prints what the memory report and what the
 counter say as JSON.

@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Auxiliary results of couplings: batch statistics inside of F, carried through a loop
 of blocks as running averages, against PyTorch, and what they cost in memory."""
 

@@ -2,10 +2,10 @@
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The peers that benchmarks/revnet measures compute what memrev's networks do, and its tables
-say what was run."""
+say what was run. benchmarks/torch measures its contestants."""
 
 import dataclasses
-import importlib
+import importlib.util
 import json
 import pathlib
 import sys
@@ -16,14 +16,15 @@ import pytest
 from memrev import models, tree
 from memrev.train.settings import Settings
 
-FOLDER = pathlib.Path(__file__).resolve().parents[2] / "benchmarks" / "revnet"
+BENCHMARKS = pathlib.Path(__file__).resolve().parents[2] / "benchmarks"
 
 
 @pytest.fixture(scope="module")
 def benchmark():
-    sys.path.insert(0, str(FOLDER))
+    folder = str(BENCHMARKS / "revnet")
+    sys.path.insert(0, folder)
     yield lambda name: importlib.import_module(name)
-    sys.path.remove(str(FOLDER))
+    sys.path.remove(folder)
 
 
 def weights(network):
@@ -103,3 +104,36 @@ def test_tables_say_what_was_run(benchmark, tmp_path, monkeypatch, capsys):
     assert tables.main() == 0
     assert "| revnet38 | 573994 | 573994 | 2.3 | 2.2 | 85.6 | 30.0 | 50.0 |" in (
         tmp_path / "tables.md").read_text()
+
+
+def test_memcnns_networks_are_measured(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("torch")
+    spec = importlib.util.spec_from_file_location("torch_run", BENCHMARKS / "torch" / "run.py")
+    run = importlib.util.module_from_spec(spec)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    spec.loader.exec_module(run)
+    monkeypatch.setattr(run, "PAUSE", 0)
+    monkeypatch.setattr(sys, "argv", [
+        "run.py", "blocks", "--contestants", "torch", "memrev-eager", "--batch", "2",
+        "--threads", "1", "--rounds", "2", "--steps", "1", "--output", str(tmp_path)])
+    run.main()
+    record = json.loads((tmp_path / "torch-blocks.json").read_text())
+    stored, restored = record["results"]["torch"], record["results"]["memrev-eager"]
+    assert len(stored["seconds"]) == len(restored["seconds"]) == 2
+    assert 0 < stored["minimum_seconds"] <= stored["median_seconds"] <= max(stored["seconds"])
+    # Eight blocks keep the work of one: four tensors of half of the channels and more.
+    assert 2e6 < 3 * restored["peak_bytes"] < stored["peak_bytes"]
+    table = (tmp_path / "torch-blocks.md").read_text()
+    assert capsys.readouterr().out == table + "\n"
+    share = restored["peak_bytes"] / stored["peak_bytes"]
+    assert f"| {restored['peak_bytes'] / 2**20:.1f} MiB | {share:.2f} |" in table
+    with pytest.raises(RuntimeError, match=r"losses of b are \[1, 3\], but those of a \[1, 2\]"):
+        run.check({"a": [1, 2], "b": [1, 3]})
+
+
+def test_contestants_that_end_are_named(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS / "common")
+    contestants = importlib.import_module("contestants")
+    (tmp_path / "ends.py").write_text("import sys; sys.exit(3)")
+    with pytest.raises(RuntimeError, match="the first exited with 3"):
+        contestants.Contestant(tmp_path / "ends.py", ["the first"], 1)

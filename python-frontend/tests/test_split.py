@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Derivatives in two functions, forward and backward, as frameworks call them, and as
 memrev.vjp does outside of a trace."""
 

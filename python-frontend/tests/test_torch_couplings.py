@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """AdditiveCoupling and AffineCoupling compute the published formulas, and say what
 they expect."""
 
@@ -12,12 +15,7 @@ from torch_cases import Scale, assert_close, images, weighted_sum
 
 IMPLEMENTATIONS = [-1, 0, 1]
 
-
-@pytest.fixture(autouse=True)
-def in_pytorch():
-    torch.manual_seed(0)
-    with memcnn.set_backend("eager"):
-        yield
+pytestmark = pytest.mark.usefixtures("in_pytorch")
 
 
 def conv(inputs=2, outputs=2):

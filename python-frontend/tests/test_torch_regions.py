@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Wrapped couplings inside of compiled modules become couplings of the program, which the
 backward pass inverts."""
 
@@ -9,13 +12,8 @@ import memrev.torch as memcnn
 from memrev.torch._compiled import CompiledModule
 from torch_cases import KINDS, assert_close, chain, coupling, images, set_disabled, weighted_sum
 
-
-@pytest.fixture(autouse=True)
-def in_pytorch():
-    """What is not compiled as a whole runs in PyTorch."""
-    torch.manual_seed(0)
-    with memcnn.set_backend("eager"):
-        yield
+# What is not compiled as a whole runs in PyTorch.
+pytestmark = pytest.mark.usefixtures("in_pytorch")
 
 
 def compare(module, function=None, num_couplings=None):

@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """MemCNN's networks: parameter counts of the published table, names of the
 parameters, and gradients of whole networks."""
 
@@ -5,15 +8,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-import memrev.torch as memcnn
 from memrev.torch.models import resnet
 from torch_cases import assert_close, set_disabled
 
-@pytest.fixture(autouse=True)
-def in_pytorch():
-    with memcnn.set_backend("eager"):
-        yield
-
+pytestmark = pytest.mark.usefixtures("in_pytorch")
 
 SMALL = dict(strides=[1, 1, 2, 2], init_kernel_size=3, batch_norm_fix=False)
 # (block, blocks of each stage, channels, parameters with 10 and with 100 classes)

@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """InvertibleModuleWrapper gives the gradients that autograd gives, in all the
 situations in which MemCNN does not (or crashes)."""
 
@@ -17,6 +20,7 @@ from torch_cases import (
     Scale,
     assert_close,
     assert_like_disabled,
+    blocks,
     branch,
     chain,
     coupling,
@@ -26,16 +30,7 @@ from torch_cases import (
     weighted_sum,
 )
 
-
-@pytest.fixture(autouse=True)
-def in_pytorch():
-    torch.manual_seed(0)
-    with memcnn.set_backend("eager"):
-        yield
-
-
-def blocks(count=3, kind="additive", **options):
-    return chain(*(coupling(kind) for _ in range(count)), **options).double()
+pytestmark = pytest.mark.usefixtures("in_pytorch")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Wrapped modules with several inputs and outputs, other arguments, and results of
 all kinds."""
 
@@ -15,12 +18,8 @@ from torch_cases import (
     images,
 )
 
+pytestmark = pytest.mark.usefixtures("in_pytorch")
 
-@pytest.fixture(autouse=True)
-def in_pytorch():
-    torch.manual_seed(0)
-    with memcnn.set_backend("eager"):
-        yield
 
 class Split(nn.Module):
     def forward(self, x):

@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Networks of invertible modules for the tests of memrev.torch, and their gradients.
 
 The oracle of most tests is the same network with `disable=True`, where autograd
@@ -56,6 +59,11 @@ def chain(*modules, **options):
     return nn.Sequential(
         *(memcnn.InvertibleModuleWrapper(module, **options) for module in modules)
     )
+
+
+def blocks(count=3, kind="additive", **options):
+    """A chain of couplings in double precision."""
+    return chain(*(coupling(kind) for _ in range(count)), **options).double()
 
 
 def images(batch=3, channels=4, size=5, seed=0):

@@ -14,4 +14,12 @@
 
 #include "memrev/Interfaces/DifferentiableOpInterface.h.inc"
 
+namespace mlir::memrev {
+
+/// True if what computes `value` is cheap to recompute: `value` may be a view
+/// of another one, and its cotangent a part of that one's.
+bool isView(Value value);
+
+} // namespace mlir::memrev
+
 #endif // MEMREV_INTERFACES_DIFFERENTIABLEOPINTERFACE_H

@@ -54,6 +54,10 @@ struct GPUScheduleOptions : PassPipelineOptions<GPUScheduleOptions> {
   PassOptions::Option<std::string> chip{
       *this, "chip", llvm::cl::desc("Chip to choose sizes for"),
       llvm::cl::init("sm_90")};
+  PassOptions::Option<bool> tf32{
+      *this, "tf32",
+      llvm::cl::desc("Round the factors of f32 contractions for tensor cores"),
+      llvm::cl::init(false)};
 };
 
 /// Fuses functions on tensors into kernels and emits those in a `gpu.module`;

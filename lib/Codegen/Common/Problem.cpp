@@ -360,6 +360,7 @@ static FailureOr<Problem> readProblem(func::FuncOp kernel,
       return failure();
     problem.lhs = *lhs;
     problem.rhs = *rhs;
+    problem.sumType = getElementTypeOrSelf(root->getResult(0).getType());
     OpOperand *init = root.getDpsInitOperand(0);
     AffineMap rootMap = root.getMatchingIndexingMap(init);
     if (failed(resolveInit(init->get(), rootMap, true, problem.accumulatorInit,

@@ -31,7 +31,7 @@ LaunchShape simt::emitElementwise(gpu::GPUModuleOp module, func::FuncOp kernel,
     SmallVector<Value> results = arguments;
     if (problem.body) {
       for (const Output &output : problem.outputs)
-        arguments.push_back(k.loadInit(output, dims, 1).front());
+        arguments.push_back(k.loadInit(output, dims, 0, 1).front());
       results = k.evaluateBody(arguments, dims);
     }
     for (auto [output, result] : llvm::zip_equal(problem.outputs, results))

@@ -72,6 +72,26 @@ Linear Linear::getOffset(const Access &access, unsigned numDims) {
   return linear;
 }
 
+bool simt::isVector(const Access &access, unsigned dim, int64_t lanes,
+                    const Problem &problem) {
+  if (lanes == 1)
+    return true;
+  if (access.isScalar())
+    return false;
+  for (const Bound &bound : access.bounds)
+    if (bound.expr.isFunctionOfDim(dim))
+      return false;
+  Linear offset = Linear::getOffset(access, problem.getNumDims());
+  auto isAligned = [&](int64_t factor) { return factor % lanes == 0; };
+  if (offset.dims[dim] != 1 || problem.extents[dim] % lanes != 0 ||
+      !isAligned(offset.constant) || !llvm::all_of(offset.symbols, isAligned))
+    return false;
+  for (unsigned other = 0; other < problem.getNumDims(); ++other)
+    if (other != dim && !isAligned(offset.dims[other]))
+      return false;
+  return true;
+}
+
 bool simt::canEmit(const Problem &problem, func::FuncOp kernel,
                    std::string &reason) {
   bool ok = true;
@@ -136,18 +156,27 @@ static bool fitsNarrowIndex(const Problem &problem, func::FuncOp kernel) {
 
 KernelBuilder::KernelBuilder(gpu::GPUModuleOp module, func::FuncOp kernel,
                              StringRef name, const Problem &problem,
-                             int64_t threads)
+                             int64_t threads, Workspace where)
     : b(kernel.getLoc(), module.getContext()), problem(problem),
       indexType(IntegerType::get(module.getContext(),
                                  fitsNarrowIndex(problem, kernel) ? 32 : 64)),
       kernel(kernel), module(module) {
   MLIRContext *context = module.getContext();
   auto pointerType = LLVM::LLVMPointerType::get(context, kGlobalSpace);
+  SmallVector<BlockArgument> arguments(kernel.getArguments());
+  if (where == Workspace::Last)
+    arguments.pop_back_n(kernel.getNumResults());
   SmallVector<Type> types;
-  for (Type type : kernel.getArgumentTypes())
+  for (BlockArgument argument : arguments) {
+    Type type = argument.getType();
     types.push_back(isa<TensorType>(type) ? Type(pointerType)
                     : type.isIndex()      ? Type(b.getI64Type())
                                           : type);
+  }
+  if (where == Workspace::Last)
+    types.push_back(pointerType);
+  else if (where == Workspace::First)
+    types.insert(types.begin(), pointerType);
   b.setInsertionPointToEnd(module.getBody());
   function = LLVM::LLVMFuncOp::create(
       b, name,
@@ -159,17 +188,23 @@ KernelBuilder::KernelBuilder(gpu::GPUModuleOp module, func::FuncOp kernel,
                     b.getDenseI32ArrayAttr({int32_t(threads)}));
   Block *entry = function.addEntryBlock(b);
   b.setInsertionPointToStart(entry);
-  for (auto [number, argument] : llvm::enumerate(kernel.getArguments())) {
-    Value parameter = entry->getArgument(number);
-    if (isa<TensorType>(argument.getType()))
-      function.setArgAttr(number, LLVM::LLVMDialect::getNoAliasAttrName(),
+  for (unsigned i = 0; i < types.size(); ++i)
+    if (types[i] == pointerType)
+      function.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(),
                           b.getUnitAttr());
-    else if (argument.getType().isIndex()) {
+  unsigned number = 0;
+  if (where == Workspace::First)
+    workspace = entry->getArgument(number++);
+  for (BlockArgument argument : arguments) {
+    Value parameter = entry->getArgument(number++);
+    if (argument.getType().isIndex()) {
       parameter = arith::IndexCastOp::create(b, b.getIndexType(), parameter);
       lastScalar = parameter.getDefiningOp();
     }
     mapping.map(argument, parameter);
   }
+  if (where == Workspace::Last)
+    workspace = entry->getArgument(number);
 }
 
 LLVM::LLVMFuncOp KernelBuilder::finish() {
@@ -359,6 +394,11 @@ Value KernelBuilder::toMemory(Value value) {
   return arith::ExtUIOp::create(b, type, value);
 }
 
+Value KernelBuilder::offsetPointer(Value base, Value bytes) {
+  return LLVM::GEPOp::create(b, base.getType(), b.getI8Type(), base,
+                             ArrayRef<LLVM::GEPArg>{bytes});
+}
+
 Value KernelBuilder::elementPointer(const Access &access, Value offset) {
   Value base = pointer(access.source);
   return LLVM::GEPOp::create(b, base.getType(),
@@ -458,8 +498,36 @@ void KernelBuilder::store(const Access &access, ArrayRef<Value> dims,
                         values.size() * getByteSize(access.elementType));
 }
 
+SmallVector<Value> KernelBuilder::advance(ArrayRef<Value> dims, unsigned dim,
+                                          int64_t steps) {
+  SmallVector<Value> moved(dims);
+  moved[dim] = add(moved[dim] ? moved[dim] : index(0), index(steps));
+  return moved;
+}
+
+SmallVector<Value> KernelBuilder::loadAlong(const Access &access,
+                                            ArrayRef<Value> dims, unsigned dim,
+                                            int64_t lanes) {
+  if (lanes == 1 || access.isScalar() || isVector(access, dim, lanes, problem))
+    return load(access, dims, lanes);
+  if (!access.uses(dim))
+    return SmallVector<Value>(lanes, load(access, dims, 1).front());
+  SmallVector<Value> values;
+  for (int64_t lane = 0; lane < lanes; ++lane)
+    values.push_back(load(access, advance(dims, dim, lane), 1).front());
+  return values;
+}
+
+void KernelBuilder::storeAlong(const Access &access, ArrayRef<Value> dims,
+                               unsigned dim, ValueRange values) {
+  if (isVector(access, dim, values.size(), problem))
+    return store(access, dims, values);
+  for (auto [lane, value] : llvm::enumerate(values))
+    store(access, advance(dims, dim, lane), value);
+}
+
 SmallVector<Value> KernelBuilder::loadInit(const Output &output,
-                                           ArrayRef<Value> dims,
+                                           ArrayRef<Value> dims, unsigned dim,
                                            int64_t lanes) {
   switch (output.init) {
   case InitKind::None:
@@ -467,9 +535,9 @@ SmallVector<Value> KernelBuilder::loadInit(const Output &output,
   case InitKind::Fill:
     return SmallVector<Value>(lanes, scalar(output.fill));
   case InitKind::InPlace:
-    return load(output.dest, dims, lanes);
+    return loadAlong(output.dest, dims, dim, lanes);
   case InitKind::Read:
-    return load(output.read, dims, lanes);
+    return loadAlong(output.read, dims, dim, lanes);
   }
   llvm_unreachable("all kinds of init are handled");
 }

@@ -51,12 +51,26 @@ struct Linear {
   bool uses(unsigned dim) const { return dims[dim] != 0; }
 };
 
+/// Whether `lanes` steps of `dim` select elements that lie one after another,
+/// at an address that is a multiple of their size.
+bool isVector(const Access &access, unsigned dim, int64_t lanes,
+              const Problem &problem);
+
 /// The row-major strides of `shape`.
 SmallVector<int64_t> getStrides(ArrayRef<int64_t> shape);
 
 /// Whether elements of `problem` can be read and written by emitted kernels:
 /// every access is to an argument of `kernel` or to a scalar.
 bool canEmit(const Problem &problem, func::FuncOp kernel, std::string &reason);
+
+/// A buffer of partial results among the parameters of a kernel.
+enum class Workspace {
+  None,
+  /// In place of the destinations, which the kernel does not have.
+  Last,
+  /// In front of all others.
+  First,
+};
 
 /// Emits one kernel. Values of loop dimensions are passed as a vector with an
 /// element for each dimension of the problem; a null one counts as zero.
@@ -65,7 +79,8 @@ public:
   /// Creates the kernel `name` in `module` for `kernel`, a function on tensors
   /// whose accesses are those of `problem`, and starts its body.
   KernelBuilder(gpu::GPUModuleOp module, func::FuncOp kernel, StringRef name,
-                const Problem &problem, int64_t threads);
+                const Problem &problem, int64_t threads,
+                Workspace workspace = Workspace::None);
 
   /// Ends the body.
   LLVM::LLVMFuncOp finish();
@@ -104,6 +119,7 @@ public:
   Value scalar(Value value);
   /// The kernel's pointer for a buffer.
   Value pointer(Value tensor);
+  Value getWorkspace() const { return workspace; }
 
   // Accesses.
   Value elementPointer(const Access &access, Value offset);
@@ -117,9 +133,18 @@ public:
   /// Writes `values` one after another.
   void store(const Access &access, ArrayRef<Value> dims, ValueRange values);
 
+  /// The same for the elements that `lanes` steps of dimension `dim` select,
+  /// wherever they lie. `dims` is at a multiple of `lanes` in `dim`.
+  SmallVector<Value> loadAlong(const Access &access, ArrayRef<Value> dims,
+                               unsigned dim, int64_t lanes);
+  void storeAlong(const Access &access, ArrayRef<Value> dims, unsigned dim,
+                  ValueRange values);
+  /// `dims` after `steps` steps of `dim`.
+  SmallVector<Value> advance(ArrayRef<Value> dims, unsigned dim, int64_t steps);
+
   /// What `lanes` elements of `output` start from.
   SmallVector<Value> loadInit(const Output &output, ArrayRef<Value> dims,
-                              int64_t lanes);
+                              unsigned dim, int64_t lanes);
   /// Evaluates the body on scalars at `dims`.
   SmallVector<Value> evaluateBody(ValueRange arguments, ArrayRef<Value> dims);
   Value zero(Type type);
@@ -127,6 +152,8 @@ public:
   // Memory.
   /// A pointer to the start of the block's dynamic shared memory.
   Value sharedMemory();
+  /// `bytes` after `base`.
+  Value offsetPointer(Value base, Value bytes);
   /// `type` as it lies in memory.
   Type getMemoryType(Type type);
   Value fromMemory(Value value, Type type);
@@ -145,6 +172,7 @@ private:
   gpu::GPUModuleOp module;
   LLVM::LLVMFuncOp function;
   IRMapping mapping;
+  Value workspace;
   /// The last operation at the start of the kernel that computes a scalar.
   Operation *lastScalar = nullptr;
 };

@@ -77,6 +77,9 @@ struct ContractionStrategy {
 
   int64_t getThreads() const { return rowWarps * columnWarps * kWarpSize; }
 
+  /// Whether the emitter can obey this for `problem`.
+  bool fits(const Problem &problem) const;
+
   DictionaryAttr toAttribute(MLIRContext *context) const;
   static FailureOr<ContractionStrategy> fromAttribute(DictionaryAttr attribute,
                                                       const Problem &problem);
@@ -86,8 +89,10 @@ struct ContractionStrategy {
 ElementwiseStrategy chooseElementwise(const Problem &problem, const Chip &chip);
 
 /// Fails with a reason for a contraction that is better computed otherwise.
-FailureOr<ContractionStrategy>
-chooseContraction(const Problem &problem, const Chip &chip, bool useTF32);
+/// With `useTF32` factors of f32 are rounded to 10 bits of mantissa.
+FailureOr<ContractionStrategy> chooseContraction(const Problem &problem,
+                                                 const Chip &chip, bool useTF32,
+                                                 std::string &reason);
 
 } // namespace mlir::memrev::simt
 

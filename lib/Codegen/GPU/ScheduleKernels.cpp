@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ContractionEmitter.h"
 #include "KernelEmitters.h"
 #include "memrev/Codegen/Common/AttributeNames.h"
 #include "memrev/Codegen/Common/DeclaredKernel.h"
@@ -13,6 +14,7 @@
 #include "memrev/Codegen/GPU/AttributeNames.h"
 #include "memrev/Codegen/GPU/Passes.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/SymbolTable.h"
 
 namespace mlir::memrev {
@@ -38,48 +40,59 @@ static bool overwritesAll(const Output &output, const Problem &problem) {
   return written == elements;
 }
 
-/// Turns `kernel`, whose problem is `problem`, into a declaration that says
-/// what is done with each argument.
-static void declare(func::FuncOp kernel, const Problem &problem,
-                    const LaunchShape &launch) {
+/// Which accesses of a problem a kernel makes.
+enum class Part {
+  All,
+  /// Those of the factors of a contraction.
+  Products,
+  /// All but those.
+  Results,
+};
+
+/// What `part` of `problem` does with each argument of `kernel`.
+static SmallVector<ArgumentAccess>
+getAccesses(func::FuncOp kernel, const Problem &problem, Part part) {
   SmallVector<ArgumentAccess> accesses(kernel.getNumArguments(),
                                        ArgumentAccess::None);
-  problem.forEachAccess([&](const Access &access) {
-    if (auto argument = dyn_cast<BlockArgument>(access.source))
-      accesses[argument.getArgNumber()] = ArgumentAccess::Read;
-  });
-  // Destinations are among the accesses: here is what they are.
-  SmallVector<bool> reads(kernel.getNumArguments(), false);
   auto read = [&](const Access &access) {
     if (auto argument = dyn_cast<BlockArgument>(access.source))
-      reads[argument.getArgNumber()] = true;
+      accesses[argument.getArgNumber()] = ArgumentAccess::Read;
   };
-  if (problem.isContraction) {
+  if (problem.isContraction && part != Part::Results) {
     read(problem.lhs);
     read(problem.rhs);
   }
+  if (part == Part::Products)
+    return accesses;
+  if (problem.isContraction && problem.accumulatorInit == InitKind::Read)
+    read(problem.accumulatorRead);
   for (const std::optional<Access> &input : problem.inputs)
     if (input)
       read(*input);
-  for (const Output &output : problem.outputs) {
+  for (const Output &output : problem.outputs)
     if (output.init == InitKind::Read)
       read(output.read);
+  for (const Output &output : problem.outputs) {
     unsigned number = cast<BlockArgument>(output.dest.source).getArgNumber();
-    accesses[number] = overwritesAll(output, problem) && !reads[number]
+    bool isRead = accesses[number] != ArgumentAccess::None;
+    accesses[number] = overwritesAll(output, problem) && !isRead
                            ? ArgumentAccess::Write
                            : ArgumentAccess::ReadWrite;
   }
+  return accesses;
+}
 
-  MLIRContext *context = kernel.getContext();
-  kernel.getBody().getBlocks().clear();
+/// Says on the declaration `kernel` what it does and how it is launched.
+static void describe(func::FuncOp kernel, ArrayRef<ArgumentAccess> accesses,
+                     const LaunchShape &launch) {
+  Builder b(kernel.getContext());
   for (auto [number, access] : llvm::enumerate(accesses))
     if (isa<TensorType>(kernel.getArgumentTypes()[number]))
       setArgumentAccess(kernel, number, access);
-  Builder b(context);
+  kernel->setAttr(kKernelAttr, b.getUnitAttr());
   kernel->setAttr(kLaunchAttr,
                   b.getDenseI64ArrayAttr(
                       {launch.blocks, launch.threads, launch.sharedBytes}));
-  kernel->removeAttr(kStrategyAttr);
 }
 
 namespace {
@@ -132,24 +145,107 @@ private:
     auto attribute = kernel->getAttrOfType<DictionaryAttr>(kStrategyAttr);
     StringAttr engine =
         attribute ? attribute.getAs<StringAttr>("engine") : StringAttr();
+    bool isContraction = engine && engine.getValue() == "contraction";
     std::string reason;
-    FailureOr<Problem> problem =
-        buildProblem(kernel, Contractions::None, reason);
+    FailureOr<Problem> problem = buildProblem(
+        kernel, isContraction ? Contractions::Widening : Contractions::None,
+        reason);
     if (failed(problem) || !canEmit(*problem, kernel, reason))
       return kernel.emitError()
              << "expects a kernel that can be scheduled, but " << reason;
-    FailureOr<ElementwiseStrategy> strategy = failure();
-    if (engine && engine.getValue() == "elementwise")
-      strategy = ElementwiseStrategy::fromAttribute(attribute, *problem);
-    if (failed(strategy))
-      return kernel.emitError()
-             << "expects '" << kStrategyAttr << "' to be a strategy for "
-             << problem->getNumDims() << " loop dimensions, but got "
-             << kernel->getAttr(kStrategyAttr);
-    LaunchShape launch =
-        emitElementwise(getModule(), kernel, *problem, *strategy);
-    declare(kernel, *problem, launch);
-    return success();
+    if (isContraction) {
+      auto strategy = ContractionStrategy::fromAttribute(attribute, *problem);
+      if (succeeded(strategy)) {
+        scheduleContraction(kernel, *problem, *strategy);
+        return success();
+      }
+    }
+    if (engine && engine.getValue() == "elementwise") {
+      auto strategy = ElementwiseStrategy::fromAttribute(attribute, *problem);
+      if (succeeded(strategy)) {
+        declare(kernel, *problem,
+                emitElementwise(getModule(), kernel, *problem, *strategy));
+        return success();
+      }
+    }
+    return kernel.emitError()
+           << "expects '" << kStrategyAttr << "' to be a strategy for "
+           << problem->getNumDims() << " loop dimensions, but got "
+           << kernel->getAttr(kStrategyAttr);
+  }
+
+  /// Leaves a declaration of `kernel`, which has been emitted whole.
+  void declare(func::FuncOp kernel, const Problem &problem,
+               const LaunchShape &launch) {
+    SmallVector<ArgumentAccess> accesses =
+        getAccesses(kernel, problem, Part::All);
+    kernel.getBody().getBlocks().clear();
+    kernel->removeAttr(kStrategyAttr);
+    describe(kernel, accesses, launch);
+  }
+
+  /// Declares `name` before `kernel`.
+  func::FuncOp createDeclaration(func::FuncOp kernel, const Twine &name,
+                                 TypeRange inputs, TypeRange results) {
+    OpBuilder builder(kernel);
+    auto function =
+        func::FuncOp::create(builder, kernel.getLoc(), name.str(),
+                             builder.getFunctionType(inputs, results));
+    function.setPrivate();
+    SymbolTable(getOperation()).insert(function);
+    return function;
+  }
+
+  void scheduleContraction(func::FuncOp kernel, const Problem &problem,
+                           const ContractionStrategy &strategy) {
+    if (strategy.splits == 1)
+      return declare(kernel, problem,
+                     emitContraction(getModule(), kernel, kernel.getName(),
+                                     problem, strategy));
+
+    // The products of each split, then their sum.
+    RankedTensorType workspace = getWorkspaceType(problem, strategy);
+    SmallVector<Type> types(kernel.getArgumentTypes());
+    SmallVector<Type> resultTypes(kernel.getResultTypes());
+    SmallVector<Type> productTypes(
+        ArrayRef(types).drop_back(resultTypes.size()));
+    productTypes.push_back(workspace);
+    func::FuncOp products = createDeclaration(
+        kernel, kernel.getName() + "_products", productTypes, {workspace});
+    SmallVector<Type> sumTypes{workspace};
+    llvm::append_range(sumTypes, types);
+    func::FuncOp sums = createDeclaration(kernel, kernel.getName() + "_sums",
+                                          sumTypes, resultTypes);
+
+    LaunchShape productLaunch = emitContraction(
+        getModule(), kernel, products.getName(), problem, strategy);
+    LaunchShape sumLaunch =
+        emitCombination(getModule(), kernel, sums.getName(), problem, strategy);
+    SmallVector<ArgumentAccess> accesses =
+        getAccesses(kernel, problem, Part::Products);
+    accesses.truncate(productTypes.size() - 1);
+    accesses.push_back(ArgumentAccess::Write);
+    describe(products, accesses, productLaunch);
+    accesses = getAccesses(kernel, problem, Part::Results);
+    accesses.insert(accesses.begin(), ArgumentAccess::Read);
+    describe(sums, accesses, sumLaunch);
+
+    kernel.getBody().getBlocks().clear();
+    kernel->removeAttr(kStrategyAttr);
+    kernel->removeAttr(kKernelAttr);
+    Location loc = kernel.getLoc();
+    Block *entry = kernel.addEntryBlock();
+    OpBuilder builder = OpBuilder::atBlockBegin(entry);
+    Value empty = tensor::EmptyOp::create(builder, loc, workspace.getShape(),
+                                          workspace.getElementType());
+    SmallVector<Value> arguments(entry->getArguments());
+    SmallVector<Value> operands(
+        ArrayRef(arguments).drop_back(resultTypes.size()));
+    operands.push_back(empty);
+    auto call = func::CallOp::create(builder, loc, products, operands);
+    arguments.insert(arguments.begin(), call.getResult(0));
+    auto result = func::CallOp::create(builder, loc, sums, arguments);
+    func::ReturnOp::create(builder, loc, result.getResults());
   }
 
   gpu::GPUModuleOp module;

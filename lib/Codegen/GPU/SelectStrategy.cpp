@@ -67,7 +67,19 @@ private:
   /// Returns null with a reason if no emitter takes the kernel.
   DictionaryAttr choose(func::FuncOp kernel, std::string &reason) {
     FailureOr<Problem> problem =
-        buildProblem(kernel, Contractions::None, reason);
+        buildProblem(kernel, Contractions::Widening, reason);
+    if (failed(problem) || !canEmit(*problem, kernel, reason))
+      return {};
+    if (problem->isContraction) {
+      FailureOr<ContractionStrategy> strategy =
+          chooseContraction(*problem, description, tf32, reason);
+      if (succeeded(strategy))
+        return strategy->toAttribute(&getContext());
+      // A sum with an epilogue has no other emitter.
+      if (problem->body)
+        return {};
+    }
+    problem = buildProblem(kernel, Contractions::None, reason);
     if (failed(problem) || !canEmit(*problem, kernel, reason))
       return {};
     if (llvm::is_contained(problem->isReduction, true)) {

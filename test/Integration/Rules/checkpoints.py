@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Checkpoints of loops: how often iterations run, and that gradients are the same.
 
 The loop's body has an arith.subf that no derivative reads. In the derived program

@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Complex values: as scalars in the bodies of operations and in tensors. The
 harness counts in reals, so each case makes complex values of two real tensors and
 returns the parts of its results."""

@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Second derivatives of structured operations: the gradients of cases of the other
 files, each of a function that takes the exponentials of its arguments first, are
 differentiated in both modes."""

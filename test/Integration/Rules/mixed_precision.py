@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Structured operations in less than double precision, and in two precisions at once.
 Their derivatives agree with those of the same operations in double precision, up to
 what rounding the arguments changes."""

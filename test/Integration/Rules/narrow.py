@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Evaluates every scalar rule in f32, f16 and bf16 next to the same rule in f64.
 
 Both are evaluated at numbers that the narrow type holds, in reverse and in forward

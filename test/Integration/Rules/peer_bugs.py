@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Programs that other differentiation systems for MLIR get wrong, by their code or
 their issues: Enzyme (its MLIR part), Enzyme-JAX and LAGrad. A case's name says
 what goes wrong there. What they refuse or cannot express is in

@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Reductions: by maxima, minima and products, of more than one dimension, of bodies, with
 zeros in the data, and sums that are written in other ways."""
 

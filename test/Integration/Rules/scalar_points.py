@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Derivatives of scalar operations where they have no limit, or only one that a
 formula misses: ties, zeros, infinities and NaN, in both modes."""
 

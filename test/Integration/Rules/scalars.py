@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Elementwise operations: as scalars, on tensors and in the body of a generic."""
 
 from harness import Arg, Case, main, tensor

@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Derivatives of derivatives: each case computes a gradient or a tangent by a
 transform, and the harness differentiates that in reverse and in forward mode. So
 vjp of vjp, jvp of vjp, vjp of jvp and jvp of jvp are compared with central

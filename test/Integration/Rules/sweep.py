@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Evaluates every scalar rule at many random points, in both modes.
 
 For each operation of arith and math that has a rule and each operand x, over a

@@ -22,7 +22,7 @@ static const std::vector<EmitterEntry> &getEmitters() {
   static const std::vector<EmitterEntry> emitters = [] {
     std::vector<EmitterEntry> all;
     for (ArrayRef<EmitterEntry> group :
-         {getScalarEmitters(), getStructuredEmitters(),
+         {getScalarEmitters(), getStructuredEmitters(), getDimensionEmitters(),
           getContractionEmitters(), getWindowEmitters(), getTensorEmitters(),
           getControlFlowEmitters(), getLayerEmitters()})
       all.insert(all.end(), group.begin(), group.end());
@@ -143,6 +143,10 @@ void Generator::add(Value value, ArrayRef<int64_t> shape, double bound) {
   known.shape.assign(shape.begin(), shape.end());
   known.bound = std::max(bound, 0.01);
   values.push_back(known.bound > kLargest ? limit(known, 2) : known);
+}
+
+bool Generator::takeLargeFactor() {
+  return depth == 0 && !std::exchange(hasLargeFactor, true);
 }
 
 Value Generator::castTo(const Known &known, Type type) {

@@ -66,6 +66,7 @@ struct EmitterEntry {
 
 ArrayRef<EmitterEntry> getScalarEmitters();
 ArrayRef<EmitterEntry> getStructuredEmitters();
+ArrayRef<EmitterEntry> getDimensionEmitters();
 ArrayRef<EmitterEntry> getContractionEmitters();
 ArrayRef<EmitterEntry> getWindowEmitters();
 ArrayRef<EmitterEntry> getTensorEmitters();
@@ -106,6 +107,11 @@ public:
   void add(Value value, ArrayRef<int64_t> shape, double bound);
   /// As `value`, with `bound` at most `most`.
   Known limit(Known known, double most);
+  /// True for one factor of a program, which may be as large as 1e6. A gradient
+  /// through two of them is a sum of numbers as large as 1e12, whose rounding
+  /// no check can tell from a mistake. None is in a region, which may run
+  /// again.
+  bool takeLargeFactor();
   /// `known` cast to `type`, which has the same extents.
   Value castTo(const Known &known, Type type);
 
@@ -168,7 +174,7 @@ private:
   void setRange(unsigned argument, Attribute low, Attribute high);
 
   unsigned numLeaves = 0, numFunctions = 0;
-  bool isInCallee = false;
+  bool isInCallee = false, hasLargeFactor = false;
 };
 
 /// Writes the program of `seed`.

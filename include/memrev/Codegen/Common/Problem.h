@@ -80,6 +80,8 @@ struct Problem {
   /// A multiply-accumulate `lhs * rhs`, whose sum the body gets as an input.
   bool isContraction = false;
   Access lhs, rhs;
+  /// The element type of the sum; the factors may have a narrower one.
+  Type sumType;
   InitKind accumulatorInit = InitKind::None;
   Value accumulatorFill;
   Access accumulatorRead;

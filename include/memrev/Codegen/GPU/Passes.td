@@ -53,7 +53,10 @@ def GPUSelectStrategy : Pass<"gpu-select-strategy", "func::FuncOp"> {
   }];
   let options = [
     Option<"chip", "chip", "std::string", /*default=*/"\"sm_90\"",
-           "Chip to choose sizes for, sm_90 for example">
+           "Chip to choose sizes for, sm_90 for example">,
+    Option<"tf32", "tf32", "bool", /*default=*/"false",
+           "Round the factors of f32 contractions to 10 bits of mantissa, for "
+           "the tensor cores">
   ];
 }
 
@@ -79,9 +82,10 @@ def GPUScheduleKernels : Pass<"gpu-schedule-kernels", "ModuleOp"> {
     }
     ```
   }];
-  let dependentDialects = ["arith::ArithDialect", "gpu::GPUDialect",
-                           "LLVM::LLVMDialect", "NVVM::NVVMDialect",
-                           "scf::SCFDialect"];
+  let dependentDialects = ["arith::ArithDialect", "func::FuncDialect",
+                           "gpu::GPUDialect", "LLVM::LLVMDialect",
+                           "NVVM::NVVMDialect", "scf::SCFDialect",
+                           "tensor::TensorDialect"];
 }
 
 def GPULaunchKernels : Pass<"gpu-launch-kernels", "ModuleOp"> {

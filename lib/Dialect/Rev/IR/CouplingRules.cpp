@@ -35,11 +35,6 @@ struct Evaluation {
 
 } // namespace
 
-static bool isView(Value value) {
-  auto rule = value.getDefiningOp<DifferentiableOpInterface>();
-  return rule && rule.isCheapToRecompute();
-}
-
 /// Evaluates the region of `op`, unless that is done already.
 static FailureOr<Evaluation> evaluateRegion(CouplingOp op,
                                             DerivativeContext &ctx) {

@@ -38,6 +38,10 @@ class InvertibleModuleWrapper(nn.Module):
     hands its input back to the one before it. No tensor of the caller is changed or
     emptied; what nobody refers to any more is freed.
 
+    Under autocast, inputs of 16 bits are made float32 unless they are kept, and so are the
+    outputs: a result of 16 bits has lost digits of what it is the sum of. What `fn` calls
+    is cast as autocast says. A module with parameters of 16 bits gets its inputs as they are.
+
     A step evaluates a coupling's Fm and Gm once forward and once backward; another
     module once forward, and its inverse and itself once backward. The second
     evaluation meets the random numbers, buffers, training modes and autocast of the
@@ -84,6 +88,8 @@ class InvertibleModuleWrapper(nn.Module):
 
     def forward(self, *inputs, **kwargs):
         """The outputs of `fn.forward`; a tuple of one is unpacked."""
+        if not self.keep_input:
+            inputs = _widened(self._fn, inputs)
         if self.disable:
             return _unpack(self._fn(*inputs, **kwargs))
         passes = self.num_bwd_passes
@@ -91,10 +97,29 @@ class InvertibleModuleWrapper(nn.Module):
 
     def inverse(self, *outputs, **kwargs):
         """The outputs of `fn.inverse`; a tuple of one is unpacked."""
+        if not self.keep_input_inverse:
+            outputs = _widened(self._fn, outputs)
         if self.disable:
             return _unpack(self._fn.inverse(*outputs, **kwargs))
         passes = self.num_bwd_passes
         return _unpack(evaluate(self._fn, True, self.keep_input_inverse, outputs, kwargs, passes))
+
+
+_SIXTEEN_BITS = (torch.float16, torch.bfloat16)
+
+
+def _widened(module, values):
+    """The arguments of a call that restores them: float32 for 16 bits under autocast. What
+    is restored in 16 bits differs by their rounding, which grows from module to module."""
+    def is_cast(value):
+        return (isinstance(value, torch.Tensor) and value.dtype in _SIXTEEN_BITS
+                and torch.amp.is_autocast_available(value.device.type)
+                and torch.is_autocast_enabled(value.device.type))
+
+    if not any(map(is_cast, values)) or any(
+            parameter.dtype in _SIXTEEN_BITS for parameter in module.parameters()):
+        return values
+    return tuple(value.float() if is_cast(value) else value for value in values)
 
 
 def _unpack(result):

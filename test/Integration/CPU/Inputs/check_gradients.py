@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Compares gradients of the functions of a program with NumPy, through memrev-compile.
 
 usage: check_gradients.py <memrev-compile> <program>

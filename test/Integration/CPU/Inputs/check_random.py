@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Compares compiled random numbers with Philox in NumPy, and with what chance says.
 
 usage: check_random.py MEMREV_COMPILE PROGRAM WORK_DIR

@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Runs a program compiled for a GPU on the host and compares it with loops.
 
 Takes a module of functions on buffers, the input of the binary stage. Host code

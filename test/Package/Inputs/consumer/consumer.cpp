@@ -1,4 +1,15 @@
+//===- consumer.cpp - Uses the installed package --------------------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Prints the couplings of the file that is its argument.
+//
+//===----------------------------------------------------------------------===//
+
 #include "memrev/Dialect/Rev/IR/Rev.h"
 #include "mlir/Parser/Parser.h"
 

@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Writes arrays for run.test, checks what came out, and damages files.
 
 Needs no package: the formats are written and read from their descriptions.

@@ -1,4 +1,15 @@
+//===- main.c - Calls compiled functions ----------------------------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Calls the functions of program.mlir; the header comes from the command line.
+//
+//===----------------------------------------------------------------------===//
+
 #include <stdio.h>
 
 int main(void) {

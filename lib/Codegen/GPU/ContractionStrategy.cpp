@@ -1,0 +1,292 @@
+//===- ContractionStrategy.cpp - Tile sizes of contractions ---------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ContractionEmitter.h"
+
+using namespace mlir;
+using namespace mlir::memrev;
+using namespace mlir::memrev::simt;
+
+/// Products of fewer rows or columns are better summed by the threads of a
+/// reduction.
+static constexpr int64_t kMinOuter = 8;
+/// Tensor cores and asynchronous copies came with sm_80.
+static constexpr int64_t kMinArchitecture = 80;
+
+//===----------------------------------------------------------------------===//
+// The attribute
+//===----------------------------------------------------------------------===//
+
+static StringRef getName(Unit unit) {
+  switch (unit) {
+  case Unit::Half:
+    return "half";
+  case Unit::TF32:
+    return "tf32";
+  case Unit::Double:
+    return "double";
+  case Unit::Scalar:
+    return "scalar";
+  }
+  llvm_unreachable("all units are named");
+}
+
+static std::optional<Unit> parseUnit(StringRef name) {
+  for (Unit unit : {Unit::Half, Unit::TF32, Unit::Double, Unit::Scalar})
+    if (name == getName(unit))
+      return unit;
+  return std::nullopt;
+}
+
+DictionaryAttr ContractionStrategy::toAttribute(MLIRContext *context) const {
+  Builder b(context);
+  return b.getDictionaryAttr({
+      b.getNamedAttr("engine", b.getStringAttr("contraction")),
+      b.getNamedAttr("unit", b.getStringAttr(getName(unit))),
+      b.getNamedAttr("swap", b.getBoolAttr(swap)),
+      b.getNamedAttr("tile", b.getDenseI64ArrayAttr({rows, columns, depth})),
+      b.getNamedAttr("warps", b.getDenseI64ArrayAttr({rowWarps, columnWarps})),
+      b.getNamedAttr("stages", b.getI64IntegerAttr(stages)),
+      b.getNamedAttr("splits", b.getI64IntegerAttr(splits)),
+  });
+}
+
+FailureOr<ContractionStrategy>
+ContractionStrategy::fromAttribute(DictionaryAttr attribute,
+                                   const Problem &problem) {
+  auto unitName = attribute.getAs<StringAttr>("unit");
+  auto swapped = attribute.getAs<BoolAttr>("swap");
+  auto tile = attribute.getAs<DenseI64ArrayAttr>("tile");
+  auto warps = attribute.getAs<DenseI64ArrayAttr>("warps");
+  auto numStages = attribute.getAs<IntegerAttr>("stages");
+  auto numSplits = attribute.getAs<IntegerAttr>("splits");
+  std::optional<Unit> known;
+  if (unitName)
+    known = parseUnit(unitName);
+  if (!known || !swapped || !tile || tile.size() != 3 || !warps ||
+      warps.size() != 2 || !numStages || !numSplits)
+    return failure();
+  ContractionStrategy strategy;
+  strategy.unit = *known;
+  strategy.swap = swapped.getValue();
+  strategy.rows = tile[0];
+  strategy.columns = tile[1];
+  strategy.depth = tile[2];
+  strategy.rowWarps = warps[0];
+  strategy.columnWarps = warps[1];
+  strategy.stages = numStages.getInt();
+  strategy.splits = numSplits.getInt();
+  if (!strategy.fits(problem))
+    return failure();
+  return strategy;
+}
+
+UnitShape UnitShape::get(Unit unit) {
+  switch (unit) {
+  case Unit::Half:
+    return {16, 8, 16};
+  case Unit::TF32:
+    return {16, 8, 8};
+  case Unit::Double:
+    return {8, 8, 4};
+  case Unit::Scalar:
+    // Eight by four lanes with four rows and four columns each.
+    return {32, 16, 1};
+  }
+  llvm_unreachable("all units have a shape");
+}
+
+bool ContractionStrategy::fits(const Problem &problem) const {
+  if (!problem.isContraction)
+    return false;
+  auto isPowerOf2 = [](int64_t value) {
+    return value > 0 && llvm::isPowerOf2_64(value);
+  };
+  for (int64_t size : {rows, columns, depth, rowWarps, columnWarps})
+    if (!isPowerOf2(size) || size > 512)
+      return false;
+  UnitShape shape = UnitShape::get(unit);
+  Type element = problem.lhs.elementType;
+  bool isRight = unit == Unit::Half     ? element.isF16() || element.isBF16()
+                 : unit == Unit::Double ? element.isF64()
+                                        : element.isF32();
+  // Pairs of fragments of columns are loaded together.
+  int64_t columnStep = unit == Unit::Half || unit == Unit::TF32
+                           ? 2 * shape.columns
+                           : shape.columns;
+  int64_t lineBytes = depth * getByteSize(element);
+  return isRight && getThreads() <= 1024 && stages >= 2 && stages <= 8 &&
+         splits >= 1 && splits <= 65535 &&
+         rows % (rowWarps * shape.rows) == 0 &&
+         columns % (columnWarps * columnStep) == 0 &&
+         depth % shape.depth == 0 && lineBytes >= 16;
+}
+
+//===----------------------------------------------------------------------===//
+// The choice
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// What a multiprocessor does in a second, in multiply-adds: a quarter less
+/// than the H100's data sheet says.
+double getRate(Unit unit) {
+  switch (unit) {
+  case Unit::Half:
+    return 2.0e12;
+  case Unit::TF32:
+    return 1.0e12;
+  case Unit::Double:
+    return 0.15e12;
+  case Unit::Scalar:
+    return 0.15e12;
+  }
+  llvm_unreachable("all units have a rate");
+}
+
+/// Bytes a second between the chip and its memory.
+constexpr double kMemoryRate = 2.5e12;
+/// Seconds to fill a pipeline of stages and to write a tile.
+constexpr double kTileLatency = 1.5e-6;
+/// Seconds for one more kernel.
+constexpr double kLaunchLatency = 3e-6;
+} // namespace
+
+static std::optional<Unit> chooseUnit(const Problem &problem, bool useTF32) {
+  Type element = problem.lhs.elementType;
+  if (problem.rhs.elementType != element)
+    return std::nullopt;
+  bool sumIsNarrow = !problem.sumType.isF64();
+  if (element.isF64())
+    return Unit::Double;
+  if (!sumIsNarrow)
+    return std::nullopt;
+  if (element.isF16() || element.isBF16())
+    return Unit::Half;
+  if (element.isF32())
+    return useTF32 ? Unit::TF32 : Unit::Scalar;
+  return std::nullopt;
+}
+
+static bool hasZeroPadding(const Access &access) {
+  if (access.bounds.empty())
+    return true;
+  auto padding = dyn_cast<FloatAttr>(access.padding);
+  return padding && padding.getValue().isZero();
+}
+
+/// The seconds that `strategy` is taken to need.
+static double estimate(const ContractionShape &shape,
+                       const ContractionStrategy &strategy, const Chip &chip,
+                       int64_t sumBytes) {
+  double tiles = double(llvm::divideCeil(shape.rows.extent, strategy.rows)) *
+                 llvm::divideCeil(shape.columns.extent, strategy.columns) *
+                 shape.batch.extent;
+  double depth =
+      llvm::divideCeil(llvm::divideCeil(shape.depth.extent, strategy.splits),
+                       strategy.depth) *
+      strategy.depth;
+  // A small tile waits for shared memory: products per element that is read.
+  double reuse = double(strategy.rows) * strategy.columns /
+                 (strategy.rows + strategy.columns);
+  double efficiency = std::min(1.0, 0.15 + reuse / 64 * 0.85);
+  // Two small blocks on a multiprocessor hide each other's latencies.
+  double waves = std::ceil(tiles * strategy.splits / chip.multiprocessors);
+  double seconds = waves * (strategy.rows * strategy.columns * depth /
+                                (getRate(strategy.unit) * efficiency) +
+                            kTileLatency);
+  if (strategy.splits > 1) {
+    double elements = double(shape.rows.extent) * shape.columns.extent *
+                      shape.batch.extent * strategy.splits;
+    seconds += 2 * elements * sumBytes / kMemoryRate + kLaunchLatency;
+  }
+  return seconds;
+}
+
+FailureOr<ContractionStrategy> simt::chooseContraction(const Problem &problem,
+                                                       const Chip &chip,
+                                                       bool useTF32,
+                                                       std::string &reason) {
+  std::optional<Unit> unit = chooseUnit(problem, useTF32);
+  if (chip.architecture < kMinArchitecture || !unit) {
+    reason = "its element types have no matrix unit";
+    return failure();
+  }
+  if (problem.lhs.isScalar() || problem.rhs.isScalar() ||
+      !hasZeroPadding(problem.lhs) || !hasZeroPadding(problem.rhs)) {
+    reason = "a factor is no matrix padded by zeros";
+    return failure();
+  }
+  bool swap = shouldSwap(problem);
+  ContractionShape shape(problem, swap);
+  if (shape.rows.extent < kMinOuter || shape.columns.extent < kMinOuter ||
+      shape.depth.dims.empty()) {
+    reason = "it has too few rows or columns";
+    return failure();
+  }
+
+  UnitShape instruction = UnitShape::get(*unit);
+  int64_t elementBytes = getByteSize(problem.lhs.elementType);
+  int64_t sumBytes = getSumBytes(*unit);
+  ContractionStrategy best;
+  double bestSeconds = std::numeric_limits<double>::infinity();
+  for (int64_t rows : {32, 64, 128, 256})
+    for (int64_t columns : {16, 32, 64, 128, 256})
+      for (int64_t rowWarps : {1, 2, 4})
+        for (int64_t columnWarps : {1, 2, 4}) {
+          ContractionStrategy strategy;
+          strategy.unit = *unit;
+          strategy.swap = swap;
+          strategy.rows = rows;
+          strategy.columns = columns;
+          strategy.rowWarps = rowWarps;
+          strategy.columnWarps = columnWarps;
+          // 64 bytes of depth a stage, or 128 where memory is far.
+          strategy.depth =
+              std::max<int64_t>(64 / elementBytes, instruction.depth);
+          if (*unit == Unit::Scalar)
+            strategy.depth = 8;
+          strategy.stages = *unit == Unit::Scalar ? 3 : 4;
+          if (!strategy.fits(problem) || strategy.getThreads() < 64 ||
+              strategy.getThreads() > 256)
+            continue;
+          // The sums of a warp have to stay in registers.
+          int64_t sumsPerThread = rows * columns / strategy.getThreads();
+          int64_t registers = sumsPerThread * sumBytes / 4;
+          if (registers > (*unit == Unit::Scalar ? 64 : 128))
+            continue;
+          int64_t warpRows = rows / rowWarps,
+                  warpColumns = columns / columnWarps;
+          // Fragments that are read often fit next to them.
+          if (std::max(warpRows, warpColumns) > 64 && *unit != Unit::Scalar)
+            continue;
+          if (getSharedBytes(problem, strategy) > chip.sharedBytes)
+            continue;
+          // A tile that is mostly outside wastes its time.
+          if ((rows > 32 && rows >= 2 * shape.rows.extent) ||
+              (columns > 16 && columns >= 2 * shape.columns.extent))
+            continue;
+          for (int64_t splits = 1; splits <= 256; splits *= 2) {
+            strategy.splits = splits;
+            if (splits > 1 && shape.depth.extent / splits < 4 * strategy.depth)
+              break;
+            double seconds = estimate(shape, strategy, chip, sumBytes);
+            // Warps of square tiles read least from shared memory.
+            seconds *=
+                1 + 0.01 * std::abs(std::log2(double(warpRows) / warpColumns));
+            if (seconds < bestSeconds) {
+              bestSeconds = seconds;
+              best = strategy;
+            }
+          }
+        }
+  if (std::isinf(bestSeconds)) {
+    reason = "no tile fits its contraction";
+    return failure();
+  }
+  return best;
+}
