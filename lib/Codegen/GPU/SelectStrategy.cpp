@@ -82,10 +82,8 @@ private:
     problem = buildProblem(kernel, Contractions::None, reason);
     if (failed(problem) || !canEmit(*problem, kernel, reason))
       return {};
-    if (llvm::is_contained(problem->isReduction, true)) {
-      reason = "it is a reduction";
-      return {};
-    }
+    if (llvm::is_contained(problem->isReduction, true))
+      return chooseReduction(*problem, description).toAttribute(&getContext());
     return chooseElementwise(*problem, description).toAttribute(&getContext());
   }
 

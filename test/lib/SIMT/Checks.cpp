@@ -109,9 +109,10 @@ void Machine::noteFailure(Result code, const std::string &message) {
 }
 
 void Machine::fail(Result code, const std::string &message) {
+  std::string where =
+      current->operation ? " in " + current->operation->name : "";
   noteFailure(code, "error in " + describeLaunch() + ": " + describe(*current) +
-                        " in " + current->operation->name +
-                        describeSite(current->site) + " " + message);
+                        where + describeSite(current->site) + " " + message);
   for (;;)
     current->fiber.suspend();
 }
@@ -172,6 +173,7 @@ void Machine::report(const Shadow::Finding &finding, AccessKind kind,
 
 void Machine::access(uintptr_t address, size_t bytes, unsigned flags,
                      uint32_t site) {
+  current->operation = nullptr;
   current->site = site;
   OperationAccess access;
   access.address = address;

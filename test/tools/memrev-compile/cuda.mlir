@@ -6,7 +6,7 @@
 
 // SM80: .target sm_80
 // SM90: .target sm_90
-// PTX-NOT: .extern
+// PTX-NOT: .extern .func
 // PTX: .visible .entry
 // LLVM: define {{.*}}void @step(ptr
 // SCHEDULE: memrev.launch
