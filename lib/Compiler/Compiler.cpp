@@ -281,6 +281,7 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
     if (isForGPU()) {
       GPUScheduleOptions schedule;
       schedule.chip = program->chip;
+      schedule.tf32 = options.fp32Precision == "tf32";
       buildGPUSchedulePipeline(pm, schedule);
       break;
     }
@@ -385,6 +386,13 @@ LogicalResult CompilerInstance::checkTarget() {
   if (!isForGPU() && !options.chip.empty()) {
     report("expects a chip for target cuda only, but got '" + options.chip +
            "' for target " + options.target);
+    return failure();
+  }
+  if (options.fp32Precision != "ieee" &&
+      (options.fp32Precision != "tf32" || !isForGPU())) {
+    report("expects fp32-precision to be ieee, or tf32 for target cuda, but "
+           "got '" +
+           options.fp32Precision + "' for target " + options.target);
     return failure();
   }
   program->target = options.target;
