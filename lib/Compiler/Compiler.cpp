@@ -18,6 +18,7 @@
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -43,6 +44,14 @@ std::optional<Stage> mlir::memrev::parseStage(StringRef name) {
 
 StringRef mlir::memrev::getName(Stage stage) {
   return kStageNames[static_cast<size_t>(stage)];
+}
+
+std::optional<std::string> mlir::memrev::parseKernelFormat(StringRef name) {
+  return llvm::StringSwitch<std::optional<std::string>>(name)
+      .Case("ptx", "isa")
+      .Case("cubin", "bin")
+      .Cases({"auto", "fatbin", "llvm"}, name.str())
+      .Default(std::nullopt);
 }
 
 void CompileDiagnostic::print(llvm::raw_ostream &os) const {
@@ -192,25 +201,23 @@ CompiledProgram::findFunction(StringRef name) const {
 }
 
 void CompiledProgram::printHeader(llvm::raw_ostream &os) const {
-  printCHeader(os, functions);
+  printCHeader(os, functions, /*isForDevice=*/target == "cuda");
 }
 
 llvm::Error CompiledProgram::verifyProcessor() const {
-  return isForHost && object ? verifyHost(processor) : llvm::Error::success();
+  return object ? verifyHost(processor) : llvm::Error::success();
 }
 
 llvm::Expected<const LoadedCode *> CompiledProgram::load() {
   std::lock_guard<std::mutex> lock(loadMutex);
   if (!code) {
-    if (!isForHost)
-      return llvm::createStringError("a program for cuda runs from a shared "
-                                     "library, not in the compiler");
     if (!object)
       return llvm::createStringError(
           "the program was not compiled up to the binary stage");
     if (llvm::Error error = verifyProcessor())
       return std::move(error);
-    auto loaded = LoadedCode::load(*object, functions);
+    auto loaded = LoadedCode::load(*object, functions,
+                                   /*isForDevice=*/target == "cuda");
     if (!loaded)
       return loaded.takeError();
     code = std::move(*loaded);
@@ -273,7 +280,8 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
   case Stage::Schedule: {
     if (isForGPU()) {
       GPUScheduleOptions schedule;
-      schedule.chip = options.chip;
+      schedule.chip = program->chip;
+      schedule.tf32 = options.fp32Precision == "tf32";
       buildGPUSchedulePipeline(pm, schedule);
       break;
     }
@@ -296,7 +304,7 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
   case Stage::Binary: {
     if (isForGPU()) {
       GPUBinaryOptions binary;
-      binary.chip = options.chip;
+      binary.chip = program->chip;
       binary.format = options.kernelFormat;
       buildGPUBinaryPipeline(pm, binary);
       break;
@@ -337,7 +345,6 @@ LogicalResult CompilerInstance::collectSignatures(ModuleOp module) {
 
 LogicalResult CompilerInstance::emitNativeCode(ModuleOp module) {
   if (isForGPU()) {
-    program->isForHost = false;
     program->kernels = getGPUKernels(module).str();
     if (!options.hostCode)
       return success();
@@ -346,7 +353,8 @@ LogicalResult CompilerInstance::emitNativeCode(ModuleOp module) {
   for (const FunctionSignature &function : program->functions)
     entries.push_back(function.name);
   llvm::LLVMContext context;
-  auto llvmModule = translateToLLVM(module, context, *machine, entries);
+  auto llvmModule = translateToLLVM(module, context, *machine, entries,
+                                    /*isForDevice=*/isForGPU());
   if (!llvmModule) {
     report(llvm::toString(llvmModule.takeError()));
     return failure();
@@ -380,6 +388,23 @@ LogicalResult CompilerInstance::checkTarget() {
            "' for target " + options.target);
     return failure();
   }
+  if (options.fp32Precision != "ieee" &&
+      (options.fp32Precision != "tf32" || !isForGPU())) {
+    report("expects fp32-precision to be ieee, or tf32 for target cuda, but "
+           "got '" +
+           options.fp32Precision + "' for target " + options.target);
+    return failure();
+  }
+  program->target = options.target;
+  program->chip = options.chip;
+  if (options.chip != "native")
+    return success();
+  auto chip = getDeviceChip(/*device=*/0);
+  if (!chip) {
+    report("chip native: " + llvm::toString(chip.takeError()));
+    return failure();
+  }
+  program->chip = std::move(*chip);
   return success();
 }
 

@@ -14,7 +14,7 @@
 #define MEMREV_COMPILER_COMPILER_H
 
 #include "memrev/Compiler/MemoryReport.h"
-#include "memrev/ExecutionEngine/LoadedCode.h"
+#include "memrev/ExecutionEngine/DeviceCall.h"
 #include "memrev/ExecutionEngine/Processor.h"
 #include <mutex>
 #include <optional>
@@ -28,14 +28,24 @@ enum class Stage { Differentiate, Lower, Schedule, Bufferize, Binary };
 std::optional<Stage> parseStage(llvm::StringRef name);
 llvm::StringRef getName(Stage stage);
 
+/// Returns what `kernelFormat` of the options is for the name that users have
+/// for it: auto, ptx, cubin, fatbin or llvm.
+std::optional<std::string> parseKernelFormat(llvm::StringRef name);
+
 struct CompileOptions {
   /// What the program is for: "cpu" or "cuda".
   std::string target = "cpu";
-  /// The chip that a program for "cuda" runs on, "sm_90" for example.
+  /// The chip that a program for "cuda" runs on, "sm_90" for example; "native"
+  /// asks the driver for that of device 0.
   std::string chip;
+  /// How a program for "cuda" multiplies matrices of f32: "ieee", or "tf32" for
+  /// tensor cores that round the factors to 10 bits of mantissa.
+  std::string fp32Precision = "ieee";
   /// What becomes of the kernels of a program for "cuda": "isa" (PTX), "bin"
-  /// (a cubin) or "fatbin". The last two need ptxas.
-  std::string kernelFormat = "isa";
+  /// (a cubin), "fatbin" (both) or "llvm" (bitcode). "bin" and "fatbin" need
+  /// ptxas; "auto" is "fatbin" where it can be had, and else "isa", which the
+  /// driver compiles.
+  std::string kernelFormat = "auto";
   /// Whether a program for "cuda" gets its host code, besides the kernels.
   bool hostCode = true;
   /// The processor, as LLVM names it, or "native".
@@ -88,6 +98,9 @@ public:
   /// The kernels of a program for "cuda", in the format asked for; empty before
   /// the binary stage.
   llvm::StringRef getKernels() const { return kernels; }
+  /// What the program is for, as the options said, and the chip.
+  llvm::StringRef getTarget() const { return target; }
+  llvm::StringRef getChip() const { return chip; }
   /// The object file; null before the binary stage. Of a program for "cuda" it
   /// holds the host code and the kernels, and needs the CUDA runtime.
   const llvm::MemoryBuffer *getObject() const { return object.get(); }
@@ -110,8 +123,8 @@ private:
 
   std::vector<FunctionSignature> functions;
   std::vector<FunctionMemory> memory;
+  std::string target, chip;
   std::string ir, llvmIR, kernels;
-  bool isForHost = true;
   Processor processor;
   std::unique_ptr<llvm::MemoryBuffer> object;
   std::mutex loadMutex;

@@ -236,7 +236,8 @@ SmallVector<Value> ContractionEmitter::emitProducts(WarpProduct &product) {
         });
     NVVM::CpAsyncCommitGroupOp::create(k.b);
   };
-  int64_t ahead = strategy.stages - 1;
+  // What is still multiplied when the next stage begins must not be written.
+  int64_t ahead = strategy.stages - 1 - product.getStagesInFlight();
   for (int64_t stage = 0; stage < ahead; ++stage)
     copy(k.index(stage), k.index(stage * stageBytes));
 
@@ -250,24 +251,32 @@ SmallVector<Value> ContractionEmitter::emitProducts(WarpProduct &product) {
                                         k.index(strategy.stages * stageBytes));
     return arith::SelectOp::create(k.b, isEnd, k.index(0), moved);
   };
-  carried = k.loop(
-      k.index(0), numStages, k.index(1), carried,
-      [&](Value stage, ValueRange values) {
-        SmallVector<Value> sums(values.drop_back(2));
-        Value read = values[values.size() - 2], written = values.back();
-        // All threads see this stage, and have left the one before it, which
-        // is written next.
-        NVVM::CpAsyncWaitGroupOp::create(k.b, ahead - 1);
-        k.barrier();
-        copy(k.add(stage, k.index(ahead)), written);
-        Value base = k.offsetPointer(shared, read);
-        product.multiply(
-            base, k.offsetPointer(base, k.index(firstLayout.getBytes())), sums);
-        sums.push_back(next(read));
-        sums.push_back(next(written));
-        return sums;
-      });
+  carried = k.loop(k.index(0), numStages, k.index(1), carried,
+                   [&](Value stage, ValueRange values) {
+                     SmallVector<Value> sums(values.drop_back(2));
+                     Value read = values[values.size() - 2],
+                           written = values.back();
+                     // All threads see this stage, and have left the one that
+                     // is written next.
+                     NVVM::CpAsyncWaitGroupOp::create(k.b, ahead - 1);
+                     product.acquire();
+                     k.barrier();
+                     Value base = k.offsetPointer(shared, read);
+                     Value second =
+                         k.offsetPointer(base, k.index(firstLayout.getBytes()));
+                     bool isAsynchronous = product.getStagesInFlight() > 0;
+                     if (isAsynchronous)
+                       product.multiply(base, second, sums);
+                     copy(k.add(stage, k.index(ahead)), written);
+                     if (!isAsynchronous)
+                       product.multiply(base, second, sums);
+                     product.wait(product.getStagesInFlight());
+                     sums.push_back(next(read));
+                     sums.push_back(next(written));
+                     return sums;
+                   });
   carried.pop_back_n(2);
+  product.wait(0);
   NVVM::CpAsyncWaitGroupOp::create(k.b, 0);
   k.barrier();
   return carried;
@@ -316,12 +325,19 @@ void ContractionEmitter::emitEpilogue() {
 }
 
 LaunchShape ContractionEmitter::emit() {
+  k.preferRegisters();
   emitPosition();
   WarpPosition position;
   position.lane = k.rem(thread, kWarpSize);
   Value warp = k.div(thread, kWarpSize);
-  position.row = k.mul(k.div(warp, strategy.columnWarps),
-                       strategy.rows / strategy.rowWarps);
+  int64_t rowParts = strategy.rowWarps;
+  if (strategy.unit == Unit::WarpGroup) {
+    position.inGroup = k.rem(warp, kGroupWarps);
+    warp = k.div(warp, kGroupWarps);
+    rowParts /= kGroupWarps;
+  }
+  position.row =
+      k.mul(k.div(warp, strategy.columnWarps), strategy.rows / rowParts);
   position.column = k.mul(k.rem(warp, strategy.columnWarps),
                           strategy.columns / strategy.columnWarps);
   std::unique_ptr<WarpProduct> product =

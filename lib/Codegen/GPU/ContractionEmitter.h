@@ -29,6 +29,13 @@ struct UnitShape {
   static UnitShape get(Unit unit);
 };
 
+/// Warps of a group, and elements of its lines: 128 bytes.
+inline constexpr int64_t kGroupWarps = 4, kGroupDepth = 64;
+/// Rows that a group multiplies at once.
+inline constexpr int64_t kGroupRows = 64;
+/// The most columns that a group multiplies at once.
+inline constexpr int64_t kGroupColumns = 256;
+
 /// Bytes of a sum in a register.
 int64_t getSumBytes(Unit unit);
 Type getSumType(Unit unit, MLIRContext *context);
@@ -41,6 +48,8 @@ struct TileLayout {
   bool depthInLine;
   int64_t lines, elements, elementBytes;
   int64_t lineBytes;
+  /// Where a line would be longer, its next elements are in another panel.
+  int64_t lineElements, panelBytes;
   /// Line `n` moves its pieces by n * multiplier / divisor.
   int64_t multiplier = 0, divisor = 1;
 
@@ -48,7 +57,7 @@ struct TileLayout {
   TileLayout(const Factor &factor, int64_t outer,
              const ContractionStrategy &strategy);
 
-  int64_t getBytes() const { return lines * lineBytes; }
+  int64_t getBytes() const { return elements / lineElements * panelBytes; }
   /// The byte at which an element starts.
   Value getOffset(KernelBuilder &k, Value outer, Value depth) const;
 };
@@ -63,8 +72,11 @@ int64_t getSumStride(const ContractionStrategy &strategy);
 /// Where a warp works.
 struct WarpPosition {
   Value lane;
-  /// Where its part of the tile begins.
+  /// Where its part of the tile begins; that of its group of warps, if they
+  /// multiply together.
   Value row, column;
+  /// Its number in such a group.
+  Value inGroup;
 };
 
 /// What a warp does with tiles in shared memory.
@@ -83,6 +95,12 @@ public:
   /// Adds the product of the tiles at `first` and `second` to `sums`.
   virtual void multiply(Value first, Value second,
                         MutableArrayRef<Value> sums) = 0;
+  /// Waits until every product but those of the last `stages` stages is added.
+  virtual void wait(int64_t stages) {}
+  /// Makes what has been copied visible to the multipliers.
+  virtual void acquire() {}
+  /// Stages that may still be read when the next one is multiplied.
+  virtual int64_t getStagesInFlight() const { return 0; }
   /// Writes `sums` to the tile of sums at `memory`.
   virtual void write(Value memory, ValueRange sums) = 0;
 
@@ -105,6 +123,12 @@ protected:
   /// Units in the warp's part of the tile, and sums of a lane in each.
   int64_t rowUnits, columnUnits, sumsPerUnit;
 };
+
+/// The product of a group of warps, for Unit::WarpGroup.
+std::unique_ptr<WarpProduct>
+createWarpGroupProduct(KernelBuilder &k, const ContractionStrategy &strategy,
+                       const TileLayout &first, const TileLayout &second,
+                       const WarpPosition &position, Type elementType);
 
 /// Emits the products of `kernel`. With one split that is all of it; with more
 /// the sums of each are written to a workspace, and a second kernel, which

@@ -15,6 +15,8 @@ using namespace mlir::memrev::simt;
 /// Products of fewer rows or columns are better summed by the threads of a
 /// reduction.
 static constexpr int64_t kMinOuter = 8;
+/// The most parts that a sum is cut into.
+static constexpr int64_t kMaxSplits = 256;
 /// Tensor cores and asynchronous copies came with sm_80.
 static constexpr int64_t kMinArchitecture = 80;
 
@@ -26,6 +28,8 @@ static StringRef getName(Unit unit) {
   switch (unit) {
   case Unit::Half:
     return "half";
+  case Unit::WarpGroup:
+    return "warpgroup";
   case Unit::TF32:
     return "tf32";
   case Unit::Double:
@@ -37,7 +41,8 @@ static StringRef getName(Unit unit) {
 }
 
 static std::optional<Unit> parseUnit(StringRef name) {
-  for (Unit unit : {Unit::Half, Unit::TF32, Unit::Double, Unit::Scalar})
+  for (Unit unit :
+       {Unit::Half, Unit::WarpGroup, Unit::TF32, Unit::Double, Unit::Scalar})
     if (name == getName(unit))
       return unit;
   return std::nullopt;
@@ -89,6 +94,7 @@ ContractionStrategy::fromAttribute(DictionaryAttr attribute,
 UnitShape UnitShape::get(Unit unit) {
   switch (unit) {
   case Unit::Half:
+  case Unit::WarpGroup:
     return {16, 8, 16};
   case Unit::TF32:
     return {16, 8, 8};
@@ -112,9 +118,20 @@ bool ContractionStrategy::fits(const Problem &problem) const {
       return false;
   UnitShape shape = UnitShape::get(unit);
   Type element = problem.lhs.elementType;
-  bool isRight = unit == Unit::Half     ? element.isF16() || element.isBF16()
+  bool isRight = unit == Unit::Half || unit == Unit::WarpGroup
+                     ? element.isF16() || element.isBF16()
                  : unit == Unit::Double ? element.isF64()
                                         : element.isF32();
+  // A line of a tile is what a group of warps reads as one.
+  if (unit == Unit::WarpGroup) {
+    int64_t groupColumns = columns / columnWarps;
+    bool hasShortLines =
+        !ContractionShape(problem, swap).second.depthContiguous &&
+        groupColumns % kGroupDepth != 0;
+    if (rowWarps % kGroupWarps != 0 || depth != kGroupDepth ||
+        groupColumns > kGroupColumns || stages < 3 || hasShortLines)
+      return false;
+  }
   // Pairs of fragments of columns are loaded together.
   int64_t columnStep = unit == Unit::Half || unit == Unit::TF32
                            ? 2 * shape.columns
@@ -138,6 +155,8 @@ double getRate(Unit unit) {
   switch (unit) {
   case Unit::Half:
     return 2.0e12;
+  case Unit::WarpGroup:
+    return 3.0e12;
   case Unit::TF32:
     return 1.0e12;
   case Unit::Double:
@@ -156,20 +175,25 @@ constexpr double kTileLatency = 1.5e-6;
 constexpr double kLaunchLatency = 3e-6;
 } // namespace
 
-static std::optional<Unit> chooseUnit(const Problem &problem, bool useTF32) {
+/// The units that can multiply the factors of `problem`.
+static SmallVector<Unit> getUnits(const Problem &problem, const Chip &chip,
+                                  bool useTF32) {
   Type element = problem.lhs.elementType;
-  if (problem.rhs.elementType != element)
-    return std::nullopt;
-  bool sumIsNarrow = !problem.sumType.isF64();
+  if (chip.architecture < kMinArchitecture ||
+      problem.rhs.elementType != element)
+    return {};
   if (element.isF64())
-    return Unit::Double;
-  if (!sumIsNarrow)
-    return std::nullopt;
-  if (element.isF16() || element.isBF16())
-    return Unit::Half;
+    return {Unit::Double};
+  // The others add in f32.
+  if (problem.sumType.isF64())
+    return {};
   if (element.isF32())
-    return useTF32 ? Unit::TF32 : Unit::Scalar;
-  return std::nullopt;
+    return {useTF32 ? Unit::TF32 : Unit::Scalar};
+  if (!element.isF16() && !element.isBF16())
+    return {};
+  if (chip.hasWarpGroups)
+    return {Unit::WarpGroup, Unit::Half};
+  return {Unit::Half};
 }
 
 static bool hasZeroPadding(const Access &access) {
@@ -179,13 +203,18 @@ static bool hasZeroPadding(const Access &access) {
   return padding && padding.getValue().isZero();
 }
 
+static int64_t getTiles(const ContractionShape &shape,
+                        const ContractionStrategy &strategy) {
+  return llvm::divideCeil(shape.rows.extent, strategy.rows) *
+         llvm::divideCeil(shape.columns.extent, strategy.columns) *
+         shape.batch.extent;
+}
+
 /// The seconds that `strategy` is taken to need.
 static double estimate(const ContractionShape &shape,
                        const ContractionStrategy &strategy, const Chip &chip,
                        int64_t sumBytes) {
-  double tiles = double(llvm::divideCeil(shape.rows.extent, strategy.rows)) *
-                 llvm::divideCeil(shape.columns.extent, strategy.columns) *
-                 shape.batch.extent;
+  double tiles = getTiles(shape, strategy);
   double depth =
       llvm::divideCeil(llvm::divideCeil(shape.depth.extent, strategy.splits),
                        strategy.depth) *
@@ -207,12 +236,53 @@ static double estimate(const ContractionShape &shape,
   return seconds;
 }
 
+/// Calls `fn` with each tile for `unit` that fits the registers and the shared
+/// memory of `chip`.
+static void forEachTile(const Problem &problem, const Chip &chip, Unit unit,
+                        bool swap,
+                        function_ref<void(const ContractionStrategy &)> fn) {
+  int64_t elementBytes = getByteSize(problem.lhs.elementType);
+  ContractionStrategy strategy;
+  strategy.unit = unit;
+  strategy.swap = swap;
+  strategy.stages = unit == Unit::Scalar ? 3 : 4;
+  if (unit == Unit::WarpGroup)
+    strategy.depth = kGroupDepth;
+  else if (unit == Unit::Scalar)
+    strategy.depth = 8;
+  else
+    strategy.depth = 64 / elementBytes;
+  for (int64_t rows : {32, 64, 128, 256})
+    for (int64_t columns : {16, 32, 64, 128, 256})
+      for (int64_t rowWarps : {1, 2, 4, 8})
+        for (int64_t columnWarps : {1, 2, 4}) {
+          strategy.rows = rows;
+          strategy.columns = columns;
+          strategy.rowWarps = rowWarps;
+          strategy.columnWarps = columnWarps;
+          int64_t threads = strategy.getThreads();
+          if (!strategy.fits(problem) || threads < 64 || threads > 256)
+            continue;
+          // The sums of a thread have to stay in registers, with what it
+          // multiplies next to them.
+          int64_t registers = rows * columns / threads * getSumBytes(unit) / 4;
+          if (registers > (unit == Unit::Scalar ? 64 : 128))
+            continue;
+          bool readsRegisters = unit != Unit::Scalar && unit != Unit::WarpGroup;
+          if (readsRegisters &&
+              std::max(rows / rowWarps, columns / columnWarps) > 64)
+            continue;
+          if (getSharedBytes(problem, strategy) <= chip.sharedBytes)
+            fn(strategy);
+        }
+}
+
 FailureOr<ContractionStrategy> simt::chooseContraction(const Problem &problem,
                                                        const Chip &chip,
                                                        bool useTF32,
                                                        std::string &reason) {
-  std::optional<Unit> unit = chooseUnit(problem, useTF32);
-  if (chip.architecture < kMinArchitecture || !unit) {
+  SmallVector<Unit> units = getUnits(problem, chip, useTF32);
+  if (units.empty()) {
     reason = "its element types have no matrix unit";
     return failure();
   }
@@ -229,61 +299,36 @@ FailureOr<ContractionStrategy> simt::chooseContraction(const Problem &problem,
     return failure();
   }
 
-  UnitShape instruction = UnitShape::get(*unit);
-  int64_t elementBytes = getByteSize(problem.lhs.elementType);
-  int64_t sumBytes = getSumBytes(*unit);
   ContractionStrategy best;
   double bestSeconds = std::numeric_limits<double>::infinity();
-  for (int64_t rows : {32, 64, 128, 256})
-    for (int64_t columns : {16, 32, 64, 128, 256})
-      for (int64_t rowWarps : {1, 2, 4})
-        for (int64_t columnWarps : {1, 2, 4}) {
-          ContractionStrategy strategy;
-          strategy.unit = *unit;
-          strategy.swap = swap;
-          strategy.rows = rows;
-          strategy.columns = columns;
-          strategy.rowWarps = rowWarps;
-          strategy.columnWarps = columnWarps;
-          // 64 bytes of depth a stage, or 128 where memory is far.
-          strategy.depth =
-              std::max<int64_t>(64 / elementBytes, instruction.depth);
-          if (*unit == Unit::Scalar)
-            strategy.depth = 8;
-          strategy.stages = *unit == Unit::Scalar ? 3 : 4;
-          if (!strategy.fits(problem) || strategy.getThreads() < 64 ||
-              strategy.getThreads() > 256)
-            continue;
-          // The sums of a warp have to stay in registers.
-          int64_t sumsPerThread = rows * columns / strategy.getThreads();
-          int64_t registers = sumsPerThread * sumBytes / 4;
-          if (registers > (*unit == Unit::Scalar ? 64 : 128))
-            continue;
-          int64_t warpRows = rows / rowWarps,
-                  warpColumns = columns / columnWarps;
-          // Fragments that are read often fit next to them.
-          if (std::max(warpRows, warpColumns) > 64 && *unit != Unit::Scalar)
-            continue;
-          if (getSharedBytes(problem, strategy) > chip.sharedBytes)
-            continue;
-          // A tile that is mostly outside wastes its time.
-          if ((rows > 32 && rows >= 2 * shape.rows.extent) ||
-              (columns > 16 && columns >= 2 * shape.columns.extent))
-            continue;
-          for (int64_t splits = 1; splits <= 256; splits *= 2) {
-            strategy.splits = splits;
-            if (splits > 1 && shape.depth.extent / splits < 4 * strategy.depth)
-              break;
-            double seconds = estimate(shape, strategy, chip, sumBytes);
-            // Warps of square tiles read least from shared memory.
-            seconds *=
-                1 + 0.01 * std::abs(std::log2(double(warpRows) / warpColumns));
-            if (seconds < bestSeconds) {
-              bestSeconds = seconds;
-              best = strategy;
-            }
-          }
-        }
+  auto consider = [&](ContractionStrategy strategy) {
+    // A tile that is mostly outside wastes its time.
+    if ((strategy.rows > 64 && strategy.rows >= 2 * shape.rows.extent) ||
+        (strategy.columns > 16 && strategy.columns >= 2 * shape.columns.extent))
+      return;
+    double warpRows = strategy.unit == Unit::WarpGroup
+                          ? kGroupRows
+                          : double(strategy.rows) / strategy.rowWarps;
+    double warpColumns = double(strategy.columns) / strategy.columnWarps;
+    for (int64_t splits = 1; splits <= kMaxSplits; splits *= 2) {
+      // Each split has some stages, and is for blocks that would be idle.
+      int64_t blocks = getTiles(shape, strategy) * splits / 2;
+      if (splits > 1 && (shape.depth.extent / splits < 4 * strategy.depth ||
+                         blocks >= 2 * chip.multiprocessors))
+        break;
+      strategy.splits = splits;
+      double seconds =
+          estimate(shape, strategy, chip, getSumBytes(strategy.unit));
+      // What a product reads from shared memory.
+      seconds *= 1 + 1 / warpRows + 1 / warpColumns;
+      if (seconds < bestSeconds) {
+        bestSeconds = seconds;
+        best = strategy;
+      }
+    }
+  };
+  for (Unit unit : units)
+    forEachTile(problem, chip, unit, swap, consider);
   if (std::isinf(bestSeconds)) {
     reason = "no tile fits its contraction";
     return failure();

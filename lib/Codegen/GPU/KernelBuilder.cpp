@@ -7,7 +7,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelBuilder.h"
+#include "KernelStrategy.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 using namespace mlir;
@@ -76,45 +78,75 @@ bool simt::isVector(const Access &access, unsigned dim, int64_t lanes,
                     const Problem &problem) {
   if (lanes == 1)
     return true;
-  if (access.isScalar())
-    return false;
-  for (const Bound &bound : access.bounds)
-    if (bound.expr.isFunctionOfDim(dim))
-      return false;
-  Linear offset = Linear::getOffset(access, problem.getNumDims());
-  auto isAligned = [&](int64_t factor) { return factor % lanes == 0; };
-  if (offset.dims[dim] != 1 || problem.extents[dim] % lanes != 0 ||
-      !isAligned(offset.constant) || !llvm::all_of(offset.symbols, isAligned))
-    return false;
-  for (unsigned other = 0; other < problem.getNumDims(); ++other)
-    if (other != dim && !isAligned(offset.dims[other]))
-      return false;
-  return true;
+  return !access.isScalar() && problem.extents[dim] % lanes == 0 &&
+         llvm::none_of(access.bounds,
+                       [&](const Bound &bound) {
+                         return bound.expr.isFunctionOfDim(dim);
+                       }) &&
+         getVectorWidth(access, problem, dim, lanes) == lanes;
+}
+
+/// Whether threads would read what others have overwritten: something is read
+/// from the buffer of `output` elsewhere than where its thread writes.
+static bool readsOverwritten(const Problem &problem, const Output &output) {
+  const Access &dest = output.dest;
+  bool found = problem.isContraction && (problem.lhs.source == dest.source ||
+                                         problem.rhs.source == dest.source);
+  // Other threads than the one that writes read what a reduction reads. An
+  // epilogue of a contraction is read by the latter.
+  bool isReduction =
+      !problem.isContraction && llvm::is_contained(problem.isReduction, true);
+  for (const std::optional<Access> &input : problem.inputs)
+    found |= input && input->source == dest.source &&
+             (isReduction || input->indices != dest.indices ||
+              input->symbols != dest.symbols || !input->bounds.empty());
+  // What a reduction starts from is read by the thread that writes.
+  for (const Output &other : problem.outputs)
+    found |= other.init == InitKind::Read && other.read.source == dest.source;
+  if (problem.body)
+    problem.body->walk([&](tensor::ExtractOp extract) {
+      found |= extract.getTensor() == dest.source;
+    });
+  return found;
 }
 
 bool simt::canEmit(const Problem &problem, func::FuncOp kernel,
                    std::string &reason) {
-  bool ok = true;
+  bool ok = true, areWhole = true;
   auto isOfEntry = [&](Value value) {
     auto argument = dyn_cast<BlockArgument>(value);
     return argument && argument.getOwner() == &kernel.front();
   };
   problem.forEachAccess([&](const Access &access) {
     ok &= access.isScalar() || isOfEntry(access.source);
+    int64_t bytes = getByteSize(access.elementType);
+    areWhole &= bytes <= 8 && llvm::isPowerOf2_64(bytes);
   });
+  if (!areWhole) {
+    reason = "its elements do not have 1, 2, 4 or 8 bytes";
+    return false;
+  }
   if (!ok) {
     reason = "it reads a tensor that it computes";
+    return false;
+  }
+  if (llvm::any_of(problem.outputs, [&](const Output &output) {
+        return readsOverwritten(problem, output);
+      })) {
+    reason = "it reads elements that it overwrites elsewhere";
     return false;
   }
   if (!problem.body)
     return true;
   WalkResult result = problem.body->walk([&](Operation *op) {
-    return llvm::any_of(op->getOperandTypes(), llvm::IsaPred<TensorType>)
-               ? WalkResult::interrupt()
-               : WalkResult::advance();
+    for (Value operand : op->getOperands())
+      if (isa<TensorType>(operand.getType()) &&
+          !(isa<tensor::ExtractOp>(op) && isOfEntry(operand)))
+        return WalkResult::interrupt();
+    return WalkResult::advance();
   });
   if (result.wasInterrupted())
-    reason = "its body reads a tensor by computed indices";
+    reason = "its body reads a tensor that it computes";
   return !result.wasInterrupted();
 }
 
@@ -193,10 +225,20 @@ KernelBuilder::KernelBuilder(gpu::GPUModuleOp module, func::FuncOp kernel,
       function.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(),
                           b.getUnitAttr());
   unsigned number = 0;
-  if (where == Workspace::First)
+  if (where == Workspace::First) {
+    function.setArgAttr(0, LLVM::LLVMDialect::getReadonlyAttrName(),
+                        b.getUnitAttr());
     workspace = entry->getArgument(number++);
+  }
   for (BlockArgument argument : arguments) {
     Value parameter = entry->getArgument(number++);
+    // What no thread writes is loaded through the read-only cache.
+    if (isa<TensorType>(argument.getType()) &&
+        llvm::none_of(problem.outputs, [&](const Output &output) {
+          return output.dest.source == argument;
+        }))
+      function.setArgAttr(number - 1, LLVM::LLVMDialect::getReadonlyAttrName(),
+                          b.getUnitAttr());
     if (argument.getType().isIndex()) {
       parameter = arith::IndexCastOp::create(b, b.getIndexType(), parameter);
       lastScalar = parameter.getDefiningOp();
@@ -205,6 +247,11 @@ KernelBuilder::KernelBuilder(gpu::GPUModuleOp module, func::FuncOp kernel,
   }
   if (where == Workspace::Last)
     workspace = entry->getArgument(number);
+}
+
+void KernelBuilder::preferRegisters() {
+  function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                    b.getI32IntegerAttr(1));
 }
 
 LLVM::LLVMFuncOp KernelBuilder::finish() {
@@ -260,6 +307,18 @@ Value KernelBuilder::rem(Value left, int64_t right) {
 Value KernelBuilder::lessThan(Value left, int64_t right) {
   return b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, left,
                                        index(right));
+}
+
+Value KernelBuilder::min(Value left, Value right) {
+  return b.createOrFold<arith::MinUIOp>(left, right);
+}
+
+Value KernelBuilder::max(Value left, Value right) {
+  return b.createOrFold<arith::MaxUIOp>(left, right);
+}
+
+Value KernelBuilder::select(Value condition, Value then, Value otherwise) {
+  return b.createOrFold<arith::SelectOp>(condition, then, otherwise);
 }
 
 Value KernelBuilder::logicalAnd(Value left, Value right) {
@@ -501,6 +560,8 @@ void KernelBuilder::store(const Access &access, ArrayRef<Value> dims,
 SmallVector<Value> KernelBuilder::advance(ArrayRef<Value> dims, unsigned dim,
                                           int64_t steps) {
   SmallVector<Value> moved(dims);
+  if (steps == 0)
+    return moved;
   moved[dim] = add(moved[dim] ? moved[dim] : index(0), index(steps));
   return moved;
 }
@@ -508,22 +569,23 @@ SmallVector<Value> KernelBuilder::advance(ArrayRef<Value> dims, unsigned dim,
 SmallVector<Value> KernelBuilder::loadAlong(const Access &access,
                                             ArrayRef<Value> dims, unsigned dim,
                                             int64_t lanes) {
-  if (lanes == 1 || access.isScalar() || isVector(access, dim, lanes, problem))
+  if (lanes == 1 || access.isScalar())
     return load(access, dims, lanes);
   if (!access.uses(dim))
     return SmallVector<Value>(lanes, load(access, dims, 1).front());
   SmallVector<Value> values;
-  for (int64_t lane = 0; lane < lanes; ++lane)
-    values.push_back(load(access, advance(dims, dim, lane), 1).front());
+  int64_t width = getVectorWidth(access, problem, dim, lanes);
+  for (int64_t lane = 0; lane < lanes; lane += width)
+    llvm::append_range(values, load(access, advance(dims, dim, lane), width));
   return values;
 }
 
 void KernelBuilder::storeAlong(const Access &access, ArrayRef<Value> dims,
                                unsigned dim, ValueRange values) {
-  if (isVector(access, dim, values.size(), problem))
-    return store(access, dims, values);
-  for (auto [lane, value] : llvm::enumerate(values))
-    store(access, advance(dims, dim, lane), value);
+  int64_t lanes = values.size();
+  int64_t width = lanes == 1 ? 1 : getVectorWidth(access, problem, dim, lanes);
+  for (int64_t lane = 0; lane < lanes; lane += width)
+    store(access, advance(dims, dim, lane), values.slice(lane, width));
 }
 
 SmallVector<Value> KernelBuilder::loadInit(const Output &output,
@@ -542,28 +604,59 @@ SmallVector<Value> KernelBuilder::loadInit(const Output &output,
   llvm_unreachable("all kinds of init are handled");
 }
 
+/// Clones `op` of the body, where loop indices and elements at computed indices
+/// are what they are at `dims`.
+void KernelBuilder::cloneBodyOp(Operation &op, ArrayRef<Value> dims,
+                                IRMapping &local) {
+  op.walk([&](Operation *inner) {
+    for (Value operand : inner->getOperands())
+      if (!isa<TensorType>(operand.getType()) && !local.contains(operand) &&
+          !problem.body->getParentOp()->isAncestor(
+              operand.getParentRegion()->getParentOp()))
+        local.map(operand, scalar(operand));
+  });
+  Operation *clone = b.clone(op, local);
+  clone->walk([&](Operation *inner) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(inner);
+    if (auto number = dyn_cast<linalg::IndexOp>(inner)) {
+      Linear linear = Linear::get(problem.bodyIndices[number.getDim()],
+                                  problem.getNumDims(), 0);
+      Value value = arith::IndexCastOp::create(b, b.getIndexType(),
+                                               evaluate(linear, dims, {}));
+      inner->getResult(0).replaceAllUsesWith(value);
+      if (inner == clone)
+        local.map(op.getResult(0), value);
+      inner->erase();
+    } else if (auto extract = dyn_cast<tensor::ExtractOp>(inner)) {
+      RankedTensorType type = extract.getTensor().getType();
+      Value offset = index(0);
+      for (auto [position, stride] :
+           llvm::zip_equal(extract.getIndices(), getStrides(type.getShape()))) {
+        Value narrow = arith::IndexCastOp::create(b, indexType, position);
+        offset = add(offset, mul(narrow, stride));
+      }
+      Type element = getMemoryType(type.getElementType());
+      Value base = pointer(extract.getTensor());
+      Value address = LLVM::GEPOp::create(b, base.getType(), element, base,
+                                          ArrayRef<LLVM::GEPArg>{offset});
+      Value loaded = LLVM::LoadOp::create(b, element, address,
+                                          getByteSize(type.getElementType()));
+      Value value = fromMemory(loaded, type.getElementType());
+      inner->getResult(0).replaceAllUsesWith(value);
+      if (inner == clone)
+        local.map(op.getResult(0), value);
+      inner->erase();
+    }
+  });
+}
+
 SmallVector<Value> KernelBuilder::evaluateBody(ValueRange arguments,
                                                ArrayRef<Value> dims) {
   IRMapping local;
   local.map(problem.body->getArguments(), arguments);
-  for (Operation &op : problem.body->without_terminator()) {
-    if (auto index = dyn_cast<linalg::IndexOp>(op)) {
-      Linear linear = Linear::get(problem.bodyIndices[index.getDim()],
-                                  problem.getNumDims(), 0);
-      Value value = evaluate(linear, dims, {});
-      local.map(index.getResult(),
-                arith::IndexCastOp::create(b, b.getIndexType(), value));
-      continue;
-    }
-    op.walk([&](Operation *inner) {
-      for (Value operand : inner->getOperands())
-        if (!local.contains(operand) &&
-            !problem.body->getParentOp()->isAncestor(
-                operand.getParentRegion()->getParentOp()))
-          local.map(operand, scalar(operand));
-    });
-    b.clone(op, local);
-  }
+  for (Operation &op : problem.body->without_terminator())
+    cloneBodyOp(op, dims, local);
   return llvm::map_to_vector(
       problem.body->getTerminator()->getOperands(), [&](Value value) {
         return local.contains(value) ? local.lookup(value) : scalar(value);
@@ -595,4 +688,27 @@ void KernelBuilder::when(Value condition, function_ref<void()> body) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(choice.thenBlock());
   body();
+}
+
+void KernelBuilder::choose(Value condition, function_ref<void()> then,
+                           function_ref<void()> otherwise) {
+  auto choice = scf::IfOp::create(b, condition, true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(choice.thenBlock());
+  then();
+  b.setInsertionPointToStart(choice.elseBlock());
+  otherwise();
+}
+
+SmallVector<Value>
+KernelBuilder::choose(Value condition, TypeRange types,
+                      function_ref<SmallVector<Value>()> then,
+                      function_ref<SmallVector<Value>()> otherwise) {
+  auto choice = scf::IfOp::create(b, types, condition, true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(choice.thenBlock());
+  scf::YieldOp::create(b, then());
+  b.setInsertionPointToStart(choice.elseBlock());
+  scf::YieldOp::create(b, otherwise());
+  return SmallVector<Value>(choice.getResults());
 }

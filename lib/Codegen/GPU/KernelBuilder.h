@@ -82,6 +82,11 @@ public:
                 const Problem &problem, int64_t threads,
                 Workspace workspace = Workspace::None);
 
+  /// Lets a thread have all registers that one block on a multiprocessor
+  /// leaves it: without, the assembler may spill some for the sake of a second
+  /// block.
+  void preferRegisters();
+
   /// Ends the body.
   LLVM::LLVMFuncOp finish();
 
@@ -98,6 +103,10 @@ public:
   Value div(Value left, int64_t right);
   Value rem(Value left, int64_t right);
   Value lessThan(Value left, int64_t right);
+  /// Of numbers that are not negative.
+  Value min(Value left, Value right);
+  Value max(Value left, Value right);
+  Value select(Value condition, Value then, Value otherwise);
   Value logicalAnd(Value left, Value right);
   /// `linear` at `dims`; `symbols` are values of the function on tensors.
   Value evaluate(const Linear &linear, ArrayRef<Value> dims,
@@ -134,7 +143,8 @@ public:
   void store(const Access &access, ArrayRef<Value> dims, ValueRange values);
 
   /// The same for the elements that `lanes` steps of dimension `dim` select,
-  /// wherever they lie. `dims` is at a multiple of `lanes` in `dim`.
+  /// wherever they lie, in as few accesses as are aligned. `dims` is at a
+  /// multiple of `lanes` in `dim`.
   SmallVector<Value> loadAlong(const Access &access, ArrayRef<Value> dims,
                                unsigned dim, int64_t lanes);
   void storeAlong(const Access &access, ArrayRef<Value> dims, unsigned dim,
@@ -166,8 +176,16 @@ public:
        function_ref<SmallVector<Value>(Value, ValueRange)> body);
   /// `if` without results.
   void when(Value condition, function_ref<void()> body);
+  void choose(Value condition, function_ref<void()> then,
+              function_ref<void()> otherwise);
+  /// `if` with results of `types`.
+  SmallVector<Value> choose(Value condition, TypeRange types,
+                            function_ref<SmallVector<Value>()> then,
+                            function_ref<SmallVector<Value>()> otherwise);
 
 private:
+  void cloneBodyOp(Operation &op, ArrayRef<Value> dims, IRMapping &local);
+
   func::FuncOp kernel;
   gpu::GPUModuleOp module;
   LLVM::LLVMFuncOp function;

@@ -21,6 +21,20 @@ LaunchShape emitElementwise(gpu::GPUModuleOp module, func::FuncOp kernel,
                             const Problem &problem,
                             const ElementwiseStrategy &strategy);
 
+/// With splits, what they leave in the workspace; else all of it.
+LaunchShape emitReduction(gpu::GPUModuleOp module, func::FuncOp kernel,
+                          StringRef name, const Problem &problem,
+                          const ReductionStrategy &strategy);
+
+/// The results from a workspace.
+LaunchShape emitCombination(gpu::GPUModuleOp module, func::FuncOp kernel,
+                            StringRef name, const Problem &problem,
+                            const ReductionStrategy &strategy);
+
+/// What the splits of a reduction leave: one after another for each result.
+RankedTensorType getWorkspaceType(const Problem &problem,
+                                  const ReductionStrategy &strategy);
+
 } // namespace mlir::memrev::simt
 
 #endif // MEMREV_LIB_CODEGEN_GPU_KERNELEMITTERS_H

@@ -14,6 +14,7 @@ using namespace mlir::memrev::simt;
 
 FailureOr<Chip> Chip::get(StringRef name) {
   Chip chip;
+  chip.hasWarpGroups = name == "sm_90a";
   if (!name.consume_front("sm_") ||
       name.consumeInteger(10, chip.architecture) || name.size() > 1)
     return failure();
@@ -35,52 +36,43 @@ FailureOr<Chip> Chip::get(StringRef name) {
   return chip;
 }
 
-//===----------------------------------------------------------------------===//
-// Elementwise kernels
-//===----------------------------------------------------------------------===//
-
-DictionaryAttr ElementwiseStrategy::toAttribute(MLIRContext *context) const {
-  Builder b(context);
-  return b.getDictionaryAttr({
-      b.getNamedAttr("engine", b.getStringAttr("elementwise")),
-      b.getNamedAttr("order", b.getDenseI64ArrayAttr(order)),
-      b.getNamedAttr("threads", b.getI64IntegerAttr(threads)),
-  });
-}
-
-FailureOr<ElementwiseStrategy>
-ElementwiseStrategy::fromAttribute(DictionaryAttr attribute,
-                                   const Problem &problem) {
-  auto order = attribute.getAs<DenseI64ArrayAttr>("order");
-  auto threads = attribute.getAs<IntegerAttr>("threads");
-  if (!order || !threads || problem.isContraction ||
-      llvm::is_contained(problem.isReduction, true))
-    return failure();
-  ElementwiseStrategy strategy;
-  strategy.order.assign(order.asArrayRef().begin(), order.asArrayRef().end());
-  strategy.threads = threads.getInt();
-  llvm::SmallBitVector seen(problem.getNumDims());
-  for (int64_t dim : strategy.order) {
-    if (dim < 0 || dim >= problem.getNumDims() || seen.test(dim))
-      return failure();
-    seen.set(dim);
-  }
-  if (!seen.all() || strategy.threads < 1 || strategy.threads > 1024)
-    return failure();
-  return strategy;
-}
-
-ElementwiseStrategy simt::chooseElementwise(const Problem &problem,
-                                            const Chip &chip) {
-  ElementwiseStrategy strategy;
-  // As the first result lies in memory.
+SmallVector<int64_t> simt::getMemoryOrder(const Problem &problem) {
   SmallVector<std::pair<int64_t, int64_t>> byStride;
   Linear offset =
       Linear::getOffset(problem.outputs.front().dest, problem.getNumDims());
   for (unsigned dim = 0; dim < problem.getNumDims(); ++dim)
-    byStride.emplace_back(-std::abs(offset.dims[dim]), dim);
+    if (!problem.isReduction[dim])
+      byStride.emplace_back(-std::abs(offset.dims[dim]), dim);
   llvm::sort(byStride);
-  for (auto [stride, dim] : byStride)
-    strategy.order.push_back(dim);
-  return strategy;
+  return llvm::map_to_vector(byStride, [](auto pair) { return pair.second; });
+}
+
+int64_t simt::getVectorWidth(const Access &access, const Problem &problem,
+                             unsigned dim, int64_t lanes) {
+  Linear offset = Linear::getOffset(access, problem.getNumDims());
+  if (offset.dims[dim] != 1)
+    return 1;
+  int64_t width =
+      std::min(lanes, kVectorBytes / getByteSize(access.elementType));
+  auto isMultiple = [&](const Linear &linear) {
+    for (auto [other, factor] : llvm::enumerate(linear.dims))
+      if (other != dim && factor % width != 0)
+        return false;
+    return llvm::all_of(linear.symbols,
+                        [&](int64_t factor) { return factor % width == 0; }) &&
+           linear.constant % width == 0;
+  };
+  auto fits = [&] {
+    return isMultiple(offset) &&
+           llvm::all_of(access.bounds, [&](const Bound &bound) {
+             Linear linear = Linear::get(bound.expr, problem.getNumDims(),
+                                         access.symbols.size());
+             return linear.dims[dim] == 0 ||
+                    (linear.dims[dim] == 1 && isMultiple(linear) &&
+                     bound.size % width == 0);
+           });
+  };
+  while (width > 1 && !fits())
+    width /= 2;
+  return width;
 }

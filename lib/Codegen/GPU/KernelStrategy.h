@@ -30,27 +30,80 @@ struct Chip {
   int64_t multiprocessors = 132;
   /// Bytes of shared memory that a block can have.
   int64_t sharedBytes = 227 * 1024;
+  /// Whether groups of four warps multiply: sm_90a, and no other chip.
+  bool hasWarpGroups = false;
 
   /// Fails for a name that is not sm_ and a number, with a letter at most.
   static FailureOr<Chip> get(StringRef name);
 };
 
-/// A thread computes a few elements that lie one after another.
+/// A thread computes vectors of elements that lie one after another.
 struct ElementwiseStrategy {
-  /// The dimensions in the order in which their points are numbered.
+  /// The dimensions in the order in which their points are numbered. Vectors
+  /// are along the last one.
   SmallVector<int64_t> order;
+  /// Elements of a vector.
+  int64_t lanes = 1;
+  /// Vectors that a thread loads before it computes the first. They are as many
+  /// vectors apart as a block has threads.
+  int64_t vectors = 1;
+  /// If not -1, inputs that are contiguous in this dimension instead of the
+  /// last one go through shared memory, in square tiles of a warp's size.
+  int64_t tileDim = -1;
   int64_t threads = 256;
 
   DictionaryAttr toAttribute(MLIRContext *context) const;
   /// Fails if `attribute` is not one that toAttribute writes, or does not fit.
   static FailureOr<ElementwiseStrategy> fromAttribute(DictionaryAttr attribute,
                                                       const Problem &problem);
+
+private:
+  bool fits(const Problem &problem) const;
+};
+
+/// Threads share the terms of a result. Where terms are contiguous, those that
+/// do so are neighbours, else those of neighbouring results are.
+struct ReductionStrategy {
+  /// The parallel dimensions in the order in which results are numbered, and
+  /// the reduction dimensions in that of the terms.
+  SmallVector<int64_t> order, reduced;
+  /// The dimension of vectors, the last one of `order` or of `reduced`, and
+  /// their elements; -1 for none.
+  int64_t vectorDim = -1, lanes = 1;
+  /// Threads of a block that share a result, or a vector of them, and how many
+  /// results have threads in the same block.
+  int64_t along = 1, across = 1;
+  /// Vectors of terms that a thread loads at once.
+  int64_t unroll = 1;
+  /// Blocks that share a result. More than one need a second kernel.
+  int64_t splits = 1;
+
+  /// Whether a vector is of terms, not of results.
+  bool isRow(const Problem &problem) const;
+  /// How many results, or vectors of them, there are.
+  int64_t getResults(const Problem &problem) const;
+  /// How many terms, or whole vectors of them, a result has.
+  int64_t getTerms(const Problem &problem) const;
+  int64_t getSharedBytes(const Problem &problem) const;
+  /// How the second kernel combines the splits.
+  ReductionStrategy getCombination(const Problem &problem) const;
+
+  DictionaryAttr toAttribute(MLIRContext *context) const;
+  /// Fails if `attribute` is not one that toAttribute writes, or does not fit.
+  static FailureOr<ReductionStrategy> fromAttribute(DictionaryAttr attribute,
+                                                    const Problem &problem);
+
+private:
+  bool fits(const Problem &problem) const;
 };
 
 /// Which unit multiplies.
 enum class Unit {
-  /// Tensor cores on f16 or bf16.
+  /// Tensor cores on f16 or bf16, warp by warp.
   Half,
+  /// The same by groups of four warps, which read both factors from shared
+  /// memory while other stages are copied.
+  WarpGroup,
   /// Tensor cores on f32 rounded to 10 bits of mantissa.
   TF32,
   /// Tensor cores on f64.
@@ -68,7 +121,8 @@ struct ContractionStrategy {
   bool swap = false;
   /// What a block computes, and how deep a stage in shared memory is.
   int64_t rows = 64, columns = 64, depth = 16;
-  /// How many warps share the rows and the columns.
+  /// How many warps share the rows and the columns. A group of four warps
+  /// shares rows.
   int64_t rowWarps = 2, columnWarps = 2;
   /// Stages that are loaded or computed at the same time.
   int64_t stages = 3;
@@ -85,8 +139,37 @@ struct ContractionStrategy {
                                                       const Problem &problem);
 };
 
+/// The bytes that a thread can load or store at once.
+inline constexpr int64_t kVectorBytes = 16;
+
+/// The parallel dimensions of `problem` as the first result lies in memory, the
+/// innermost last.
+SmallVector<int64_t> getMemoryOrder(const Problem &problem);
+
+/// The elements, at most `lanes`, that `access` can move at once along `dim`
+/// from any multiple of their number on: they lie one after another, aligned,
+/// and are all inside of the source or all outside. Buffers are aligned to
+/// kVectorBytes.
+int64_t getVectorWidth(const Access &access, const Problem &problem,
+                       unsigned dim, int64_t lanes);
+
+/// Whether `access` is contiguous along `tileDim` and jumps along `vectorDim`.
+bool isTransposed(const Access &access, const Problem &problem,
+                  unsigned vectorDim, unsigned tileDim);
+
 /// For a problem without a reduction.
 ElementwiseStrategy chooseElementwise(const Problem &problem, const Chip &chip);
+
+/// Whether partial results of each output can be combined.
+bool hasCombiners(const Problem &problem);
+/// The types of the partial results that terms are added to: of each output, or
+/// of the sum of a contraction.
+SmallVector<Type> getPartialTypes(const Problem &problem);
+/// What is read for each term.
+SmallVector<const Access *> getTermAccesses(const Problem &problem);
+
+/// For a problem with a reduction or a contraction.
+ReductionStrategy chooseReduction(const Problem &problem, const Chip &chip);
 
 /// Fails with a reason for a contraction that is better computed otherwise.
 /// With `useTF32` factors of f32 are rounded to 10 bits of mantissa.

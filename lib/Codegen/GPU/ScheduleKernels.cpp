@@ -43,8 +43,8 @@ static bool overwritesAll(const Output &output, const Problem &problem) {
 /// Which accesses of a problem a kernel makes.
 enum class Part {
   All,
-  /// Those of the factors of a contraction.
-  Products,
+  /// Those of the factors of a contraction, or of what a reduction reduces.
+  Terms,
   /// All but those.
   Results,
 };
@@ -62,13 +62,21 @@ getAccesses(func::FuncOp kernel, const Problem &problem, Part part) {
     read(problem.lhs);
     read(problem.rhs);
   }
-  if (part == Part::Products)
+  // The inputs of a contraction's body are those of its epilogue.
+  if (part == Part::All || (part == Part::Results) == problem.isContraction) {
+    for (const std::optional<Access> &input : problem.inputs)
+      if (input)
+        read(*input);
+    if (problem.body)
+      problem.body->walk([&](tensor::ExtractOp extract) {
+        auto source = cast<BlockArgument>(extract.getTensor());
+        accesses[source.getArgNumber()] = ArgumentAccess::Read;
+      });
+  }
+  if (part == Part::Terms)
     return accesses;
   if (problem.isContraction && problem.accumulatorInit == InitKind::Read)
     read(problem.accumulatorRead);
-  for (const std::optional<Access> &input : problem.inputs)
-    if (input)
-      read(*input);
   for (const Output &output : problem.outputs)
     if (output.init == InitKind::Read)
       read(output.read);
@@ -145,22 +153,28 @@ private:
     auto attribute = kernel->getAttrOfType<DictionaryAttr>(kStrategyAttr);
     StringAttr engine =
         attribute ? attribute.getAs<StringAttr>("engine") : StringAttr();
-    bool isContraction = engine && engine.getValue() == "contraction";
+    StringRef name = engine ? engine.getValue() : StringRef();
     std::string reason;
-    FailureOr<Problem> problem = buildProblem(
-        kernel, isContraction ? Contractions::Widening : Contractions::None,
-        reason);
+    FailureOr<Problem> problem =
+        buildProblem(kernel, Contractions::Widening, reason);
     if (failed(problem) || !canEmit(*problem, kernel, reason))
       return kernel.emitError()
              << "expects a kernel that can be scheduled, but " << reason;
-    if (isContraction) {
+    if (name == "contraction") {
       auto strategy = ContractionStrategy::fromAttribute(attribute, *problem);
       if (succeeded(strategy)) {
-        scheduleContraction(kernel, *problem, *strategy);
+        scheduleSplits(kernel, *problem, *strategy, emitContraction);
         return success();
       }
     }
-    if (engine && engine.getValue() == "elementwise") {
+    if (name == "reduction") {
+      auto strategy = ReductionStrategy::fromAttribute(attribute, *problem);
+      if (succeeded(strategy)) {
+        scheduleSplits(kernel, *problem, *strategy, emitReduction);
+        return success();
+      }
+    }
+    if (name == "elementwise") {
       auto strategy = ElementwiseStrategy::fromAttribute(attribute, *problem);
       if (succeeded(strategy)) {
         declare(kernel, *problem,
@@ -196,39 +210,44 @@ private:
     return function;
   }
 
-  void scheduleContraction(func::FuncOp kernel, const Problem &problem,
-                           const ContractionStrategy &strategy) {
+  /// Schedules a kernel that may leave partial results to a second one. `emit`
+  /// emits the first.
+  template <typename StrategyT>
+  void scheduleSplits(func::FuncOp kernel, const Problem &problem,
+                      const StrategyT &strategy,
+                      LaunchShape emit(gpu::GPUModuleOp, func::FuncOp,
+                                       StringRef, const Problem &,
+                                       const StrategyT &)) {
     if (strategy.splits == 1)
-      return declare(kernel, problem,
-                     emitContraction(getModule(), kernel, kernel.getName(),
-                                     problem, strategy));
+      return declare(
+          kernel, problem,
+          emit(getModule(), kernel, kernel.getName(), problem, strategy));
 
-    // The products of each split, then their sum.
     RankedTensorType workspace = getWorkspaceType(problem, strategy);
     SmallVector<Type> types(kernel.getArgumentTypes());
     SmallVector<Type> resultTypes(kernel.getResultTypes());
-    SmallVector<Type> productTypes(
+    SmallVector<Type> partialTypes(
         ArrayRef(types).drop_back(resultTypes.size()));
-    productTypes.push_back(workspace);
-    func::FuncOp products = createDeclaration(
-        kernel, kernel.getName() + "_products", productTypes, {workspace});
-    SmallVector<Type> sumTypes{workspace};
-    llvm::append_range(sumTypes, types);
-    func::FuncOp sums = createDeclaration(kernel, kernel.getName() + "_sums",
-                                          sumTypes, resultTypes);
+    partialTypes.push_back(workspace);
+    func::FuncOp partials = createDeclaration(
+        kernel, kernel.getName() + "_partials", partialTypes, {workspace});
+    SmallVector<Type> combinedTypes{workspace};
+    llvm::append_range(combinedTypes, types);
+    func::FuncOp combined = createDeclaration(
+        kernel, kernel.getName() + "_combined", combinedTypes, resultTypes);
 
-    LaunchShape productLaunch = emitContraction(
-        getModule(), kernel, products.getName(), problem, strategy);
-    LaunchShape sumLaunch =
-        emitCombination(getModule(), kernel, sums.getName(), problem, strategy);
+    LaunchShape partialLaunch =
+        emit(getModule(), kernel, partials.getName(), problem, strategy);
+    LaunchShape combinedLaunch = emitCombination(
+        getModule(), kernel, combined.getName(), problem, strategy);
     SmallVector<ArgumentAccess> accesses =
-        getAccesses(kernel, problem, Part::Products);
-    accesses.truncate(productTypes.size() - 1);
+        getAccesses(kernel, problem, Part::Terms);
+    accesses.truncate(partialTypes.size() - 1);
     accesses.push_back(ArgumentAccess::Write);
-    describe(products, accesses, productLaunch);
+    describe(partials, accesses, partialLaunch);
     accesses = getAccesses(kernel, problem, Part::Results);
     accesses.insert(accesses.begin(), ArgumentAccess::Read);
-    describe(sums, accesses, sumLaunch);
+    describe(combined, accesses, combinedLaunch);
 
     kernel.getBody().getBlocks().clear();
     kernel->removeAttr(kStrategyAttr);
@@ -242,9 +261,9 @@ private:
     SmallVector<Value> operands(
         ArrayRef(arguments).drop_back(resultTypes.size()));
     operands.push_back(empty);
-    auto call = func::CallOp::create(builder, loc, products, operands);
+    auto call = func::CallOp::create(builder, loc, partials, operands);
     arguments.insert(arguments.begin(), call.getResult(0));
-    auto result = func::CallOp::create(builder, loc, sums, arguments);
+    auto result = func::CallOp::create(builder, loc, combined, arguments);
     func::ReturnOp::create(builder, loc, result.getResults());
   }
 

@@ -75,17 +75,10 @@ private:
           chooseContraction(*problem, description, tf32, reason);
       if (succeeded(strategy))
         return strategy->toAttribute(&getContext());
-      // A sum with an epilogue has no other emitter.
-      if (problem->body)
-        return {};
     }
-    problem = buildProblem(kernel, Contractions::None, reason);
-    if (failed(problem) || !canEmit(*problem, kernel, reason))
-      return {};
-    if (llvm::is_contained(problem->isReduction, true)) {
-      reason = "it is a reduction";
-      return {};
-    }
+    if (problem->isContraction ||
+        llvm::is_contained(problem->isReduction, true))
+      return chooseReduction(*problem, description).toAttribute(&getContext());
     return chooseElementwise(*problem, description).toAttribute(&getContext());
   }
 

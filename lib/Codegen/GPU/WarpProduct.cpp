@@ -38,13 +38,17 @@ TileLayout::TileLayout(const Factor &factor, int64_t outer,
   lines = depthInLine ? outer : strategy.depth;
   elements = depthInLine ? strategy.depth : outer;
   elementBytes = getByteSize(factor.access->elementType);
-  lineBytes = elements * elementBytes;
-  if (isScalar) {
+  lineElements = elements;
+  if (strategy.unit == Unit::WarpGroup)
+    lineElements = std::min(elements, kBankBytes / elementBytes);
+  lineBytes = lineElements * elementBytes;
+  if (isScalar)
     lineBytes += kPieceBytes;
+  panelBytes = lines * lineBytes;
+  if (isScalar)
     return;
-  }
   multiplier = 1;
-  if (depthInLine || strategy.unit == Unit::Half)
+  if (depthInLine || elementBytes == 2)
     divisor = std::max<int64_t>(1, kBankBytes / lineBytes);
   else
     // The lanes of a fragment read 8 neighbours in 4 lines.
@@ -55,6 +59,10 @@ Value TileLayout::getOffset(KernelBuilder &k, Value outer, Value depth) const {
   Value line = depthInLine ? outer : depth;
   Value element = depthInLine ? depth : outer;
   Value start = k.mul(line, lineBytes);
+  if (lineElements != elements) {
+    start = k.add(start, k.mul(k.div(element, lineElements), panelBytes));
+    element = k.rem(element, lineElements);
+  }
   Value byte = k.mul(element, elementBytes);
   int64_t pieces = std::min(lineBytes / kPieceBytes, kMatrixLines);
   if (multiplier == 0 || pieces == 1)
@@ -422,6 +430,9 @@ std::unique_ptr<WarpProduct>
 WarpProduct::create(KernelBuilder &k, const ContractionStrategy &strategy,
                     const TileLayout &first, const TileLayout &second,
                     const WarpPosition &position, Type elementType) {
+  if (strategy.unit == Unit::WarpGroup)
+    return createWarpGroupProduct(k, strategy, first, second, position,
+                                  elementType);
   if (strategy.unit == Unit::Scalar)
     return std::make_unique<ScalarProduct>(k, strategy, first, second, position,
                                            elementType);

@@ -25,6 +25,7 @@ import math
 import os
 import random
 import re
+import struct
 import subprocess
 import sys
 
@@ -34,6 +35,9 @@ TYPES = {
     "i1": ("b", ctypes.c_bool),
     "i8": ("b", ctypes.c_int8),
     "i32": ("i", ctypes.c_int32),
+    # As 16 bits each.
+    "f16": ("H", ctypes.c_uint16),
+    "bf16": ("H", ctypes.c_uint16),
     "i64": ("q", ctypes.c_int64),
     "index": ("q", ctypes.c_int64),
 }
@@ -81,7 +85,8 @@ def compile_program(options):
     program = run(["memrev-opt", options.program, binary])
     host = run(["mlir-translate", "--mlir-to-llvmir"], input=program)
     link(host, f"{work}/gpu", options.cxx,
-         [f"{options.lib_dir}/libMemRevCUDARuntime.a", "-ldl"])
+         ["-Wl,--whole-archive", f"{options.lib_dir}/libMemRevCUDARuntime.a",
+          "-Wl,--no-whole-archive", "-ldl"])
     reference = options.reference or options.program
     cpu = run(["mlir-opt", reference, *CPU_PASSES, "--allow-unregistered-dialect"])
     cpu = run(["mlir-translate", "--mlir-to-llvmir"], input=cpu)
@@ -109,19 +114,47 @@ def read_signatures(path):
             if not type_.startswith("memref<"):
                 parsed.append((None, type_))
                 continue
-            *shape, element = type_[len("memref<"):-1].split("x")
+            shape, element = re.match(r"memref<((?:\d+x)*)(\w+)", type_).groups()
             elements = 1
-            for size in shape:
+            for size in shape.split("x")[:-1]:
                 elements *= int(size)
             parsed.append((elements, element))
         yield name, parsed
 
 
-def make_random(rng, elements, type_, limits=(-1, 1)):
+def encode(number, type_):
+    """The bits of a number that has no more digits than its type."""
+    if type_ == "f16":
+        return struct.unpack("H", struct.pack("e", number))[0]
+    return struct.unpack("I", struct.pack("f", number))[0] >> 16
+
+
+def decode(bits, type_):
+    if type_ == "f16":
+        return struct.unpack("e", struct.pack("H", bits))[0]
+    return struct.unpack("f", struct.pack("I", bits << 16))[0]
+
+
+def numbers(values, type_):
+    if type_ in ("f16", "bf16"):
+        return [decode(v, type_) for v in values]
+    return values
+
+
+def make_random(rng, elements, type_, limits=(-1, 1), unit=None):
     code = TYPES[type_][0]
     count = 1 if elements is None else elements
-    if type_ in ("f32", "f64"):
-        return array.array(code, (rng.uniform(*limits) for _ in range(count)))
+    if type_ in ("f16", "bf16", "f32", "f64"):
+        # Eighths are exact in 16 bits.
+        if unit is None and type_ in ("f16", "bf16"):
+            unit = 0.125
+        if unit is None:
+            return array.array(code, (rng.uniform(*limits) for _ in range(count)))
+        low, high = (round(limit / unit) for limit in limits)
+        values = (rng.randint(low, high) * unit for _ in range(count))
+        if code == "H":
+            values = (encode(v, type_) for v in values)
+        return array.array(code, values)
     if type_ == "i1":
         return array.array(code, (rng.randrange(2) for _ in range(count)))
     return array.array(code, (rng.randrange(0, 5) for _ in range(count)))
@@ -133,7 +166,8 @@ def address(buffer):
 
 def call_on_gpu(library, name, parameters, values):
     """Calls the function with copies of `values` in device memory and returns
-    what is there afterwards."""
+    what is there afterwards. Calls it three times, which must not differ: the
+    runtime runs it, records it as a graph, and launches that."""
     def check(failed):
         if failed:
             library.memrevCudaLastError.restype = ctypes.c_char_p
@@ -147,14 +181,22 @@ def call_on_gpu(library, name, parameters, values):
         pointer = ctypes.c_void_p()
         size = ctypes.c_size_t(len(value) * value.itemsize)
         check(library.memrevCudaAllocate(ctypes.byref(pointer), size))
-        check(library.memrevCudaCopyToDevice(pointer, address(value), size))
         arguments.append(pointer)
-        device.append((pointer, size, value))
-    getattr(library, name)(*arguments)
+        device.append((pointer, size, value, value[:]))
     library.memrevCudaLastError.restype = ctypes.c_void_p
-    check(library.memrevCudaLastError() is not None)
-    for pointer, size, value in device:
-        check(library.memrevCudaCopyToHost(address(value), pointer, size))
+    first = None
+    for _ in range(3):
+        for pointer, size, _, before in device:
+            check(library.memrevCudaCopyToDevice(pointer, address(before), size))
+        getattr(library, name)(*arguments)
+        check(library.memrevCudaLastError() is not None)
+        for pointer, size, value, _ in device:
+            check(library.memrevCudaCopyToHost(address(value), pointer, size))
+        after = [value.tobytes() for _, _, value, _ in device]
+        if after != (first or after):
+            sys.exit(f"@{name}: a later call differs from the first one")
+        first = after
+    for pointer, _, _, _ in device:
         check(library.memrevCudaFree(pointer))
 
 
@@ -181,7 +223,8 @@ def compare(options):
     references = dict(read_signatures(options.reference or options.program))
     for name, parameters in read_signatures(options.program):
         rng = random.Random(name)
-        values = [make_random(rng, *parameter, options.range) for parameter in parameters]
+        values = [make_random(rng, *parameter, options.range, options.multiples_of)
+                  for parameter in parameters]
         actual = [value[:] for value in values]
         expected = [
             # The arena may have another size, and is not read before written.
@@ -196,10 +239,12 @@ def compare(options):
             if elements is None or type_ == "i8":
                 continue
             changed += before != e
+            a, e = numbers(a, type_), numbers(e, type_)
             finite = [v for v in e if math.isfinite(v)]
             scale = max((abs(v) for v in finite), default=0) or 1
             error = max((get_error(x, y) for x, y in zip(a, e)), default=0) / scale
-            wrong |= error > TOLERANCES.get(type_, 0)
+            exact = options.multiples_of is not None
+            wrong |= error > (0 if exact else TOLERANCES.get(type_, 0))
             worst = max(worst, error)
         # A program that writes nothing would pass whatever it does.
         wrong |= changed == 0
@@ -221,6 +266,9 @@ def main():
                         help="how often to run each launch, in different orders")
     parser.add_argument("--range", type=float, nargs=2, default=(-1, 1),
                         help="of the random numbers in buffers and arguments")
+    parser.add_argument("--multiples-of", type=float, metavar="UNIT",
+                        help="random numbers are multiples of this, so that sums of products are "
+                        "exact, and results have to be equal")
     parser.add_argument("--compare", action="store_true")
     options = parser.parse_args()
     if options.compare:
