@@ -15,6 +15,8 @@
 ; A race is found whatever the schedule is.
 ; RUN: env MEMREV_SIMT_SEED=1 not memrev-simt %s no_barrier f32:64=iota f32:64 --block=64 2>&1 | FileCheck %s --check-prefix=NO-BARRIER
 ; RUN: env MEMREV_SIMT_SEED=2 not memrev-simt %s no_second_barrier f32:64=iota f32:64 --block=64 2>&1 | FileCheck %s --check-prefix=NO-SECOND
+; With debug information, there is the place in the source.
+; RUN: not memrev-simt %s located f32:1 --block=2 2>&1 | FileCheck %s --check-prefix=LOCATED
 
 target triple = "nvptx64-nvidia-cuda"
 
@@ -161,3 +163,19 @@ define ptx_kernel void @order(ptr %a, ptr %b) {
   store i32 %old, ptr %to
   ret void
 }
+
+; LOCATED: race in kernel 'located', {{.*}} writes global address {{.*}} (model.mlir:12, 'store float {{.*}}'), and thread ({{.}}, 0, 0) wrote it (model.mlir:12, 'store
+define ptx_kernel void @located(ptr %a) !dbg !3 {
+  store float 1.0, ptr %a, !dbg !6
+  ret void, !dbg !6
+}
+
+!llvm.dbg.cu = !{!0}
+!llvm.module.flags = !{!2}
+!0 = distinct !DICompileUnit(language: DW_LANG_C, file: !1, emissionKind: LineTablesOnly)
+!1 = !DIFile(filename: "model.mlir", directory: "")
+!2 = !{i32 2, !"Debug Info Version", i32 3}
+!3 = distinct !DISubprogram(name: "located", scope: !1, file: !1, line: 10, type: !4, spFlags: DISPFlagDefinition, unit: !0)
+!4 = !DISubroutineType(types: !5)
+!5 = !{}
+!6 = !DILocation(line: 12, scope: !3)

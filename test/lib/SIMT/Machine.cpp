@@ -71,7 +71,8 @@ std::optional<Failure> Machine::run(const Launch &toRun) {
       for (const auto &[begin, bytes] : before)
         std::memcpy(reinterpret_cast<void *>(begin), bytes.data(),
                     bytes.size());
-    random = Random(options.seed + schedule);
+    // No two launches of a program have the same order of threads.
+    random = Random((options.seed + schedule) * 0x9e3779b9 + numLaunches);
     runGrid(schedule);
     if (failure)
       break;
@@ -101,6 +102,7 @@ std::optional<Failure> Machine::run(const Launch &toRun) {
     if (failure)
       break;
   }
+  ++numLaunches;
   launch = nullptr;
   return failure;
 }

@@ -269,6 +269,7 @@ private:
   const Launch *launch = nullptr;
   std::optional<Failure> failure;
   unsigned schedule = 0;
+  uint64_t numLaunches = 0;
   Dim3 blockIndex;
   uint32_t blockNumber = 0;
   uint32_t firstBlock = 0;
