@@ -4,9 +4,13 @@
 ; BEFORE: 2: 0 0 0 0 0 0 0 0 0 0 0 1 2 3 4 5 0 0 8 9 10 11 12 13 0 0 16 17 18 19 20 21
 ; RUN: memrev-simt %s load map=1:8x3:8x4:0 f32:24=iota f32:32 i32=3 i32=1 --block=32 | FileCheck %s --check-prefix=BEHIND
 ; BEHIND: 2: 11 12 13 14 15 0 0 0 19 20 21 22 23 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0
-; Rows of 32 bytes whose halves are exchanged in every other group of four.
-; RUN: memrev-simt %s load map=1:8x8:8x8:32 f32:64=iota f32:64 i32=0 i32=0 --block=64 | FileCheck %s --check-prefix=SWIZZLE
-; SWIZZLE: 2: 0 1 2 3 4 5 6 7 8 9 10 11 {{.*}} 28 29 30 31 36 37 38 39 32 33 34 35 44 45 46 47 40 41 42 43
+; Rows of 32, 64 and 128 bytes, whose pieces of 16 bytes change places.
+; RUN: memrev-simt %s load map=1:8x16:8x16:32 f32:128=iota f32:128 i32=0 i32=0 --block=128 | FileCheck %s --check-prefix=SWIZZLE-32
+; SWIZZLE-32: 2: 0 1 2 3 4 5 6 7 8 9 10 11 {{.*}} 28 29 30 31 36 37 38 39 32 33 34 35 44 45 46 47 40 41 42 43 {{.*}} 60 61 62 63 56 57 58 59 64 65 66 67 68 69 70 71 {{.*}} 100 101 102 103 96
+; RUN: memrev-simt %s load map=1:16x16:16x16:64 f32:256=iota f32:256 i32=0 i32=0 --block=256 | FileCheck %s --check-prefix=SWIZZLE-64
+; SWIZZLE-64: 2: 0 1 {{.*}} 31 36 37 38 39 32 33 34 35 44 45 46 47 40 41 42 43 {{.*}} 72 73 74 75 76 77 78 79 64 65 66 67 68 69 70 71 {{.*}} 124 125 126 127 120 121 122 123 116 117 118 119 112 113 114 115 128 129 130 131 132
+; RUN: memrev-simt %s load map=1:32x8:32x8:128 f32:256=iota f32:256 i32=0 i32=0 --block=256 | FileCheck %s --check-prefix=SWIZZLE-128
+; SWIZZLE-128: 2: 0 1 {{.*}} 31 36 37 38 39 32 33 34 35 44 {{.*}} 59 72 73 74 75 76 77 78 79 64 {{.*}} 252 253 254 255 248 249 250 251 244 245 246 247 240 241 242 243 236 237 238 239 232 233 234 235 228 229 230 231 224 225 226 227
 ; RUN: memrev-simt %s load_five map=1:4x2x2x2x2:4x2x1x2x1:0 f32:64=iota f32:32 --block=16 | FileCheck %s --check-prefix=FIVE
 ; FIVE: 2: 40 41 42 43 44 45 46 47 56 57 58 59 60 61 62 63 nan
 ; RUN: memrev-simt %s store map=1:8x3:8x4:0 f32:24 i32=-2 i32=-1 --block=32 | FileCheck %s --check-prefix=STORE
@@ -33,7 +37,7 @@
 
 target triple = "nvptx64-nvidia-cuda"
 
-@box = internal addrspace(3) global [64 x float] undef, align 1024
+@box = internal addrspace(3) global [256 x float] undef, align 1024
 @barrier = internal addrspace(3) global i64 undef, align 8
 declare i32 @llvm.nvvm.read.ptx.sreg.tid.x()
 declare i32 @llvm.nvvm.read.ptx.sreg.ntid.x()

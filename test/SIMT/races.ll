@@ -9,6 +9,7 @@
 ; RUN: not memrev-simt %s one_place f32:1 --block=2 2>&1 | FileCheck %s --check-prefix=THREADS
 ; RUN: not memrev-simt %s one_place f32:1 --grid=2 2>&1 | FileCheck %s --check-prefix=BLOCKS
 ; RUN: not memrev-simt %s neighbour f32:4=iota --grid=3 2>&1 | FileCheck %s --check-prefix=NEIGHBOUR
+; RUN: not memrev-simt %s many_readers i32:64 --block=64 2>&1 | FileCheck %s --check-prefix=READERS
 ; RUN: memrev-simt %s sum i32:1=zero --grid=3 --block=64
 ; RUN: env MEMREV_SIMT_SCHEDULES=4 not memrev-simt %s order i32:1=zero i32:64 --block=64 2>&1 | FileCheck %s --check-prefix=ORDER
 ; RUN: env MEMREV_SIMT_CONTINUE=1 memrev-simt %s no_barrier f32:64=iota f32:64 --block=64 2>&1 | FileCheck %s --check-prefix=CONTINUE
@@ -145,6 +146,34 @@ define ptx_kernel void @neighbour(ptr %a) {
   %x = load float, ptr %from
   %to = getelementptr float, ptr %from, i32 1
   store float %x, ptr %to
+  ret void
+}
+
+; A write after many reads, which an atomic operation without a fence does not
+; order.
+@counter = internal addrspace(3) global i32 undef, align 4
+; READERS: race in kernel 'many_readers', block (0, 0, 0): thread (0, 0, 0) writes shared byte 0 ('store float 2.{{.*}}'), and thread ({{[0-9]+}}, 0, 0) read it ('%x = load
+define ptx_kernel void @many_readers(ptr %out) {
+  %t = call i32 @llvm.nvvm.read.ptx.sreg.tid.x()
+  %first = icmp eq i32 %t, 0
+  br i1 %first, label %init, label %go
+init:
+  store float 1.0, ptr addrspace(3) @shared
+  store i32 0, ptr addrspace(3) @counter
+  br label %go
+go:
+  call void @llvm.nvvm.barrier.cta.sync.aligned.all(i32 0)
+  br i1 %first, label %wait, label %read
+read:
+  %x = load float, ptr addrspace(3) @shared
+  %old = atomicrmw add ptr addrspace(3) @counter, i32 1 monotonic
+  ret void
+wait:
+  %count = atomicrmw or ptr addrspace(3) @counter, i32 0 monotonic
+  %all = icmp eq i32 %count, 63
+  br i1 %all, label %write, label %wait
+write:
+  store float 2.0, ptr addrspace(3) @shared
   ret void
 }
 
