@@ -110,6 +110,7 @@ std::optional<Failure> Machine::run(const Launch &toRun) {
 void Machine::runGrid(unsigned) {
   memory.shadow.forget();
   firstBlock = blockNumber + 1;
+  released.clear();
   Dim3 grid = launch->grid;
   size_t count = size_t(grid.x) * grid.y * grid.z;
   std::vector<uint32_t> order(count);
@@ -179,6 +180,7 @@ void Machine::startThreads(Dim3 index) {
     clocks.retain(nothing);
     thread.fencedTime = 0;
     thread.fencedCopies = 0;
+    thread.knownBlocks = thread.fenced = thread.acquirable = nullptr;
     thread.copies = AsyncCopies();
     thread.stores = BulkStores();
     thread.productsFenced = false;
@@ -538,7 +540,7 @@ void Machine::acquire(Thread &thread, const Clock &clock) {
 }
 
 void Machine::synchronize(Thread *const *participants, size_t count,
-                          Clock *released) {
+                          Clock *arrived) {
   if (count == 0)
     return;
   Clock *common = participants[0]->clock;
@@ -554,8 +556,9 @@ void Machine::synchronize(Thread *const *participants, size_t count,
       last = participants[i]->clock;
     }
   }
-  if (released)
-    common->join(*released);
+  if (arrived)
+    common->join(*arrived);
+  shareBlocks(participants, count);
   for (size_t i = 0; i < count; ++i) {
     Thread &thread = *participants[i];
     common->raise(thread.index, thread.time);

@@ -27,6 +27,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace memrev::simt {
@@ -91,6 +92,10 @@ struct Thread {
   uint32_t fencedTime = 0;
   uint32_t fencedCopies = 0;
 
+  /// What the thread knows of other blocks, what it has left to be known at its
+  /// last fence, and what it knows after its next one.
+  KnownBlocks knownBlocks, fenced, acquirable;
+
   AsyncCopies copies;
   BulkStores stores;
   /// Whether it may start products of its warpgroup, and whether it has some
@@ -148,6 +153,7 @@ public:
     size_t bytes = 0;
     size_t alignment = 1;
     AccessKind kind = AccessKind::Read;
+    bool isAtomic = false;
     /// Where the address has to point to.
     enum { Any, Shared, Global } space = Any;
     /// Whether a fence has to be between this and other writes.
@@ -176,8 +182,8 @@ public:
   unsigned arriveAtBarrier(unsigned number, unsigned count, bool aligned,
                            bool wait, bool predicate);
 
-  /// Makes all threads know what any of them knows, and what `released` does.
-  void synchronize(Thread *const *threads, size_t count, Clock *released);
+  /// Makes all threads know what any of them knows, and what `arrived` does.
+  void synchronize(Thread *const *threads, size_t count, Clock *arrived);
   /// Makes a clock know what a thread knows and did.
   void release(Thread &thread, Clock &into);
   /// Makes a thread know what a clock does.
@@ -213,6 +219,10 @@ public:
   void addLate(std::function<void()> work);
   /// Reports what late work finds wrong.
   void noteLate(const std::string &message);
+
+  /// Orders what the thread did before and does after the fence for those that
+  /// meet in atomic operations.
+  void fence(Thread &thread);
 
   /// Makes all that the thread knows visible to the asynchronous proxy.
   void fenceProxy(Thread &thread);
@@ -257,6 +267,16 @@ private:
   /// that wrote.
   bool knowsFenced(const Thread &thread, uint32_t agent, uint32_t time) const;
   void runLate();
+
+  bool knowsBlock(const Thread &thread, uint32_t block, uint32_t agent,
+                  uint32_t time) const;
+  /// Returns what the thread knows now, itself included.
+  KnownBlocks publish(Thread &thread);
+  void learn(Thread &thread, const KnownBlocks &view);
+  /// Orders what threads do around an atomic access, which happens next.
+  void orderAtomic(Thread &thread, uintptr_t address, unsigned flags);
+  /// Makes threads know of other blocks what any of them does.
+  void shareBlocks(Thread *const *threads, size_t count);
   friend class ThreadActor;
 
   DeviceMemory &memory;
@@ -277,6 +297,8 @@ private:
   bool copiesLate = false;
   unsigned tournament = 1;
   uint32_t nextAgent = 0;
+  /// What atomic operations of this launch have left at their addresses.
+  std::unordered_map<uintptr_t, KnownBlocks> released;
   /// Races that were reported, by the sites of both accesses.
   std::set<std::pair<uint32_t, uint32_t>> reported;
 
