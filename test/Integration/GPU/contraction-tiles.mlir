@@ -149,6 +149,32 @@ func.func private @tf32_swapped_kernel(%a: tensor<130x70xf32>, %b: tensor<66x70x
   return %r : tensor<130x66xf32>
 }
 
+// CHECK: @tf32x3_wide: 1 buffers written, error 0.0e+00
+func.func @tf32x3_wide(%a: tensor<40x66xf32>, %b: tensor<40x70xf32>, %c: tensor<66x70xf32>) -> tensor<66x70xf32> {
+  %r = call @tf32x3_wide_kernel(%a, %b, %c) : (tensor<40x66xf32>, tensor<40x70xf32>, tensor<66x70xf32>) -> tensor<66x70xf32>
+  return %r : tensor<66x70xf32>
+}
+func.func private @tf32x3_wide_kernel(%a: tensor<40x66xf32>, %b: tensor<40x70xf32>, %c: tensor<66x70xf32>) -> tensor<66x70xf32> attributes {memrev.kernel, memrev.strategy = {
+    engine = "contraction", unit = "tf32x3", swap = false, tile = array<i64: 64, 64, 16>, warps = array<i64: 2, 2>,
+    stages = 4 : i64, splits = 1 : i64}} {
+  %r = linalg.matmul indexing_maps = [affine_map<(m, n, k) -> (k, m)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>]
+      ins(%a, %b : tensor<40x66xf32>, tensor<40x70xf32>) outs(%c : tensor<66x70xf32>) -> tensor<66x70xf32>
+  return %r : tensor<66x70xf32>
+}
+
+// CHECK: @tf32x3_swapped: 1 buffers written, error 0.0e+00
+func.func @tf32x3_swapped(%a: tensor<66x70xf32>, %b: tensor<70x70xf32>, %c: tensor<66x70xf32>) -> tensor<66x70xf32> {
+  %r = call @tf32x3_swapped_kernel(%a, %b, %c) : (tensor<66x70xf32>, tensor<70x70xf32>, tensor<66x70xf32>) -> tensor<66x70xf32>
+  return %r : tensor<66x70xf32>
+}
+func.func private @tf32x3_swapped_kernel(%a: tensor<66x70xf32>, %b: tensor<70x70xf32>, %c: tensor<66x70xf32>) -> tensor<66x70xf32> attributes {memrev.kernel, memrev.strategy = {
+    engine = "contraction", unit = "tf32x3", swap = true, tile = array<i64: 64, 64, 32>, warps = array<i64: 2, 1>,
+    stages = 3 : i64, splits = 2 : i64}} {
+  %r = linalg.matmul indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>]
+      ins(%a, %b : tensor<66x70xf32>, tensor<70x70xf32>) outs(%c : tensor<66x70xf32>) -> tensor<66x70xf32>
+  return %r : tensor<66x70xf32>
+}
+
 // CHECK: @double_wide: 1 buffers written, error 0.0e+00
 func.func @double_wide(%a: tensor<30x70xf64>, %b: tensor<66x30xf64>, %c: tensor<70x66xf64>) -> tensor<70x66xf64> {
   %r = call @double_wide_kernel(%a, %b, %c) : (tensor<30x70xf64>, tensor<66x30xf64>, tensor<70x66xf64>) -> tensor<70x66xf64>
