@@ -424,7 +424,8 @@ def compile(text, target="cpu", *, chip=None, fp32_precision="ieee", kernel_form
 
     A program for `target="cuda"` has a `chip`, "sm_90" for example; "native" is that of
     device 0. With `fp32_precision="tf32"` it multiplies matrices of float32 on tensor cores,
-    which round the factors to 10 bits of mantissa (as `torch.backends.fp32_precision` does).
+    which round the factors to 10 bits of mantissa (as `torch.backends.fp32_precision` does);
+    "tf32x3" makes three such products of one, which loses a bit or two of 24.
     It holds its kernels as "ptx", which the driver compiles when they are loaded,
     "cubin", "fatbin" (both) or "llvm" (bitcode); "auto" is "fatbin" where ptxas and fatbinary
     are found, and else "ptx".
