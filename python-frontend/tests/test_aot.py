@@ -147,7 +147,7 @@ if not emulator.INSIDE:
 @on_emulator
 def test_numpy_on_the_device(cuda, arrays):
     """As often as it takes to run, to record and to replay a call."""
-    assert cuda.target == "cuda" and cuda.chip == "sm_90"
+    assert cuda.target == "cuda" and cuda.chip == "sm_90a"
     check_numpy(cuda, arrays, calls=4)
     # Arrays, results and workspace, and nothing else.
     step = cuda["step"]

@@ -99,7 +99,7 @@ class Foreign:
 @on_emulator
 def test_numpy_arrays(mod, arrays):
     x, w = arrays
-    assert mod.target == "cuda" and mod.chip == "sm_90"
+    assert mod.target == "cuda" and mod.chip == "sm_90a"
     for rate in (2.0, 3.0, 3.0, 3.0):
         y, loss = mod["step"](x, w, rate)
         np.testing.assert_allclose(y, rate * (x @ w), rtol=1e-6)
@@ -294,7 +294,7 @@ def test_memory_is_kept_and_given_back(mod):
 def test_saved_programs(mod, arrays, tmp_path):
     mod.save(tmp_path / "program")
     loaded = memrev.load(tmp_path / "program")
-    assert loaded.target == "cuda" and loaded.chip == "sm_90"
+    assert loaded.target == "cuda" and loaded.chip == "sm_90a"
     np.testing.assert_array_equal(loaded["step"](*arrays, 2.0)[0], mod["step"](*arrays, 2.0)[0])
 
 
