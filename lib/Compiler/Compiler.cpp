@@ -8,6 +8,7 @@
 
 #include "memrev/Compiler/Compiler.h"
 #include "memrev/ExecutionEngine/CHeader.h"
+#include "memrev/ExecutionEngine/DeviceCall.h"
 #include "memrev/ExecutionEngine/NativeCode.h"
 #include "memrev/InitAll.h"
 #include "memrev/Pipelines/Entries.h"
@@ -196,21 +197,19 @@ void CompiledProgram::printHeader(llvm::raw_ostream &os) const {
 }
 
 llvm::Error CompiledProgram::verifyProcessor() const {
-  return isForHost && object ? verifyHost(processor) : llvm::Error::success();
+  return object ? verifyHost(processor) : llvm::Error::success();
 }
 
 llvm::Expected<const LoadedCode *> CompiledProgram::load() {
   std::lock_guard<std::mutex> lock(loadMutex);
   if (!code) {
-    if (!isForHost)
-      return llvm::createStringError("a program for cuda runs from a shared "
-                                     "library, not in the compiler");
     if (!object)
       return llvm::createStringError(
           "the program was not compiled up to the binary stage");
     if (llvm::Error error = verifyProcessor())
       return std::move(error);
-    auto loaded = LoadedCode::load(*object, functions);
+    auto loaded = LoadedCode::load(*object, functions,
+                                   /*isForDevice=*/target == "cuda");
     if (!loaded)
       return loaded.takeError();
     code = std::move(*loaded);
@@ -273,7 +272,7 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
   case Stage::Schedule: {
     if (isForGPU()) {
       GPUScheduleOptions schedule;
-      schedule.chip = options.chip;
+      schedule.chip = program->chip;
       buildGPUSchedulePipeline(pm, schedule);
       break;
     }
@@ -296,7 +295,7 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
   case Stage::Binary: {
     if (isForGPU()) {
       GPUBinaryOptions binary;
-      binary.chip = options.chip;
+      binary.chip = program->chip;
       binary.format = options.kernelFormat;
       buildGPUBinaryPipeline(pm, binary);
       break;
@@ -337,7 +336,6 @@ LogicalResult CompilerInstance::collectSignatures(ModuleOp module) {
 
 LogicalResult CompilerInstance::emitNativeCode(ModuleOp module) {
   if (isForGPU()) {
-    program->isForHost = false;
     program->kernels = getGPUKernels(module).str();
     if (!options.hostCode)
       return success();
@@ -346,7 +344,8 @@ LogicalResult CompilerInstance::emitNativeCode(ModuleOp module) {
   for (const FunctionSignature &function : program->functions)
     entries.push_back(function.name);
   llvm::LLVMContext context;
-  auto llvmModule = translateToLLVM(module, context, *machine, entries);
+  auto llvmModule = translateToLLVM(module, context, *machine, entries,
+                                    /*isForDevice=*/isForGPU());
   if (!llvmModule) {
     report(llvm::toString(llvmModule.takeError()));
     return failure();
@@ -380,6 +379,16 @@ LogicalResult CompilerInstance::checkTarget() {
            "' for target " + options.target);
     return failure();
   }
+  program->target = options.target;
+  program->chip = options.chip;
+  if (options.chip != "native")
+    return success();
+  auto chip = getDeviceChip(/*device=*/0);
+  if (!chip) {
+    report("chip native: " + llvm::toString(chip.takeError()));
+    return failure();
+  }
+  program->chip = std::move(*chip);
   return success();
 }
 

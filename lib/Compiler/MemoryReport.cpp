@@ -103,6 +103,8 @@ void mlir::memrev::printMemoryText(llvm::raw_ostream &os,
     line("results", function.resultBytes);
     line("workspace", function.workspaceBytes);
     line("peak", function.getPeakBytes());
+    if (function.measuredBytes)
+      line("measured", *function.measuredBytes);
     if (!function.atPeak.empty())
       os << "  buffers when the workspace is fullest:\n";
     // The rest is in the JSON.
@@ -143,6 +145,8 @@ void mlir::memrev::printMemoryJSON(llvm::raw_ostream &os,
         json.attribute("argument_bytes", function.argumentBytes);
         json.attribute("result_bytes", function.resultBytes);
         json.attribute("workspace_bytes", function.workspaceBytes);
+        if (function.measuredBytes)
+          json.attribute("measured_bytes", *function.measuredBytes);
         json.attributeArray("at_peak", [&] {
           for (const BufferMemory &buffer : function.atPeak) {
             json.object([&] {

@@ -145,8 +145,8 @@ namespace mlir::memrev {
 struct ProgramFile {
   template <typename Archive, typename Program>
   static void visit(Archive &archive, Program &program) {
-    ::visit(archive, program.functions, program.memory, program.ir,
-            program.llvmIR, program.kernels, program.isForHost,
+    ::visit(archive, program.target, program.chip, program.functions,
+            program.memory, program.ir, program.llvmIR, program.kernels,
             program.processor);
   }
 

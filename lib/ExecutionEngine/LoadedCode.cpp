@@ -7,9 +7,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "memrev/ExecutionEngine/LoadedCode.h"
+#include "memrev/ExecutionEngine/DeviceCall.h"
 #include "memrev/ExecutionEngine/NativeCode.h"
 #include "memrev/Runtime/CPU/Arena.h"
 #include "memrev/Runtime/CPU/OpenMP.h"
+#include "memrev/Runtime/CUDA/Session.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include <cstring>
@@ -62,6 +64,8 @@ private:
             "glibc's vector library libmvec.so.1 was not found");
       return dlsym(libmvec, name.c_str());
     }
+    if (view.starts_with("mgpu") || view.starts_with("memrevCuda"))
+      return ::memrev::cuda::findFunction(name);
     if (void *address = dlsym(RTLD_DEFAULT, name.c_str()))
       return address;
     static void *const libm = dlopen("libm.so.6", RTLD_NOW);
@@ -80,19 +84,28 @@ struct LoadedCode::Session {
   llvm::StringMap<Packed> entries;
   /// Set while the code is linked.
   bool usesOpenMP = false;
+  bool isForDevice = false;
+  /// What to call before the code goes, if anything.
+  void (*unload)() = nullptr;
   std::shared_ptr<runtime::ArenaPool> arenas = runtime::ArenaPool::get();
 };
 
 LoadedCode::LoadedCode() = default;
-LoadedCode::~LoadedCode() = default;
+
+LoadedCode::~LoadedCode() {
+  if (session && session->unload)
+    session->unload();
+}
 
 llvm::Expected<std::unique_ptr<LoadedCode>>
 LoadedCode::load(const llvm::MemoryBuffer &object,
-                 llvm::ArrayRef<FunctionSignature> functions) {
+                 llvm::ArrayRef<FunctionSignature> functions,
+                 bool isForDevice) {
   // Makes sure that the native target is there.
   if (auto machine = createTargetMachine("native"); !machine)
     return machine.takeError();
   auto session = std::make_unique<Session>();
+  session->isForDevice = isForDevice;
   auto jit = llvm::orc::LLJITBuilder().create();
   if (!jit)
     return jit.takeError();
@@ -114,6 +127,17 @@ LoadedCode::load(const llvm::MemoryBuffer &object,
   if (session->usesOpenMP && !runtime::OpenMP::choose(message))
     return llvm::createStringError(message);
   std::unique_ptr<LoadedCode> code(new LoadedCode());
+  if (isForDevice) {
+    // Registers the kernels, which a shared library does when it is loaded.
+    auto load = engine.lookup(kLoadFunction);
+    if (!load)
+      return load.takeError();
+    auto unload = engine.lookup(kUnloadFunction);
+    if (!unload)
+      return unload.takeError();
+    load->toPtr<void (*)()>()();
+    session->unload = unload->toPtr<void (*)()>();
+  }
   code->session = std::move(session);
   return code;
 }
@@ -126,6 +150,16 @@ size_t LoadedCode::getIdleArenaBytes() {
   return runtime::ArenaPool::get()->getIdleBytes();
 }
 
+static llvm::Error verifyCount(const FunctionSignature &function,
+                               llvm::ArrayRef<void *> parameters) {
+  if (int64_t(parameters.size()) == function.getNumArrayParameters())
+    return llvm::Error::success();
+  return llvm::createStringError(
+      "'" + function.name + "' expects " +
+      std::to_string(function.getNumArrayParameters()) +
+      " arrays and scalars, but got " + std::to_string(parameters.size()));
+}
+
 llvm::Error LoadedCode::callInArena(const FunctionSignature &function,
                                     llvm::ArrayRef<void *> parameters,
                                     void *arena, size_t arenaBytes,
@@ -133,11 +167,8 @@ llvm::Error LoadedCode::callInArena(const FunctionSignature &function,
   auto it = session->entries.find(function.name);
   if (it == session->entries.end())
     return llvm::createStringError("no function '" + function.name + "'");
-  if (int64_t(parameters.size()) != function.getNumArrayParameters())
-    return llvm::createStringError(
-        "'" + function.name + "' expects " +
-        std::to_string(function.getNumArrayParameters()) +
-        " arrays and scalars, but got " + std::to_string(parameters.size()));
+  if (llvm::Error error = verifyCount(function, parameters))
+    return error;
   if (arenaBytes < size_t(function.arenaBytes))
     return llvm::createStringError(
         "'" + function.name + "' expects an arena of " +
@@ -160,6 +191,17 @@ llvm::Error LoadedCode::callInArena(const FunctionSignature &function,
 llvm::Error LoadedCode::call(const FunctionSignature &function,
                              llvm::ArrayRef<void *> parameters,
                              int threads) const {
+  if (session->isForDevice) {
+    if (llvm::Error error = verifyCount(function, parameters))
+      return error;
+    auto onDevice = DeviceParameters::create(function, parameters, 0);
+    if (!onDevice)
+      return onDevice.takeError();
+    if (llvm::Error error =
+            callOnDevice(*this, function, (*onDevice)->getPointers(), {}))
+      return error;
+    return (*onDevice)->copyBack();
+  }
   runtime::Arena arena = session->arenas->take(function.arenaBytes);
   std::string message;
   if (!arena.reserve(function.arenaBytes, message))

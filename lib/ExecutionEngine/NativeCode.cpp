@@ -104,10 +104,46 @@ static void addPackedEntry(llvm::Function *entry) {
   builder.CreateRetVoid();
 }
 
-llvm::Expected<std::unique_ptr<llvm::Module>>
-mlir::memrev::translateToLLVM(ModuleOp module, llvm::LLVMContext &context,
-                              llvm::TargetMachine &machine,
-                              llvm::ArrayRef<std::string> entries) {
+/// Adds the function `name`, which calls those of `list`, the global variable
+/// of constructors or destructors, in their order.
+static void addCallOfAll(llvm::Module &module, llvm::StringRef name,
+                         llvm::StringRef list) {
+  struct Listed {
+    uint64_t priority;
+    llvm::Value *function;
+  };
+  llvm::SmallVector<Listed> listed;
+  llvm::GlobalVariable *global = module.getGlobalVariable(list);
+  // A program without kernels has none.
+  auto *entries =
+      global ? llvm::cast<llvm::ConstantArray>(global->getInitializer())
+             : nullptr;
+  for (unsigned i = 0; entries && i < entries->getNumOperands(); ++i) {
+    llvm::Value *operand = entries->getOperand(i);
+    auto *entry = llvm::cast<llvm::ConstantStruct>(operand);
+    listed.push_back(
+        {llvm::cast<llvm::ConstantInt>(entry->getOperand(0))->getZExtValue(),
+         entry->getOperand(1)});
+  }
+  llvm::sort(listed, [](const Listed &a, const Listed &b) {
+    return a.priority < b.priority;
+  });
+  if (name == kUnloadFunction)
+    std::reverse(listed.begin(), listed.end());
+  llvm::IRBuilder<> builder(module.getContext());
+  auto *type = llvm::FunctionType::get(builder.getVoidTy(), false);
+  auto *function = llvm::Function::Create(
+      type, llvm::GlobalValue::ExternalLinkage, name, module);
+  builder.SetInsertPoint(
+      llvm::BasicBlock::Create(module.getContext(), "", function));
+  for (const Listed &entry : listed)
+    builder.CreateCall(type, entry.function);
+  builder.CreateRetVoid();
+}
+
+llvm::Expected<std::unique_ptr<llvm::Module>> mlir::memrev::translateToLLVM(
+    ModuleOp module, llvm::LLVMContext &context, llvm::TargetMachine &machine,
+    llvm::ArrayRef<std::string> entries, bool isForDevice) {
   std::unique_ptr<llvm::Module> result =
       translateModuleToLLVMIR(module, context, "memrev");
   if (!result)
@@ -117,6 +153,10 @@ mlir::memrev::translateToLLVM(ModuleOp module, llvm::LLVMContext &context,
   for (llvm::StringRef name : entries) {
     if (llvm::Function *entry = result->getFunction(name))
       addPackedEntry(entry);
+  }
+  if (isForDevice) {
+    addCallOfAll(*result, kLoadFunction, "llvm.global_ctors");
+    addCallOfAll(*result, kUnloadFunction, "llvm.global_dtors");
   }
   // Vectors of the program use whole registers; LLVM prefers half of them on
   // some processors.

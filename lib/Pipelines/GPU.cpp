@@ -86,16 +86,21 @@ void memrev::buildGPUBinaryPipeline(OpPassManager &pm,
   pm.addPass(createConvertMathToLLVMPass());
   pm.addPass(createGpuToLLVMConversionPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
-  GpuModuleToBinaryPassOptions binary;
-  binary.compilationTarget = options.format;
-  pm.addPass(createGpuModuleToBinaryPass(binary));
+  GPUAssembleKernelsOptions assemble;
+  assemble.format = options.format;
+  pm.addPass(createGPUAssembleKernels(assemble));
 }
 
 StringRef memrev::getGPUKernels(ModuleOp module) {
   for (auto binary : module.getOps<gpu::BinaryOp>())
     for (Attribute attribute : binary.getObjects())
-      if (auto object = dyn_cast<gpu::ObjectAttr>(attribute))
-        return object.getObject();
+      if (auto object = dyn_cast<gpu::ObjectAttr>(attribute)) {
+        StringRef text = object.getObject();
+        // The zero at the end is for the driver.
+        if (object.getFormat() == gpu::CompilationTarget::Assembly)
+          text.consume_back(StringRef("\0", 1));
+        return text;
+      }
   return {};
 }
 

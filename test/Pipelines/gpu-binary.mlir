@@ -5,7 +5,7 @@
 // RUN: not memrev-opt %s --memrev-gpu-binary="chip=sm_90 format=elf" 2>&1 | FileCheck %s --check-prefix=FORMAT
 
 // NO-CHIP: error: expects a chip to compile for, sm_90 for example
-// FORMAT: error: expects the format isa, bin, fatbin or llvm, but got 'elf'
+// FORMAT: error: expects the format isa, bin, fatbin, auto or llvm, but got 'elf'
 // PTX80: .version 8.0\0A.target sm_90
 
 #nhwc = affine_map<(n, h, w, c) -> (n, h, w, c)>
@@ -14,9 +14,10 @@
 // Everything is plain pointers and calls of the runtime.
 
 // CHECK-LABEL: llvm.func @step(%{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: i64, %{{.*}}: !llvm.ptr)
-// CHECK:   llvm.call @mgpuStreamCreate()
+// CHECK:   llvm.call @memrevCudaBeginCall(
+// CHECK:   llvm.cond_br
 // CHECK:   llvm.call @step_on_stream
-// CHECK:   llvm.call @mgpuStreamSynchronize
+// CHECK:   llvm.call @memrevCudaEndCall()
 // CHECK: llvm.func internal @step_on_stream
 // CHECK:   llvm.cond_br
 // CHECK:   llvm.call @launch_matmul

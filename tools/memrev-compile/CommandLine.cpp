@@ -29,6 +29,17 @@ static bool setNumber(unsigned &number, StringRef value) {
   return !value.getAsInteger(10, number);
 }
 
+static bool setKernelFormat(CommandLine &line, StringRef value) {
+  line.compile.kernelFormat = llvm::StringSwitch<std::string>(value)
+                                  .Case("auto", "auto")
+                                  .Case("ptx", "isa")
+                                  .Case("cubin", "bin")
+                                  .Case("fatbin", "fatbin")
+                                  .Case("llvm", "llvm")
+                                  .Default("");
+  return !line.compile.kernelFormat.empty();
+}
+
 static bool setEmit(CommandLine &line, StringRef value) {
   std::optional<Emit> emit =
       llvm::StringSwitch<std::optional<Emit>>(value)
@@ -40,10 +51,7 @@ static bool setEmit(CommandLine &line, StringRef value) {
           .Cases({"ptx", "cubin", "fatbin"}, Emit::Kernels)
           .Default(std::nullopt);
   line.emit = emit.value_or(Emit::Nothing);
-  line.compile.kernelFormat = llvm::StringSwitch<std::string>(value)
-                                  .Case("ptx", "isa")
-                                  .Case("cubin", "bin")
-                                  .Default("fatbin");
+  line.emitted = value.str();
   return emit.has_value();
 }
 
@@ -69,7 +77,8 @@ static const OptionInfo options[] = {
        line.compile.cpu = value.str();
        return true;
      }},
-    {"chip", "sm_80|sm_90|...", "the chip to compile for with --target=cuda",
+    {"chip", "sm_80|sm_90|...|native",
+     "the chip to compile for with --target=cuda; native asks the driver",
      [](CommandLine &line, StringRef value) {
        line.compile.chip = value.str();
        return !value.empty();
@@ -85,6 +94,10 @@ static const OptionInfo options[] = {
      "the last stage to run", setStage},
     {"emit", "mlir|llvm|obj|so|header|ptx|cubin|fatbin", "what to write",
      setEmit},
+    {"kernel-format", "auto|ptx|cubin|fatbin|llvm",
+     "what a program for cuda holds its kernels as; auto is fatbin for "
+     "--emit=so and obj, and to run fatbin or, without ptxas, ptx",
+     setKernelFormat},
     {"run", "", "call a function",
      [](CommandLine &line, StringRef) { return line.run = true; }},
     {"entry", "NAME", "the function to call, if there are several",
@@ -141,9 +154,22 @@ static llvm::Error complete(CommandLine &line) {
     return llvm::createStringError(
         llvm::formatv("expects --target=cuda to write kernels, but got '{0}'",
                       line.compile.target));
-  // Without machine code to make PTX will do, which needs no other tool.
-  if (line.emit == Emit::Nothing || line.emit == Emit::MLIR)
+  bool isAuto = line.compile.kernelFormat == "auto";
+  if (line.emit == Emit::Kernels) {
+    if (!isAuto)
+      return llvm::createStringError(
+          llvm::formatv("expects no --kernel-format with --emit={0}, which "
+                        "names a format itself",
+                        line.emitted));
+    setKernelFormat(line, line.emitted);
+  } else if (isAuto &&
+             (line.emit == Emit::SharedLibrary || line.emit == Emit::Object)) {
+    // What leaves this machine should not need a compiler in the driver.
+    line.compile.kernelFormat = "fatbin";
+  } else if (isAuto && !wantsCall) {
+    // Without machine code to make PTX will do, which needs no other tool.
     line.compile.kernelFormat = "isa";
+  }
   if (wantsCode && line.compile.until != Stage::Binary)
     return llvm::createStringError(llvm::formatv(
         "expects --until=binary to make machine code, but got '{0}'", stage));

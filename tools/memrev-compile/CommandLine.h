@@ -22,6 +22,8 @@ struct CommandLine {
   std::string input = "-";
   std::string output = "-";
   Emit emit = Emit::Nothing;
+  /// The value of --emit.
+  std::string emitted;
   bool run = false;
   std::string entry;
   std::vector<std::string> arguments;

@@ -14,6 +14,7 @@
 #include "CommandLine.h"
 #include "memrev/Compiler/NumPyFile.h"
 #include "memrev/Compiler/SharedLibrary.h"
+#include "memrev/ExecutionEngine/DeviceCall.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
@@ -71,10 +72,22 @@ static llvm::Error runBenchmark(const CommandLine &line, const LoadedCode &code,
     parameters[function.resultParameters[i]] = output->getData();
     outputs.push_back(std::move(*output));
   }
+  // On a device the arrays stay where they are.
+  std::unique_ptr<DeviceParameters> onDevice;
+  if (line.compile.target == "cuda") {
+    auto created = DeviceParameters::create(function, parameters, /*device=*/0);
+    if (!created)
+      return created.takeError();
+    onDevice = std::move(*created);
+  }
+  auto call = [&] {
+    return onDevice ? callOnDevice(code, function, onDevice->getPointers(), {})
+                    : code.call(function, parameters, line.threads);
+  };
   std::vector<double> times;
   for (unsigned i = 0; i < line.bench; ++i) {
     auto start = std::chrono::steady_clock::now();
-    if (llvm::Error error = code.call(function, parameters, line.threads))
+    if (llvm::Error error = call())
       return error;
     std::chrono::duration<double, std::milli> elapsed =
         std::chrono::steady_clock::now() - start;
@@ -88,9 +101,11 @@ static llvm::Error runBenchmark(const CommandLine &line, const LoadedCode &code,
   return llvm::Error::success();
 }
 
-/// Calls the function that the command line names.
+/// Calls the function that the command line names. Notes in `memory` what the
+/// call takes of a device.
 static llvm::Error runFunction(const CommandLine &line,
-                               CompiledProgram &program) {
+                               CompiledProgram &program,
+                               std::vector<FunctionMemory> &memory) {
   const FunctionSignature *function = nullptr;
   if (line.entry.empty() && program.getFunctions().size() == 1) {
     function = &program.getFunctions().front();
@@ -117,6 +132,10 @@ static llvm::Error runFunction(const CommandLine &line,
   auto outputs = callWithArrays(**code, *function, inputs, line.threads);
   if (!outputs)
     return outputs.takeError();
+  if (line.compile.target == "cuda")
+    for (FunctionMemory &entry : memory)
+      if (entry.function == function->name)
+        entry.measuredBytes = getPeakDeviceBytes();
   if (!line.results.empty()) {
     std::vector<NamedArray> members;
     for (auto [result, output] : llvm::zip_equal(function->results, *outputs))
@@ -149,7 +168,8 @@ static llvm::Error writeLibrary(const CommandLine &line,
     auto runtime = findRuntimeLibrary(executable, "libMemRevCUDARuntime.a");
     if (!runtime)
       return runtime.takeError();
-    libraries.push_back(*runtime);
+    // All of it: callers use functions that the program does not.
+    libraries = {"-Wl,--whole-archive", *runtime, "-Wl,--no-whole-archive"};
   } else {
     libraries = getCPULibraries(*program.getObject());
   }
@@ -190,14 +210,15 @@ static int runDriver(const CommandLine &line, StringRef executable) {
     });
   if (error)
     return fail(std::move(error));
+  std::vector<FunctionMemory> memory = program.getMemory().vec();
   if (line.run || line.bench != 0) {
-    if (llvm::Error error = runFunction(line, program))
+    if (llvm::Error error = runFunction(line, program, memory))
       return fail(std::move(error));
   }
   if (line.reportMemory && line.reportAsJSON)
-    printMemoryJSON(llvm::outs(), program.getMemory());
+    printMemoryJSON(llvm::outs(), memory);
   else if (line.reportMemory)
-    printMemoryText(llvm::outs(), program.getMemory());
+    printMemoryText(llvm::outs(), memory);
   return 0;
 }
 

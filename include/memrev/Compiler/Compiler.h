@@ -31,11 +31,14 @@ llvm::StringRef getName(Stage stage);
 struct CompileOptions {
   /// What the program is for: "cpu" or "cuda".
   std::string target = "cpu";
-  /// The chip that a program for "cuda" runs on, "sm_90" for example.
+  /// The chip that a program for "cuda" runs on, "sm_90" for example; "native"
+  /// asks the driver for that of device 0.
   std::string chip;
   /// What becomes of the kernels of a program for "cuda": "isa" (PTX), "bin"
-  /// (a cubin) or "fatbin". The last two need ptxas.
-  std::string kernelFormat = "isa";
+  /// (a cubin), "fatbin" (both) or "llvm" (bitcode). "bin" and "fatbin" need
+  /// ptxas; "auto" is "fatbin" where it can be had, and else "isa", which the
+  /// driver compiles.
+  std::string kernelFormat = "auto";
   /// Whether a program for "cuda" gets its host code, besides the kernels.
   bool hostCode = true;
   /// The processor, as LLVM names it, or "native".
@@ -88,6 +91,9 @@ public:
   /// The kernels of a program for "cuda", in the format asked for; empty before
   /// the binary stage.
   llvm::StringRef getKernels() const { return kernels; }
+  /// What the program is for, as the options said, and the chip.
+  llvm::StringRef getTarget() const { return target; }
+  llvm::StringRef getChip() const { return chip; }
   /// The object file; null before the binary stage. Of a program for "cuda" it
   /// holds the host code and the kernels, and needs the CUDA runtime.
   const llvm::MemoryBuffer *getObject() const { return object.get(); }
@@ -110,8 +116,8 @@ private:
 
   std::vector<FunctionSignature> functions;
   std::vector<FunctionMemory> memory;
+  std::string target, chip;
   std::string ir, llvmIR, kernels;
-  bool isForHost = true;
   Processor processor;
   std::unique_ptr<llvm::MemoryBuffer> object;
   std::mutex loadMutex;

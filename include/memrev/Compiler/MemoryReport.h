@@ -43,6 +43,8 @@ struct FunctionMemory {
   std::vector<ValueMemory> values;
   /// What is live in the workspace when most of it is, largest first.
   std::vector<BufferMemory> atPeak;
+  /// What a call was seen to hold on a device, if one was made.
+  std::optional<int64_t> measuredBytes;
 
   /// Arguments, results and workspace live at once.
   int64_t getPeakBytes() const {

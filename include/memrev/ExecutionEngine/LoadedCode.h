@@ -26,20 +26,23 @@ class LoadedCode {
 public:
   ~LoadedCode();
 
-  /// Loads `object`. Fails if a symbol that it uses is not found: the C, math
-  /// and OpenMP libraries provide them.
+  /// Loads `object`, which runs on the CPU or, if `isForDevice`, is the host
+  /// code of a program for a GPU. Fails if a symbol that it uses is not found:
+  /// the C, math and OpenMP libraries and the CUDA runtime provide them.
   static llvm::Expected<std::unique_ptr<LoadedCode>>
   load(const llvm::MemoryBuffer &object,
-       llvm::ArrayRef<FunctionSignature> functions);
+       llvm::ArrayRef<FunctionSignature> functions, bool isForDevice);
 
   /// Calls `function` with one pointer for each parameter except the arena, on
   /// `threads` threads (0: as many as OpenMP chooses). The memory behind the
-  /// pointers must have the types of the signature.
+  /// pointers must have the types of the signature. It is host memory, which a
+  /// program for a GPU copies to and from device 0.
   llvm::Error call(const FunctionSignature &function,
                    llvm::ArrayRef<void *> parameters, int threads) const;
 
   /// As above, with an arena of at least `function.arenaBytes` bytes, aligned
-  /// to 64 bytes, that no other call uses.
+  /// to 64 bytes, that no other call uses. A program for a GPU takes device
+  /// memory, and its status is that of the CUDA runtime.
   llvm::Error callInArena(const FunctionSignature &function,
                           llvm::ArrayRef<void *> parameters, void *arena,
                           size_t arenaBytes, int threads) const;

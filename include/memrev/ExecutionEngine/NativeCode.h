@@ -40,13 +40,19 @@ int64_t getVectorBits(const llvm::TargetMachine &machine);
 /// The prefix of the functions that `translateToLLVM` adds.
 inline constexpr llvm::StringLiteral kPackedPrefix = "_memrev_packed_";
 
+/// The functions that `translateToLLVM` adds to a program for a device, which
+/// call its constructors and its destructors.
+inline constexpr llvm::StringLiteral kLoadFunction = "_memrev_load";
+inline constexpr llvm::StringLiteral kUnloadFunction = "_memrev_unload";
+
 /// Translates `module`, in the LLVM dialect, to LLVM IR for `machine`. For each
 /// name in `entries` adds a function that takes an array of pointers, one for
-/// each parameter of the entry: pointers as they are, scalars by address.
+/// each parameter of the entry: pointers as they are, scalars by address. The
+/// program is host code of one for a device if `isForDevice`.
 llvm::Expected<std::unique_ptr<llvm::Module>>
 translateToLLVM(ModuleOp module, llvm::LLVMContext &context,
                 llvm::TargetMachine &machine,
-                llvm::ArrayRef<std::string> entries);
+                llvm::ArrayRef<std::string> entries, bool isForDevice);
 
 /// Optimises `module` at -O2.
 void optimize(llvm::Module &module, llvm::TargetMachine &machine);

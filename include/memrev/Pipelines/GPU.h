@@ -36,8 +36,8 @@ struct GPUBinaryOptions : PassPipelineOptions<GPUBinaryOptions> {
       llvm::cl::init(0)};
   PassOptions::Option<std::string> format{
       *this, "format",
-      llvm::cl::desc("What becomes of the kernels: isa (PTX), bin (cubin) or "
-                     "fatbin; the last two need ptxas"),
+      llvm::cl::desc("What becomes of the kernels: isa (PTX), bin (cubin), "
+                     "fatbin, auto or llvm; see gpu-assemble-kernels"),
       llvm::cl::init("isa")};
   PassOptions::Option<unsigned> optLevel{
       *this, "opt-level",

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Toolkit.h"
 #include "memrev/Codegen/GPU/Passes.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -15,7 +16,6 @@
 #include "llvm/IR/Module.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 
 namespace mlir::memrev {
@@ -24,6 +24,7 @@ namespace mlir::memrev {
 } // namespace mlir::memrev
 
 using namespace mlir;
+using namespace mlir::memrev;
 
 /// Returns the PTX version, times ten, that the backend takes for `chip` when
 /// it is not asked for one; 0 if it says none. Only the text that it writes
@@ -83,16 +84,14 @@ private:
                             "got ")
              << optLevel.getValue();
 
-    if (!llvm::is_contained({"isa", "bin", "fatbin", "llvm"},
+    if (!llvm::is_contained({"isa", "bin", "fatbin", "auto", "llvm"},
                             StringRef(format)))
-      return emitError(loc, "expects the format isa, bin, fatbin or llvm, but "
-                            "got '")
+      return emitError(loc,
+                       "expects the format isa, bin, fatbin, auto or llvm, but "
+                       "got '")
              << format << "'";
 
-    LLVMInitializeNVPTXTargetInfo();
-    LLVMInitializeNVPTXTarget();
-    LLVMInitializeNVPTXTargetMC();
-    LLVMInitializeNVPTXAsmPrinter();
+    initializeNVPTX();
     std::string error;
     llvm::Triple triple(kTriple);
     const llvm::Target *target =

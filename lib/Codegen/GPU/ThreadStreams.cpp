@@ -6,13 +6,14 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "CallEntry.h"
 #include "memrev/Codegen/GPU/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/IR/SymbolTable.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -22,6 +23,7 @@ namespace mlir::memrev {
 } // namespace mlir::memrev
 
 using namespace mlir;
+using namespace mlir::memrev;
 
 /// Returns a message about why the host must not run `op`, or an empty string.
 /// Views are computed on the host, memory is not touched there.
@@ -41,18 +43,13 @@ static StringRef getHostObjection(Operation *op) {
                         : "";
 }
 
-/// Returns true if a plain pointer tells all about a buffer of `type`.
-static bool isPlainBuffer(Type type) {
-  auto buffer = dyn_cast<MemRefType>(type);
-  return buffer && buffer.hasStaticShape() && buffer.getLayout().isIdentity();
-}
-
 namespace {
 /// Makes the host side of one module explicit.
 class StreamThreader {
 public:
   StreamThreader(ModuleOp module, bool bareEntries)
-      : module(module), symbols(module), bareEntries(bareEntries),
+      : module(module), symbols(module), entries(module, symbols),
+        bareEntries(bareEntries),
         streamType(LLVM::LLVMPointerType::get(module.getContext())) {}
 
   LogicalResult run();
@@ -64,8 +61,8 @@ private:
   /// buffers allow.
   void finishPrivate(func::FuncOp function);
 
-  /// Collects into `onDevice` the functions that use the device, callees
-  /// included.
+  /// Collects into `onDevice` the functions that use the device, and into
+  /// `waiting` those that wait for it, callees included.
   void collectDeviceFunctions();
 
   /// Moves the body of the public `function` to a private one and leaves calls
@@ -78,15 +75,14 @@ private:
   void rewriteLaunch(gpu::LaunchFuncOp launch, Value stream);
   void rewriteLoad(memref::LoadOp load, Value stream);
 
-  /// Returns the function of the runtime called `name`, declared if it is not.
-  func::FuncOp getRuntimeFunction(StringRef name, TypeRange arguments,
-                                  TypeRange results);
-
   ModuleOp module;
   SymbolTable symbols;
+  CallEntryBuilder entries;
   bool bareEntries;
   Type streamType;
   llvm::SetVector<func::FuncOp> onDevice;
+  /// Those that wait for the device because the host reads something back.
+  llvm::SetVector<func::FuncOp> waiting;
   /// The functions that the original ones are called by inside the module.
   llvm::DenseMap<StringAttr, func::FuncOp> internal;
   llvm::DenseMap<Attribute, func::FuncOp> launchers;
@@ -147,28 +143,20 @@ void StreamThreader::collectDeviceFunctions() {
     function.walk([&](Operation *op) {
       if (isa<gpu::LaunchFuncOp, memref::LoadOp>(op))
         onDevice.insert(function);
-      else if (auto call = dyn_cast<func::CallOp>(op))
+      if (auto load = dyn_cast<memref::LoadOp>(op)) {
+        waiting.insert(function);
+        load.emitRemark("the host reads this back and waits for it, so that "
+                        "calls are not recorded as CUDA graphs");
+      }
+      if (auto call = dyn_cast<func::CallOp>(op))
         if (auto callee = symbols.lookup<func::FuncOp>(call.getCallee()))
           callers[callee].push_back(function);
     });
   }
-  for (unsigned i = 0; i < onDevice.size(); ++i)
-    for (func::FuncOp caller : callers.lookup(onDevice[i]))
-      onDevice.insert(caller);
-}
-
-func::FuncOp StreamThreader::getRuntimeFunction(StringRef name,
-                                                TypeRange arguments,
-                                                TypeRange results) {
-  if (auto function = symbols.lookup<func::FuncOp>(name))
-    return function;
-  OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
-  auto function =
-      func::FuncOp::create(builder, module.getLoc(), name,
-                           builder.getFunctionType(arguments, results));
-  function.setPrivate();
-  symbols.insert(function);
-  return function;
+  for (llvm::SetVector<func::FuncOp> *closure : {&onDevice, &waiting})
+    for (unsigned i = 0; i < closure->size(); ++i)
+      for (func::FuncOp caller : callers.lookup((*closure)[i]))
+        closure->insert(caller);
 }
 
 LogicalResult StreamThreader::makeEntry(func::FuncOp function) {
@@ -194,22 +182,7 @@ LogicalResult StreamThreader::makeEntry(func::FuncOp function) {
   symbols.insert(body);
   internal[function.getNameAttr()] = body;
 
-  builder.setInsertionPointToStart(function.addEntryBlock());
-  Value stream =
-      func::CallOp::create(
-          builder, loc, getRuntimeFunction("mgpuStreamCreate", {}, streamType))
-          .getResult(0);
-  SmallVector<Value> operands(function.getArguments());
-  operands.push_back(stream);
-  auto call = func::CallOp::create(builder, loc, body.getName(),
-                                   function.getResultTypes(), operands);
-  func::CallOp::create(
-      builder, loc, getRuntimeFunction("mgpuStreamSynchronize", streamType, {}),
-      stream);
-  func::CallOp::create(builder, loc,
-                       getRuntimeFunction("mgpuStreamDestroy", streamType, {}),
-                       stream);
-  func::ReturnOp::create(builder, loc, call.getResults());
+  entries.build(function, body, !waiting.contains(function));
   return success();
 }
 
@@ -302,12 +275,14 @@ void StreamThreader::rewriteLoad(memref::LoadOp load, Value stream) {
   LLVM::StoreOp::create(builder, loc, zero, slot);
   func::CallOp::create(
       builder, loc,
-      getRuntimeFunction("mgpuMemcpy",
+      getRuntimeFunction(module, symbols, "mgpuMemcpy",
                          {streamType, streamType, i64, streamType}, {}),
       ValueRange{slot, source, count, stream});
-  func::CallOp::create(
-      builder, loc, getRuntimeFunction("mgpuStreamSynchronize", streamType, {}),
-      stream);
+  func::CallOp::create(builder, loc,
+                       getRuntimeFunction(module, symbols,
+                                          "mgpuStreamSynchronize", streamType,
+                                          {}),
+                       stream);
   Value value = LLVM::LoadOp::create(builder, loc, slotType, slot);
   if (type.isIndex())
     value = arith::IndexCastOp::create(builder, loc, index, value);
@@ -353,12 +328,12 @@ void StreamThreader::addStream(func::FuncOp function) {
 
 LogicalResult StreamThreader::run() {
   for (Operation &op : module.getOps())
-    if (auto symbol = dyn_cast<SymbolOpInterface>(op);
-        symbol && symbol.getName().starts_with("mgpu"))
-      return op.emitOpError(
-                 "expects names that start with 'mgpu' to be left to "
-                 "the runtime, but got '")
-             << symbol.getName() << "'";
+    if (auto symbol = dyn_cast<SymbolOpInterface>(op))
+      for (StringRef prefix : {"mgpu", "memrevCuda"})
+        if (symbol.getName().starts_with(prefix))
+          return op.emitOpError("expects names that start with '")
+                 << prefix << "' to be left to the runtime, but got '"
+                 << symbol.getName() << "'";
   for (auto function : module.getOps<func::FuncOp>())
     if (failed(checkHostCode(function)))
       return failure();
@@ -372,6 +347,7 @@ LogicalResult StreamThreader::run() {
     }
     bodies.push_back(internal[function.getNameAttr()]);
   }
+  entries.finish();
   for (func::FuncOp body : bodies)
     addStream(body);
   for (auto function : module.getOps<func::FuncOp>())

@@ -53,6 +53,8 @@ static bool load(Driver &driver, std::string &error) {
       !find(library, "cuMemFree_v2", driver.memFree, error) ||
       !find(library, "cuMemcpyHtoD_v2", driver.memcpyHtoD, error) ||
       !find(library, "cuMemcpyDtoH_v2", driver.memcpyDtoH, error) ||
+      !find(library, "cuPointerGetAttribute", driver.pointerGetAttribute,
+            error) ||
       !find(library, "cuMemcpyAsync", driver.memcpyAsync, error) ||
       !find(library, "cuMemsetD32Async", driver.memsetD32Async, error) ||
       !find(library, "cuMemsetD16Async", driver.memsetD16Async, error) ||
@@ -63,7 +65,23 @@ static bool load(Driver &driver, std::string &error) {
       !find(library, "cuLaunchKernel", driver.launchKernel, error) ||
       !find(library, "cuStreamCreate", driver.streamCreate, error) ||
       !find(library, "cuStreamDestroy_v2", driver.streamDestroy, error) ||
-      !find(library, "cuStreamSynchronize", driver.streamSynchronize, error))
+      !find(library, "cuStreamSynchronize", driver.streamSynchronize, error) ||
+      !find(library, "cuStreamIsCapturing", driver.streamIsCapturing, error) ||
+      !find(library, "cuStreamBeginCapture_v2", driver.streamBeginCapture,
+            error) ||
+      !find(library, "cuStreamEndCapture", driver.streamEndCapture, error) ||
+      !find(library, "cuThreadExchangeStreamCaptureMode",
+            driver.exchangeCaptureMode, error) ||
+      !find(library, "cuEventCreate", driver.eventCreate, error) ||
+      !find(library, "cuEventDestroy_v2", driver.eventDestroy, error) ||
+      !find(library, "cuEventRecord", driver.eventRecord, error) ||
+      !find(library, "cuEventQuery", driver.eventQuery, error) ||
+      !find(library, "cuGraphInstantiateWithFlags", driver.graphInstantiate,
+            error) ||
+      !find(library, "cuGraphExecUpdate_v2", driver.graphUpdate, error) ||
+      !find(library, "cuGraphLaunch", driver.graphLaunch, error) ||
+      !find(library, "cuGraphDestroy", driver.graphDestroy, error) ||
+      !find(library, "cuGraphExecDestroy", driver.graphExecDestroy, error))
     return false;
 
   Result result = driver.init(0);

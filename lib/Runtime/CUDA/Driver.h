@@ -27,12 +27,15 @@ using Context = struct ContextTag *;
 using Module = struct ModuleTag *;
 using Function = struct FunctionTag *;
 using Stream = struct StreamTag *;
+using Event = struct EventTag *;
+using Graph = struct GraphTag *;
+using GraphExec = struct GraphExecTag *;
 
 inline constexpr Result kSuccess = 0;
 inline constexpr Result kOutOfMemory = 2;
-inline constexpr Result kDeinitialized = 4;
 inline constexpr Result kNoDevice = 100;
 inline constexpr Result kInvalidDevice = 101;
+inline constexpr Result kGraphUpdateFailure = 910;
 
 inline constexpr int kAttributeMajor = 75;
 inline constexpr int kAttributeMinor = 76;
@@ -41,6 +44,21 @@ inline constexpr int kJitErrorLog = 5;
 inline constexpr int kJitErrorLogBytes = 6;
 inline constexpr int kJitOptimizationLevel = 7;
 inline constexpr unsigned kAttachGlobal = 1;
+inline constexpr int kPointerRangeStart = 11;
+inline constexpr int kPointerRangeSize = 12;
+inline constexpr unsigned kStreamDefault = 0;
+inline constexpr unsigned kStreamNonBlocking = 1;
+inline constexpr unsigned kEventWithoutTime = 2;
+inline constexpr int kCaptureOfThread = 1;
+inline constexpr int kCaptureRelaxed = 2;
+inline constexpr int kCaptureNone = 0;
+
+/// What the driver says of an update of a graph.
+struct GraphUpdateInfo {
+  int result;
+  void *errorNode;
+  void *errorFromNode;
+};
 
 /// The functions of the driver.
 struct Driver {
@@ -61,6 +79,7 @@ struct Driver {
   Result (*memFree)(DevicePtr);
   Result (*memcpyHtoD)(DevicePtr, const void *, size_t bytes);
   Result (*memcpyDtoH)(void *, DevicePtr, size_t bytes);
+  Result (*pointerGetAttribute)(void *value, int attribute, DevicePtr);
   Result (*memcpyAsync)(DevicePtr target, DevicePtr source, size_t, Stream);
   Result (*memsetD32Async)(DevicePtr, unsigned, size_t count, Stream);
   Result (*memsetD16Async)(DevicePtr, unsigned short, size_t count, Stream);
@@ -76,6 +95,19 @@ struct Driver {
   Result (*streamCreate)(Stream *, unsigned flags);
   Result (*streamDestroy)(Stream);
   Result (*streamSynchronize)(Stream);
+  Result (*streamIsCapturing)(Stream, int *status);
+  Result (*streamBeginCapture)(Stream, int mode);
+  Result (*streamEndCapture)(Stream, Graph *);
+  Result (*exchangeCaptureMode)(int *mode);
+  Result (*eventCreate)(Event *, unsigned flags);
+  Result (*eventDestroy)(Event);
+  Result (*eventRecord)(Event, Stream);
+  Result (*eventQuery)(Event);
+  Result (*graphInstantiate)(GraphExec *, Graph, unsigned long long flags);
+  Result (*graphUpdate)(GraphExec, Graph, GraphUpdateInfo *);
+  Result (*graphLaunch)(GraphExec, Stream);
+  Result (*graphDestroy)(Graph);
+  Result (*graphExecDestroy)(GraphExec);
 };
 
 /// Returns the driver, loaded and initialized by the first call. If it cannot

@@ -12,6 +12,6 @@
 // VERSION: error: expects a PTX version that the backend knows, but got 99
 // OLD: error: expects a PTX version of at least 78 for sm_90, but got 70
 // LEVEL: error: expects an optimization level from 0 to 3, but got 4
-// FORMAT: error: expects the format isa, bin, fatbin or llvm, but got 'elf'
+// FORMAT: error: expects the format isa, bin, fatbin, auto or llvm, but got 'elf'
 gpu.module @kernels {
 }

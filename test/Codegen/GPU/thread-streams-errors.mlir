@@ -66,6 +66,7 @@ func.func @token() {
 // expected-error @below {{'func.func' op expects buffers of static shape and identity layout for arguments, but got 'memref<?xf32>'}}
 func.func @dynamic(%x: memref<?xf32>) -> f32 {
   %c0 = arith.constant 0 : index
+  // expected-remark @below {{the host reads this back}}
   %0 = memref.load %x[%c0] : memref<?xf32>
   return %0 : f32
 }
@@ -74,3 +75,8 @@ func.func @dynamic(%x: memref<?xf32>) -> f32 {
 
 // expected-error @below {{'func.func' op expects names that start with 'mgpu' to be left to the runtime, but got 'mgpuMemcpy'}}
 func.func private @mgpuMemcpy(%x: memref<f32>)
+
+// -----
+
+// expected-error @below {{'func.func' op expects names that start with 'memrevCuda' to be left to the runtime, but got 'memrevCudaEndCall'}}
+func.func private @memrevCudaEndCall()

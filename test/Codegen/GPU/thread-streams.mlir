@@ -1,4 +1,4 @@
-// RUN: memrev-opt %s --gpu-thread-streams | FileCheck %s
+// RUN: memrev-opt %s --gpu-thread-streams -verify-diagnostics | FileCheck %s
 // RUN: memrev-opt %s --gpu-thread-streams=bare-ptr-entries=false | FileCheck %s --check-prefix=DESCRIPTOR
 
 module attributes {gpu.container_module} {
@@ -9,15 +9,29 @@ gpu.module @k {
   }
 }
 
-// A public function is a wrapper: its body runs on a stream.
+// A public function is a wrapper: it tells the runtime the addresses and bytes
+// of its buffers and what its scalars are, and its body runs on the stream that
+// comes back. If none does, a recorded graph did the work.
+
+// CHECK-DAG: llvm.mlir.global internal @entry_state() {{.*}} : !llvm.ptr
+// CHECK-DAG: llvm.mlir.global internal constant @entry_name("entry\00")
 
 // CHECK-LABEL: func @entry
 //  CHECK-SAME:   (%[[X:.*]]: memref<4xf32>, %[[F:.*]]: f32, %[[N:.*]]: index) attributes {llvm.bareptr}
-//       CHECK:   %[[S:.*]] = call @mgpuStreamCreate()
-//  CHECK-NEXT:   call @entry_on_stream(%[[X]], %[[F]], %[[N]], %[[S]])
-//  CHECK-NEXT:   call @mgpuStreamSynchronize(%[[S]])
-//  CHECK-NEXT:   call @mgpuStreamDestroy(%[[S]])
-//  CHECK-NEXT:   return
+//   CHECK-DAG:   memref.extract_aligned_pointer_as_index %[[X]]
+//   CHECK-DAG:   llvm.mlir.constant(16 : i64)
+//   CHECK-DAG:   arith.bitcast %[[F]] : f32 to i32
+//   CHECK-DAG:   arith.index_cast %[[N]] : index to i64
+//   CHECK-DAG:   llvm.mlir.addressof @entry_name
+//   CHECK-DAG:   llvm.mlir.addressof @entry_state
+//       CHECK:   %[[RECORDABLE:.*]] = llvm.mlir.constant(1 : i32)
+//       CHECK:   %[[S:.*]] = call @memrevCudaBeginCall({{.*}}, %[[RECORDABLE]])
+//       CHECK:   %[[IF:.*]] = llvm.icmp "ne" %[[S]], %{{.*}} : !llvm.ptr
+//       CHECK:   scf.if %[[IF]] {
+//       CHECK:     call @entry_on_stream(%[[X]], %[[F]], %[[N]], %[[S]])
+//       CHECK:   }
+//       CHECK:   call @memrevCudaEndCall()
+//       CHECK:   return
 
 // CHECK-LABEL: func private @entry_on_stream
 //  CHECK-SAME:   (%[[X:.*]]: memref<4xf32>, %[[F:.*]]: f32, %[[N:.*]]: index, %[[S:.*]]: !llvm.ptr)
@@ -40,15 +54,27 @@ func.func @entry(%x: memref<4xf32>, %f: f32, %n: index) {
 
 // CHECK-LABEL: func private @helper
 //  CHECK-SAME:   %[[S:[^:]*]]: !llvm.ptr
-//       CHECK:   call @other_on_stream(%{{.*}}, %[[S]])
+//       CHECK:   call @once_on_stream(%{{.*}}, %[[S]])
 func.func private @helper(%x: memref<4xf32>) {
-  %0 = func.call @other(%x) : (memref<4xf32>) -> f32
+  func.call @once(%x) : (memref<4xf32>) -> ()
+  return
+}
+func.func @once(%x: memref<4xf32>) {
+  %c1 = arith.constant 1 : index
+  %f = arith.constant 2.0 : f32
+  gpu.launch_func @k::@scale blocks in (%c1, %c1, %c1) threads in (%c1, %c1, %c1) args(%x : memref<4xf32>, %f : f32)
   return
 }
 
-// A loaded element comes back through the runtime.
+// A loaded element comes back through the runtime. The body always runs, since
+// what it does may depend on that.
 
 // CHECK-LABEL: func @other(
+//       CHECK:   %[[NOT:.*]] = llvm.mlir.constant(0 : i32)
+//       CHECK:   %[[S:.*]] = call @memrevCudaBeginCall({{.*}}, %[[NOT]])
+//   CHECK-NOT:   scf.if
+//       CHECK:   %[[R:.*]] = call @other_on_stream(%{{.*}}, %[[S]])
+//       CHECK:   return %[[R]]
 // CHECK-LABEL: func private @other_on_stream
 //  CHECK-SAME:   (%[[X:.*]]: memref<4xf32>, %[[S:.*]]: !llvm.ptr)
 //       CHECK:   %[[SLOT:.*]] = llvm.alloca %{{.*}} x f32
@@ -62,8 +88,19 @@ func.func private @helper(%x: memref<4xf32>) {
 //       CHECK:   return %[[E]]
 func.func @other(%x: memref<4xf32>) -> f32 {
   %c2 = arith.constant 2 : index
+  // expected-remark @below {{the host reads this back and waits for it, so that calls are not recorded as CUDA graphs}}
   %0 = memref.load %x[%c2] : memref<4xf32>
   return %0 : f32
+}
+
+// Nor does what calls such a function do the same each time.
+
+// CHECK-LABEL: func @indirect(
+//       CHECK:   %[[NOT:.*]] = llvm.mlir.constant(0 : i32)
+//       CHECK:   call @memrevCudaBeginCall({{.*}}, %[[NOT]])
+func.func @indirect(%x: memref<4xf32>) {
+  %0 = func.call @other(%x) : (memref<4xf32>) -> f32
+  return
 }
 
 // What does not use the device stays as it is.
@@ -74,6 +111,13 @@ func.func @host_only(%f: f32) -> f32 {
   %0 = arith.addf %f, %f : f32
   return %0 : f32
 }
+
+// Recordings end before the kernels are unloaded.
+
+// CHECK-LABEL: llvm.func internal @forget_functions()
+//       CHECK:   %[[SLOT:.*]] = llvm.mlir.addressof @entry_state
+//       CHECK:   llvm.call @memrevCudaForgetFunction(%[[SLOT]])
+//       CHECK: llvm.mlir.global_dtors dtors = [@forget_functions], priorities = [65535 : i32]
 
 // One function for each kernel: the stack space of a launch is gone when it
 // returns.

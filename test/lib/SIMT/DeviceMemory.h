@@ -37,6 +37,14 @@ public:
   /// Returns whether `address` is the begin of an allocation.
   bool free(uintptr_t address);
 
+  /// Returns the allocation in use that `address` is in, or null.
+  const Allocation *findInUse(uintptr_t address) const {
+    const Allocation *found = find(address);
+    return found && !found->freed && address - found->begin < found->bytes
+               ? found
+               : nullptr;
+  }
+
   size_t getCapacity() const { return capacity; }
   size_t getUsed() const { return used; }
 

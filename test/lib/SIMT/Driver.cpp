@@ -212,6 +212,21 @@ SIMT_EXPORT int cuMemFree_v2(DevicePtr pointer) {
   return device.memory.free(pointer) ? kSuccess : kInvalidValue;
 }
 
+SIMT_EXPORT int cuPointerGetAttribute(void *value, int attribute,
+                                      DevicePtr pointer) {
+  constexpr int rangeStart = 11, rangeSize = 12;
+  Device &device = getDevice();
+  std::lock_guard<std::mutex> lock(device.mutex);
+  const DeviceMemory::Allocation *found = device.memory.findInUse(pointer);
+  if (!found)
+    return kInvalidValue;
+  if (attribute != rangeStart && attribute != rangeSize)
+    return kNotSupported;
+  uint64_t number = attribute == rangeStart ? found->begin : found->bytes;
+  std::memcpy(value, &number, sizeof(number));
+  return kSuccess;
+}
+
 SIMT_EXPORT int cuMemAllocAsync(DevicePtr *pointer, size_t bytes,
                                 void *stream) {
   Device &device = getDevice();

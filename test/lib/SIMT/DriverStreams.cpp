@@ -183,6 +183,16 @@ SIMT_EXPORT int cuStreamIsCapturing(void *handle, int *status) {
   return kSuccess;
 }
 
+SIMT_EXPORT int cuThreadExchangeStreamCaptureMode(int *mode) {
+  if (*mode < 0 || *mode > 2)
+    return kInvalidValue;
+  CaptureMode &current = getThreadMode();
+  int previous = static_cast<int>(current);
+  current = static_cast<CaptureMode>(*mode);
+  *mode = previous;
+  return kSuccess;
+}
+
 SIMT_EXPORT int cuGraphGetNodes(void *graph, void **nodes, size_t *count) {
   if (!graph || nodes)
     return kNotSupported;
@@ -196,6 +206,21 @@ SIMT_EXPORT int cuGraphInstantiateWithFlags(void **executable, void *graph,
     return kInvalidValue;
   *executable = new std::shared_ptr<const Graph>(
       std::make_shared<const Graph>(*static_cast<Graph *>(graph)));
+  return kSuccess;
+}
+
+/// Launches that were submitted before keep the graph that they had.
+SIMT_EXPORT int cuGraphExecUpdate_v2(void *executable, void *graph, void *) {
+  if (!executable || !graph)
+    return kInvalidValue;
+  auto &old = *static_cast<std::shared_ptr<const Graph> *>(executable);
+  const Graph &now = *static_cast<Graph *>(graph);
+  if (old->nodes.size() != now.nodes.size())
+    return kGraphExecUpdateFailure;
+  for (size_t i = 0; i < now.nodes.size(); ++i)
+    if (old->nodes[i].dependencies != now.nodes[i].dependencies)
+      return kGraphExecUpdateFailure;
+  old = std::make_shared<const Graph>(now);
   return kSuccess;
 }
 

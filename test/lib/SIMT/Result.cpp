@@ -62,6 +62,8 @@ static const Description *find(int result) {
       {kCapturedEvent, "CUDA_ERROR_CAPTURED_EVENT",
        "operation not permitted on an event last recorded in a capturing "
        "stream"},
+      {kGraphExecUpdateFailure, "CUDA_ERROR_GRAPH_EXEC_UPDATE_FAILURE",
+       "the graph cannot be updated to another one"},
       {kStreamCaptureWrongThread, "CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD",
        "attempt to terminate a thread-local capture sequence from another "
        "thread"},

@@ -42,6 +42,7 @@ enum Result : int {
   kStreamCaptureImplicit = 906,
   kCapturedEvent = 907,
   kStreamCaptureWrongThread = 908,
+  kGraphExecUpdateFailure = 910,
 };
 
 /// Returns the name and the meaning of a code, or null pointers.

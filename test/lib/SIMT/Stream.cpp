@@ -257,7 +257,14 @@ Result Streams::endCapture(Stream *stream, std::unique_ptr<Graph> &graph) {
   return getResult();
 }
 
+CaptureMode &memrev::simt::getThreadMode() {
+  static thread_local CaptureMode mode = CaptureMode::Global;
+  return mode;
+}
+
 Result Streams::checkUnsafe() {
+  if (getThreadMode() == CaptureMode::Relaxed)
+    return getResult();
   for (const auto &stream : streams) {
     const std::shared_ptr<Capture> &capture = stream->capture;
     if (!capture || capture->mode == CaptureMode::Relaxed)

@@ -38,6 +38,9 @@ struct Graph {
 /// The values of CUstreamCaptureMode.
 enum class CaptureMode { Global, ThreadLocal, Relaxed };
 
+/// What this thread may do while there are captures; relaxed, everything.
+CaptureMode &getThreadMode();
+
 struct Stream;
 
 /// A capture in progress, which several streams may take part in.

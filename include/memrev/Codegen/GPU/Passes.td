@@ -229,14 +229,18 @@ def GPUThreadStreams : Pass<"gpu-thread-streams", "ModuleOp"> {
 
     - every function that launches kernels, or calls one that does, gets the
       stream as its last argument; a public function becomes a wrapper that
-      creates the stream, calls a private function with its body, waits for the
-      stream and releases it, so that a call returns when its results are
-      there;
+      asks the runtime for a stream, calls a private function with its body, and
+      tells the runtime that the call has ended, which waits for the results
+      unless the caller has chosen the stream;
+    - the wrapper names the buffers and scalars of the call to the runtime,
+      which compares them with earlier calls: it may record what the body
+      launches as a CUDA graph and launch that next time, without the body;
     - every kernel gets one host function that launches it. A launch allocates
       its parameters on the stack, and in a loop this would grow the stack with
       the trip count;
     - a `memref.load` on the host is read back through the runtime, which waits
-      for the stream.
+      for the stream. A remark says so: calls of such a function always run its
+      body.
 
     With `bare-ptr-entries` public functions get C's calling convention, one
     plain device pointer a buffer. Their buffers must then have static shapes.
@@ -244,10 +248,34 @@ def GPUThreadStreams : Pass<"gpu-thread-streams", "ModuleOp"> {
   }];
   let dependentDialects = ["arith::ArithDialect", "func::FuncDialect",
                            "gpu::GPUDialect", "LLVM::LLVMDialect",
-                           "memref::MemRefDialect"];
+                           "memref::MemRefDialect", "scf::SCFDialect"];
   let options = [
     Option<"bareEntries", "bare-ptr-entries", "bool", /*default=*/"true",
            "Give public functions plain pointers for their buffers">
+  ];
+}
+
+def GPUAssembleKernels : Pass<"gpu-assemble-kernels", "ModuleOp"> {
+  let summary = "Make binaries of kernel modules";
+  let description = [{
+    Replaces each `gpu.module`, in the LLVM and NVVM dialects and with one
+    target, by a `gpu.binary`. Unlike `gpu-module-to-binary` it needs no device
+    library, and it finds ptxas and fatbinary in the toolkits that CUDA_ROOT,
+    CUDA_HOME and CUDA_PATH name, on PATH, and in NVIDIA's Python packages, those
+    of the Python on PATH and those installed beside the compiler. The formats
+    are
+
+    - `isa`: PTX, which needs no other program, and which the driver compiles;
+    - `bin`: a cubin, machine code of one chip, made by ptxas;
+    - `fatbin`: a cubin and its PTX, for drivers that are too old for the cubin;
+    - `auto`: `fatbin` where its programs are found, and else `isa`;
+    - `llvm`: LLVM's bitcode, which tests run without a GPU.
+
+    A program that is not found or that fails is an error.
+  }];
+  let options = [
+    Option<"format", "format", "std::string", /*default=*/"\"isa\"",
+           "What to make of the kernels: isa, bin, fatbin, auto or llvm">
   ];
 }
 
@@ -257,8 +285,7 @@ def GPUAttachTarget : Pass<"gpu-attach-target", "ModuleOp"> {
     Attaches an NVVM target to each `gpu.module`. The chip has no default. A
     chip that LLVM's NVPTX backend does not know, or a PTX version that it does
     not know or that is too old for the chip, is an error, which the backend
-    itself would warn of or end the process for. So is an unknown format, which
-    `gpu-module-to-binary` reports without failing.
+    itself would warn of or end the process for. So is an unknown format.
 
     With no PTX version the oldest that the chip needs is taken, so that the
     oldest drivers can load the result.
@@ -273,7 +300,7 @@ def GPUAttachTarget : Pass<"gpu-attach-target", "ModuleOp"> {
            "Optimization level of the device code">,
     Option<"format", "format", "std::string", /*default=*/"\"isa\"",
            "What is to become of the kernels, which is only checked here: isa, "
-           "bin, fatbin or llvm">
+           "bin, fatbin, auto or llvm">
   ];
 }
 

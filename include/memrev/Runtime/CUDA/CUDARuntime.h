@@ -11,7 +11,8 @@
 // starts on a machine without one.
 //
 // Buffers that a compiled function takes are device memory. A call returns when
-// its results are there. Its status is in `memrevCudaLastError`.
+// its results are there, unless its thread has chosen a stream: then it returns
+// when its work is submitted to that. Its status is in `memrevCudaLastError`.
 //
 // A thread that has a current CUDA context keeps using it, with the device
 // pointers of the framework that made it; other threads use the primary context
@@ -60,12 +61,60 @@ MEMREV_CUDA_API int memrevCudaInitialize(void);
 /// Chooses the device of this thread.
 MEMREV_CUDA_API int memrevCudaSetDevice(int32_t device);
 
+/// Makes the calls of this thread submit their work to `stream`, a CUDA stream
+/// of the current context or null for the default one, and not wait for it.
+MEMREV_CUDA_API void memrevCudaUseStream(void *stream);
+
+/// Makes the calls of this thread wait for their results, as at first.
+MEMREV_CUDA_API void memrevCudaUseOwnStreams(void);
+
 MEMREV_CUDA_API int memrevCudaAllocate(void **pointer, size_t bytes);
 MEMREV_CUDA_API int memrevCudaFree(void *pointer);
 MEMREV_CUDA_API int memrevCudaCopyToDevice(void *device, const void *host,
                                            size_t bytes);
 MEMREV_CUDA_API int memrevCudaCopyToHost(void *host, const void *device,
                                          size_t bytes);
+
+/// Memory in the order of the thread's stream, which the runtime keeps when it
+/// is freed: work that is submitted to the stream afterwards may use what is
+/// allocated, and what was submitted before may still use what is freed. Not
+/// for a stream that records a graph.
+MEMREV_CUDA_API int memrevCudaAllocateOnStream(void **pointer, size_t bytes);
+MEMREV_CUDA_API int memrevCudaFreeOnStream(void *pointer);
+/// Gives the kept memory of the current context back to the driver.
+MEMREV_CUDA_API int memrevCudaFreeIdle(void);
+
+/// The bytes that this runtime has allocated and not given back to the driver,
+/// now and at their largest, on all devices.
+MEMREV_CUDA_API size_t memrevCudaGetAllocatedBytes(void);
+MEMREV_CUDA_API size_t memrevCudaGetPeakBytes(void);
+
+//===----------------------------------------------------------------------===//
+// What the entries of compiled host code call
+//===----------------------------------------------------------------------===//
+
+/// A parameter in device memory.
+typedef struct {
+  uint64_t address;
+  uint64_t bytes;
+} MemrevCudaBuffer;
+
+/// Begins a call of `function` and returns the stream that its work goes to; a
+/// null pointer if there is none to be submitted, because a graph of an earlier
+/// call was launched or the thread has failed. `slot` belongs to the function
+/// and is null at first. Buffers have to be device memory of that size; those
+/// of 16 bytes and more are aligned to 16. A function `isRecordable` if it does
+/// the same in each call with the same buffers and scalars, and never waits.
+MEMREV_CUDA_API void *memrevCudaBeginCall(const char *function, void **slot,
+                                          const MemrevCudaBuffer *buffers,
+                                          size_t numBuffers,
+                                          const uint64_t *scalars,
+                                          size_t numScalars,
+                                          int32_t isRecordable);
+/// Ends the call, whatever `memrevCudaBeginCall` returned.
+MEMREV_CUDA_API void memrevCudaEndCall(void);
+/// Frees what belongs to a function that is not called any more.
+MEMREV_CUDA_API void memrevCudaForgetFunction(void **slot);
 
 //===----------------------------------------------------------------------===//
 // What compiled host code calls; the names and types are those of MLIR

@@ -85,7 +85,8 @@ def compile_program(options):
     program = run(["memrev-opt", options.program, binary])
     host = run(["mlir-translate", "--mlir-to-llvmir"], input=program)
     link(host, f"{work}/gpu", options.cxx,
-         [f"{options.lib_dir}/libMemRevCUDARuntime.a", "-ldl"])
+         ["-Wl,--whole-archive", f"{options.lib_dir}/libMemRevCUDARuntime.a",
+          "-Wl,--no-whole-archive", "-ldl"])
     reference = options.reference or options.program
     cpu = run(["mlir-opt", reference, *CPU_PASSES, "--allow-unregistered-dialect"])
     cpu = run(["mlir-translate", "--mlir-to-llvmir"], input=cpu)
@@ -165,7 +166,8 @@ def address(buffer):
 
 def call_on_gpu(library, name, parameters, values):
     """Calls the function with copies of `values` in device memory and returns
-    what is there afterwards."""
+    what is there afterwards. Calls it three times, which must not differ: the
+    runtime runs it, records it as a graph, and launches that."""
     def check(failed):
         if failed:
             library.memrevCudaLastError.restype = ctypes.c_char_p
@@ -179,14 +181,22 @@ def call_on_gpu(library, name, parameters, values):
         pointer = ctypes.c_void_p()
         size = ctypes.c_size_t(len(value) * value.itemsize)
         check(library.memrevCudaAllocate(ctypes.byref(pointer), size))
-        check(library.memrevCudaCopyToDevice(pointer, address(value), size))
         arguments.append(pointer)
-        device.append((pointer, size, value))
-    getattr(library, name)(*arguments)
+        device.append((pointer, size, value, value[:]))
     library.memrevCudaLastError.restype = ctypes.c_void_p
-    check(library.memrevCudaLastError() is not None)
-    for pointer, size, value in device:
-        check(library.memrevCudaCopyToHost(address(value), pointer, size))
+    first = None
+    for _ in range(3):
+        for pointer, size, _, before in device:
+            check(library.memrevCudaCopyToDevice(pointer, address(before), size))
+        getattr(library, name)(*arguments)
+        check(library.memrevCudaLastError() is not None)
+        for pointer, size, value, _ in device:
+            check(library.memrevCudaCopyToHost(address(value), pointer, size))
+        after = [value.tobytes() for _, _, value, _ in device]
+        if after != (first or after):
+            sys.exit(f"@{name}: a later call differs from the first one")
+        first = after
+    for pointer, _, _, _ in device:
         check(library.memrevCudaFree(pointer))
 
 

@@ -8,8 +8,9 @@
 //
 // Stands in for libcuda.so.1 in tests: device memory is host memory, and a
 // kernel is a function of the library named by FAKE_CUDA_KERNELS, which
-// emulate-kernels.py makes of the very code that a GPU would get. Threads run
-// one after another; there are no barriers.
+// emulate.py makes of the very code that a GPU would get. Threads run one after
+// another; there are no barriers. Work is done when it is submitted; a stream
+// that is captured keeps it for the launches of its graph.
 //
 //   FAKE_CUDA_FAIL=cuMemAlloc_v2:2,cuLaunchKernel:700  makes functions fail
 //   FAKE_CUDA_DEVICES=0                                sets their number
@@ -21,7 +22,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
+#include <functional>
+#include <map>
 #include <string>
+#include <vector>
 
 using Result = int;
 using DevicePtr = unsigned long long;
@@ -69,6 +73,8 @@ EXPORT Result cuGetErrorName(Result result, const char **name) {
   *name = result == 2     ? "CUDA_ERROR_OUT_OF_MEMORY"
           : result == 209 ? "CUDA_ERROR_NO_BINARY_FOR_GPU"
           : result == 700 ? "CUDA_ERROR_ILLEGAL_ADDRESS"
+          : result == 900 ? "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"
+          : result == 901 ? "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"
                           : nullptr;
   return *name ? 0 : 1;
 }
@@ -113,8 +119,108 @@ EXPORT Result cuCtxGetDevice(int *device) {
 }
 
 //===----------------------------------------------------------------------===//
+// Graphs: what was submitted to a stream while it was captured
+//===----------------------------------------------------------------------===//
+
+struct Node {
+  /// Whether it is a kernel, or something else.
+  bool isKernel;
+  std::function<void()> run;
+};
+using Nodes = std::vector<Node>;
+
+struct Capture {
+  Nodes *graph;
+  bool isInvalid = false;
+};
+static std::map<void *, Capture> captures;
+static thread_local int captureMode = 1;
+
+/// Returns the error of a call that may not be made while streams are captured.
+static Result forbidWhileCapturing() {
+  if (captures.empty() || captureMode == 2)
+    return 0;
+  for (auto &[stream, capture] : captures)
+    capture.isInvalid = true;
+  return 900;
+}
+
+/// Does the work of a node, or keeps it for the graph of `stream`.
+static Result submit(void *stream, Node node) {
+  auto capture = captures.find(stream);
+  if (capture == captures.end())
+    node.run();
+  else if (capture->second.isInvalid)
+    return 901;
+  else
+    capture->second.graph->push_back(std::move(node));
+  return 0;
+}
+
+EXPORT Result cuStreamIsCapturing(void *stream, int *status) {
+  *status = captures.count(stream);
+  return 0;
+}
+EXPORT Result cuThreadExchangeStreamCaptureMode(int *mode) {
+  std::swap(*mode, captureMode);
+  return 0;
+}
+EXPORT Result cuStreamBeginCapture_v2(void *stream, int) {
+  ENTER(cuStreamBeginCapture_v2, " ");
+  if (reinterpret_cast<size_t>(stream) <= 1)
+    return 900;
+  captures[stream].graph = new Nodes();
+  return 0;
+}
+EXPORT Result cuStreamEndCapture(void *stream, void **graph) {
+  Capture capture = captures[stream];
+  captures.erase(stream);
+  *graph = capture.isInvalid ? nullptr : capture.graph;
+  ENTER(cuStreamEndCapture, "%zu nodes", capture.graph->size());
+  if (capture.isInvalid)
+    delete capture.graph;
+  return capture.isInvalid ? 901 : 0;
+}
+EXPORT Result cuGraphInstantiateWithFlags(void **executable, void *graph,
+                                          unsigned long long) {
+  ENTER(cuGraphInstantiateWithFlags, " ");
+  *executable = new Nodes(*static_cast<Nodes *>(graph));
+  return 0;
+}
+EXPORT Result cuGraphExecUpdate_v2(void *executable, void *graph, void *) {
+  ENTER(cuGraphExecUpdate_v2, " ");
+  Nodes &old = *static_cast<Nodes *>(executable);
+  Nodes &now = *static_cast<Nodes *>(graph);
+  if (old.size() != now.size())
+    return 910;
+  for (size_t i = 0; i < old.size(); ++i)
+    if (old[i].isKernel != now[i].isKernel)
+      return 910;
+  old = now;
+  return 0;
+}
+EXPORT Result cuGraphLaunch(void *executable, void *stream) {
+  ENTER(cuGraphLaunch, " ");
+  for (Node &node : *static_cast<Nodes *>(executable))
+    if (Result result = submit(stream, node))
+      return result;
+  return 0;
+}
+EXPORT Result cuGraphDestroy(void *graph) {
+  delete static_cast<Nodes *>(graph);
+  return 0;
+}
+EXPORT Result cuGraphExecDestroy(void *executable) {
+  ENTER(cuGraphExecDestroy, " ");
+  delete static_cast<Nodes *>(executable);
+  return 0;
+}
+
+//===----------------------------------------------------------------------===//
 // Memory
 //===----------------------------------------------------------------------===//
+
+static std::map<DevicePtr, size_t> allocations;
 
 EXPORT Result cuMemGetInfo_v2(size_t *available, size_t *total) {
   *available = 1000;
@@ -123,16 +229,33 @@ EXPORT Result cuMemGetInfo_v2(size_t *available, size_t *total) {
 }
 EXPORT Result cuMemAlloc_v2(DevicePtr *pointer, size_t bytes) {
   ENTER(cuMemAlloc_v2, "%zu", bytes);
+  if (Result forbidden = forbidWhileCapturing())
+    return forbidden;
   // What a program does not write before it reads it shows.
   void *memory = std::malloc(bytes);
   std::memset(memory, 0xff, bytes);
   *pointer = reinterpret_cast<DevicePtr>(memory);
+  allocations[*pointer] = bytes;
   return 0;
 }
 EXPORT Result cuMemAllocManaged(DevicePtr *pointer, size_t bytes, unsigned) {
   return cuMemAlloc_v2(pointer, bytes);
 }
+EXPORT Result cuPointerGetAttribute(void *value, int attribute,
+                                    DevicePtr pointer) {
+  auto next = allocations.upper_bound(pointer);
+  if (next == allocations.begin())
+    return 1;
+  auto [start, bytes] = *--next;
+  if (pointer >= start + bytes)
+    return 1;
+  unsigned long long result = attribute == 11 ? start : bytes;
+  std::memcpy(value, &result, sizeof(result));
+  return 0;
+}
 EXPORT Result cuMemFree_v2(DevicePtr pointer) {
+  ENTER(cuMemFree_v2, "%zu", allocations[pointer]);
+  allocations.erase(pointer);
   std::free(reinterpret_cast<void *>(pointer));
   return 0;
 }
@@ -147,11 +270,12 @@ EXPORT Result cuMemcpyDtoH_v2(void *target, DevicePtr source, size_t n) {
   return 0;
 }
 EXPORT Result cuMemcpyAsync(DevicePtr target, DevicePtr source, size_t n,
-                            void *) {
+                            void *stream) {
   ENTER(cuMemcpyAsync, "%zu", n);
-  std::memcpy(reinterpret_cast<void *>(target),
-              reinterpret_cast<void *>(source), n);
-  return 0;
+  return submit(stream, {false, [=] {
+                           std::memcpy(reinterpret_cast<void *>(target),
+                                       reinterpret_cast<void *>(source), n);
+                         }});
 }
 EXPORT Result cuMemsetD32Async(DevicePtr target, unsigned value, size_t count,
                                void *) {
@@ -170,7 +294,12 @@ EXPORT Result cuMemsetD16Async(DevicePtr target, unsigned short value,
 // Kernels
 //===----------------------------------------------------------------------===//
 
-using EmulatedKernel = void (*)(void **parameters);
+/// A kernel: a function that takes its parameters as a launch passes them, and
+/// their number. None takes more than 8 bytes.
+struct Kernel {
+  void (*run)(void **parameters);
+  int numParameters;
+};
 
 /// The numbers of the thread that runs, which emulated kernels read: its own,
 /// its block's, and the sizes of the block and the grid.
@@ -187,6 +316,8 @@ EXPORT Result cuModuleLoadDataEx(void **module, const void *, unsigned count,
                                  int *options, void **values) {
   if (isTracing())
     std::printf("cuModuleLoadDataEx \n");
+  if (Result forbidden = forbidWhileCapturing())
+    return forbidden;
   if (Result failure = getFailure("cuModuleLoadDataEx")) {
     for (unsigned i = 0; i < count; ++i)
       if (options[i] == 5)
@@ -210,29 +341,50 @@ EXPORT Result cuModuleUnload(void *) {
 EXPORT Result cuModuleGetFunction(void **function, void *module,
                                   const char *name) {
   ENTER(cuModuleGetFunction, "%s", name);
-  *function = dlsym(module, (std::string("emulated_") + name).c_str());
-  return *function ? 0 : 500;
+  void *run = dlsym(module, (std::string("emulated_") + name).c_str());
+  void *count = dlsym(module, (std::string("parameters_") + name).c_str());
+  if (!run || !count)
+    return 500;
+  *function = new Kernel{reinterpret_cast<void (*)(void **)>(run),
+                         *static_cast<int *>(count)};
+  return 0;
 }
 EXPORT Result cuFuncSetAttribute(void *, int, int) { return 0; }
 EXPORT Result cuLaunchKernel(void *function, unsigned gridX, unsigned gridY,
                              unsigned gridZ, unsigned blockX, unsigned blockY,
-                             unsigned blockZ, unsigned, void *,
+                             unsigned blockZ, unsigned, void *stream,
                              void **parameters, void **) {
   ENTER(cuLaunchKernel, "%u x %u", gridX, blockX);
-  Ids &i = ids;
-  i.gridSize[0] = gridX, i.gridSize[1] = gridY, i.gridSize[2] = gridZ;
-  i.blockSize[0] = blockX, i.blockSize[1] = blockY, i.blockSize[2] = blockZ;
-  auto run = reinterpret_cast<EmulatedKernel>(function);
-  // Backwards, so that code which relies on the order of threads fails.
-  for (i.block[2] = gridZ; i.block[2]-- > 0;)
-    for (i.block[1] = gridY; i.block[1]-- > 0;)
-      for (i.block[0] = gridX; i.block[0]-- > 0;)
-        for (i.thread[2] = blockZ; i.thread[2]-- > 0;)
-          for (i.thread[1] = blockY; i.thread[1]-- > 0;)
-            for (i.thread[0] = blockX; i.thread[0]-- > 0;)
-              run(parameters);
-  return 0;
+  auto *kernel = static_cast<Kernel *>(function);
+  std::vector<unsigned long long> values;
+  for (int i = 0; i < kernel->numParameters; ++i)
+    values.push_back(*static_cast<unsigned long long *>(parameters[i]));
+  return submit(stream,
+                {true, [=]() mutable {
+                   std::vector<void *> addresses;
+                   for (unsigned long long &value : values)
+                     addresses.push_back(&value);
+                   Ids &i = ids;
+                   i.gridSize[0] = gridX, i.gridSize[1] = gridY,
+                   i.gridSize[2] = gridZ;
+                   i.blockSize[0] = blockX, i.blockSize[1] = blockY,
+                   i.blockSize[2] = blockZ;
+                   // Backwards, so that code which relies on the order of
+                   // threads fails.
+                   for (i.block[2] = gridZ; i.block[2]-- > 0;)
+                     for (i.block[1] = gridY; i.block[1]-- > 0;)
+                       for (i.block[0] = gridX; i.block[0]-- > 0;)
+                         for (i.thread[2] = blockZ; i.thread[2]-- > 0;)
+                           for (i.thread[1] = blockY; i.thread[1]-- > 0;)
+                             for (i.thread[0] = blockX; i.thread[0]-- > 0;)
+                               kernel->run(addresses.data());
+                 }});
 }
+
+//===----------------------------------------------------------------------===//
+// Streams and events; work is done as it is submitted
+//===----------------------------------------------------------------------===//
+
 EXPORT Result cuStreamCreate(void **stream, unsigned) {
   ENTER(cuStreamCreate, " ");
   static int streams[1024];
@@ -241,7 +393,24 @@ EXPORT Result cuStreamCreate(void **stream, unsigned) {
   return 0;
 }
 EXPORT Result cuStreamDestroy_v2(void *) { return 0; }
-EXPORT Result cuStreamSynchronize(void *) {
+EXPORT Result cuStreamSynchronize(void *stream) {
   ENTER(cuStreamSynchronize, " ");
+  return captures.count(stream) ? forbidWhileCapturing() : 0;
+}
+EXPORT Result cuEventCreate(void **event, unsigned) {
+  ENTER(cuEventCreate, " ");
+  *event = new char;
+  return 0;
+}
+EXPORT Result cuEventDestroy_v2(void *event) {
+  delete static_cast<char *>(event);
+  return 0;
+}
+EXPORT Result cuEventRecord(void *, void *) {
+  ENTER(cuEventRecord, " ");
+  return 0;
+}
+EXPORT Result cuEventQuery(void *) {
+  ENTER(cuEventQuery, " ");
   return 0;
 }

@@ -6,4 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-extern "C" void emulated_kernel(void **) {}
+extern "C" {
+extern const int parameters_kernel = 0;
+void emulated_kernel(void **) {}
+}

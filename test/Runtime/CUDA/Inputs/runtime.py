@@ -14,8 +14,10 @@ import threading
 runtime = ctypes.CDLL(sys.argv[1])
 runtime.memrevCudaLastError.restype = ctypes.c_char_p
 for function in ("mgpuModuleLoad", "mgpuModuleLoadJIT", "mgpuModuleGetFunction",
-                 "mgpuStreamCreate", "mgpuMemAlloc"):
+                 "mgpuStreamCreate", "mgpuMemAlloc", "memrevCudaBeginCall"):
     getattr(runtime, function).restype = ctypes.c_void_p
+for function in ("memrevCudaGetAllocatedBytes", "memrevCudaGetPeakBytes"):
+    getattr(runtime, function).restype = ctypes.c_size_t
 
 
 def pointer(value):
@@ -151,6 +153,145 @@ def memory():
     runtime.memrevCudaFree(memory)
     print("memory", list(back))
     report("memory")
+
+
+def allocate_bytes(size):
+    memory = ctypes.c_void_p()
+    runtime.memrevCudaAllocate(ctypes.byref(memory), ctypes.c_size_t(size))
+    return memory.value
+
+
+class CompiledFunction:
+    """What the host code of a compiled function does."""
+
+    def __init__(self):
+        self.module = runtime.mgpuModuleLoadJIT(ptx("sm_80"), 2)
+        self.slot = ctypes.c_void_p()
+
+    def __call__(self, what, buffers, scalars=(), launches=1, recordable=1):
+        print(what, flush=True)
+        pairs = [number for buffer in buffers for number in buffer]
+        stream = runtime.memrevCudaBeginCall(
+            b"f", ctypes.byref(self.slot), (ctypes.c_uint64 * len(pairs))(*pairs),
+            ctypes.c_size_t(len(buffers)), (ctypes.c_uint64 * len(scalars))(*scalars),
+            ctypes.c_size_t(len(scalars)), recordable)
+        if stream is not None:
+            one = ctypes.c_ssize_t(1)
+            for _ in range(launches):
+                function = runtime.mgpuModuleGetFunction(pointer(self.module), b"kernel")
+                runtime.mgpuLaunchKernel(
+                    pointer(function), one, one, one, one, one, one, 0,
+                    pointer(stream), (ctypes.c_void_p * 1)(), None, ctypes.c_size_t(0))
+        runtime.memrevCudaEndCall()
+        report("  status")
+
+
+def graph():
+    """One function, called again and again."""
+    f, a, b = CompiledFunction(), (allocate_bytes(64), 64), (allocate_bytes(64), 64)
+    f("run", [a], [1], launches=2)
+    f("record", [a], [1], launches=2)
+    f("replay", [a], [1], launches=2)
+    f("scalar", [a], [2], launches=2)
+    f("same scalar", [a], [2], launches=2)
+    f("other kernels", [a], [3], launches=3)
+    f("other buffer", [b], [3], launches=3)
+    f("first buffer", [a], [3], launches=3)
+    f("not recordable", [b], [3], recordable=0)
+    print("forget", flush=True)
+    runtime.memrevCudaForgetFunction(ctypes.byref(f.slot))
+    print("forgotten", f.slot.value)
+
+
+def many_buffers():
+    """More sets of buffers than there are graphs for: the oldest goes."""
+    f = CompiledFunction()
+    buffers = [(allocate_bytes(16), 16) for _ in range(9)]
+    for buffer in buffers[:8]:
+        f("run", [buffer])
+        f("record", [buffer])
+    f("replay", [buffers[0]])
+    f("replaces the second", [buffers[8]])
+    f("again the first", [buffers[0]])
+    f("again the second", [buffers[1]])
+
+
+def stream():
+    """Calls on the caller's stream do not wait."""
+    f, buffer = CompiledFunction(), (allocate_bytes(64), 64)
+    runtime.memrevCudaUseStream(None)
+    f("run", [buffer])
+    f("record", [buffer])
+    f("replay", [buffer])
+    runtime.memrevCudaUseOwnStreams()
+    f("wait", [buffer])
+
+
+def outer_graph():
+    """A stream that the caller records takes the kernels themselves."""
+    f, buffer = CompiledFunction(), (allocate_bytes(64), 64)
+    f("run", [buffer])
+    driver = ctypes.CDLL("libcuda.so.1")
+    mine, recorded = ctypes.c_void_p(runtime.mgpuStreamCreate()), ctypes.c_void_p()
+    driver.cuStreamBeginCapture_v2(mine, 0)
+    runtime.memrevCudaUseStream(mine)
+    f("join", [buffer])
+    driver.cuStreamEndCapture(mine, ctypes.byref(recorded))
+
+
+def failing_graph():
+    """A call that fails while it is recorded leaves nothing behind."""
+    f, buffer = CompiledFunction(), (allocate_bytes(64), 64)
+    f("run", [buffer])
+    f("record", [buffer], [1])
+    ctypes.CDLL(None).setenv(b"FAKE_CUDA_FAIL", os.environ["LATER"].encode(), 1)
+    f("fail", [buffer], [2])
+    runtime.memrevCudaClearError()
+    ctypes.CDLL(None).unsetenv(b"FAKE_CUDA_FAIL")
+    f("record again", [buffer], [2])
+    f("replay", [buffer], [2])
+
+
+def buffers():
+    """Parameters that are no device memory, too short, or not aligned."""
+    f, device = CompiledFunction(), allocate_bytes(64)
+    host = ctypes.create_string_buffer(64)
+    for what, buffer in (("host", (ctypes.addressof(host), 64)), ("long", (device, 65)),
+                         ("inside", (device + 32, 33)), ("unaligned", (device + 8, 16)),
+                         ("small", (device + 4, 8)), ("empty", (0, 0)),
+                         ("right", (device + 16, 48)), ("small and right", (device + 4, 4))):
+        f(what, [(device, 64), buffer])
+        runtime.memrevCudaClearError()
+
+
+def pool():
+    """Memory in the order of a stream is kept, and counted."""
+    def take(size):
+        memory = ctypes.c_void_p()
+        runtime.memrevCudaAllocateOnStream(ctypes.byref(memory), ctypes.c_size_t(size))
+        return memory
+
+    def show(what):
+        print(what, runtime.memrevCudaGetAllocatedBytes(), runtime.memrevCudaGetPeakBytes(),
+              flush=True)
+
+    runtime.memrevCudaUseStream(runtime.mgpuStreamCreate())
+    first = take(1000)
+    second = take(100)
+    show("two")
+    runtime.memrevCudaFreeOnStream(first)
+    runtime.memrevCudaFreeOnStream(second)
+    print("same", take(990).value == first.value, take(60).value == second.value)
+    show("again")
+    runtime.memrevCudaFreeOnStream(first)
+    # Half of it would be unused.
+    third = take(400)
+    print("other", third.value != first.value)
+    show("three")
+    runtime.memrevCudaFreeIdle()
+    show("idle freed")
+    runtime.memrevCudaFreeOnStream(pointer(first.value))
+    report("stranger")
 
 
 globals()[sys.argv[2]]()

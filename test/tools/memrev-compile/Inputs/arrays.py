@@ -46,6 +46,13 @@ if mode == "write":
     }.items():
         (folder / f"{name}.npy").write_bytes(content)
     npz(folder / "both.npz", {"x": x, "s": s})
+    # The arguments of cuda.mlir.
+    rng = random.Random(1)
+    npz(folder / "step.npz", {
+        name: npy("<f4", shape, struct.pack(
+            f"<{shape[0] * shape[1]}f",
+            *(rng.uniform(-1, 1) for _ in range(shape[0] * shape[1]))))
+        for name, shape in (("x1", (8, 16)), ("x2", (8, 16)), ("w", (16, 16)))})
     npz(folder / "compressed.npz", {"x": x, "s": s}, zipfile.ZIP_DEFLATED)
     whole = bytearray((folder / "both.npz").read_bytes())
     whole[whole.index(data) + 1] ^= 1
@@ -54,6 +61,20 @@ elif mode == "check-bfloat16":
     with zipfile.ZipFile(folder / "r.npz") as archive:
         result = archive.read("result0.npy")
     assert b"'descr': '<V2'" in result and result.endswith(struct.pack("<2H", 0x4000, 0x40A0))
+elif mode == "compare":
+    # Two files of f32 results are equal but for rounding.
+    results = []
+    for path in sys.argv[3:]:
+        with zipfile.ZipFile(path) as archive:
+            members = [archive.read(name) for name in archive.namelist()]
+        results.append([])
+        for member in members:
+            data = member[10 + struct.unpack_from("<H", member, 8)[0]:]
+            results[-1].append(struct.unpack(f"<{len(data) // 4}f", data))
+    for one, other in zip(*results, strict=True):
+        scale = max(map(abs, one))
+        assert scale > 0 and len(one) == len(other)
+        assert max(abs(a - b) for a, b in zip(one, other)) < 1e-6 * scale
 elif mode == "check":
     with zipfile.ZipFile(folder / "r.npz") as archive:
         assert archive.testzip() is None

@@ -11,7 +11,8 @@ import sys
 
 library = ctypes.CDLL(sys.argv[1])
 library.memrevCudaLastError.restype = ctypes.c_char_p
-buffer = ctypes.create_string_buffer(1024)
-getattr(library, sys.argv[2])(buffer, ctypes.c_float(2.0), buffer, buffer)
+buffer = ctypes.c_void_p()
+if library.memrevCudaAllocate(ctypes.byref(buffer), ctypes.c_size_t(1024)) == 0:
+    getattr(library, sys.argv[2])(buffer, ctypes.c_float(2.0), buffer, buffer)
 error = library.memrevCudaLastError()
 print(error.decode() if error else "no error")
