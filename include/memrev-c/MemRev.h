@@ -74,7 +74,13 @@ typedef struct {
 } MemRevParameter;
 
 /// Compiles `length` bytes of MLIR text. Each option is "name=value":
-///   target=cpu         what to compile for
+///   target=TARGET      what to compile for: cpu, the default, or cuda
+///   chip=CHIP          the chip of a program for cuda, sm_90 for example;
+///                      native asks the driver for that of device 0
+///   kernel-format=FORMAT
+///                      what a program for cuda holds its kernels as: ptx,
+///                      cubin, fatbin, llvm, or auto, which is fatbin where
+///                      ptxas and fatbinary are found, and else ptx
 ///   cpu=NAME           the processor, "native" by default
 ///   differentiate=OPTIONS
 ///                      a function to derive, "function=f wrt=0,1 mode=split
@@ -125,9 +131,9 @@ MEMREV_EXPORT char *memrevGetMemoryReport(const MemRevCompilation *compilation,
 /// it with memrevFreeString.
 MEMREV_EXPORT char *memrevGetHeader(const MemRevCompilation *compilation);
 
-/// Links a program for the CPU with the system's C++ compiler and writes it as
-/// a shared library. Returns null, or a message that the caller frees with
-/// memrevFreeString.
+/// Links a program with the system's C++ compiler and writes it as a shared
+/// library; one for cuda holds its kernels and the runtime. Returns null, or a
+/// message that the caller frees with memrevFreeString.
 MEMREV_EXPORT char *memrevWriteLibrary(const MemRevCompilation *compilation,
                                        const char *path);
 
@@ -148,14 +154,77 @@ MEMREV_EXPORT MemRevCompilation *memrevLoad(const char *bytes, size_t length);
 /// long as the library.
 MEMREV_EXPORT const char *memrevGetIdentity(void);
 
+/// Returns the target and the chip that a program was compiled for; the chip is
+/// empty for the CPU. Empty without a program.
+MEMREV_EXPORT const char *memrevGetTarget(const MemRevCompilation *compilation);
+MEMREV_EXPORT const char *memrevGetChip(const MemRevCompilation *compilation);
+
 /// Calls the `function`th function on `threads` threads (0: as many as the
-/// OpenMP library gives the calling thread). `parameters` holds a pointer to
+/// OpenMP library gives the calling thread). A program for cuda copies the
+/// arrays to device 0 and back. `parameters` holds a pointer to
 /// contiguous memory for each parameter; the memory of a result may not overlap
 /// any other. Returns null, or a message that the caller frees with
 /// memrevFreeString.
 MEMREV_EXPORT char *memrevCall(const MemRevCompilation *compilation,
                                size_t function, void *const *parameters,
                                size_t numParameters, int threads);
+
+//===----------------------------------------------------------------------===//
+// Programs for cuda, on arrays in device memory
+//
+// A stream is a CUDA stream of the device's primary context, or null for the
+// default stream. Each function but the last two returns null, or a message
+// that the caller frees with memrevFreeString.
+//===----------------------------------------------------------------------===//
+
+/// Where a call happens.
+typedef struct {
+  int device; ///< As the driver counts.
+  void *stream;
+  /// Memory of the device that the call works in, of `workspaceBytes` bytes and
+  /// aligned to 64. Null: the library provides it, and keeps it for later
+  /// calls.
+  void *workspace;
+  size_t workspaceBytes;
+} MemRevDeviceCall;
+
+/// Submits a call of the `function`th function to a stream and returns without
+/// waiting for it. `parameters` holds a pointer to contiguous device memory for
+/// each parameter, aligned to 16 bytes, and to host memory for an argument that
+/// is a scalar. If the caller records the stream as a CUDA graph, it has to
+/// provide the workspace. The second call with the same pointers is recorded as
+/// a graph, which later ones launch.
+MEMREV_EXPORT char *memrevCallOnDevice(const MemRevCompilation *compilation,
+                                       size_t function, void *const *parameters,
+                                       size_t numParameters,
+                                       const MemRevDeviceCall *call);
+
+/// Sets `pointer` to `bytes` bytes of device memory, for work that is submitted
+/// to the stream afterwards.
+MEMREV_EXPORT char *memrevDeviceAllocate(size_t bytes, int device, void *stream,
+                                         void **pointer);
+/// Frees what memrevDeviceAllocate gave. Work that was submitted to the stream
+/// may still use it. The library keeps it for its next user.
+MEMREV_EXPORT char *memrevDeviceFree(void *pointer, int device, void *stream);
+/// Gives memory that the library keeps back to the driver.
+MEMREV_EXPORT char *memrevDeviceFreeIdle(int device);
+
+/// Copies between host and device memory, or in either, after the work that was
+/// submitted to the stream, and waits for it.
+MEMREV_EXPORT char *memrevDeviceCopy(void *target, const void *source,
+                                     size_t bytes, int device, void *stream);
+
+/// Sets `chip` to the name of a device's chip, which memrevCompile takes. The
+/// caller frees it with memrevFreeString.
+MEMREV_EXPORT char *memrevGetDeviceChip(int device, char **chip);
+
+/// The bytes that the library holds on all devices, now and at their most.
+MEMREV_EXPORT size_t memrevGetDeviceBytes(void);
+MEMREV_EXPORT size_t memrevGetPeakDeviceBytes(void);
+
+//===----------------------------------------------------------------------===//
+// What the process shares
+//===----------------------------------------------------------------------===//
 
 /// Returns the file of the OpenMP library on whose threads programs run in this
 /// process: that of PyTorch if it is loaded, then any loaded one, then libomp.

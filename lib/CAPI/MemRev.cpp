@@ -11,8 +11,10 @@
 #include "memrev/Compiler/Identity.h"
 #include "memrev/Compiler/ProgramFile.h"
 #include "memrev/Compiler/SharedLibrary.h"
+#include "memrev/ExecutionEngine/DeviceCall.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cstring>
+#include <dlfcn.h>
 
 using namespace mlir::memrev;
 using llvm::StringRef;
@@ -37,6 +39,15 @@ static std::string setOption(CompileOptions &options, StringRef text) {
   auto [name, value] = text.split('=');
   if (name == "target") {
     options.target = value.str();
+  } else if (name == "chip") {
+    options.chip = value.str();
+  } else if (name == "kernel-format") {
+    std::optional<std::string> format = parseKernelFormat(value);
+    if (!format)
+      return "option 'kernel-format' expects auto, ptx, cubin, fatbin or llvm, "
+             "but got '" +
+             value.str() + "'";
+    options.kernelFormat = *format;
   } else if (name == "cpu") {
     options.cpu = value.str();
   } else if (name == "file") {
@@ -198,14 +209,17 @@ char *memrevGetHeader(const MemRevCompilation *compilation) {
 /// Links `program` and writes the library to `path`.
 static llvm::Error writeLibrary(const CompiledProgram &program,
                                 StringRef path) {
-  if (!program.getKernels().empty())
-    return llvm::createStringError("expects a program for cpu; memrev-compile "
-                                   "--emit=so links one for cuda");
   const llvm::MemoryBuffer *object = program.getObject();
   if (!object)
     return llvm::createStringError(
         "the program was not compiled up to the binary stage");
-  auto library = linkSharedLibrary(*object, getCPULibraries(*object));
+  Dl_info here;
+  if (!dladdr(reinterpret_cast<void *>(&memrevWriteLibrary), &here))
+    return llvm::createStringError("cannot find the library's own file");
+  auto libraries = getLibraries(program, here.dli_fname);
+  if (!libraries)
+    return libraries.takeError();
+  auto library = linkSharedLibrary(*object, *libraries);
   if (!library)
     return library.takeError();
   return llvm::writeToOutput(path, [&](llvm::raw_ostream &os) {
@@ -257,6 +271,79 @@ char *memrevCall(const MemRevCompilation *compilation, size_t function,
     return copyString(llvm::toString(std::move(error)));
   return nullptr;
 }
+
+const char *memrevGetTarget(const MemRevCompilation *compilation) {
+  const auto &program = compilation->result.program;
+  return program ? program->getTarget().data() : "";
+}
+
+const char *memrevGetChip(const MemRevCompilation *compilation) {
+  const auto &program = compilation->result.program;
+  return program ? program->getChip().data() : "";
+}
+
+/// Returns the message of `error` for memrevFreeString, or null if there is
+/// none.
+static char *toMessage(llvm::Error error) {
+  return error ? copyString(llvm::toString(std::move(error))) : nullptr;
+}
+
+char *memrevCallOnDevice(const MemRevCompilation *compilation, size_t function,
+                         void *const *parameters, size_t numParameters,
+                         const MemRevDeviceCall *call) {
+  const FunctionSignature *signature = getSignature(compilation, function);
+  if (!signature)
+    return copyString("there is no such function");
+  CompiledProgram &program = *compilation->result.program;
+  if (program.getTarget() != "cuda")
+    return copyString("expects a program for cuda, but got one for " +
+                      program.getTarget().str());
+  auto code = program.load();
+  if (!code)
+    return copyString(llvm::toString(code.takeError()));
+  DeviceCall deviceCall;
+  deviceCall.device = call->device;
+  deviceCall.stream = call->stream;
+  deviceCall.workspace = call->workspace;
+  deviceCall.workspaceBytes = call->workspaceBytes;
+  return toMessage(callOnDevice(**code, *signature,
+                                llvm::ArrayRef(parameters, numParameters),
+                                deviceCall));
+}
+
+char *memrevDeviceAllocate(size_t bytes, int device, void *stream,
+                           void **pointer) {
+  auto allocated = allocateOnDevice(bytes, device, stream);
+  if (!allocated)
+    return toMessage(allocated.takeError());
+  *pointer = *allocated;
+  return nullptr;
+}
+
+char *memrevDeviceFree(void *pointer, int device, void *stream) {
+  return toMessage(freeOnDevice(pointer, device, stream));
+}
+
+char *memrevDeviceFreeIdle(int device) {
+  return toMessage(freeIdleOnDevice(device));
+}
+
+char *memrevDeviceCopy(void *target, const void *source, size_t bytes,
+                       int device, void *stream) {
+  return toMessage(copyOnDevice(target, source, bytes, device, stream));
+}
+
+char *memrevGetDeviceChip(int device, char **chip) {
+  auto found = getDeviceChip(device);
+  if (!found)
+    return toMessage(found.takeError());
+  *chip = copyString(*found);
+  return nullptr;
+}
+
+size_t memrevGetDeviceBytes() { return getDeviceBytes(); }
+
+size_t memrevGetPeakDeviceBytes() { return getPeakDeviceBytes(); }
 
 char *memrevGetOpenMPLibrary() {
   return copyString(LoadedCode::getOpenMPLibrary());

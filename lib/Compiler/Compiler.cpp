@@ -19,6 +19,7 @@
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -44,6 +45,14 @@ std::optional<Stage> mlir::memrev::parseStage(StringRef name) {
 
 StringRef mlir::memrev::getName(Stage stage) {
   return kStageNames[static_cast<size_t>(stage)];
+}
+
+std::optional<std::string> mlir::memrev::parseKernelFormat(StringRef name) {
+  return llvm::StringSwitch<std::optional<std::string>>(name)
+      .Case("ptx", "isa")
+      .Case("cubin", "bin")
+      .Cases({"auto", "fatbin", "llvm"}, name.str())
+      .Default(std::nullopt);
 }
 
 void CompileDiagnostic::print(llvm::raw_ostream &os) const {

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "memrev/Compiler/SharedLibrary.h"
+#include "memrev/Compiler/Compiler.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
@@ -15,26 +16,38 @@
 
 using namespace mlir::memrev;
 
-llvm::Expected<std::string>
-mlir::memrev::findRuntimeLibrary(llvm::StringRef executable,
-                                 llvm::StringRef name) {
-  llvm::StringRef bin = llvm::sys::path::parent_path(executable);
-  for (llvm::StringRef folder : {"lib", MEMREV_INSTALL_LIBDIR}) {
-    llvm::SmallString<256> path(bin);
-    llvm::sys::path::append(path, "..", folder, name);
+/// Returns the path of the runtime library `name` of the build, the
+/// installation or the package that `file` belongs to.
+static llvm::Expected<std::string> findRuntimeLibrary(llvm::StringRef file,
+                                                      llvm::StringRef name) {
+  llvm::StringRef folder = llvm::sys::path::parent_path(file);
+  for (llvm::StringRef other : {".", "../lib", "../" MEMREV_INSTALL_LIBDIR}) {
+    llvm::SmallString<256> path(folder);
+    llvm::sys::path::append(path, other, name);
     if (llvm::sys::fs::exists(path))
       return path.str().str();
   }
   return llvm::createStringError("cannot find the runtime library " +
-                                 name.str() + " beside " + executable.str());
+                                 name.str() + " beside " + file.str());
 }
 
-llvm::SmallVector<std::string>
-mlir::memrev::getCPULibraries(const llvm::MemoryBuffer &object) {
-  llvm::SmallVector<std::string> libraries = {"-Wl,--as-needed", "-lm"};
-  if (object.getBuffer().contains("_ZGV"))
+llvm::Expected<llvm::SmallVector<std::string>>
+mlir::memrev::getLibraries(const CompiledProgram &program,
+                           llvm::StringRef file) {
+  llvm::SmallVector<std::string> libraries;
+  if (program.getTarget() == "cuda") {
+    auto runtime = findRuntimeLibrary(file, "libMemRevCUDARuntime.a");
+    if (!runtime)
+      return runtime.takeError();
+    // All of it: callers use functions that the program does not.
+    libraries = {"-Wl,--whole-archive", *runtime, "-Wl,--no-whole-archive"};
+    return libraries;
+  }
+  llvm::StringRef object = program.getObject()->getBuffer();
+  libraries = {"-Wl,--as-needed", "-lm"};
+  if (object.contains("_ZGV"))
     libraries.push_back("-lmvec");
-  if (object.getBuffer().contains("__kmpc_"))
+  if (object.contains("__kmpc_"))
     libraries.push_back("-l:libomp.so.5");
   return libraries;
 }

@@ -99,6 +99,39 @@ llvm::Error DeviceParameters::copyBack() const {
   return getError(session);
 }
 
+llvm::Expected<void *> mlir::memrev::allocateOnDevice(size_t bytes, int device,
+                                                      void *stream) {
+  Session session(device);
+  memrevCudaUseStream(stream);
+  void *pointer = nullptr;
+  memrevCudaAllocateOnStream(&pointer, bytes);
+  if (llvm::Error error = getError(session))
+    return std::move(error);
+  return pointer;
+}
+
+llvm::Error mlir::memrev::freeOnDevice(void *pointer, int device,
+                                       void *stream) {
+  Session session(device);
+  memrevCudaUseStream(stream);
+  memrevCudaFreeOnStream(pointer);
+  return getError(session);
+}
+
+llvm::Error mlir::memrev::freeIdleOnDevice(int device) {
+  Session session(device);
+  memrevCudaFreeIdle();
+  return getError(session);
+}
+
+llvm::Error mlir::memrev::copyOnDevice(void *target, const void *source,
+                                       size_t bytes, int device, void *stream) {
+  Session session(device);
+  mgpuMemcpy(target, const_cast<void *>(source), bytes, stream);
+  mgpuStreamSynchronize(stream);
+  return getError(session);
+}
+
 llvm::Expected<std::string> mlir::memrev::getDeviceChip(int device) {
   Session session(device);
   std::string chip;
@@ -106,5 +139,7 @@ llvm::Expected<std::string> mlir::memrev::getDeviceChip(int device) {
     return getError(session);
   return chip;
 }
+
+size_t mlir::memrev::getDeviceBytes() { return memrevCudaGetAllocatedBytes(); }
 
 size_t mlir::memrev::getPeakDeviceBytes() { return memrevCudaGetPeakBytes(); }

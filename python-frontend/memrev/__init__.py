@@ -21,7 +21,7 @@ Arrays go in and out without a copy. Functions are pure unless an argument is
 donated (`jit(donate=...)`, `rev.donated` in text).
 """
 
-from . import cache, io, lax, models, nn, numpy, optim, tree
+from . import cache, cuda, io, lax, models, nn, numpy, optim, tree
 from ._array import Array
 from ._dtypes import bfloat16
 from ._export import export
@@ -32,7 +32,7 @@ from ._transforms import grad, inverse, jvp, stop_gradient, value_and_grad, vjp
 
 __all__ = [
     "Array", "CompileError", "Diagnostic", "Function", "Module", "Parameter", "ShapeDtype",
-    "bfloat16", "cache", "compile", "export", "grad", "inverse", "io", "jit", "jvp", "lax",
-    "load", "models", "nn", "numpy", "openmp_library", "optim", "stop_gradient", "tree",
+    "bfloat16", "cache", "compile", "cuda", "export", "grad", "inverse", "io", "jit", "jvp",
+    "lax", "load", "models", "nn", "numpy", "openmp_library", "optim", "stop_gradient", "tree",
     "value_and_grad", "vjp", "workspace_bytes",
 ]

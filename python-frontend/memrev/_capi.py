@@ -41,6 +41,15 @@ class Parameter(ctypes.Structure):
     ]
 
 
+class DeviceCall(ctypes.Structure):
+    _fields_ = [
+        ("device", ctypes.c_int),
+        ("stream", ctypes.c_void_p),
+        ("workspace", ctypes.c_void_p),
+        ("workspace_bytes", ctypes.c_size_t),
+    ]
+
+
 def _candidates():
     """Where the library may be: told, installed, or built in the source tree."""
     name = "libMemRevC.so"
@@ -62,7 +71,7 @@ def _load():
 
 def _declare(lib):
     compilation, size, flag = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_bool
-    strings = ctypes.POINTER(ctypes.c_char_p)
+    strings, pointer = ctypes.POINTER(ctypes.c_char_p), ctypes.c_void_p
     # Strings that the caller frees are declared as plain pointers: ctypes would
     # turn a char pointer into bytes and lose it.
     owned = ctypes.c_void_p
@@ -84,6 +93,21 @@ def _declare(lib):
             owned,
             [compilation, size, ctypes.POINTER(ctypes.c_void_p), size, ctypes.c_int],
         ),
+        "memrevGetTarget": (ctypes.c_char_p, [compilation]),
+        "memrevGetChip": (ctypes.c_char_p, [compilation]),
+        "memrevCallOnDevice": (
+            owned,
+            [compilation, size, ctypes.POINTER(ctypes.c_void_p), size,
+             ctypes.POINTER(DeviceCall)],
+        ),
+        "memrevDeviceAllocate": (
+            owned, [size, ctypes.c_int, pointer, ctypes.POINTER(ctypes.c_void_p)]),
+        "memrevDeviceFree": (owned, [pointer, ctypes.c_int, pointer]),
+        "memrevDeviceFreeIdle": (owned, [ctypes.c_int]),
+        "memrevDeviceCopy": (owned, [pointer, pointer, size, ctypes.c_int, pointer]),
+        "memrevGetDeviceChip": (owned, [ctypes.c_int, ctypes.POINTER(ctypes.c_void_p)]),
+        "memrevGetDeviceBytes": (size, []),
+        "memrevGetPeakDeviceBytes": (size, []),
         "memrevSave": (owned, [compilation, ctypes.POINTER(size)]),
         "memrevLoad": (compilation, [ctypes.c_char_p, size]),
         "memrevGetIdentity": (ctypes.c_char_p, []),

@@ -15,7 +15,7 @@ from typing import Optional, Tuple
 
 import numpy as np
 
-from . import _capi, _dtypes
+from . import _capi, _dlpack, _dtypes, cuda
 from . import cache as _cache
 from ._files import atomic_write
 
@@ -137,6 +137,7 @@ class Function:
         self._made = [(p.place, p.shape, p.dtype) for p in self.results
                       if p.place >= len(self.arguments)]
         self._returned = [(p.place, p.is_scalar) for p in self.results]
+        self._on_device = cuda.DeviceFunction(self) if module.target == "cuda" else None
         self._donates = any(p.is_donated for p in self.arguments)
         self._without_numpy = next((p.name for p in (*self.arguments, *self.results)
                                     if p.dtype is _dtypes.bfloat16), None)
@@ -167,12 +168,12 @@ class Function:
             raise self._error(expected, "a writable array", "a read-only one", ValueError)
         return value
 
-    def _check_overlaps(self, arrays):
+    def _check_overlaps(self, places):
         """Raises ValueError if a donated argument, which the call overwrites, shares memory
-        with another argument."""
+        with another argument. `places` are their addresses and bytes."""
         spans = sorted([
-            (_get_address(array), array.nbytes, expected.is_donated, expected)
-            for array, expected in zip(arrays, self.arguments) if array.nbytes
+            (address, nbytes, expected.is_donated, expected)
+            for (address, nbytes), expected in zip(places, self.arguments) if nbytes
         ], key=lambda span: span[:2])
         end = donated_end = 0
         for start, size, is_donated, expected in spans:
@@ -200,8 +201,11 @@ class Function:
             f"argument '{expected.name}' of '{self.name}' expects {wanted}, but got {got}"
         )
 
-    def __call__(self, *arguments, threads=0):
+    def __call__(self, *arguments, threads=0, stream=None):
         """Calls the function and returns its result, or a tuple of several.
+
+        A function of a program for cuda takes NumPy arrays, or arrays in device memory
+        (`memrev.cuda`), and then submits its work to `stream` without waiting for it.
 
         A result that replaces a donated argument is that argument's array. Raises TypeError
         or ValueError for an argument of another type, shape or layout, and for a donated one
@@ -212,6 +216,11 @@ class Function:
                 f"'{self.name}' expects {len(self.arguments)} arguments, "
                 f"but got {len(arguments)}"
             )
+        if self._on_device is not None and any(map(_dlpack.is_on_device, arguments)):
+            return self._on_device(arguments, stream)
+        if stream is not None:
+            raise TypeError(
+                f"'{self.name}' expects arrays in device memory with a stream, but got none")
         if self._without_numpy is not None:
             raise TypeError(
                 f"'{self.name}' expects to be called by NumPy with types that it has, but "
@@ -225,7 +234,7 @@ class Function:
             for (dtype, shape, expected), value in zip(self._expected, arguments)
         ]
         if self._donates:
-            self._check_overlaps(slots)
+            self._check_overlaps([(_get_address(array), array.nbytes) for array in slots])
         slots += [None] * (self._pointers._length_ - len(slots))
         for place, shape, dtype in self._made:
             slots[place] = np.empty(shape, dtype)
@@ -254,11 +263,29 @@ class Function:
             raise RuntimeError(_capi.take_string(error))
 
 
+    def call_on_device(self, pointers, device=0, stream=0, workspace=0, workspace_bytes=0):
+        """Submits a call to a CUDA stream, by its address, and does not wait for it: a
+        program for cuda on device memory that the caller has, as `call_pointers` takes it;
+        scalar arguments are in host memory. `workspace` is memory of the device, of
+        `Function.workspace_bytes` bytes and aligned to 64; without one memrev provides it,
+        which it cannot while the caller records the stream as a graph. Nothing is checked
+        but that arrays are device memory and aligned to 16 bytes."""
+        call = _capi.DeviceCall(device, stream, workspace, workspace_bytes)
+        error = _capi.lib.memrevCallOnDevice(
+            self._module._handle, self._index, self._pointers(*pointers), len(pointers),
+            ctypes.byref(call))
+        if error:
+            raise RuntimeError(_capi.take_string(error))
+
+
 class Module:
     """A compiled program: a mapping from names to functions."""
 
     def __init__(self, handle, diagnostics):
         self._handle = handle
+        #: What it was compiled for, "cpu" or "cuda", and the chip of the latter.
+        self.target = _capi.lib.memrevGetTarget(handle).decode()
+        self.chip = _capi.lib.memrevGetChip(handle).decode()
         #: Warnings and remarks of the compilation.
         self.diagnostics = diagnostics
         names = (Function(self, i) for i in range(_capi.lib.memrevGetNumFunctions(handle)))
@@ -298,8 +325,7 @@ class Module:
     def write_library(self, path):
         """Writes the program as a shared library, which C programs call by `header`
         without memrev. The system's C++ compiler links it. Raises RuntimeError if it
-        fails, or the program is not for the CPU, and OSError if `path` cannot be
-        written."""
+        fails, and OSError if `path` cannot be written."""
         with tempfile.TemporaryDirectory() as folder:
             linked = Path(folder) / "library.so"
             error = _capi.lib.memrevWriteLibrary(self._handle, os.fsencode(linked))
@@ -391,9 +417,15 @@ def _diagnostics(handle):
     return result
 
 
-def compile(text, target="cpu", *, cpu="native", until="binary", threads=0,
-            differentiate=(), file="<input>", ir=False, cache=False):
+def compile(text, target="cpu", *, chip=None, kernel_format="auto", cpu="native",
+            until="binary", threads=0, differentiate=(), file="<input>", ir=False,
+            cache=False):
     """Compiles an MLIR program and returns it as a `Module`.
+
+    A program for `target="cuda"` has a `chip`, "sm_90" for example; "native" is that of
+    device 0. It holds its kernels as "ptx", which the driver compiles when they are loaded,
+    "cubin", "fatbin" (both) or "llvm" (bitcode); "auto" is "fatbin" where ptxas and fatbinary
+    are found, and else "ptx".
 
     `differentiate` asks for functions that the program has no transform for, with a
     text or several: "function=f wrt=0,1 mode=split policy=invert" adds `f_fwd`, which
@@ -408,8 +440,12 @@ def compile(text, target="cpu", *, cpu="native", until="binary", threads=0,
     """
     if isinstance(differentiate, str):
         differentiate = [differentiate]
+    if chip == "native":
+        chip = cuda.chip()  # A key of the cache names the chip.
     options = [
         f"target={target}",
+        *([f"chip={chip}"] if chip is not None else []),
+        *([f"kernel-format={kernel_format}"] if target == "cuda" else []),
         f"cpu={cpu}",
         *(f"differentiate={text}" for text in differentiate),
         f"until={until}",

@@ -30,14 +30,9 @@ static bool setNumber(unsigned &number, StringRef value) {
 }
 
 static bool setKernelFormat(CommandLine &line, StringRef value) {
-  line.compile.kernelFormat = llvm::StringSwitch<std::string>(value)
-                                  .Case("auto", "auto")
-                                  .Case("ptx", "isa")
-                                  .Case("cubin", "bin")
-                                  .Case("fatbin", "fatbin")
-                                  .Case("llvm", "llvm")
-                                  .Default("");
-  return !line.compile.kernelFormat.empty();
+  std::optional<std::string> format = parseKernelFormat(value);
+  line.compile.kernelFormat = format.value_or("");
+  return format.has_value();
 }
 
 static bool setEmit(CommandLine &line, StringRef value) {

@@ -163,17 +163,10 @@ static llvm::Error writeKernels(const CommandLine &line,
 static llvm::Error writeLibrary(const CommandLine &line,
                                 const CompiledProgram &program,
                                 StringRef executable) {
-  llvm::SmallVector<std::string> libraries;
-  if (line.compile.target == "cuda") {
-    auto runtime = findRuntimeLibrary(executable, "libMemRevCUDARuntime.a");
-    if (!runtime)
-      return runtime.takeError();
-    // All of it: callers use functions that the program does not.
-    libraries = {"-Wl,--whole-archive", *runtime, "-Wl,--no-whole-archive"};
-  } else {
-    libraries = getCPULibraries(*program.getObject());
-  }
-  auto library = linkSharedLibrary(*program.getObject(), libraries);
+  auto libraries = getLibraries(program, executable);
+  if (!libraries)
+    return libraries.takeError();
+  auto library = linkSharedLibrary(*program.getObject(), *libraries);
   if (!library)
     return library.takeError();
   return writeText(line.output, (*library)->getBuffer());

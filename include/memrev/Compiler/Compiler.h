@@ -28,6 +28,10 @@ enum class Stage { Differentiate, Lower, Schedule, Bufferize, Binary };
 std::optional<Stage> parseStage(llvm::StringRef name);
 llvm::StringRef getName(Stage stage);
 
+/// Returns what `kernelFormat` of the options is for the name that users have
+/// for it: auto, ptx, cubin, fatbin or llvm.
+std::optional<std::string> parseKernelFormat(llvm::StringRef name);
+
 struct CompileOptions {
   /// What the program is for: "cpu" or "cuda".
   std::string target = "cpu";

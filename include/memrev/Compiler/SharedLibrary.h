@@ -15,16 +15,14 @@
 
 namespace mlir::memrev {
 
-/// Returns the path of the runtime library `name`, libMemRevCUDARuntime.a for
-/// example, of the build or the installation that the program at `executable`
-/// belongs to.
-llvm::Expected<std::string> findRuntimeLibrary(llvm::StringRef executable,
-                                               llvm::StringRef name);
+class CompiledProgram;
 
-/// Returns what the object file of a program for the CPU is linked with: the
-/// math library, and glibc's vectors and OpenMP if it uses them.
-llvm::SmallVector<std::string>
-getCPULibraries(const llvm::MemoryBuffer &object);
+/// Returns what the object file of `program` is linked with. For the CPU that
+/// is the math library, and glibc's vectors and OpenMP if it uses them; for a
+/// GPU memrev's CUDA runtime, of the build or the installation that `file`, a
+/// program or a library of memrev, belongs to.
+llvm::Expected<llvm::SmallVector<std::string>>
+getLibraries(const CompiledProgram &program, llvm::StringRef file);
 
 /// Links the object file `object` with `libraries`, static ones or options that
 /// name shared ones, to a shared library by the system's C++ compiler, and

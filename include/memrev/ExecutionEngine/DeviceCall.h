@@ -62,10 +62,24 @@ private:
   llvm::SmallVector<void *> allocated;
 };
 
+/// Device memory in the order of a stream: work submitted to it afterwards may
+/// use what is allocated, and earlier work may still use what is freed, which
+/// the runtime keeps.
+llvm::Expected<void *> allocateOnDevice(size_t bytes, int device, void *stream);
+llvm::Error freeOnDevice(void *pointer, int device, void *stream);
+/// Gives what the runtime keeps of a device back to the driver.
+llvm::Error freeIdleOnDevice(int device);
+
+/// Copies memory, of the host or the device, after the work submitted to the
+/// stream, and waits until it is done.
+llvm::Error copyOnDevice(void *target, const void *source, size_t bytes,
+                         int device, void *stream);
+
 /// Returns LLVM's name of the chip of a device, "sm_90" for example.
 llvm::Expected<std::string> getDeviceChip(int device);
 
-/// The largest number of bytes that programs have held on devices.
+/// The bytes that programs hold on devices, now and at the most.
+size_t getDeviceBytes();
 size_t getPeakDeviceBytes();
 
 } // namespace mlir::memrev

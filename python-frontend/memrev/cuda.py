@@ -1,0 +1,225 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Arrays in the memory of CUDA devices, for programs compiled with target="cuda".
+
+Functions of such a program take NumPy arrays, which they copy to device 0 and back, or
+arrays in device memory, which they use in place: of PyTorch, CuPy or another library that
+knows DLPack or CUDA's array interface, or a `DeviceArray`. Results are then
+`DeviceArray`s, which those libraries take without a copy.
+
+A stream is one of these libraries, the address of a CUDA stream, or None for the default
+stream. All of these raise RuntimeError if the device or the driver fails.
+"""
+
+import ctypes
+
+import numpy as np
+
+from . import _capi, _dlpack, _dtypes
+
+__all__ = ["DeviceArray", "allocated_bytes", "chip", "free_idle", "peak_bytes", "to_device"]
+
+
+def _check(error):
+    if error:
+        raise RuntimeError(_capi.take_string(error))
+
+
+def stream_address(stream):
+    """The address of a stream; 0 for the default stream."""
+    if stream is None:
+        return 0
+    for name in ("cuda_stream", "ptr", "handle"):  # PyTorch, CuPy, numba
+        if hasattr(stream, name):
+            stream = getattr(stream, name)
+            break
+    stream = getattr(stream, "value", stream)
+    if stream is None:
+        return 0
+    if not isinstance(stream, int):
+        raise TypeError(f"expects a CUDA stream or its address, but got {type(stream).__name__}")
+    return stream
+
+
+class DeviceArray:
+    """An array in the memory of a device, contiguous in C order. What is submitted to its
+    stream finds its elements there; work on other streams has to wait for that."""
+
+    def __init__(self, shape, dtype, device=0, stream=None):
+        self._address = None
+        self.shape = tuple(shape)
+        self.dtype = _dtypes.as_dtype(dtype)
+        #: The device's number.
+        self.device_number = device
+        self._stream = stream_address(stream)
+        address = ctypes.c_void_p()
+        _check(_capi.lib.memrevDeviceAllocate(self.nbytes, device, self._stream,
+                                              ctypes.byref(address)))
+        self._address = address.value or 0
+
+    @property
+    def nbytes(self):
+        """The bytes of its elements."""
+        return self.dtype.itemsize * int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def address(self):
+        """Where the elements are in device memory."""
+        return self._address
+
+    def numpy(self):
+        """The elements in a new NumPy array, as the stream's work so far leaves them."""
+        if self.dtype is _dtypes.bfloat16:
+            raise TypeError("expects a dtype that NumPy has, but got bfloat16")
+        array = np.empty(self.shape, self.dtype)
+        _check(_capi.lib.memrevDeviceCopy(array.ctypes.data, self._address, self.nbytes,
+                                          self.device_number, self._stream))
+        return array
+
+    def __array__(self, dtype=None, copy=None):
+        if copy is False:
+            raise ValueError("expects a copy: the elements are in device memory")
+        array = self.numpy()
+        return array if dtype is None else array.astype(dtype)
+
+    @property
+    def __cuda_array_interface__(self):
+        if self.dtype is _dtypes.bfloat16:
+            raise AttributeError("CUDA's array interface has no bfloat16; DLPack has")
+        # A stream of zero is disallowed: one is the default stream.
+        return {"shape": self.shape, "typestr": self.dtype.str, "version": 3,
+                "data": (self._address, False), "strides": None, "stream": self._stream or 1}
+
+    def __dlpack_device__(self):
+        return _dlpack.CUDA, self.device_number
+
+    def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
+        if copy or dl_device not in (None, self.__dlpack_device__()):
+            raise BufferError("a DeviceArray is exported where it is, without a copy")
+        if stream not in (None, -1):
+            self._move(0 if stream == 1 else stream)
+        return _dlpack.export(self, self._address, self.shape, self.dtype, self.device_number)
+
+    def _move(self, stream):
+        """Lets work on another stream use the elements."""
+        if stream == self._stream:
+            return
+        _check(_capi.lib.memrevDeviceCopy(None, None, 0, self.device_number, self._stream))
+        self._stream = stream
+
+    def _view(self, stream):
+        self._move(stream)
+        return _dlpack.View(self._address, self.shape, self.dtype, self.device_number,
+                            is_contiguous=True, is_writable=True, owner=self)
+
+    def __repr__(self):
+        return f"<DeviceArray {self.dtype}{list(self.shape)} on device {self.device_number}>"
+
+    def __del__(self):
+        address, self._address = self._address, None
+        if address and _capi is not None and _capi.lib is not None:
+            error = _capi.lib.memrevDeviceFree(address, self.device_number, self._stream)
+            if error:
+                _capi.take_string(error)
+
+
+def to_device(array, device=0, stream=None):
+    """A `DeviceArray` with the elements of a NumPy array."""
+    array = np.asarray(array, order="C")
+    result = DeviceArray(array.shape, array.dtype, device, stream)
+    _check(_capi.lib.memrevDeviceCopy(result.address, array.ctypes.data, result.nbytes,
+                                      device, result._stream))
+    return result
+
+
+def chip(device=0):
+    """The chip of a device, "sm_90" for example, as `memrev.compile` takes it."""
+    name = ctypes.c_void_p()
+    _check(_capi.lib.memrevGetDeviceChip(device, ctypes.byref(name)))
+    return _capi.take_string(name)
+
+
+def allocated_bytes():
+    """The bytes that memrev holds on all devices, for later calls too."""
+    return _capi.lib.memrevGetDeviceBytes()
+
+
+def peak_bytes():
+    """The largest number of bytes that memrev has held on all devices."""
+    return _capi.lib.memrevGetPeakDeviceBytes()
+
+
+def free_idle(device=0):
+    """Gives memory that memrev keeps for later calls back to the driver."""
+    _check(_capi.lib.memrevDeviceFreeIdle(device))
+
+
+class DeviceFunction:
+    """How a `memrev.Function` is called with arrays in device memory."""
+
+    def __init__(self, function):
+        self._function = function
+
+    def __call__(self, arguments, stream):
+        function = self._function
+        address = stream_address(stream)
+        views = [self._view(expected, value, address)
+                 for expected, value in zip(function.arguments, arguments)]
+        device = self._get_device(views)
+        function._check_overlaps([
+            (0, 0) if view is None else (view.address, view.nbytes) for view in views])
+        pointers = [0] * function._pointers._length_
+        scalars = []
+        for place, (view, value) in enumerate(zip(views, arguments)):
+            if view is None:
+                scalars.append(function._check(function.arguments[place], value))
+                pointers[place] = scalars[-1].ctypes.data
+            else:
+                pointers[place] = view.address
+        made = {}
+        for parameter in function.results:
+            if parameter.place >= len(function.arguments):
+                array = DeviceArray(parameter.shape, parameter.dtype, device, address)
+                made[parameter.place] = array
+                pointers[parameter.place] = array.address
+        function.call_on_device(pointers, device, address)
+        values = tuple(made.get(parameter.place) if parameter.place in made
+                       else arguments[parameter.place] for parameter in function.results)
+        return values[0] if len(values) == 1 else values or None
+
+    def _view(self, expected, value, stream):
+        """The array `value`, or None for a scalar, or raises what is wrong with it."""
+        error = self._function._error
+        if expected.is_scalar:
+            if not isinstance(value, (bool, int, float, np.generic)) and not (
+                    isinstance(value, np.ndarray) and value.shape == ()):
+                raise error(expected, "a number, in host memory", type(value).__name__)
+            return None
+        if not _dlpack.is_on_device(value):
+            raise error(expected, "an array in device memory, as others are",
+                        type(value).__name__)
+        view = (value._view(stream) if isinstance(value, DeviceArray)
+                else _dlpack.view(value, stream))
+        if view.dtype != expected.dtype:
+            raise error(expected, f"dtype {expected.dtype}", view.dtype)
+        if view.shape != expected.shape:
+            raise error(expected, f"shape {list(expected.shape)}", list(view.shape), ValueError)
+        if not view.is_contiguous:
+            raise error(expected, "a contiguous array in C order", "another layout", ValueError)
+        if expected.is_donated and not view.is_writable:
+            raise error(expected, "a writable array", "a read-only one", ValueError)
+        return view
+
+    def _get_device(self, views):
+        """The number of the device that all arrays are on."""
+        device = None
+        for expected, view in zip(self._function.arguments, views):
+            if view is None or view.device is None:
+                continue
+            if device is not None and view.device != device:
+                raise self._function._error(expected, f"an array on device {device}, as others "
+                                            "are", f"one on device {view.device}", ValueError)
+            device = view.device
+        # CUDA's array interface does not say it: its arrays are on the current device.
+        return 0 if device is None else device

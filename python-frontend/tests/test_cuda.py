@@ -1,0 +1,283 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Programs for CUDA devices, called from Python. They run on the SIMT emulator, which has
+the driver's name: this file runs itself in a process that finds it."""
+
+import ctypes
+import gc
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import memrev
+from memrev import _dlpack
+
+BUILD = Path(os.environ.get("MEMREV_BUILD_DIR", Path(__file__).parents[2] / "build"))
+EMULATOR = BUILD / "test" / "simt"
+INSIDE = "MEMREV_TEST_ON_EMULATOR"
+
+PROGRAM = """
+func.func @step(%x: tensor<8x16xf32>, %w: tensor<16x4xf32>, %rate: f32)
+    -> (tensor<8x4xf32>, f32) {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<8x4xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<8x4xf32>) -> tensor<8x4xf32>
+  %m = linalg.matmul ins(%x, %w : tensor<8x16xf32>, tensor<16x4xf32>)
+      outs(%z : tensor<8x4xf32>) -> tensor<8x4xf32>
+  %s = tensor.splat %rate : tensor<8x4xf32>
+  %t = arith.mulf %m, %s : tensor<8x4xf32>
+  %r = tensor.empty() : tensor<f32>
+  %f = linalg.fill ins(%zero : f32) outs(%r : tensor<f32>) -> tensor<f32>
+  %sum = linalg.reduce { arith.addf } ins(%t : tensor<8x4xf32>) outs(%f : tensor<f32>)
+      dimensions = [0, 1]
+  %l = tensor.extract %sum[] : tensor<f32>
+  return %t, %l : tensor<8x4xf32>, f32
+}
+func.func @update(%w: tensor<64xf32> {rev.donated}, %g: tensor<64xf32>) -> tensor<64xf32> {
+  %0 = arith.subf %w, %g : tensor<64xf32>
+  return %0 : tensor<64xf32>
+}
+func.func @brain(%x: tensor<32xbf16>) -> tensor<32xbf16> {
+  %0 = arith.addf %x, %x : tensor<32xbf16>
+  return %0 : tensor<32xbf16>
+}
+"""
+
+
+if INSIDE not in os.environ:
+
+    def test_on_emulator():
+        """All other tests of this file, where the driver is the emulator."""
+        if not (EMULATOR / "libcuda.so.1").is_file():
+            pytest.skip("the SIMT emulator is not built")
+        environment = {**os.environ, INSIDE: "1", "LD_LIBRARY_PATH": str(EMULATOR)}
+        result = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider",
+             __file__], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True)
+        assert result.returncode == 0, result.stdout
+        assert " passed" in result.stdout
+
+    def test_no_driver():
+        """Without one there is a message, and no crash."""
+        mod = memrev.compile(PROGRAM, "cuda", chip="sm_90", kernel_format="ptx")
+        if _has_driver():
+            pytest.skip("there is a driver")
+        with pytest.raises(RuntimeError, match="expects an NVIDIA driver"):
+            mod["update"](np.zeros(64, "f4"), np.zeros(64, "f4"))
+        with pytest.raises(RuntimeError, match="expects an NVIDIA driver"):
+            memrev.compile(PROGRAM, "cuda", chip="native")
+        with pytest.raises(RuntimeError, match="expects an NVIDIA driver"):
+            memrev.cuda.to_device(np.zeros(3))
+
+    def test_chip_is_asked_for():
+        with pytest.raises(memrev.CompileError, match="expects a chip for target cuda"):
+            memrev.compile(PROGRAM, "cuda")
+        with pytest.raises(memrev.CompileError, match="expects auto, ptx, cubin, fatbin or"):
+            memrev.compile(PROGRAM, "cuda", chip="sm_90", kernel_format="elf")
+
+
+def _has_driver():
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
+def on_emulator(test):
+    """Leaves a test to the process that has the emulator."""
+    return test if INSIDE in os.environ else None
+
+
+@pytest.fixture(scope="module")
+def mod():
+    return memrev.compile(PROGRAM, "cuda", chip="native", kernel_format="llvm")
+
+
+@pytest.fixture
+def arrays():
+    rng = np.random.default_rng(0)
+    return rng.random((8, 16), "f4"), rng.random((16, 4), "f4")
+
+
+class Foreign:
+    """An array of a library that knows CUDA's array interface only."""
+
+    def __init__(self, array, **changes):
+        self.__cuda_array_interface__ = {**array.__cuda_array_interface__, **changes}
+        self.array = array
+
+
+@on_emulator
+def test_numpy_arrays(mod, arrays):
+    x, w = arrays
+    assert mod.target == "cuda" and mod.chip == "sm_90"
+    for rate in (2.0, 3.0, 3.0, 3.0):
+        y, loss = mod["step"](x, w, rate)
+        np.testing.assert_allclose(y, rate * (x @ w), rtol=1e-6)
+        np.testing.assert_allclose(loss, rate * (x @ w).sum(), rtol=1e-6)
+    donated, gradient = np.ones(64, "f4"), np.full(64, 0.25, "f4")
+    assert mod["update"](donated, gradient) is donated
+    np.testing.assert_array_equal(donated, 0.75)
+
+
+@on_emulator
+def test_device_arrays(mod, arrays):
+    """In and out without a copy, also when calls follow each other without waiting, and are
+    recorded as graphs."""
+    x, w = map(memrev.cuda.to_device, arrays)
+    for rate in (2.0, 3.0, 3.0, 3.0, 4.0):
+        y, loss = mod["step"](x, w, rate)
+        assert isinstance(y, memrev.cuda.DeviceArray)
+        np.testing.assert_allclose(y.numpy(), rate * (arrays[0] @ arrays[1]), rtol=1e-6)
+        np.testing.assert_allclose(loss, rate * (arrays[0] @ arrays[1]).sum(), rtol=1e-6)
+    donated = memrev.cuda.to_device(np.ones(64, "f4"))
+    gradient = memrev.cuda.to_device(np.full(64, 0.25, "f4"))
+    for _ in range(4):
+        assert mod["update"](donated, gradient) is donated
+    np.testing.assert_array_equal(donated.numpy(), 0)
+
+
+@on_emulator
+def test_foreign_arrays(mod):
+    w = memrev.cuda.to_device(np.ones(64, "f4"))
+    g = memrev.cuda.to_device(np.full(64, 0.5, "f4"))
+    assert mod["update"](Foreign(w), g).array is w
+    np.testing.assert_array_equal(w.numpy(), 0.5)
+    with pytest.raises(ValueError, match="expects a writable array, but got a read-only one"):
+        mod["update"](Foreign(w, data=(w.address, True)), g)
+    with pytest.raises(ValueError, match="contiguous array in C order"):
+        mod["update"](w, Foreign(g, strides=(8,)))
+
+
+@on_emulator
+def test_streams(mod, arrays):
+    driver = ctypes.CDLL("libcuda.so.1")
+    streams = [ctypes.c_void_p(), ctypes.c_void_p()]
+    x, w = map(memrev.cuda.to_device, arrays)
+    for stream in streams:
+        assert driver.cuStreamCreate(ctypes.byref(stream), 1) == 0
+
+    class Stream:
+        cuda_stream = streams[1].value
+
+    for stream in (streams[0], streams[0].value, Stream()):
+        y, _ = mod["step"](x, w, 2.0, stream=stream)
+        np.testing.assert_allclose(y.numpy(), 2 * (arrays[0] @ arrays[1]), rtol=1e-6)
+    with pytest.raises(TypeError, match="expects a CUDA stream or its address, but got str"):
+        mod["step"](x, w, 2.0, stream="fast")
+    with pytest.raises(TypeError, match="device memory with a stream"):
+        mod["step"](*arrays, 2.0, stream=streams[0])
+
+
+@on_emulator
+def test_dlpack(mod):
+    x = memrev.cuda.to_device(np.arange(6, dtype="i4").reshape(2, 3))
+    view = _dlpack.view(x, 0)
+    assert (view.address, view.shape, view.dtype) == (x.address, (2, 3), np.dtype("i4"))
+    assert view.device == 0 and view.is_contiguous and view.nbytes == 24
+    # An exported array lives as long as the capsule, or what its user made of it.
+    del view
+    gc.collect()
+    assert len(_dlpack._exported) == 0
+    capsule = x.__dlpack__()
+    assert len(_dlpack._exported) == 1
+    del capsule
+    assert len(_dlpack._exported) == 0
+    with pytest.raises(BufferError):
+        x.__dlpack__(copy=True)
+    brain = memrev.cuda.DeviceArray((32,), memrev.bfloat16)
+    result = mod["brain"](brain)
+    assert result.dtype is memrev.bfloat16 and _dlpack.view(result, 0).dtype is memrev.bfloat16
+    with pytest.raises(TypeError, match="expects a dtype that NumPy has"):
+        result.numpy()
+
+
+@on_emulator
+def test_wrong_arguments(mod, arrays):
+    x, w = map(memrev.cuda.to_device, arrays)
+    step = mod["step"]
+    with pytest.raises(TypeError, match="'arg1' of 'step' expects an array in device memory"):
+        step(x, arrays[1], 1.0)
+    with pytest.raises(TypeError, match="'arg2' of 'step' expects a number, in host memory"):
+        step(x, w, x)
+    with pytest.raises(TypeError, match="expects dtype float32, but got float64"):
+        step(memrev.cuda.to_device(np.zeros((8, 16))), w, 1.0)
+    with pytest.raises(ValueError, match=r"expects shape \[8, 16\], but got \[16, 4\]"):
+        step(w, w, 1.0)
+    with pytest.raises(TypeError, match="expects 3 arguments, but got 2"):
+        step(x, w)
+    both = memrev.cuda.to_device(np.zeros(64, "f4"))
+    with pytest.raises(ValueError, match="memory that no donated argument shares"):
+        mod["update"](both, both)
+    beyond = Foreign(both, data=(both.address + 16, False))
+    with pytest.raises(RuntimeError, match="parameter 1 of 'update' expects 256 bytes of device "
+                                           "memory, but got 240"):
+        mod["update"](memrev.cuda.to_device(np.zeros(64, "f4")), beyond)
+    # One failed call is not the end.
+    np.testing.assert_array_equal(mod["update"](both, w.__class__((64,), "f4")).shape, (64,))
+
+
+@on_emulator
+def test_own_workspace(mod, arrays):
+    step = mod["step"]
+    x, w = map(memrev.cuda.to_device, arrays)
+    y, loss = memrev.cuda.DeviceArray((8, 4), "f4"), memrev.cuda.DeviceArray((), "f4")
+    workspace = memrev.cuda.DeviceArray((max(step.workspace_bytes, 1),), "i1")
+    rate = np.array(2, "f4")
+    pointers = [x.address, w.address, rate.ctypes.data, y.address, loss.address]
+    before = memrev.cuda.allocated_bytes()
+    step.call_on_device(pointers, 0, 0, workspace.address, workspace.nbytes)
+    np.testing.assert_allclose(y.numpy(), 2 * (arrays[0] @ arrays[1]), rtol=1e-6)
+    assert memrev.cuda.allocated_bytes() == before
+    with pytest.raises(RuntimeError, match="expects an arena of .* bytes, but got 0"):
+        step.call_on_device(pointers, 0, 0, workspace.address, 0)
+
+
+@on_emulator
+def test_memory_is_kept_and_given_back(mod):
+    gc.collect()
+    memrev.cuda.free_idle()
+    before = memrev.cuda.allocated_bytes()
+    x = memrev.cuda.to_device(np.zeros(1000, "f4"))
+    assert memrev.cuda.allocated_bytes() == before + 4000
+    address = x.address
+    del x
+    gc.collect()
+    assert memrev.cuda.allocated_bytes() == before + 4000
+    assert memrev.cuda.to_device(np.zeros(1000, "f4")).address == address
+    gc.collect()
+    memrev.cuda.free_idle()
+    assert memrev.cuda.allocated_bytes() == before
+    assert memrev.cuda.peak_bytes() >= before + 4000
+
+
+@on_emulator
+def test_saved_programs(mod, arrays, tmp_path):
+    mod.save(tmp_path / "program")
+    loaded = memrev.load(tmp_path / "program")
+    assert loaded.target == "cuda" and loaded.chip == "sm_90"
+    np.testing.assert_array_equal(loaded["step"](*arrays, 2.0)[0], mod["step"](*arrays, 2.0)[0])
+
+
+@on_emulator
+def test_shared_library(mod, tmp_path):
+    mod.write_library(tmp_path / "program.so")
+    library = ctypes.CDLL(str(tmp_path / "program.so"))
+    pointers = [ctypes.c_void_p() for _ in range(2)]
+    data = np.ones(64, "f4")
+    for pointer in pointers:
+        library.memrevCudaAllocate(ctypes.byref(pointer), ctypes.c_size_t(256))
+        library.memrevCudaCopyToDevice(pointer, data.ctypes.data_as(ctypes.c_void_p),
+                                       ctypes.c_size_t(256))
+    assert mod["update"].workspace_bytes == 0
+    library.update(*pointers, None)
+    library.memrevCudaCopyToHost(data.ctypes.data_as(ctypes.c_void_p), pointers[0],
+                                 ctypes.c_size_t(256))
+    np.testing.assert_array_equal(data, 0)
