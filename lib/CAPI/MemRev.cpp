@@ -11,7 +11,6 @@
 #include "memrev/Compiler/Identity.h"
 #include "memrev/Compiler/ProgramFile.h"
 #include "memrev/Compiler/SharedLibrary.h"
-#include "memrev/ExecutionEngine/DeviceCall.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cstring>
 #include <dlfcn.h>

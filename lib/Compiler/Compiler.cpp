@@ -8,7 +8,6 @@
 
 #include "memrev/Compiler/Compiler.h"
 #include "memrev/ExecutionEngine/CHeader.h"
-#include "memrev/ExecutionEngine/DeviceCall.h"
 #include "memrev/ExecutionEngine/NativeCode.h"
 #include "memrev/InitAll.h"
 #include "memrev/Pipelines/Entries.h"

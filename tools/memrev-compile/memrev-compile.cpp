@@ -14,7 +14,6 @@
 #include "CommandLine.h"
 #include "memrev/Compiler/NumPyFile.h"
 #include "memrev/Compiler/SharedLibrary.h"
-#include "memrev/ExecutionEngine/DeviceCall.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"

@@ -14,7 +14,7 @@
 #define MEMREV_COMPILER_COMPILER_H
 
 #include "memrev/Compiler/MemoryReport.h"
-#include "memrev/ExecutionEngine/LoadedCode.h"
+#include "memrev/ExecutionEngine/DeviceCall.h"
 #include "memrev/ExecutionEngine/Processor.h"
 #include <mutex>
 #include <optional>
