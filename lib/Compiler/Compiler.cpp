@@ -201,7 +201,7 @@ CompiledProgram::findFunction(StringRef name) const {
 }
 
 void CompiledProgram::printHeader(llvm::raw_ostream &os) const {
-  printCHeader(os, functions);
+  printCHeader(os, functions, /*isForDevice=*/target == "cuda");
 }
 
 llvm::Error CompiledProgram::verifyProcessor() const {

@@ -41,6 +41,7 @@ void memrev::buildGPUKernelsPipeline(OpPassManager &pm) {
   // Nothing is canonicalized in between: that would inline parallel loops of
   // one iteration, whose memory accesses would then be on the host, and hoist
   // the constants of kernels out of the launches, to become their parameters.
+  pm.addPass(createGPUStoreScalarResults());
   pm.addPass(createGPULaunchKernels());
   OpPassManager &functions = pm.nest<func::FuncOp>();
   functions.addPass(createGPULinalgToParallel());
