@@ -273,11 +273,9 @@ class Function:
         which it cannot while the caller records the stream as a graph. Nothing is checked
         but that arrays are device memory and aligned to 16 bytes."""
         call = _capi.DeviceCall(device, stream, workspace, workspace_bytes)
-        error = _capi.lib.memrevCallOnDevice(
+        cuda.check(_capi.lib.memrevCallOnDevice(
             self._module._handle, self._index, self._pointers(*pointers), len(pointers),
-            ctypes.byref(call))
-        if error:
-            raise RuntimeError(_capi.take_string(error))
+            ctypes.byref(call)))
 
 
 class Module:

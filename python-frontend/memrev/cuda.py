@@ -9,7 +9,7 @@ knows DLPack or CUDA's array interface, or a `DeviceArray`. Results are then
 `DeviceArray`s, which those libraries take without a copy.
 
 A stream is one of these libraries, the address of a CUDA stream, or None for the default
-stream. All of these raise RuntimeError if the device or the driver fails.
+stream. All of these raise DeviceError if the device or the driver fails.
 """
 
 import ctypes
@@ -19,13 +19,19 @@ import numpy as np
 
 from . import _capi, _dlpack, _dtypes
 
-__all__ = ["DeviceArray", "allocated_bytes", "chip", "free_idle", "peak_bytes", "stream",
-           "synchronize", "to_device"]
+__all__ = ["DeviceArray", "DeviceError", "allocated_bytes", "chip", "free_idle",
+           "is_available", "peak_bytes", "reset_peak_bytes", "stream", "synchronize",
+           "to_device"]
 
 
-def _check(error):
+class DeviceError(RuntimeError):
+    """A device or a driver that fails, or is not there."""
+
+
+def check(error):
+    """Raises DeviceError if a function of the C API returned a message."""
     if error:
-        raise RuntimeError(_capi.take_string(error))
+        raise DeviceError(_capi.take_string(error))
 
 
 def stream_address(stream):
@@ -72,7 +78,7 @@ def current_stream():
 
 def synchronize(device=0, stream=None):
     """Waits for the work that was submitted to a stream of a device."""
-    _check(_capi.lib.memrevDeviceCopy(None, None, 0, device, stream_address(stream)))
+    check(_capi.lib.memrevDeviceCopy(None, None, 0, device, stream_address(stream)))
 
 
 class DeviceArray:
@@ -87,7 +93,7 @@ class DeviceArray:
         self.device_number = device
         self._stream = stream_address(stream)
         address = ctypes.c_void_p()
-        _check(_capi.lib.memrevDeviceAllocate(self.nbytes, device, self._stream,
+        check(_capi.lib.memrevDeviceAllocate(self.nbytes, device, self._stream,
                                               ctypes.byref(address)))
         self._address = address.value or 0
 
@@ -116,7 +122,7 @@ class DeviceArray:
         if self.dtype is _dtypes.bfloat16:
             raise TypeError("expects a dtype that NumPy has, but got bfloat16")
         array = np.empty(self.shape, self.dtype)
-        _check(_capi.lib.memrevDeviceCopy(array.ctypes.data, self._address, self.nbytes,
+        check(_capi.lib.memrevDeviceCopy(array.ctypes.data, self._address, self.nbytes,
                                           self.device_number, self._stream))
         return array
 
@@ -185,7 +191,7 @@ def to_device(array, device=0, stream=None):
     """A `DeviceArray` with the elements of a NumPy array."""
     array = np.asarray(array, order="C")
     result = DeviceArray(array.shape, array.dtype, device, stream)
-    _check(_capi.lib.memrevDeviceCopy(result.address, array.ctypes.data, result.nbytes,
+    check(_capi.lib.memrevDeviceCopy(result.address, array.ctypes.data, result.nbytes,
                                       device, result._stream))
     return result
 
@@ -193,7 +199,7 @@ def to_device(array, device=0, stream=None):
 def chip(device=0):
     """The chip of a device, "sm_90" for example, as `memrev.compile` takes it."""
     name = ctypes.c_void_p()
-    _check(_capi.lib.memrevGetDeviceChip(device, ctypes.byref(name)))
+    check(_capi.lib.memrevGetDeviceChip(device, ctypes.byref(name)))
     return _capi.take_string(name)
 
 
@@ -207,9 +213,22 @@ def peak_bytes():
     return _capi.lib.memrevGetPeakDeviceBytes()
 
 
+def reset_peak_bytes():
+    """Lets `peak_bytes` begin anew with what is held now."""
+    _capi.lib.memrevResetPeakDeviceBytes()
+
+
+def is_available(device=0):
+    """Whether there is a driver and a device of that number."""
+    name = ctypes.c_void_p()
+    error = _capi.lib.memrevGetDeviceChip(device, ctypes.byref(name))
+    _capi.take_string(error or name)
+    return not error
+
+
 def free_idle(device=0):
     """Gives memory that memrev keeps for later calls back to the driver."""
-    _check(_capi.lib.memrevDeviceFreeIdle(device))
+    check(_capi.lib.memrevDeviceFreeIdle(device))
 
 
 class DeviceFunction:
