@@ -76,8 +76,7 @@ def check_numpy(library, arrays, calls=1):
 
 if not emulator.INSIDE:
 
-    def test_on_emulator():
-        emulator.run(__file__)
+    test_on_emulator = emulator.runs_on_emulator(__file__)
 
     def test_numpy(cpu, arrays):
         assert cpu.target == "cpu" and cpu.chip == "" and set(cpu) == {"step", "half"}

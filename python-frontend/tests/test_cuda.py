@@ -46,9 +46,7 @@ func.func @brain(%x: tensor<32xbf16>) -> tensor<32xbf16> {
 
 if not emulator.INSIDE:
 
-    def test_on_emulator():
-        """All other tests of this file, where the driver is the emulator."""
-        emulator.run(__file__)
+    test_on_emulator = emulator.runs_on_emulator(__file__)
 
     def test_no_driver():
         """Without one there is a message, and no crash."""
