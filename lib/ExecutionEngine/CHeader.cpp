@@ -81,15 +81,45 @@ static void printFunction(llvm::raw_ostream &os,
   os << ";\n";
 }
 
+/// What callers of every program have to know, and what they include.
+static constexpr llvm::StringLiteral kPreamble =
+    R"(/* Functions compiled by memrev. Arrays are contiguous in C order and
+   results overlap nothing. Each call at a time needs an arena of its
+   own, of *_ARENA_BYTES bytes, aligned to 64. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+)";
+
+/// What callers of a program for a GPU use beside its functions; all of it, and
+/// more, is in memrev/Runtime/CUDA/CUDARuntime.h.
+static constexpr llvm::StringLiteral kDevicePreamble = R"(
+/* Arrays and arenas are device memory; arrays of 16 bytes and more are
+   aligned to 16. A call returns when its results are there, unless its thread
+   uses a stream: then it returns when its work is submitted. Functions of the
+   runtime return 0, or 1 after an error. After an error the thread's calls do
+   nothing until it is cleared; a null pointer says that there was none. */
+const char *memrevCudaLastError(void);
+void memrevCudaClearError(void);
+int memrevCudaSetDevice(int32_t device);
+void memrevCudaUseStream(void *stream);
+void memrevCudaUseOwnStreams(void);
+int memrevCudaAllocate(void **pointer, size_t bytes);
+int memrevCudaFree(void *pointer);
+int memrevCudaCopyToDevice(void *device, const void *host, size_t bytes);
+int memrevCudaCopyToHost(void *host, const void *device, size_t bytes);
+)";
+
 void mlir::memrev::printCHeader(llvm::raw_ostream &os,
-                                llvm::ArrayRef<FunctionSignature> functions) {
-  os << "/* Functions compiled by memrev. Arrays are contiguous in C order "
-        "and\n"
-        "   results overlap nothing. Each call at a time needs an arena of "
-        "its\n"
-        "   own, of *_ARENA_BYTES bytes, aligned to 64. */\n"
-        "#pragma once\n#include <stdbool.h>\n#include <stdint.h>\n"
-        "#ifdef __cplusplus\nextern \"C\" {\n#endif\n";
+                                llvm::ArrayRef<FunctionSignature> functions,
+                                bool isForDevice) {
+  os << kPreamble;
+  if (isForDevice)
+    os << kDevicePreamble;
   for (const FunctionSignature &function : functions)
     printFunction(os, function);
   os << "\n#ifdef __cplusplus\n}\n#endif\n";

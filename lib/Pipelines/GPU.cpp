@@ -27,7 +27,7 @@ void memrev::buildGPUSchedulePipeline(OpPassManager &pm,
   buildFusePipeline(pm);
   GPUSelectStrategyOptions strategy;
   strategy.chip = options.chip;
-  strategy.tf32 = options.tf32;
+  strategy.fp32Precision = options.fp32Precision;
   pm.addNestedPass<func::FuncOp>(createGPUSelectStrategy(strategy));
   pm.addPass(createGPUScheduleKernels());
   pm.addNestedPass<func::FuncOp>(createGPUSplitReductions());
@@ -41,6 +41,7 @@ void memrev::buildGPUKernelsPipeline(OpPassManager &pm) {
   // Nothing is canonicalized in between: that would inline parallel loops of
   // one iteration, whose memory accesses would then be on the host, and hoist
   // the constants of kernels out of the launches, to become their parameters.
+  pm.addPass(createGPUStoreScalarResults());
   pm.addPass(createGPULaunchKernels());
   OpPassManager &functions = pm.nest<func::FuncOp>();
   functions.addPass(createGPULinalgToParallel());

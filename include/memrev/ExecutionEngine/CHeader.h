@@ -14,9 +14,11 @@
 namespace mlir::memrev {
 
 /// Writes a C header that declares `functions` as they are in an object file or
-/// shared library: plain pointers, scalars by value, the arena last.
+/// shared library: plain pointers, scalars by value, the arena last. Pointers are
+/// to device memory if `isForDevice`, and what handles it is declared, too.
 void printCHeader(llvm::raw_ostream &os,
-                  llvm::ArrayRef<FunctionSignature> functions);
+                  llvm::ArrayRef<FunctionSignature> functions,
+                  bool isForDevice);
 
 } // namespace mlir::memrev
 

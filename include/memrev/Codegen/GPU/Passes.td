@@ -54,9 +54,11 @@ def GPUSelectStrategy : Pass<"gpu-select-strategy", "func::FuncOp"> {
   let options = [
     Option<"chip", "chip", "std::string", /*default=*/"\"sm_90\"",
            "Chip to choose sizes for, sm_90 for example">,
-    Option<"tf32", "tf32", "bool", /*default=*/"false",
-           "Round the factors of f32 contractions to 10 bits of mantissa, for "
-           "the tensor cores">
+    Option<"fp32Precision", "fp32-precision", "std::string",
+           /*default=*/"\"ieee\"",
+           "How matrices of f32 are multiplied: ieee, tf32 (tensor cores, the "
+           "factors rounded to 10 bits of mantissa) or tf32x3 (three such "
+           "products for one)">
   ];
 }
 
@@ -124,6 +126,33 @@ def GPULinalgToParallel : Pass<"gpu-linalg-to-parallel", "func::FuncOp"> {
   }];
   let dependentDialects = ["affine::AffineDialect", "arith::ArithDialect",
                            "memref::MemRefDialect", "scf::SCFDialect"];
+}
+
+def GPUStoreScalarResults : Pass<"gpu-store-scalar-results", "ModuleOp"> {
+  let summary = "Store scalar results where they are computed";
+  let description = [{
+    A scalar that an entry returns, a loss for example, is stored at its end, and
+    the private function with the program's body returns it before. By then other
+    values have taken its place in the arena, so that the host would have to
+    read it back in the middle of the program and wait. This pass moves each
+    store into a scalar result behind the arithmetic that computes the scalar,
+    in the private function if that is called once: `gpu-scalars-to-device` can
+    then move it to the device.
+
+    Example: with `%r` marked as a scalar result of `@step`,
+
+    ```mlir
+    %0 = call @body(%x) : (memref<4xf32>) -> f32
+    memref.store %0, %r[] : memref<f32>
+    ```
+
+    becomes
+
+    ```mlir
+    call @body(%x, %r) : (memref<4xf32>, memref<f32>) -> ()
+    ```
+  }];
+  let dependentDialects = ["memref::MemRefDialect"];
 }
 
 def GPUScalarsToDevice : Pass<"gpu-scalars-to-device", "func::FuncOp"> {
