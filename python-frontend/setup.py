@@ -19,6 +19,8 @@ from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).resolve().parent
 LIBRARY = "libMemRevC.so"
+#: What programs for cuda are linked with.
+RUNTIME = "libMemRevCUDARuntime.a"
 
 
 class BuildWithLibrary(build_py):
@@ -33,14 +35,15 @@ class BuildWithLibrary(build_py):
             folder = Path(os.environ["MEMREV_WHEEL_DIR"])
         else:
             folder = Path(os.environ.get("MEMREV_BUILD_DIR", HERE.parent / "build")) / "lib"
-        source = folder / LIBRARY
-        if not source.is_file():
-            raise SystemExit(
-                f"{source} is missing: build memrev first (CONTRIBUTING.md), or name the "
-                "folder where it was built by MEMREV_BUILD_DIR")
         target = Path(self.build_lib) / "memrev" / "_lib"
         target.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source, target)
+        for name in (LIBRARY, RUNTIME):
+            source = folder / name
+            if not source.is_file():
+                raise SystemExit(
+                    f"{source} is missing: build memrev first (CONTRIBUTING.md), or name the "
+                    "folder where it was built by MEMREV_BUILD_DIR")
+            shutil.copy2(source, target)
         if "MEMREV_WHEEL_DIR" in os.environ:
             for other in folder.glob("libomp.so*"):
                 shutil.copy2(other, target)

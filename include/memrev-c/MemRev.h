@@ -77,6 +77,10 @@ typedef struct {
 ///   target=TARGET      what to compile for: cpu, the default, or cuda
 ///   chip=CHIP          the chip of a program for cuda, sm_90 for example;
 ///                      native asks the driver for that of device 0
+///   fp32-precision=P   how a program for cuda multiplies matrices of f32:
+///                      ieee, the default; tf32, by tensor cores that round
+///                      the factors to 10 bits of mantissa; or tf32x3, by three
+///                      such products for one, which loses a bit or two
 ///   kernel-format=FORMAT
 ///                      what a program for cuda holds its kernels as: ptx,
 ///                      cubin, fatbin, llvm, or auto, which is fatbin where

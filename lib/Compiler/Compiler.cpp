@@ -281,6 +281,7 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
     if (isForGPU()) {
       GPUScheduleOptions schedule;
       schedule.chip = program->chip;
+      schedule.fp32Precision = options.fp32Precision;
       buildGPUSchedulePipeline(pm, schedule);
       break;
     }
@@ -385,6 +386,14 @@ LogicalResult CompilerInstance::checkTarget() {
   if (!isForGPU() && !options.chip.empty()) {
     report("expects a chip for target cuda only, but got '" + options.chip +
            "' for target " + options.target);
+    return failure();
+  }
+  bool isRounded =
+      options.fp32Precision == "tf32" || options.fp32Precision == "tf32x3";
+  if (options.fp32Precision != "ieee" && !(isRounded && isForGPU())) {
+    report("expects fp32-precision to be ieee, or tf32 or tf32x3 for target "
+           "cuda, but got '" +
+           options.fp32Precision + "' for target " + options.target);
     return failure();
   }
   program->target = options.target;

@@ -27,7 +27,7 @@ void memrev::buildGPUSchedulePipeline(OpPassManager &pm,
   buildFusePipeline(pm);
   GPUSelectStrategyOptions strategy;
   strategy.chip = options.chip;
-  strategy.tf32 = options.tf32;
+  strategy.fp32Precision = options.fp32Precision;
   pm.addNestedPass<func::FuncOp>(createGPUSelectStrategy(strategy));
   pm.addPass(createGPUScheduleKernels());
   pm.addNestedPass<func::FuncOp>(createGPUSplitReductions());

@@ -9,6 +9,7 @@ import gc
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -238,6 +239,56 @@ def test_own_workspace(mod, arrays):
     assert memrev.cuda.allocated_bytes() == before
     with pytest.raises(RuntimeError, match="expects an arena of .* bytes, but got 0"):
         step.call_on_device(pointers, 0, 0, workspace.address, 0)
+
+
+@on_emulator
+def test_callers_graph(mod):
+    """A stream that the caller records takes the work as part of the caller's graph."""
+    driver = ctypes.CDLL("libcuda.so.1")
+    update, handle = mod["update"], ctypes.c_void_p
+    w = memrev.cuda.to_device(np.ones(64, "f4"))
+    g = memrev.cuda.to_device(np.full(64, 0.25, "f4"))
+    stream, graph, executable = handle(), handle(), handle()
+    assert driver.cuStreamCreate(ctypes.byref(stream), 1) == 0
+    assert driver.cuStreamBeginCapture_v2(stream, 0) == 0
+    update.call_on_device([w.address, g.address], 0, stream.value)
+    assert driver.cuStreamEndCapture(stream, ctypes.byref(graph)) == 0
+    np.testing.assert_array_equal(w.numpy(), 1)
+    assert driver.cuGraphInstantiateWithFlags(
+        ctypes.byref(executable), graph, ctypes.c_ulonglong(0)) == 0
+    for _ in range(3):
+        assert driver.cuGraphLaunch(executable, stream) == 0
+    assert driver.cuStreamSynchronize(stream) == 0
+    np.testing.assert_array_equal(w.numpy(), 0.25)
+    assert driver.cuGraphExecDestroy(executable) == driver.cuGraphDestroy(graph) == 0
+
+
+@on_emulator
+def test_threads(mod):
+    """Calls of several threads at once, each on a stream and with arrays of its own."""
+    driver = ctypes.CDLL("libcuda.so.1")
+    failures = []
+
+    def work(seed):
+        try:
+            rng, stream = np.random.default_rng(seed), ctypes.c_void_p()
+            assert driver.cuStreamCreate(ctypes.byref(stream), 1) == 0
+            x, w = rng.random((8, 16), "f4"), rng.random((16, 4), "f4")
+            on_device = [memrev.cuda.to_device(array, stream=stream) for array in (x, w)]
+            for step in range(6):
+                rate = seed + step // 3
+                y, _ = mod["step"](*on_device, float(rate), stream=stream)
+                np.testing.assert_allclose(y.numpy(), rate * (x @ w), rtol=1e-6)
+                np.testing.assert_allclose(mod["step"](x, w, float(rate))[0], y.numpy())
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(1, 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures, failures
 
 
 @on_emulator

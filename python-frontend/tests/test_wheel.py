@@ -18,6 +18,7 @@ import conftest
 from memrev.train import cifar
 
 SMOKE = """
+import ctypes
 import os
 import sys
 import numpy as np
@@ -35,6 +36,10 @@ x, w = rng.standard_normal((64, 32)), rng.standard_normal((32, 48))
 np.testing.assert_allclose(f(x, w), np.tanh(x @ w).sum(), rtol=1e-12)
 found = memrev.grad(f, argnums=1)(x, w)
 np.testing.assert_allclose(found, x.T @ (1 - np.tanh(x @ w) ** 2), rtol=1e-10)
+
+memrev.export("f.so", target="cuda", chip="sm_90", f=(f, x, w))
+assert "memrevCudaUseStream" in open("f.h").read()
+ctypes.CDLL("./f.so").f
 
 loaded = open("/proc/self/maps").read()
 for library in ("libMLIR", "libLLVM"):
@@ -62,7 +67,8 @@ def test_what_is_in_it(wheel):
         metadata = archive.read(next(n for n in names if n.endswith("/METADATA"))).decode()
     package = conftest.ROOT / "python-frontend" / "memrev"
     sources = {str(path.relative_to(package.parent)) for path in package.rglob("*.py")}
-    libraries = {"memrev/_lib/libMemRevC.so", "memrev/_lib/libomp.so.5"}
+    libraries = {f"memrev/_lib/{name}" for name in (
+        "libMemRevC.so", "libMemRevCUDARuntime.a", "libomp.so.5")}
     inside = {name for name in names if ".dist-info/" not in name}
     assert inside == sources | libraries
     assert any(name.endswith("/LICENSE") for name in names)

@@ -11,9 +11,12 @@
 //
 // FILE has LLVM IR for NVPTX, or MLIR with a gpu.binary in which it is. An
 // argument is a scalar, "i32=5" or "f32=0.5", or a buffer "f16:256=iota", whose
-// elements count from zero, are small random multiples of 1/8 ("random") or any
-// numbers from -1 to 1 ("fine"), zero ("zero") or what fresh memory has, without
-// a pattern. The buffers without a pattern are printed at the end.
+// elements count from zero, are small random multiples of 1/4 ("random") or any
+// numbers from -1 to 1 ("fine"), zero ("zero") or what fresh memory has,
+// without a pattern. The buffers without a pattern are printed at the end. The
+// map of a tensor, "map=0:128x64:64x8:128", has the number of its buffer, the
+// sizes of the tensor and of boxes from the innermost dimension on, and the
+// bytes of rows that are swizzled, or 0.
 //
 // With a reference, that kernel runs too, as one thread with buffers of its
 // own, and all buffers have to be equal to the last bit.
@@ -62,6 +65,11 @@ int cuLaunchKernel(void *function, unsigned gridX, unsigned gridY,
                    unsigned blockZ, unsigned sharedBytes, void *stream,
                    void **parameters, void **extra);
 int cuCtxSynchronize();
+int cuTensorMapEncodeTiled(void *map, int type, unsigned rank, void *address,
+                           const uint64_t *dimensions, const uint64_t *strides,
+                           const uint32_t *box, const uint32_t *elementStrides,
+                           int interleave, int swizzle, int promotion,
+                           int outside);
 }
 
 [[noreturn]] static void fail(const Twine &message) {
@@ -95,8 +103,10 @@ struct Parameter {
   size_t count = 0;
   bool isBuffer = false;
   bool isPrinted = false;
-  /// The elements, and for each run where they are on the device.
+  /// The elements of a buffer, or what is passed by value.
   std::vector<char> contents;
+  /// The description of a map.
+  std::string map;
 };
 } // namespace
 
@@ -138,6 +148,11 @@ static const ElementType kTypes[] = {
 
 static Parameter parseParameter(StringRef text, unsigned number) {
   auto [head, pattern] = text.split('=');
+  if (head == "map") {
+    Parameter argument;
+    argument.map = pattern.str();
+    return argument;
+  }
   auto [typeName, count] = head.split(':');
   Parameter argument;
   for (const ElementType &type : kTypes)
@@ -165,7 +180,7 @@ static Parameter parseParameter(StringRef text, unsigned number) {
     if (pattern == "iota")
       value = static_cast<double>(i);
     else if (pattern == "random")
-      value = (static_cast<int>(random.below(33)) - 16) / 8.0;
+      value = (static_cast<int>(random.below(17)) - 8) / 4.0;
     else if (pattern == "fine")
       value = random.below(1u << 31) * 0x1p-30 - 1;
     else if (pattern != "zero")
@@ -237,16 +252,79 @@ static unsigned getSize(const cl::list<unsigned> &sizes, unsigned i) {
   return i < sizes.size() ? sizes[i] : 1;
 }
 
+static std::vector<uint64_t> parseSizes(StringRef text) {
+  std::vector<uint64_t> sizes;
+  for (StringRef part : split(text, 'x')) {
+    uint64_t size;
+    if (part.getAsInteger(10, size))
+      fail("expects sizes, but got '" + text + "'");
+    sizes.push_back(size);
+  }
+  return sizes;
+}
+
+namespace {
+struct alignas(64) TensorMapBytes {
+  char bytes[128];
+};
+} // namespace
+
+/// Makes the map of a buffer that is on the device.
+static void encodeMap(StringRef text, ArrayRef<Parameter> arguments,
+                      ArrayRef<DevicePtr> pointers, TensorMapBytes &map) {
+  SmallVector<StringRef> parts;
+  text.split(parts, ':');
+  unsigned number = 0, swizzled = 0;
+  if (parts.size() != 4 || parts[0].getAsInteger(10, number) ||
+      number >= arguments.size() || !arguments[number].isBuffer ||
+      parts[3].getAsInteger(10, swizzled))
+    fail("expects a buffer, sizes, sizes of boxes and bytes, but got '" + text +
+         "'");
+  std::vector<uint64_t> sizes = parseSizes(parts[1]),
+                        box = parseSizes(parts[2]);
+  if (sizes.size() != box.size())
+    fail("expects as many sizes of boxes as of tensors, but got '" + text +
+         "'");
+  // The values of CUtensorMapDataType; where there is none, another of the
+  // size.
+  const ElementType &type = *arguments[number].type;
+  int code = StringRef(type.name) == "bf16" ? 9
+             : type.bytes == 8              ? 8
+             : type.bytes == 4              ? 7
+             : type.bytes == 2              ? 6
+                                            : 0;
+  std::vector<uint64_t> strides;
+  uint64_t stride = type.bytes;
+  for (uint64_t size : sizes)
+    strides.push_back(stride *= size);
+  std::vector<uint32_t> boxSizes(box.begin(), box.end()), ones(box.size(), 1);
+  int swizzle = swizzled == 128  ? 3
+                : swizzled == 64 ? 2
+                : swizzled == 32 ? 1
+                                 : 0;
+  check(cuTensorMapEncodeTiled(
+            &map, code, sizes.size(),
+            reinterpret_cast<void *>(static_cast<uintptr_t>(pointers[number])),
+            sizes.data(), strides.data(), boxSizes.data(), ones.data(), 0,
+            swizzle, 0, 0),
+        "cuTensorMapEncodeTiled");
+}
+
 /// Runs a kernel and returns what is in the arguments afterwards.
 static std::vector<Parameter> run(void *module, StringRef name,
-                                 std::vector<Parameter> arguments,
-                                 bool asOneThread) {
+                                  std::vector<Parameter> arguments,
+                                  bool asOneThread) {
   void *function = nullptr;
   check(cuModuleGetFunction(&function, module, name.str().c_str()),
         "cuModuleGetFunction");
   std::vector<DevicePtr> pointers(arguments.size());
+  std::vector<TensorMapBytes> maps(arguments.size());
   std::vector<void *> parameters;
-  for (auto [argument, pointer] : zip_equal(arguments, pointers)) {
+  for (auto [argument, pointer, map] : zip_equal(arguments, pointers, maps)) {
+    if (!argument.map.empty()) {
+      parameters.push_back(&map);
+      continue;
+    }
     if (!argument.isBuffer) {
       parameters.push_back(argument.contents.data());
       continue;
@@ -257,6 +335,9 @@ static std::vector<Parameter> run(void *module, StringRef name,
           "cuMemcpyHtoD");
     parameters.push_back(&pointer);
   }
+  for (auto [argument, map] : zip_equal(arguments, maps))
+    if (!argument.map.empty())
+      encodeMap(argument.map, arguments, pointers, map);
   unsigned shared = asOneThread ? 0 : sharedBytes;
   constexpr int maxDynamicShared = 8;
   check(cuFuncSetAttribute(function, maxDynamicShared, shared),

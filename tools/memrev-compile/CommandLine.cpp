@@ -89,6 +89,14 @@ static const OptionInfo options[] = {
      "the last stage to run", setStage},
     {"emit", "mlir|llvm|obj|so|header|ptx|cubin|fatbin", "what to write",
      setEmit},
+    {"fp32-precision", "ieee|tf32|tf32x3",
+     "how a program for cuda multiplies matrices of f32; tf32 rounds the "
+     "factors to 10 bits of mantissa, for tensor cores; tf32x3 makes three "
+     "such products of one",
+     [](CommandLine &line, StringRef value) {
+       line.compile.fp32Precision = value.str();
+       return !value.empty();
+     }},
     {"kernel-format", "auto|ptx|cubin|fatbin|llvm",
      "what a program for cuda holds its kernels as; auto is fatbin for "
      "--emit=so and obj, and to run fatbin or, without ptxas, ptx",

@@ -325,6 +325,7 @@ void ContractionEmitter::emitEpilogue() {
 }
 
 LaunchShape ContractionEmitter::emit() {
+  k.preferRegisters();
   emitPosition();
   WarpPosition position;
   position.lane = k.rem(thread, kWarpSize);

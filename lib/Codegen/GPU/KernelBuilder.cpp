@@ -249,6 +249,11 @@ KernelBuilder::KernelBuilder(gpu::GPUModuleOp module, func::FuncOp kernel,
     workspace = entry->getArgument(number);
 }
 
+void KernelBuilder::preferRegisters() {
+  function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                    b.getI32IntegerAttr(1));
+}
+
 LLVM::LLVMFuncOp KernelBuilder::finish() {
   LLVM::ReturnOp::create(b, ValueRange());
   return function;

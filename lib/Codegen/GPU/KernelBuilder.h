@@ -82,6 +82,11 @@ public:
                 const Problem &problem, int64_t threads,
                 Workspace workspace = Workspace::None);
 
+  /// Lets a thread have all registers that one block on a multiprocessor
+  /// leaves it: without, the assembler may spill some for the sake of a second
+  /// block.
+  void preferRegisters();
+
   /// Ends the body.
   LLVM::LLVMFuncOp finish();
 

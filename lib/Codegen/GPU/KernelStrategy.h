@@ -97,6 +97,18 @@ private:
   bool fits(const Problem &problem) const;
 };
 
+/// How matrices of f32 are multiplied.
+enum class FP32Precision {
+  /// With every bit.
+  IEEE,
+  /// Rounded to 10 bits of mantissa.
+  TF32,
+  /// Three products of such numbers for one.
+  TF32x3,
+};
+
+std::optional<FP32Precision> parseFP32Precision(StringRef name);
+
 /// Which unit multiplies.
 enum class Unit {
   /// Tensor cores on f16 or bf16, warp by warp.
@@ -106,6 +118,9 @@ enum class Unit {
   WarpGroup,
   /// Tensor cores on f32 rounded to 10 bits of mantissa.
   TF32,
+  /// Tensor cores on f32 as the sum of two such numbers: three products, as
+  /// exact as those of single threads but for the last bit or two.
+  TF32x3,
   /// Tensor cores on f64.
   Double,
   /// Fused multiply-add of single threads.
@@ -160,13 +175,21 @@ bool isTransposed(const Access &access, const Problem &problem,
 /// For a problem without a reduction.
 ElementwiseStrategy chooseElementwise(const Problem &problem, const Chip &chip);
 
-/// For a problem with a reduction that is no contraction.
+/// Whether partial results of each output can be combined.
+bool hasCombiners(const Problem &problem);
+/// The types of the partial results that terms are added to: of each output, or
+/// of the sum of a contraction.
+SmallVector<Type> getPartialTypes(const Problem &problem);
+/// What is read for each term.
+SmallVector<const Access *> getTermAccesses(const Problem &problem);
+
+/// For a problem with a reduction or a contraction.
 ReductionStrategy chooseReduction(const Problem &problem, const Chip &chip);
 
 /// Fails with a reason for a contraction that is better computed otherwise.
-/// With `useTF32` factors of f32 are rounded to 10 bits of mantissa.
 FailureOr<ContractionStrategy> chooseContraction(const Problem &problem,
-                                                 const Chip &chip, bool useTF32,
+                                                 const Chip &chip,
+                                                 FP32Precision precision,
                                                  std::string &reason);
 
 } // namespace mlir::memrev::simt

@@ -25,10 +25,9 @@ using namespace mlir::memrev::simt;
 static SmallVector<int64_t> getSectionStarts(const Problem &problem,
                                              int64_t elements) {
   SmallVector<int64_t> starts{0};
-  for (const Output &output : problem.outputs)
-    starts.push_back(llvm::alignTo(
-        starts.back() + elements * getByteSize(output.dest.elementType),
-        kVectorBytes));
+  for (Type type : getPartialTypes(problem))
+    starts.push_back(llvm::alignTo(starts.back() + elements * getByteSize(type),
+                                   kVectorBytes));
   return starts;
 }
 
@@ -49,7 +48,7 @@ RankedTensorType simt::getWorkspaceType(const Problem &problem,
 
 namespace {
 
-/// One value for each lane of each output: those of the first output come
+/// One value for each lane of each partial result: those of the first one come
 /// first.
 using Partials = SmallVector<Value>;
 
@@ -59,17 +58,17 @@ public:
                    const Problem &problem, const ReductionStrategy &strategy,
                    Workspace workspace, int64_t splits)
       : problem(problem), strategy(strategy), splits(splits),
-        isRow(strategy.isRow(problem)),
-        canCombine(llvm::all_of(
-            problem.outputs,
-            [](const Output &output) { return output.combiner != nullptr; })),
+        isRow(strategy.isRow(problem)), canCombine(hasCombiners(problem)),
+        types(getPartialTypes(problem)),
         k(module, kernel, name, problem, strategy.along * strategy.across,
-          workspace) {}
+          workspace),
+        resultLanes(isRow ? 1 : strategy.lanes),
+        resultDim(isRow || strategy.vectorDim < 0 ? 0 : strategy.vectorDim) {}
 
   LaunchShape emit();
 
 private:
-  Value getNeutral(unsigned output);
+  Value getNeutral(unsigned number);
   Partials combine(ValueRange left, ValueRange right);
   Partials getNeutrals(int64_t lanes);
   Partials getInits();
@@ -82,15 +81,18 @@ private:
   void step(ArrayRef<SmallVector<Value>> positions, int64_t lanes,
             Partials &partials);
 
+  Value extend(Value factor, Type type);
+
   Partials combineLanes(Partials partials);
   Partials combineWarp(Partials partials, int64_t threads);
   Partials combineWarps(Partials partials);
   Partials combineRows(Partials partials);
   Value shuffle(Value value, int64_t distance);
-  Value sharedPointer(unsigned output, int64_t elements, Value element);
+  Value sharedPointer(unsigned number, int64_t elements, Value element);
 
-  Value workspacePointer(unsigned output, int64_t numSplits, Value number,
+  Value workspacePointer(unsigned kind, int64_t numSplits, Value number,
                          Value element);
+  Partials finishSums(ArrayRef<Value> sums);
   void store(Partials partials);
   void storePartials(Partials partials);
 
@@ -99,7 +101,12 @@ private:
   /// The splits in the workspace that are to be combined, or 1.
   int64_t splits;
   bool isRow, canCombine;
+  /// Of the partial results.
+  SmallVector<Type> types;
   KernelBuilder k;
+  /// The lanes of a result, and their dimension.
+  int64_t resultLanes;
+  unsigned resultDim;
   /// The number of the thread's result, or vector of them, and of the thread
   /// among those that share it.
   Value result, thread;
@@ -117,22 +124,29 @@ private:
 // Combining
 //===----------------------------------------------------------------------===//
 
-Value ReductionEmitter::getNeutral(unsigned output) {
+Value ReductionEmitter::getNeutral(unsigned number) {
+  if (problem.isContraction)
+    return k.zero(types[number]);
   return arith::ConstantOp::create(
-      k.b, *arith::getNeutralElement(problem.outputs[output].combiner));
+      k.b, *arith::getNeutralElement(problem.outputs[number].combiner));
 }
 
 Partials ReductionEmitter::getNeutrals(int64_t lanes) {
   Partials partials;
-  for (unsigned output = 0; output < problem.outputs.size(); ++output)
-    partials.append(lanes, getNeutral(output));
+  for (unsigned number = 0; number < types.size(); ++number)
+    partials.append(lanes, getNeutral(number));
   return partials;
 }
 
 Partials ReductionEmitter::combine(ValueRange left, ValueRange right) {
   Partials combined;
-  int64_t lanes = left.size() / problem.outputs.size();
+  int64_t lanes = left.size() / types.size();
   for (auto [number, pair] : llvm::enumerate(llvm::zip_equal(left, right))) {
+    if (problem.isContraction) {
+      combined.push_back(
+          arith::AddFOp::create(k.b, std::get<0>(pair), std::get<1>(pair)));
+      continue;
+    }
     Operation *combiner = problem.outputs[number / lanes].combiner;
     IRMapping operands;
     operands.map(combiner->getOperand(0), std::get<0>(pair));
@@ -202,13 +216,13 @@ Partials ReductionEmitter::combineWarp(Partials partials, int64_t threads) {
   return partials;
 }
 
-/// The place of `element` among the `elements` that `output` has in shared
-/// memory.
-Value ReductionEmitter::sharedPointer(unsigned output, int64_t elements,
+/// The place of `element` among the `elements` partial results `number` in
+/// shared memory.
+Value ReductionEmitter::sharedPointer(unsigned number, int64_t elements,
                                       Value element) {
-  Type type = k.getMemoryType(problem.outputs[output].dest.elementType);
+  Type type = k.getMemoryType(types[number]);
   Value base = k.offsetPointer(
-      k.sharedMemory(), k.index(getSectionStarts(problem, elements)[output]));
+      k.sharedMemory(), k.index(getSectionStarts(problem, elements)[number]));
   return LLVM::GEPOp::create(k.b, base.getType(), type, base,
                              ArrayRef<LLVM::GEPArg>{element});
 }
@@ -277,6 +291,12 @@ Partials ReductionEmitter::combineRows(Partials partials) {
 // Terms
 //===----------------------------------------------------------------------===//
 
+Value ReductionEmitter::extend(Value factor, Type type) {
+  if (factor.getType() == type)
+    return factor;
+  return arith::ExtFOp::create(k.b, type, factor);
+}
+
 /// Evaluates the body for `lanes` lanes at each of `positions`, all of which
 /// are loaded first.
 void ReductionEmitter::step(ArrayRef<SmallVector<Value>> positions,
@@ -285,23 +305,31 @@ void ReductionEmitter::step(ArrayRef<SmallVector<Value>> positions,
   std::vector<SmallVector<SmallVector<Value>>> loaded;
   for (const SmallVector<Value> &here : positions) {
     SmallVector<SmallVector<Value>> &inputs = loaded.emplace_back();
-    for (const std::optional<Access> &input : problem.inputs)
+    for (const Access *input : getTermAccesses(problem))
       inputs.push_back(k.loadAlong(*input, here, vectorDim, lanes));
   }
-  int64_t perOutput = partials.size() / problem.outputs.size();
+  int64_t chains = partials.size() / types.size();
   for (auto [here, inputs] : llvm::zip_equal(positions, loaded))
     for (int64_t lane = 0; lane < lanes; ++lane) {
+      // Without combiners there is one chain for all lanes of a row.
+      int64_t chain = lane % chains;
       SmallVector<Value> arguments;
       for (const SmallVector<Value> &values : inputs)
         arguments.push_back(values[lane]);
-      // Without combiners there is one chain for all lanes.
-      int64_t slot = lane % perOutput;
-      for (unsigned output = 0; output < problem.outputs.size(); ++output)
-        arguments.push_back(partials[output * perOutput + slot]);
+      if (problem.isContraction) {
+        Value &sum = partials[chain];
+        sum = arith::AddFOp::create(
+            k.b, sum,
+            arith::MulFOp::create(k.b, extend(arguments[0], sum.getType()),
+                                  extend(arguments[1], sum.getType())));
+        continue;
+      }
+      for (unsigned number = 0; number < types.size(); ++number)
+        arguments.push_back(partials[number * chains + chain]);
       SmallVector<Value> next =
           k.evaluateBody(arguments, k.advance(here, vectorDim, lane));
-      for (auto [output, value] : llvm::enumerate(next))
-        partials[output * perOutput + slot] = value;
+      for (auto [number, value] : llvm::enumerate(next))
+        partials[number * chains + chain] = value;
     }
 }
 
@@ -393,47 +421,75 @@ Partials ReductionEmitter::emitTerms(Partials partials) {
 // The kernel
 //===----------------------------------------------------------------------===//
 
-/// What the results start from: a value for each lane that they have.
+/// What the partial results start from: a value for each lane of a result.
 Partials ReductionEmitter::getInits() {
   Partials inits;
-  int64_t lanes = isRow ? 1 : strategy.lanes;
-  unsigned dim = isRow || strategy.vectorDim < 0 ? 0 : strategy.vectorDim;
+  if (problem.isContraction && problem.body) {
+    Output sum;
+    sum.dest.elementType = types.front();
+    sum.init = problem.accumulatorInit;
+    sum.fill = problem.accumulatorFill;
+    sum.read = problem.accumulatorRead;
+    return k.loadInit(sum, dims, resultDim, resultLanes);
+  }
   for (const Output &output : problem.outputs)
-    llvm::append_range(inits, k.loadInit(output, dims, dim, lanes));
+    llvm::append_range(inits, k.loadInit(output, dims, resultDim, resultLanes));
   return inits;
+}
+
+/// The epilogue of a contraction: from sums, one for each lane, to results.
+Partials ReductionEmitter::finishSums(ArrayRef<Value> sums) {
+  SmallVector<SmallVector<Value>> arguments;
+  for (const std::optional<Access> &input : problem.inputs)
+    arguments.push_back(input
+                            ? k.loadAlong(*input, dims, resultDim, resultLanes)
+                            : SmallVector<Value>(sums));
+  for (const Output &output : problem.outputs)
+    arguments.push_back(k.loadInit(output, dims, resultDim, resultLanes));
+  Partials results(problem.outputs.size() * resultLanes);
+  for (int64_t lane = 0; lane < resultLanes; ++lane) {
+    SmallVector<Value> ofLane =
+        llvm::map_to_vector(arguments, [&](const SmallVector<Value> &values) {
+          return values[lane];
+        });
+    SmallVector<Value> values =
+        k.evaluateBody(ofLane, k.advance(dims, resultDim, lane));
+    for (auto [number, value] : llvm::enumerate(values))
+      results[number * resultLanes + lane] = value;
+  }
+  return results;
 }
 
 void ReductionEmitter::store(Partials partials) {
   if (canCombine)
     partials = combine(getInits(), partials);
-  int64_t lanes = isRow ? 1 : strategy.lanes;
-  unsigned dim = isRow || strategy.vectorDim < 0 ? 0 : strategy.vectorDim;
+  if (problem.isContraction && problem.body)
+    partials = finishSums(partials);
   for (auto [number, output] : llvm::enumerate(problem.outputs))
-    k.storeAlong(output.dest, dims, dim,
-                 ArrayRef<Value>(partials).slice(number * lanes, lanes));
+    k.storeAlong(
+        output.dest, dims, resultDim,
+        ArrayRef<Value>(partials).slice(number * resultLanes, resultLanes));
 }
 
 /// Where the partial results of a split are, as the dimensions are ordered.
-Value ReductionEmitter::workspacePointer(unsigned output, int64_t numSplits,
+Value ReductionEmitter::workspacePointer(unsigned kind, int64_t numSplits,
                                          Value number, Value element) {
   int64_t elements = getNumElements(problem, strategy);
   Value base = k.offsetPointer(
       k.getWorkspace(),
-      k.index(getSectionStarts(problem, numSplits * elements)[output]));
+      k.index(getSectionStarts(problem, numSplits * elements)[kind]));
   return LLVM::GEPOp::create(
-      k.b, base.getType(),
-      k.getMemoryType(problem.outputs[output].dest.elementType), base,
+      k.b, base.getType(), k.getMemoryType(types[kind]), base,
       ArrayRef<LLVM::GEPArg>{k.add(k.mul(number, elements), element)});
 }
 
 void ReductionEmitter::storePartials(Partials partials) {
-  int64_t lanes = isRow ? 1 : strategy.lanes;
   for (auto [number, value] : llvm::enumerate(partials)) {
-    Value element =
-        k.add(k.mul(result, lanes), k.index(int64_t(number) % lanes));
-    LLVM::StoreOp::create(
-        k.b, k.toMemory(value),
-        workspacePointer(number / lanes, strategy.splits, split, element));
+    int64_t lane = static_cast<int64_t>(number) % resultLanes;
+    Value element = k.add(k.mul(result, resultLanes), k.index(lane));
+    LLVM::StoreOp::create(k.b, k.toMemory(value),
+                          workspacePointer(number / resultLanes,
+                                           strategy.splits, split, element));
   }
 }
 

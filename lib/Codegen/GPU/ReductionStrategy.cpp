@@ -80,11 +80,34 @@ ReductionStrategy::fromAttribute(DictionaryAttr attribute,
   return strategy;
 }
 
-/// Whether partial results of each output can be combined.
-static bool hasCombiners(const Problem &problem) {
-  return llvm::all_of(problem.outputs, [](const Output &output) {
-    return output.combiner != nullptr;
-  });
+bool simt::hasCombiners(const Problem &problem) {
+  return problem.isContraction ||
+         llvm::all_of(problem.outputs, [](const Output &output) {
+           return output.combiner != nullptr;
+         });
+}
+
+SmallVector<Type> simt::getPartialTypes(const Problem &problem) {
+  SmallVector<Type> types;
+  for (const Output &output : problem.outputs)
+    types.push_back(output.dest.elementType);
+  if (!problem.isContraction)
+    return types;
+  // The body of a contraction gets the sum for the input that has no access.
+  if (problem.body)
+    for (auto [number, input] : llvm::enumerate(problem.inputs))
+      if (!input)
+        return {problem.body->getArgument(number).getType()};
+  return types;
+}
+
+SmallVector<const Access *> simt::getTermAccesses(const Problem &problem) {
+  if (problem.isContraction)
+    return {&problem.lhs, &problem.rhs};
+  SmallVector<const Access *> accesses;
+  for (const std::optional<Access> &input : problem.inputs)
+    accesses.push_back(&*input);
+  return accesses;
 }
 
 bool ReductionStrategy::isRow(const Problem &problem) const {
@@ -113,9 +136,8 @@ int64_t ReductionStrategy::getSharedBytes(const Problem &problem) const {
                          ? (along > kWarpSize ? along / kWarpSize : 0)
                          : along * across * lanes;
   int64_t bytes = 0;
-  for (const Output &output : problem.outputs)
-    bytes += llvm::alignTo(elements * getByteSize(output.dest.elementType),
-                           kVectorBytes);
+  for (Type type : getPartialTypes(problem))
+    bytes += llvm::alignTo(elements * getByteSize(type), kVectorBytes);
   return bytes;
 }
 
@@ -127,15 +149,14 @@ ReductionStrategy::getCombination(const Problem &problem) const {
   combination.across = std::min(combination.getResults(problem), kWarpSize);
   combination.along =
       std::min(roundUp(llvm::divideCeil(splits, kVectorsOfThread)),
-               kThreads / combination.across);
+               static_cast<int64_t>(
+                   llvm::bit_floor<uint64_t>(kThreads / combination.across)));
   while (combination.getSharedBytes(problem) > kPlainSharedBytes)
-    combination.along = llvm::divideCeil(combination.along, 2);
+    combination.along /= 2;
   return combination;
 }
 
 bool ReductionStrategy::fits(const Problem &problem) const {
-  if (problem.isContraction)
-    return false;
   llvm::SmallBitVector seen(problem.getNumDims());
   auto areAll = [&](ArrayRef<int64_t> dims, bool isReduction) {
     for (int64_t dim : dims) {
@@ -147,7 +168,7 @@ bool ReductionStrategy::fits(const Problem &problem) const {
     return true;
   };
   if (!areAll(order, false) || !areAll(reduced, true) || !seen.all() ||
-      reduced.empty())
+      (reduced.empty() && !problem.isContraction))
     return false;
   auto isBetween = [](int64_t number, int64_t low, int64_t high) {
     return number >= low && number <= high;
@@ -202,7 +223,7 @@ static int64_t findVectorDim(const Problem &problem, bool canReduceLanes) {
       if (offset.dims[dim] != 0)
         score += offset.dims[dim] == 1 ? 2 * weight : -weight;
     };
-    for (const std::optional<Access> &input : problem.inputs) {
+    for (const Access *input : getTermAccesses(problem)) {
       // What most points read another element of is what takes the time.
       int64_t elements = 1;
       for (unsigned other = 0; other < problem.getNumDims(); ++other)
@@ -237,7 +258,7 @@ ReductionStrategy simt::chooseReduction(const Problem &problem,
     llvm::erase(dims, vectorDim);
     dims.push_back(vectorDim);
     // As wide as the widest of the inputs can be read.
-    for (const std::optional<Access> &input : problem.inputs)
+    for (const Access *input : getTermAccesses(problem))
       if (!input->isScalar() && input->uses(vectorDim))
         strategy.lanes =
             std::max(strategy.lanes,
@@ -247,7 +268,7 @@ ReductionStrategy simt::chooseReduction(const Problem &problem,
            (extent % strategy.lanes != 0 && (!row || !canCombine)))
       strategy.lanes /= 2;
   }
-  for (const std::optional<Access> &input : problem.inputs)
+  for (const Access *input : getTermAccesses(problem))
     streams += !input->isScalar() &&
                llvm::any_of(strategy.reduced,
                             [&](int64_t dim) { return input->uses(dim); });
@@ -275,11 +296,12 @@ ReductionStrategy simt::chooseReduction(const Problem &problem,
     constexpr int64_t minAcross = 32;
     strategy.across =
         std::min(results, results <= 2 * minAcross ? 2 * minAcross : minAcross);
-    strategy.along =
-        std::min(wanted, std::max<int64_t>(1, kThreads / strategy.across));
+    strategy.along = std::min(
+        wanted, static_cast<int64_t>(llvm::bit_floor<uint64_t>(
+                    std::max<int64_t>(1, kThreads / strategy.across))));
     strategy.across = std::min(results, kThreads / strategy.along);
     while (strategy.getSharedBytes(problem) > kPlainSharedBytes)
-      strategy.along = llvm::divideCeil(strategy.along, 2);
+      strategy.along /= 2;
   }
   int64_t blocks = llvm::divideCeil(results, strategy.across);
   strategy.splits = std::clamp<int64_t>(

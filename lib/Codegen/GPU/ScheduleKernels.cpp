@@ -153,29 +153,28 @@ private:
     auto attribute = kernel->getAttrOfType<DictionaryAttr>(kStrategyAttr);
     StringAttr engine =
         attribute ? attribute.getAs<StringAttr>("engine") : StringAttr();
-    bool isContraction = engine && engine.getValue() == "contraction";
+    StringRef name = engine ? engine.getValue() : StringRef();
     std::string reason;
-    FailureOr<Problem> problem = buildProblem(
-        kernel, isContraction ? Contractions::Widening : Contractions::None,
-        reason);
+    FailureOr<Problem> problem =
+        buildProblem(kernel, Contractions::Widening, reason);
     if (failed(problem) || !canEmit(*problem, kernel, reason))
       return kernel.emitError()
              << "expects a kernel that can be scheduled, but " << reason;
-    if (isContraction) {
+    if (name == "contraction") {
       auto strategy = ContractionStrategy::fromAttribute(attribute, *problem);
       if (succeeded(strategy)) {
         scheduleSplits(kernel, *problem, *strategy, emitContraction);
         return success();
       }
     }
-    if (engine && engine.getValue() == "reduction") {
+    if (name == "reduction") {
       auto strategy = ReductionStrategy::fromAttribute(attribute, *problem);
       if (succeeded(strategy)) {
         scheduleSplits(kernel, *problem, *strategy, emitReduction);
         return success();
       }
     }
-    if (engine && engine.getValue() == "elementwise") {
+    if (name == "elementwise") {
       auto strategy = ElementwiseStrategy::fromAttribute(attribute, *problem);
       if (succeeded(strategy)) {
         declare(kernel, *problem,

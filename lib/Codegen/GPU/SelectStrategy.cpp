@@ -48,6 +48,12 @@ struct GPUSelectStrategyPass
                 "but got '"
              << chip << "'";
     description = *known;
+    std::optional<FP32Precision> parsed = parseFP32Precision(fp32Precision);
+    if (!parsed)
+      return emitError(UnknownLoc::get(context))
+             << "expects fp32-precision to be ieee, tf32 or tf32x3, but got '"
+             << fp32Precision << "'";
+    precision = *parsed;
     return success();
   }
 
@@ -72,21 +78,17 @@ private:
       return {};
     if (problem->isContraction) {
       FailureOr<ContractionStrategy> strategy =
-          chooseContraction(*problem, description, tf32, reason);
+          chooseContraction(*problem, description, precision, reason);
       if (succeeded(strategy))
         return strategy->toAttribute(&getContext());
-      // A sum with an epilogue has no other emitter.
-      if (problem->body)
-        return {};
     }
-    problem = buildProblem(kernel, Contractions::None, reason);
-    if (failed(problem) || !canEmit(*problem, kernel, reason))
-      return {};
-    if (llvm::is_contained(problem->isReduction, true))
+    if (problem->isContraction ||
+        llvm::is_contained(problem->isReduction, true))
       return chooseReduction(*problem, description).toAttribute(&getContext());
     return chooseElementwise(*problem, description).toAttribute(&getContext());
   }
 
   Chip description;
+  FP32Precision precision = FP32Precision::IEEE;
 };
 } // namespace

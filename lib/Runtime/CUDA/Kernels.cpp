@@ -20,8 +20,9 @@ struct LoadedModule;
 struct Kernel {
   Function function = nullptr;
   std::string name;
-  /// The dynamic shared memory that a launch may take.
-  int32_t sharedBytes = 48 * 1024;
+  /// The dynamic shared memory that a launch has asked for. What it may take
+  /// without asking depends on the kernel's static memory.
+  int32_t sharedBytes = 0;
 };
 
 /// The kernels of a program in one context.

@@ -13,10 +13,11 @@
 
 namespace memrev::simt {
 
-/// Reads PTX in LLVM's inline assembly, whose operands from zero are
-/// `numResults` results and then the arguments. Returns false and says why in
-/// `error` if there is an instruction that the emulator does not know.
-bool parseAssembly(const std::string &text, unsigned numResults,
+/// Reads PTX in LLVM's inline assembly. Its operands are results and then
+/// arguments; `ties` has for each result the argument that it starts with, or
+/// -1. Returns false and says why in `error` if there is an instruction that
+/// the emulator does not know.
+bool parseAssembly(const std::string &text, const std::vector<int> &ties,
                    Operation &operation, std::string &error);
 
 } // namespace memrev::simt

@@ -38,9 +38,7 @@ static void runBarrier(Machine &machine, const Operation &operation,
 static void runFence(Machine &, const Operation &, Slots) {}
 
 static void runProxyFence(Machine &machine, const Operation &, Slots) {
-  Thread &thread = machine.getThread();
-  thread.proxyFence = thread.time;
-  ++thread.time;
+  machine.fenceProxy(machine.getThread());
 }
 
 bool memrev::simt::selectBarrierIntrinsic(const std::string &name,

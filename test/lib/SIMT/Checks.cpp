@@ -18,8 +18,12 @@ public:
   ThreadActor(const Machine &machine, const Thread &thread)
       : machine(machine), thread(thread) {}
   bool knows(uint32_t agent, uint32_t time) const override {
-    return machine.knows(thread, agent, time);
+    return needsFence ? machine.knowsFenced(thread, agent, time)
+                      : machine.knows(thread, agent, time);
   }
+
+  /// Whether what others wrote has to be visible to the asynchronous proxy.
+  bool needsFence = false;
 
 private:
   const Machine &machine;
@@ -117,6 +121,18 @@ void Machine::fail(Result code, const std::string &message) {
     current->fiber.suspend();
 }
 
+void Machine::noteLate(const std::string &message) {
+  noteFailure(kLaunchFailed, "error in " + describeLaunch() + ": " + message);
+}
+
+void Machine::checkProducts(uint32_t site) {
+  if (!current->productsPending)
+    return;
+  current->operation = nullptr;
+  current->site = site;
+  fail(kLaunchFailed, "uses the result of a product before wgmma.wait_group");
+}
+
 void Machine::failAccess(Result code, const char *what, uintptr_t address,
                          size_t bytes, AccessKind kind, uint32_t site,
                          const std::string &why) {
@@ -209,8 +225,8 @@ void Machine::access(const OperationAccess &a) {
       return a.address - begin < size && a.bytes <= size - (a.address - begin);
     };
     if (a.kind == AccessKind::Read) {
-      isOwn |= contains(reinterpret_cast<uintptr_t>(launch->parameters.data()),
-                        launch->parameters.size());
+      isOwn |= contains(reinterpret_cast<uintptr_t>(launch->getParameters()),
+                        launch->kernel->parameterBytes);
       for (const auto &[begin, size] : *launch->kernel->constants)
         isOwn |= contains(begin, size);
     }
@@ -226,7 +242,8 @@ void Machine::access(const OperationAccess &a) {
                : a.space == OperationAccess::Global ? "outside global memory"
                                                     : "outside all memory");
 
-  ThreadActor actor(*this, *current);
+  ThreadActor actor(*this, a.viewer ? *a.viewer : *current);
+  actor.needsFence = a.byAsyncProxy && a.kind == AccessKind::Read;
   actor.epoch.block = blockNumber;
   actor.epoch.agent = a.agent == ~0u ? current->index : a.agent;
   actor.epoch.time = a.agent == ~0u ? current->time : a.time;

@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Device.h"
+#include "TensorMap.h"
 #include <cstdio>
 #include <cstring>
 
@@ -479,12 +480,13 @@ Result memrev::simt::makeLaunch(const Options &options, const Kernel &kernel,
   launch.grid = grid;
   launch.block = block;
   launch.dynamicSharedBytes = sharedBytes;
-  // The descriptors of tensors among them are 64-byte aligned.
-  launch.parameters.resize(kernel.parameterBytes);
+  launch.parameterBlocks.resize(
+      (kernel.parameterBytes + sizeof(Launch::ParameterBlock) - 1) /
+      sizeof(Launch::ParameterBlock));
   for (size_t i = 0; i < kernel.parameters.size(); ++i) {
     if (!parameters || !parameters[i])
       return kInvalidValue;
-    std::memcpy(launch.parameters.data() + kernel.parameters[i].offset,
+    std::memcpy(launch.getParameters() + kernel.parameters[i].offset,
                 parameters[i], kernel.parameters[i].bytes);
   }
   return kSuccess;
@@ -517,4 +519,61 @@ SIMT_EXPORT int cuLaunchKernel(void *function, unsigned gridX, unsigned gridY,
   return device.streams.add(queue, [&device, launch = std::move(launch)] {
     return device.machine.run(launch);
   });
+}
+
+//===----------------------------------------------------------------------===//
+// Tensor maps
+//===----------------------------------------------------------------------===//
+
+SIMT_EXPORT int
+cuTensorMapEncodeTiled(void *result, int type, unsigned rank, void *address,
+                       const uint64_t *dimensions, const uint64_t *strides,
+                       const uint32_t *box, const uint32_t *elementStrides,
+                       int interleave, int swizzle, int, int outside) {
+  static const uint8_t elementBytes[] = {1, 2, 4, 4, 8, 8, 2, 4, 8, 2, 4, 4, 4};
+  auto base = reinterpret_cast<uint64_t>(address);
+  if (reinterpret_cast<uintptr_t>(result) % 64 != 0 || type < 0 ||
+      type >= static_cast<int>(std::size(elementBytes)) || rank == 0 ||
+      rank > TensorMap::kMaxRank || base % 16 != 0 || outside < 0 ||
+      outside > 1 || swizzle < 0)
+    return kInvalidValue;
+  // Other layouts than rows that may be swizzled are not modelled.
+  if (interleave != 0 || swizzle > 3)
+    return kNotSupported;
+  TensorMap map;
+  map.rank = static_cast<uint8_t>(rank);
+  map.elementBytes = elementBytes[type];
+  map.swizzle = static_cast<Swizzle>(swizzle);
+  map.fillsNaN = static_cast<uint8_t>(outside);
+  map.address = base;
+  for (unsigned i = 0; i < rank; ++i) {
+    constexpr uint64_t maxDimension = uint64_t(1) << 32, maxStride = uint64_t(1)
+                                                                     << 40;
+    if (dimensions[i] == 0 || dimensions[i] > maxDimension || box[i] == 0 ||
+        box[i] > 256)
+      return kInvalidValue;
+    if (elementStrides[i] != 1)
+      return kNotSupported;
+    if (i > 0 && (strides[i - 1] % 16 != 0 || strides[i - 1] >= maxStride))
+      return kInvalidValue;
+    // 2^32 itself is beyond what the map has room for.
+    if (dimensions[i] == maxDimension)
+      return kNotSupported;
+    map.dimensions[i] = static_cast<uint32_t>(dimensions[i]);
+    map.box[i] = box[i];
+    if (i > 0)
+      map.strides[i - 1] = strides[i - 1];
+  }
+  unsigned rowBytes = map.box[0] * map.elementBytes;
+  if (rowBytes % 16 != 0)
+    return kInvalidValue;
+  if (map.swizzle != Swizzle::None && rowBytes > getSwizzledBytes(map.swizzle))
+    return kInvalidValue;
+  // Where the rest of a shorter row goes is not modelled.
+  if (map.swizzle != Swizzle::None &&
+      rowBytes < getSwizzledBytes(map.swizzle) && rank > 1)
+    return kNotSupported;
+  std::memset(result, 0, 128);
+  std::memcpy(result, &map, sizeof(map));
+  return kSuccess;
 }

@@ -11,6 +11,7 @@
 #include "Machine.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/Analysis/ValueTracking.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/InlineAsm.h"
@@ -43,6 +44,10 @@ static void runOperation(Machine *machine, const simt::Operation *operation,
   thread.site = operation->site;
   thread.slots = {arguments, results};
   operation->run(*machine, *operation, thread.slots);
+}
+
+static void checkProducts(Machine *machine, uint32_t site) {
+  machine->checkProducts(site);
 }
 
 static void runTrap(Machine &machine, const simt::Operation &, Slots) {
@@ -131,6 +136,7 @@ private:
   uint32_t makeSite(Function &function, Instruction &instruction,
                     ModuleSlotTracker &slots);
   bool collectVariables();
+  void checkProducts(Function &function, ModuleSlotTracker &slots);
   bool instrumentFunction(Function &function);
   bool rewrite(Rewrite rewrite);
   bool rewriteCall(CallInst &call, uint32_t site);
@@ -344,16 +350,24 @@ bool Instrumenter::makeOperation(CallInst &call, simt::Operation operation,
 bool Instrumenter::rewriteCall(CallInst &call, uint32_t site) {
   if (auto *assembly = dyn_cast<InlineAsm>(call.getCalledOperand())) {
     simt::Operation operation;
-    unsigned numResults = 0;
+    std::vector<int> ties;
+    int numArguments = 0;
     for (const InlineAsm::ConstraintInfo &info : assembly->ParseConstraints()) {
-      numResults += info.Type == InlineAsm::isOutput;
+      if (info.Type == InlineAsm::isOutput)
+        ties.push_back(-1);
+      if (info.Type == InlineAsm::isInput) {
+        unsigned tied = 0;
+        if (!info.Codes.empty() &&
+            !StringRef(info.Codes[0]).getAsInteger(10, tied))
+          ties[tied] = numArguments;
+        ++numArguments;
+      }
       if (info.isIndirect || info.Type == InlineAsm::isLabel)
         return fail("expects values as operands of the assembly '" +
                     Twine(assembly->getAsmString()) + "'");
     }
     std::string why;
-    if (!parseAssembly(assembly->getAsmString().str(), numResults, operation,
-                       why))
+    if (!parseAssembly(assembly->getAsmString().str(), ties, operation, why))
       return fail(why + " in the assembly '" + Twine(assembly->getAsmString()) +
                   "'");
     return makeOperation(call, std::move(operation), site);
@@ -436,6 +450,44 @@ bool Instrumenter::rewrite(Rewrite toRewrite) {
   return true;
 }
 
+static bool isProduct(const Value *value) {
+  auto *call = dyn_cast<CallInst>(value);
+  auto *assembly =
+      call ? dyn_cast<InlineAsm>(call->getCalledOperand()) : nullptr;
+  return assembly && assembly->getAsmString().contains("wgmma.mma_async");
+}
+
+/// Lets threads check that products of their warpgroup are complete where they
+/// use the results for anything but the next product.
+void Instrumenter::checkProducts(Function &function, ModuleSlotTracker &slots) {
+  SmallVector<Value *> work;
+  for (BasicBlock &block : function)
+    for (Instruction &instruction : block)
+      if (isProduct(&instruction))
+        work.push_back(&instruction);
+  DenseSet<Value *> reached(work.begin(), work.end());
+  SetVector<Instruction *> users;
+  while (!work.empty())
+    for (User *user : work.pop_back_val()->users()) {
+      if (isa<ExtractValueInst, InsertValueInst, PHINode, SelectInst>(user)) {
+        if (reached.insert(user).second)
+          work.push_back(user);
+      } else if (auto *instruction = dyn_cast<Instruction>(user);
+                 instruction && !isProduct(instruction)) {
+        users.insert(instruction);
+      }
+    }
+  for (Instruction *user : users) {
+    IRBuilder<> builder(user);
+    auto *type = FunctionType::get(
+        builder.getVoidTy(), {builder.getPtrTy(), builder.getInt32Ty()}, false);
+    uint32_t site = makeSite(function, *user, slots);
+    builder.CreateCall(
+        type, makePointer(reinterpret_cast<const void *>(&::checkProducts)),
+        {makePointer(&machine), builder.getInt32(site)});
+  }
+}
+
 bool Instrumenter::instrumentFunction(Function &function) {
   ModuleSlotTracker slots(&module);
   slots.incorporateFunction(function);
@@ -448,6 +500,8 @@ bool Instrumenter::instrumentFunction(Function &function) {
           !addressLoads.count(&instruction))
         rewrites.push_back(
             {&instruction, makeSite(function, instruction, slots)});
+
+  checkProducts(function, slots);
 
   IRBuilder<> builder(&function.getEntryBlock(),
                       function.getEntryBlock().begin());

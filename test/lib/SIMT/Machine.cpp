@@ -173,17 +173,25 @@ void Machine::startThreads(Dim3 index) {
     clocks.retain(nothing);
     thread.time = 1;
     thread.copiesKnown = 0;
-    thread.proxyFence = 0;
+    thread.fencedClock = nothing;
+    clocks.retain(nothing);
+    thread.fencedTime = 0;
+    thread.fencedCopies = 0;
     thread.copies = AsyncCopies();
+    thread.stores = BulkStores();
+    thread.productsFenced = false;
+    thread.productsPending = false;
     thread.fiber.start(
         kStackBytes + 4 * l.kernel->localBytes,
         [](void *argument) {
           auto &machine = *static_cast<Machine *>(argument);
           machine.launch->kernel->entry(
-              const_cast<char *>(machine.launch->parameters.data()));
+              const_cast<char *>(machine.launch->getParameters()));
           Thread &self = machine.getThread();
           commitCopies(self.copies);
           landCopies(self.copies, 0);
+          commitStores(self.stores);
+          landStores(self.stores, 0);
           self.done = true;
           ++machine.numDone;
           self.fiber.suspend();
@@ -217,6 +225,11 @@ void Machine::runBlock(Dim3 index) {
   startThreads(index);
 
   while (!failure && numDone < numThreads) {
+    // Threads that only ask again and again wait for late work, too.
+    if (!late.empty() && (ready.empty() || idleYields > 4 * numThreads)) {
+      runLate();
+      continue;
+    }
     if (ready.empty()) {
       noteFailure(kLaunchFailed, describeDeadlock());
       break;
@@ -224,7 +237,32 @@ void Machine::runBlock(Dim3 index) {
     current = pickReady();
     current->fiber.resume();
   }
+  if (!failure && !late.empty())
+    noteLate("ends before its bulk copies have arrived");
   finishBlock();
+}
+
+void Machine::addLate(std::function<void()> work) {
+  if (copiesLate)
+    late.push_back(std::move(work));
+  else
+    work();
+}
+
+void Machine::runLate() {
+  std::swap(late[random.below(late.size())], late.back());
+  std::function<void()> work = std::move(late.back());
+  late.pop_back();
+  work();
+  idleYields = 0;
+}
+
+WarpgroupState &Machine::getWarpgroup(unsigned index) {
+  while (warpgroups.size() <= index) {
+    warpgroups.emplace_back();
+    warpgroups.back().agent = makeAgent();
+  }
+  return warpgroups[index];
 }
 
 void Machine::finishBlock() {
@@ -233,7 +271,7 @@ void Machine::finishBlock() {
     clock = nullptr;
   };
   for (unsigned i = 0; i < numThreads; ++i)
-    drop(threads[i]->clock);
+    drop(threads[i]->clock), drop(threads[i]->fencedClock);
   for (Barrier &barrier : barriers) {
     drop(barrier.released);
     barrier = Barrier();
@@ -243,6 +281,8 @@ void Machine::finishBlock() {
     drop(barrier.completed);
   }
   memoryBarriers.clear();
+  warpgroups.clear();
+  late.clear();
   current = nullptr;
 }
 
@@ -259,7 +299,12 @@ Thread *Machine::pickReady() {
   return thread;
 }
 
-uint32_t Machine::makeAgent() { return nextAgent++; }
+uint32_t Machine::makeAgent() {
+  // Epochs have room for so many.
+  if (nextAgent >= 4096)
+    fail(kNotSupported, "needs more agents than the emulator can tell apart");
+  return nextAgent++;
+}
 
 //===----------------------------------------------------------------------===//
 // Threads that wait and go on
@@ -447,6 +492,26 @@ bool Machine::knows(const Thread &thread, uint32_t agent, uint32_t time) const {
   if (agent == numThreads + thread.index)
     return time <= thread.copiesKnown;
   return time <= thread.clock->get(agent);
+}
+
+bool Machine::knowsFenced(const Thread &thread, uint32_t agent,
+                          uint32_t time) const {
+  if (agent >= 2 * numThreads)
+    return knows(thread, agent, time);
+  bool isCopy = agent >= numThreads;
+  const Thread &writer = *threads[isCopy ? agent - numThreads : agent];
+  if (time <= (isCopy ? writer.fencedCopies : writer.fencedTime))
+    return knows(thread, agent, time);
+  return time <= thread.fencedClock->get(agent);
+}
+
+void Machine::fenceProxy(Thread &thread) {
+  clocks.retain(thread.clock);
+  clocks.release(thread.fencedClock);
+  thread.fencedClock = thread.clock;
+  thread.fencedTime = thread.time;
+  thread.fencedCopies = thread.copiesKnown;
+  ++thread.time;
 }
 
 void Machine::release(Thread &thread, Clock &into) {

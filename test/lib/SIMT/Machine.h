@@ -10,6 +10,7 @@
 #define MEMREV_TEST_LIB_SIMT_MACHINE_H
 
 #include "AsyncCopy.h"
+#include "BulkCopy.h"
 #include "Clock.h"
 #include "DeviceMemory.h"
 #include "Fiber.h"
@@ -44,7 +45,18 @@ struct Launch {
   const Kernel *kernel = nullptr;
   Dim3 grid, block;
   unsigned dynamicSharedBytes = 0;
-  std::vector<char> parameters;
+  /// Aligned as tensor maps among them have to be.
+  struct alignas(64) ParameterBlock {
+    char bytes[64];
+  };
+  std::vector<ParameterBlock> parameterBlocks;
+
+  char *getParameters() {
+    return reinterpret_cast<char *>(parameterBlocks.data());
+  }
+  const char *getParameters() const {
+    return reinterpret_cast<const char *>(parameterBlocks.data());
+  }
 };
 
 /// What a thread that does not run waits for.
@@ -74,10 +86,17 @@ struct Thread {
   /// asynchronous copies that it has waited for.
   uint32_t time = 1;
   uint32_t copiesKnown = 0;
-  /// Until when its writes are visible to the asynchronous proxy.
-  uint32_t proxyFence = 0;
+  /// What the thread knew and had done at its last fence between proxies.
+  Clock *fencedClock = nullptr;
+  uint32_t fencedTime = 0;
+  uint32_t fencedCopies = 0;
 
   AsyncCopies copies;
+  BulkStores stores;
+  /// Whether it may start products of its warpgroup, and whether it has some
+  /// that it has not waited for.
+  bool productsFenced = false;
+  bool productsPending = false;
 };
 
 /// One of a block's numbered barriers.
@@ -88,6 +107,14 @@ struct Barrier {
   std::vector<Thread *> waiting;
   /// What those know who arrived and went on.
   Clock *released = nullptr;
+};
+
+/// The products of a warpgroup.
+struct WarpgroupState {
+  /// Stands for what reads their operands.
+  uint32_t agent = 0;
+  /// Groups of products so far.
+  uint32_t committed = 0;
 };
 
 /// Runs kernels, one launch after another. Not thread-safe.
@@ -123,8 +150,11 @@ public:
     AccessKind kind = AccessKind::Read;
     /// Where the address has to point to.
     enum { Any, Shared, Global } space = Any;
+    /// Whether a fence has to be between this and other writes.
     bool byAsyncProxy = false;
     uint32_t agent = ~0u, time = 0;
+    /// Whose knowledge counts, if it is not that of the current thread.
+    const Thread *viewer = nullptr;
   };
   void access(const OperationAccess &access);
 
@@ -173,6 +203,21 @@ public:
   bool areCopiesLate() const { return copiesLate; }
 
   std::map<uintptr_t, MemoryBarrier> memoryBarriers;
+  WarpgroupState &getWarpgroup(unsigned index);
+  uintptr_t getSharedBase() const { return sharedBase; }
+
+  /// Does work when no thread can go on without it, or at once if copies of
+  /// this block are not late.
+  void addLate(std::function<void()> work);
+  /// Reports what late work finds wrong.
+  void noteLate(const std::string &message);
+
+  /// Makes all that the thread knows visible to the asynchronous proxy.
+  void fenceProxy(Thread &thread);
+  /// Ends the launch if the thread uses the result of a product that it has not
+  /// waited for.
+  void checkProducts(uint32_t site);
+
   /// Returns an agent that no other of this block uses.
   uint32_t makeAgent();
 
@@ -206,6 +251,10 @@ private:
                   size_t bytes, AccessKind kind, uint32_t site,
                   const std::string &why);
   bool knows(const Thread &thread, uint32_t agent, uint32_t time) const;
+  /// The same at the last fence between proxies of the thread, or of the one
+  /// that wrote.
+  bool knowsFenced(const Thread &thread, uint32_t agent, uint32_t time) const;
+  void runLate();
   friend class ThreadActor;
 
   DeviceMemory &memory;
@@ -237,6 +286,8 @@ private:
   Thread *current = nullptr;
   Barrier barriers[kNumBarriers];
   ClockPool clocks;
+  std::vector<WarpgroupState> warpgroups;
+  std::vector<std::function<void()>> late;
 };
 
 } // namespace memrev::simt

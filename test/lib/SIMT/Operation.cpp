@@ -17,5 +17,7 @@ bool memrev::simt::selectIntrinsic(const std::string &name,
          selectMatrixIntrinsic(name, operation) ||
          selectBarrierIntrinsic(name, operation) ||
          selectAsyncCopyIntrinsic(name, operation) ||
+         selectBulkCopyIntrinsic(name, operation) ||
+         selectWarpgroupIntrinsic(name, operation) ||
          selectMemoryBarrierIntrinsic(name, operation);
 }

@@ -64,8 +64,15 @@ bool selectWarpIntrinsic(const std::string &name, Operation &operation);
 bool selectMatrixIntrinsic(const std::string &name, Operation &operation);
 bool selectBarrierIntrinsic(const std::string &name, Operation &operation);
 bool selectAsyncCopyIntrinsic(const std::string &name, Operation &operation);
+bool selectBulkCopyIntrinsic(const std::string &name, Operation &operation);
+bool selectWarpgroupIntrinsic(const std::string &name, Operation &operation);
 bool selectMemoryBarrierIntrinsic(const std::string &name,
                                   Operation &operation);
+
+/// Finds out what executes wgmma.mma_async, which has no intrinsic function.
+/// Sets the number of its results, which are its first operands.
+bool selectWarpgroupProduct(const std::string &name, size_t numOperands,
+                            Operation &operation, size_t &numResults);
 
 } // namespace memrev::simt
 

@@ -51,6 +51,9 @@ static T magnitude(T x) {
 static float exponential2(float x) {
   return static_cast<float>(std::exp2(static_cast<double>(x)));
 }
+static float hyperbolicTangent(float x) {
+  return static_cast<float>(std::tanh(static_cast<double>(x)));
+}
 static float logarithm2(float x) {
   return static_cast<float>(std::log2(static_cast<double>(x)));
 }
@@ -164,6 +167,7 @@ static const std::map<std::string, Run> &getTable() {
       {"rsqrt.approx.f", unary<float, reciprocalRoot>},
       {"rsqrt.approx.d", unary<double, reciprocalRootDouble>},
       {"ex2.approx.f32", unary<float, exponential2>},
+      {"tanh.approx.f32", unary<float, hyperbolicTangent>},
       {"lg2.approx.f", unary<float, logarithm2>},
       {"sin.approx.f", unary<float, sine>},
       {"cos.approx.f", unary<float, cosine>},

@@ -1,6 +1,7 @@
 // All that memrev-compile makes for GPUs.
 // RUN: memrev-compile %s --target=cuda --chip=sm_80 --emit=ptx -o - | FileCheck %s --check-prefixes=PTX,SM80
 // RUN: memrev-compile %s --target=cuda --chip=sm_90 --emit=ptx -o - | FileCheck %s --check-prefixes=PTX,SM90
+// RUN: memrev-compile %s --target=cuda --chip=sm_90 --fp32-precision=tf32 --emit=ptx -o - | FileCheck %s --check-prefix=TF32
 // RUN: memrev-compile %s --target=cuda --chip=sm_90 --emit=llvm -o - | FileCheck %s --check-prefix=LLVM
 // RUN: memrev-compile %s --target=cuda --chip=sm_90 --until=schedule | FileCheck %s --check-prefix=SCHEDULE
 
@@ -8,6 +9,7 @@
 // SM90: .target sm_90
 // PTX-NOT: .extern .func
 // PTX: .visible .entry
+// TF32: mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32
 // LLVM: define {{.*}}void @step(ptr
 // SCHEDULE: memrev.launch
 // SCHEDULE: gpu.module
