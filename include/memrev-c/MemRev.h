@@ -78,8 +78,9 @@ typedef struct {
 ///   chip=CHIP          the chip of a program for cuda, sm_90 for example;
 ///                      native asks the driver for that of device 0
 ///   fp32-precision=P   how a program for cuda multiplies matrices of f32:
-///                      ieee, the default, or tf32, by tensor cores that round
-///                      the factors to 10 bits of mantissa
+///                      ieee, the default; tf32, by tensor cores that round
+///                      the factors to 10 bits of mantissa; or tf32x3, by three
+///                      such products for one, which loses a bit or two
 ///   kernel-format=FORMAT
 ///                      what a program for cuda holds its kernels as: ptx,
 ///                      cubin, fatbin, llvm, or auto, which is fatbin where
@@ -176,7 +177,7 @@ MEMREV_EXPORT char *memrevCall(const MemRevCompilation *compilation,
 // Programs for cuda, on arrays in device memory
 //
 // A stream is a CUDA stream of the device's primary context, or null for the
-// default stream. Each function but the last two returns null, or a message
+// default stream. Each function but the last three returns null, or a message
 // that the caller frees with memrevFreeString.
 //===----------------------------------------------------------------------===//
 
@@ -224,6 +225,8 @@ MEMREV_EXPORT char *memrevGetDeviceChip(int device, char **chip);
 /// The bytes that the library holds on all devices, now and at their most.
 MEMREV_EXPORT size_t memrevGetDeviceBytes(void);
 MEMREV_EXPORT size_t memrevGetPeakDeviceBytes(void);
+/// Begins to look for the most anew.
+MEMREV_EXPORT void memrevResetPeakDeviceBytes(void);
 
 //===----------------------------------------------------------------------===//
 // What the process shares

@@ -9,6 +9,7 @@
 #include "memrev/Compiler/Compiler.h"
 #include "memrev/ExecutionEngine/CHeader.h"
 #include "memrev/ExecutionEngine/NativeCode.h"
+#include "memrev/ExecutionEngine/Signatures.h"
 #include "memrev/InitAll.h"
 #include "memrev/Pipelines/Entries.h"
 #include "memrev/Pipelines/GPU.h"
@@ -281,7 +282,7 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
     if (isForGPU()) {
       GPUScheduleOptions schedule;
       schedule.chip = program->chip;
-      schedule.tf32 = options.fp32Precision == "tf32";
+      schedule.fp32Precision = options.fp32Precision;
       buildGPUSchedulePipeline(pm, schedule);
       break;
     }
@@ -359,6 +360,8 @@ LogicalResult CompilerInstance::emitNativeCode(ModuleOp module) {
     report(llvm::toString(llvmModule.takeError()));
     return failure();
   }
+  addSignatures(**llvmModule, program->functions, program->target,
+                program->chip);
   optimize(**llvmModule, *machine);
   if (options.keepLLVM) {
     llvm::raw_string_ostream os(program->llvmIR);
@@ -388,10 +391,11 @@ LogicalResult CompilerInstance::checkTarget() {
            "' for target " + options.target);
     return failure();
   }
-  if (options.fp32Precision != "ieee" &&
-      (options.fp32Precision != "tf32" || !isForGPU())) {
-    report("expects fp32-precision to be ieee, or tf32 for target cuda, but "
-           "got '" +
+  bool isRounded =
+      options.fp32Precision == "tf32" || options.fp32Precision == "tf32x3";
+  if (options.fp32Precision != "ieee" && !(isRounded && isForGPU())) {
+    report("expects fp32-precision to be ieee, or tf32 or tf32x3 for target "
+           "cuda, but got '" +
            options.fp32Precision + "' for target " + options.target);
     return failure();
   }

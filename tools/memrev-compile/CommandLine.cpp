@@ -89,9 +89,10 @@ static const OptionInfo options[] = {
      "the last stage to run", setStage},
     {"emit", "mlir|llvm|obj|so|header|ptx|cubin|fatbin", "what to write",
      setEmit},
-    {"fp32-precision", "ieee|tf32",
+    {"fp32-precision", "ieee|tf32|tf32x3",
      "how a program for cuda multiplies matrices of f32; tf32 rounds the "
-     "factors to 10 bits of mantissa, for tensor cores",
+     "factors to 10 bits of mantissa, for tensor cores; tf32x3 makes three "
+     "such products of one",
      [](CommandLine &line, StringRef value) {
        line.compile.fp32Precision = value.str();
        return !value.empty();

@@ -38,8 +38,9 @@ struct CompileOptions {
   /// The chip that a program for "cuda" runs on, "sm_90" for example; "native"
   /// asks the driver for that of device 0.
   std::string chip;
-  /// How a program for "cuda" multiplies matrices of f32: "ieee", or "tf32" for
-  /// tensor cores that round the factors to 10 bits of mantissa.
+  /// How a program for "cuda" multiplies matrices of f32: "ieee", or by
+  /// tensor cores that take 10 bits of mantissa: "tf32" rounds the factors to
+  /// that, "tf32x3" makes three products of one and loses a bit or two.
   std::string fp32Precision = "ieee";
   /// What becomes of the kernels of a program for "cuda": "isa" (PTX), "bin"
   /// (a cubin), "fatbin" (both) or "llvm" (bitcode). "bin" and "fatbin" need

@@ -54,10 +54,11 @@ struct GPUScheduleOptions : PassPipelineOptions<GPUScheduleOptions> {
   PassOptions::Option<std::string> chip{
       *this, "chip", llvm::cl::desc("Chip to choose sizes for"),
       llvm::cl::init("sm_90")};
-  PassOptions::Option<bool> tf32{
-      *this, "tf32",
-      llvm::cl::desc("Round the factors of f32 contractions for tensor cores"),
-      llvm::cl::init(false)};
+  PassOptions::Option<std::string> fp32Precision{
+      *this, "fp32-precision",
+      llvm::cl::desc("How matrices of f32 are multiplied: ieee, tf32 or "
+                     "tf32x3"),
+      llvm::cl::init("ieee")};
 };
 
 /// Fuses functions on tensors into kernels and emits those in a `gpu.module`;

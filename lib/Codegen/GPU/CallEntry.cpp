@@ -147,7 +147,8 @@ void CallEntryBuilder::build(func::FuncOp entry, func::FuncOp body,
               LLVM::ConstantOp::create(builder, loc, i64, buffers.size() / 2),
               createArray(builder, loc, scalars),
               LLVM::ConstantOp::create(builder, loc, i64, scalars.size()),
-              LLVM::ConstantOp::create(builder, loc, i32, int64_t(isRecordable))})
+              LLVM::ConstantOp::create(builder, loc, i32,
+                                       int64_t(isRecordable))})
           .getResult(0);
   SmallVector<Value> operands(entry.getArguments());
   operands.push_back(stream);

@@ -29,6 +29,11 @@ struct UnitShape {
   static UnitShape get(Unit unit);
 };
 
+/// Whether `unit` multiplies f32 on tensor cores.
+inline bool isTF32(Unit unit) {
+  return unit == Unit::TF32 || unit == Unit::TF32x3;
+}
+
 /// Warps of a group, and elements of its lines: 128 bytes.
 inline constexpr int64_t kGroupWarps = 4, kGroupDepth = 64;
 /// Rows that a group multiplies at once.

@@ -32,6 +32,8 @@ static StringRef getName(Unit unit) {
     return "warpgroup";
   case Unit::TF32:
     return "tf32";
+  case Unit::TF32x3:
+    return "tf32x3";
   case Unit::Double:
     return "double";
   case Unit::Scalar:
@@ -41,8 +43,8 @@ static StringRef getName(Unit unit) {
 }
 
 static std::optional<Unit> parseUnit(StringRef name) {
-  for (Unit unit :
-       {Unit::Half, Unit::WarpGroup, Unit::TF32, Unit::Double, Unit::Scalar})
+  for (Unit unit : {Unit::Half, Unit::WarpGroup, Unit::TF32, Unit::TF32x3,
+                    Unit::Double, Unit::Scalar})
     if (name == getName(unit))
       return unit;
   return std::nullopt;
@@ -97,6 +99,7 @@ UnitShape UnitShape::get(Unit unit) {
   case Unit::WarpGroup:
     return {16, 8, 16};
   case Unit::TF32:
+  case Unit::TF32x3:
     return {16, 8, 8};
   case Unit::Double:
     return {8, 8, 4};
@@ -133,15 +136,22 @@ bool ContractionStrategy::fits(const Problem &problem) const {
       return false;
   }
   // Pairs of fragments of columns are loaded together.
-  int64_t columnStep = unit == Unit::Half || unit == Unit::TF32
-                           ? 2 * shape.columns
-                           : shape.columns;
+  int64_t columnStep =
+      unit == Unit::Half || isTF32(unit) ? 2 * shape.columns : shape.columns;
   int64_t lineBytes = depth * getByteSize(element);
   return isRight && getThreads() <= 1024 && stages >= 2 && stages <= 8 &&
          splits >= 1 && splits <= 65535 &&
          rows % (rowWarps * shape.rows) == 0 &&
          columns % (columnWarps * columnStep) == 0 &&
          depth % shape.depth == 0 && lineBytes >= 16;
+}
+
+std::optional<FP32Precision> simt::parseFP32Precision(StringRef name) {
+  return llvm::StringSwitch<std::optional<FP32Precision>>(name)
+      .Case("ieee", FP32Precision::IEEE)
+      .Case("tf32", FP32Precision::TF32)
+      .Case("tf32x3", FP32Precision::TF32x3)
+      .Default(std::nullopt);
 }
 
 //===----------------------------------------------------------------------===//
@@ -159,6 +169,8 @@ double getRate(Unit unit) {
     return 3.0e12;
   case Unit::TF32:
     return 1.0e12;
+  case Unit::TF32x3:
+    return 0.33e12;
   case Unit::Double:
     return 0.15e12;
   case Unit::Scalar:
@@ -177,7 +189,7 @@ constexpr double kLaunchLatency = 3e-6;
 
 /// The units that can multiply the factors of `problem`.
 static SmallVector<Unit> getUnits(const Problem &problem, const Chip &chip,
-                                  bool useTF32) {
+                                  FP32Precision precision) {
   Type element = problem.lhs.elementType;
   if (chip.architecture < kMinArchitecture ||
       problem.rhs.elementType != element)
@@ -187,8 +199,16 @@ static SmallVector<Unit> getUnits(const Problem &problem, const Chip &chip,
   // The others add in f32.
   if (problem.sumType.isF64())
     return {};
-  if (element.isF32())
-    return {useTF32 ? Unit::TF32 : Unit::Scalar};
+  if (element.isF32()) {
+    switch (precision) {
+    case FP32Precision::IEEE:
+      return {Unit::Scalar};
+    case FP32Precision::TF32:
+      return {Unit::TF32};
+    case FP32Precision::TF32x3:
+      return {Unit::TF32x3};
+    }
+  }
   if (!element.isF16() && !element.isBF16())
     return {};
   if (chip.hasWarpGroups)
@@ -279,9 +299,9 @@ static void forEachTile(const Problem &problem, const Chip &chip, Unit unit,
 
 FailureOr<ContractionStrategy> simt::chooseContraction(const Problem &problem,
                                                        const Chip &chip,
-                                                       bool useTF32,
+                                                       FP32Precision precision,
                                                        std::string &reason) {
-  SmallVector<Unit> units = getUnits(problem, chip, useTF32);
+  SmallVector<Unit> units = getUnits(problem, chip, precision);
   if (units.empty()) {
     reason = "its element types have no matrix unit";
     return failure();

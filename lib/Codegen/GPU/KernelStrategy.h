@@ -97,6 +97,18 @@ private:
   bool fits(const Problem &problem) const;
 };
 
+/// How matrices of f32 are multiplied.
+enum class FP32Precision {
+  /// With every bit.
+  IEEE,
+  /// Rounded to 10 bits of mantissa.
+  TF32,
+  /// Three products of such numbers for one.
+  TF32x3,
+};
+
+std::optional<FP32Precision> parseFP32Precision(StringRef name);
+
 /// Which unit multiplies.
 enum class Unit {
   /// Tensor cores on f16 or bf16, warp by warp.
@@ -106,6 +118,9 @@ enum class Unit {
   WarpGroup,
   /// Tensor cores on f32 rounded to 10 bits of mantissa.
   TF32,
+  /// Tensor cores on f32 as the sum of two such numbers: three products, as
+  /// exact as those of single threads but for the last bit or two.
+  TF32x3,
   /// Tensor cores on f64.
   Double,
   /// Fused multiply-add of single threads.
@@ -172,9 +187,9 @@ SmallVector<const Access *> getTermAccesses(const Problem &problem);
 ReductionStrategy chooseReduction(const Problem &problem, const Chip &chip);
 
 /// Fails with a reason for a contraction that is better computed otherwise.
-/// With `useTF32` factors of f32 are rounded to 10 bits of mantissa.
 FailureOr<ContractionStrategy> chooseContraction(const Problem &problem,
-                                                 const Chip &chip, bool useTF32,
+                                                 const Chip &chip,
+                                                 FP32Precision precision,
                                                  std::string &reason);
 
 } // namespace mlir::memrev::simt

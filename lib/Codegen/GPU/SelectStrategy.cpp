@@ -48,6 +48,12 @@ struct GPUSelectStrategyPass
                 "but got '"
              << chip << "'";
     description = *known;
+    std::optional<FP32Precision> parsed = parseFP32Precision(fp32Precision);
+    if (!parsed)
+      return emitError(UnknownLoc::get(context))
+             << "expects fp32-precision to be ieee, tf32 or tf32x3, but got '"
+             << fp32Precision << "'";
+    precision = *parsed;
     return success();
   }
 
@@ -72,7 +78,7 @@ private:
       return {};
     if (problem->isContraction) {
       FailureOr<ContractionStrategy> strategy =
-          chooseContraction(*problem, description, tf32, reason);
+          chooseContraction(*problem, description, precision, reason);
       if (succeeded(strategy))
         return strategy->toAttribute(&getContext());
     }
@@ -83,5 +89,6 @@ private:
   }
 
   Chip description;
+  FP32Precision precision = FP32Precision::IEEE;
 };
 } // namespace

@@ -162,10 +162,14 @@ private:
   };
   Fragments prepare(const TileLayout &layout, bool isFirst, Value start,
                     int64_t outer);
-  /// The registers of step `outer` of rows or columns at step `depth`.
+  /// The registers of step `outer` of rows or columns at step `depth`, as they
+  /// are in memory.
   SmallVector<Value> load(const Fragments &fragments, Value base, int64_t outer,
                           int64_t depth);
-  Value toOperand(Value value);
+  /// What the instruction takes for them: one number each, or two whose sum it
+  /// is, the first ones in front.
+  SmallVector<Value> toOperands(ArrayRef<Value> values);
+  Value roundToTF32(Value value);
 
   Fragments firstFragments, secondFragments;
 };
@@ -189,7 +193,7 @@ MatrixProduct::Fragments MatrixProduct::prepare(const TileLayout &layout,
   fragments.layout = &layout;
   fragments.isFirst = isFirst;
   fragments.isMatrix = strategy.unit == Unit::Half ||
-                       (strategy.unit == Unit::TF32 && layout.depthInLine);
+                       (isTF32(strategy.unit) && layout.depthInLine);
   fragments.outerStep = fragments.isMatrix ? 16
                         : isFirst          ? unit.rows
                                            : unit.columns;
@@ -238,22 +242,35 @@ MatrixProduct::Fragments MatrixProduct::prepare(const TileLayout &layout,
   return fragments;
 }
 
-Value MatrixProduct::toOperand(Value value) {
-  if (strategy.unit == Unit::Double)
-    return value;
-  if (strategy.unit == Unit::TF32) {
+Value MatrixProduct::roundToTF32(Value value) {
+  // The tensor cores would cut the lower bits off.
+  return NVVM::ConvertFloatToTF32Op::create(
+      k.b, k.b.getI32Type(), value,
+      NVVM::FPRoundingModeAttr::get(k.b.getContext(),
+                                    NVVM::FPRoundingMode::RNA));
+}
+
+SmallVector<Value> MatrixProduct::toOperands(ArrayRef<Value> values) {
+  SmallVector<Value> operands, rests;
+  for (Value value : values) {
+    if (strategy.unit == Unit::Half && elementType.isF16())
+      value = LLVM::BitcastOp::create(k.b, VectorType::get(2, k.b.getF16Type()),
+                                      value);
+    if (!isTF32(strategy.unit)) {
+      operands.push_back(value);
+      continue;
+    }
     if (value.getType().isInteger(32))
       value = LLVM::BitcastOp::create(k.b, k.b.getF32Type(), value);
-    // The tensor cores would cut the lower bits off.
-    return NVVM::ConvertFloatToTF32Op::create(
-        k.b, k.b.getI32Type(), value,
-        NVVM::FPRoundingModeAttr::get(k.b.getContext(),
-                                      NVVM::FPRoundingMode::RNA));
+    operands.push_back(roundToTF32(value));
+    if (strategy.unit == Unit::TF32x3) {
+      Value rounded =
+          LLVM::BitcastOp::create(k.b, k.b.getF32Type(), operands.back());
+      rests.push_back(roundToTF32(arith::SubFOp::create(k.b, value, rounded)));
+    }
   }
-  if (elementType.isF16())
-    return LLVM::BitcastOp::create(k.b, VectorType::get(2, k.b.getF16Type()),
-                                   value);
-  return value;
+  llvm::append_range(operands, rests);
+  return operands;
 }
 
 SmallVector<Value> MatrixProduct::load(const Fragments &fragments, Value base,
@@ -295,8 +312,6 @@ SmallVector<Value> MatrixProduct::load(const Fragments &fragments, Value base,
         values.push_back(loadShared(elementType, base, offset, constant));
       }
   }
-  for (Value &value : values)
-    value = toOperand(value);
   return values;
 }
 
@@ -306,33 +321,51 @@ void MatrixProduct::multiply(Value first, Value second,
   SmallVector<Type> sumTypes(sumsPerUnit, sumType);
   auto resultType = LLVM::LLVMStructType::getLiteral(context, sumTypes);
   NVVM::MMATypes type = NVVM::MMATypes::f64;
-  if (strategy.unit == Unit::TF32)
+  if (isTF32(strategy.unit))
     type = NVVM::MMATypes::tf32;
   else if (strategy.unit == Unit::Half)
     type = elementType.isF16() ? NVVM::MMATypes::f16 : NVVM::MMATypes::bf16;
+
+  auto multiplyUnit = [&](ArrayRef<Value> row, ArrayRef<Value> column,
+                          MutableArrayRef<Value> unitSums) {
+    Value result = NVVM::MmaOp::create(
+        k.b, resultType, row, column, ValueRange(unitSums),
+        {unit.rows, unit.columns, unit.depth}, /*b1Op=*/std::nullopt,
+        /*intOverflow=*/std::nullopt, std::array{type, type},
+        std::array{NVVM::MMALayout::row, NVVM::MMALayout::col});
+    for (int64_t q = 0; q < sumsPerUnit; ++q)
+      unitSums[q] = LLVM::ExtractValueOp::create(k.b, result, q);
+  };
 
   int64_t columnsAtOnce = secondFragments.outerStep / unit.columns;
   for (int64_t depth = 0; depth < strategy.depth / unit.depth; ++depth) {
     SmallVector<SmallVector<Value>> rows, columns;
     for (int64_t i = 0; i < rowUnits; ++i)
-      rows.push_back(load(firstFragments, first, i, depth));
+      rows.push_back(toOperands(load(firstFragments, first, i, depth)));
     for (int64_t j = 0; j < columnUnits / columnsAtOnce; ++j) {
       SmallVector<Value> loaded = load(secondFragments, second, j, depth);
       size_t size = loaded.size() / columnsAtOnce;
       for (int64_t part = 0; part < columnsAtOnce; ++part)
-        columns.emplace_back(ArrayRef(loaded).slice(part * size, size));
+        columns.push_back(
+            toOperands(ArrayRef(loaded).slice(part * size, size)));
     }
     for (int64_t i = 0; i < rowUnits; ++i)
       for (int64_t j = 0; j < columnUnits; ++j) {
         MutableArrayRef<Value> unitSums =
             sums.slice((i * columnUnits + j) * sumsPerUnit, sumsPerUnit);
-        Value result = NVVM::MmaOp::create(
-            k.b, resultType, rows[i], columns[j], ValueRange(unitSums),
-            {unit.rows, unit.columns, unit.depth}, /*b1Op=*/std::nullopt,
-            /*intOverflow=*/std::nullopt, std::array{type, type},
-            std::array{NVVM::MMALayout::row, NVVM::MMALayout::col});
-        for (int64_t q = 0; q < sumsPerUnit; ++q)
-          unitSums[q] = LLVM::ExtractValueOp::create(k.b, result, q);
+        ArrayRef<Value> row = rows[i], column = columns[j];
+        if (strategy.unit != Unit::TF32x3) {
+          multiplyUnit(row, column, unitSums);
+          continue;
+        }
+        // The small products first. That of both rests is below the last bit.
+        size_t rowSize = row.size() / 2, columnSize = column.size() / 2;
+        multiplyUnit(row.drop_front(rowSize), column.take_front(columnSize),
+                     unitSums);
+        multiplyUnit(row.take_front(rowSize), column.drop_front(columnSize),
+                     unitSums);
+        multiplyUnit(row.take_front(rowSize), column.take_front(columnSize),
+                     unitSums);
       }
   }
 }

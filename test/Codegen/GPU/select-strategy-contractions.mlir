@@ -1,5 +1,5 @@
 // RUN: memrev-opt %s --pass-pipeline='builtin.module(func.func(gpu-select-strategy{chip=sm_90}))' --split-input-file 2>&1 | FileCheck %s --check-prefixes=CHECK,SM90
-// RUN: memrev-opt %s --pass-pipeline='builtin.module(func.func(gpu-select-strategy{chip=sm_80 tf32=true}))' --split-input-file 2>&1 | FileCheck %s --check-prefixes=CHECK,TF32
+// RUN: memrev-opt %s --pass-pipeline='builtin.module(func.func(gpu-select-strategy{chip=sm_80 fp32-precision=tf32}))' --split-input-file 2>&1 | FileCheck %s --check-prefixes=CHECK,TF32
 // RUN: memrev-opt %s --pass-pipeline='builtin.module(func.func(gpu-select-strategy{chip=sm_90a}))' --split-input-file 2>&1 | FileCheck %s --check-prefixes=CHECK,SM90A
 // RUN: memrev-opt %s --pass-pipeline='builtin.module(func.func(gpu-select-strategy{chip=sm_75}))' --split-input-file 2>&1 | FileCheck %s --check-prefix=SM75
 

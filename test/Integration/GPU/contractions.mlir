@@ -4,9 +4,9 @@
 // Python cannot load a library that is built with sanitizers.
 // UNSUPPORTED: sanitize
 // RUN: memrev-opt %s --memrev-bufferize -o %t.cpu.mlir
-// RUN: memrev-opt %s --memrev-gpu-schedule="chip=sm_80 tf32=true" --memrev-bufferize -o %t.80.mlir
+// RUN: memrev-opt %s --memrev-gpu-schedule="chip=sm_80 fp32-precision=tf32" --memrev-bufferize -o %t.80.mlir
 // RUN: %emulate %t.80.mlir --chip sm_80 --reference %t.cpu.mlir --multiples-of 0.125 --work-dir %t.80 | FileCheck %s
-// RUN: memrev-opt %s --memrev-gpu-schedule="chip=sm_90" --memrev-bufferize -o %t.90.mlir
+// RUN: memrev-opt %s --memrev-gpu-schedule="chip=sm_90 fp32-precision=tf32x3" --memrev-bufferize -o %t.90.mlir
 // RUN: %emulate %t.90.mlir --chip sm_90 --reference %t.cpu.mlir --multiples-of 0.125 --work-dir %t.90 | FileCheck %s
 
 // CHECK: @transposed: 4 buffers written, error 0.0e+00
@@ -110,3 +110,10 @@ func.func @filter_gradient(%x: tensor<2x12x12x8xf32>, %dy: tensor<2x10x10x16xf32
   } -> tensor<3x3x8x16xf32>
   return %r : tensor<3x3x8x16xf32>
 }
+
+// Numbers with all their bits: three products of ten bits are as good as one
+// of 24, but for the last bit or two.
+// RUN: %emulate %t.90.mlir --chip sm_90 --reference %t.cpu.mlir --work-dir %t.90 | FileCheck %s --check-prefix=BITS
+// BITS: @transposed: 4 buffers written
+// RUN: memrev-opt %s --memrev-gpu-schedule --memrev-bufferize -o %t.ieee.mlir
+// RUN: %emulate %t.ieee.mlir --chip sm_80 --reference %t.cpu.mlir --multiples-of 0.125 --work-dir %t.ieee | FileCheck %s

@@ -17,8 +17,8 @@
 // CHIP: error: expects an NVIDIA chip such as sm_80 or sm_90, but got 'sm_77'
 // CPU: error: expects a chip for target cuda only, but got 'sm_90' for target cpu
 // EMIT: error: expects --target=cuda to write kernels, but got 'cpu'
-// PRECISION: error: expects fp32-precision to be ieee, or tf32 for target cuda, but got 'bf16' for target cuda
-// CPUTF32: error: expects fp32-precision to be ieee, or tf32 for target cuda, but got 'tf32' for target cpu
+// PRECISION: error: expects fp32-precision to be ieee, or tf32 or tf32x3 for target cuda, but got 'bf16' for target cuda
+// CPUTF32: error: expects fp32-precision to be ieee, or tf32 or tf32x3 for target cuda, but got 'tf32' for target cpu
 // FORMAT: error: expects no --kernel-format with --emit=ptx, which names a format itself
 // KIND: error: option '--kernel-format' expects auto|ptx|cubin|fatbin|llvm, but got 'elf'
 // NATIVE: error: chip native: expects a CUDA device, but the driver finds none

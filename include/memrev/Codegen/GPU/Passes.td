@@ -54,9 +54,11 @@ def GPUSelectStrategy : Pass<"gpu-select-strategy", "func::FuncOp"> {
   let options = [
     Option<"chip", "chip", "std::string", /*default=*/"\"sm_90\"",
            "Chip to choose sizes for, sm_90 for example">,
-    Option<"tf32", "tf32", "bool", /*default=*/"false",
-           "Round the factors of f32 contractions to 10 bits of mantissa, for "
-           "the tensor cores">
+    Option<"fp32Precision", "fp32-precision", "std::string",
+           /*default=*/"\"ieee\"",
+           "How matrices of f32 are multiplied: ieee, tf32 (tensor cores, the "
+           "factors rounded to 10 bits of mantissa) or tf32x3 (three such "
+           "products for one)">
   ];
 }
 

@@ -20,6 +20,7 @@ import tempfile
 UNITS = {
     "half": (16, 8, 16, "mma.sync"),
     "tf32": (16, 8, 8, "mma.sync"),
+    "tf32x3": (16, 8, 8, "mma.sync"),
     "double": (8, 8, 4, "mma.sync"),
     "scalar": (1, 1, 1, "fma.rn.f32"),
     "warpgroup": (64, None, 16, "wgmma.mma_async"),
@@ -59,12 +60,12 @@ def get_programs():
         yield f"convolution of {factor}", convolution(32, 58, 128, 256, factor, sum_)
 
 
-def check(name, program, options, tf32, folder):
+def check(name, program, options, precision, folder):
     with open(f"{folder}/program.mlir", "w") as file:
         file.write(program)
     result = subprocess.run(
         ["memrev-opt", f"{folder}/program.mlir",
-         f"--memrev-gpu-schedule=chip={options.chip} tf32={str(tf32).lower()}",
+         f"--memrev-gpu-schedule=chip={options.chip} fp32-precision={precision}",
          "--mlir-print-ir-after=gpu-select-strategy", "-o", f"{folder}/scheduled.mlir"],
         stderr=subprocess.PIPE, text=True, check=True)
     strategy = re.search(r'memrev.strategy = \{engine = "contraction"(.*?)\}', result.stderr)[1]
@@ -81,6 +82,8 @@ def check(name, program, options, tf32, folder):
         implied //= unit_rows * unit_columns * unit_depth
         if unit == "scalar":
             implied //= 32
+        elif unit == "tf32x3":
+            implied *= 3
 
     bufferized = subprocess.run(
         ["memrev-opt", f"{folder}/scheduled.mlir", "--memrev-bufferize"],
@@ -119,8 +122,8 @@ def main():
     right = True
     with tempfile.TemporaryDirectory() as folder:
         for name, program in get_programs():
-            for tf32 in (False, True) if "f32" in name else (False,):
-                right &= check(name, program, options, tf32, folder)
+            for precision in ("ieee", "tf32", "tf32x3") if "f32" in name else ("ieee",):
+                right &= check(name, program, options, precision, folder)
     sys.exit(0 if right else "the kernels are not what their tiles say")
 
 
