@@ -224,6 +224,7 @@ void Machine::runBlock(Dim3 index) {
                    : options.async == AsyncMode::Wait;
   // Some schedules are fair, others let some warps run ahead of others.
   tournament = random.below(2) ? 1 : 8;
+  missingLanes.assign(kMaxThreads / kWarpSize, nullptr);
   priorities.resize((numThreads + kWarpSize - 1) / kWarpSize);
   for (unsigned &priority : priorities)
     priority = random.below(1 << 30);
@@ -345,6 +346,18 @@ void Machine::meetWarp(uint32_t mask,
   Thread &self = *current;
   if (!(mask >> self.lane & 1))
     fail(kLaunchFailed, "is not in the mask of the lanes that take part");
+  auto isHere = [&](const Thread &other) {
+    return other.wait == Wait::Warp && other.waitsFor == mask &&
+           other.operation == self.operation;
+  };
+  // Most lanes find that one which another has missed is still not here.
+  Thread *&missing = missingLanes[self.warp];
+  bool isMissing = missing && missing != &self && !missing->done &&
+                   mask >> missing->lane & 1 && !isHere(*missing);
+  if (isMissing) {
+    block(Wait::Warp, mask);
+    return;
+  }
   Thread *lanes[kWarpSize] = {};
   Thread *taking[kWarpSize];
   unsigned numTaking = 0, numHere = 1;
@@ -359,8 +372,10 @@ void Machine::meetWarp(uint32_t mask,
     if (other.done)
       fail(kLaunchFailed, "expects lane " + std::to_string(lane) +
                               " of its warp, which has ended");
-    numHere += other.wait == Wait::Warp && other.waitsFor == mask &&
-               other.operation == self.operation;
+    if (isHere(other))
+      ++numHere;
+    else if (&other != &self)
+      missing = &other;
     lanes[lane] = &other;
     taking[numTaking++] = &other;
   }

@@ -305,6 +305,8 @@ private:
   unsigned numThreads = 0;
   std::vector<std::unique_ptr<Thread>> threads;
   std::vector<unsigned> priorities;
+  /// For each warp, a lane that was not where others wait for it.
+  std::vector<Thread *> missingLanes;
   std::vector<Thread *> ready;
   unsigned numDone = 0;
   unsigned idleYields = 0;
