@@ -166,7 +166,7 @@ class Jitted:
     their structure, shapes and element types."""
 
     def __init__(self, fn, donate=(), static_argnums=(), static_argnames=(), threads=0,
-                 cpu="native", device=None, programs=None):
+                 cpu="native", device=None, fp32_precision="ieee", programs=None):
         functools.update_wrapper(self, fn)  # First: a jitted `fn` has attributes like these.
         self._fn = fn
         self._donate = frozenset(donate)
@@ -174,6 +174,7 @@ class Jitted:
         self._static_argnames = frozenset(static_argnames)
         self._threads, self._cpu = threads, cpu
         self._device = _device.as_device(device)
+        self._fp32_precision = fp32_precision
         programs = programs or Programs()
         self._cache, self._lock = programs.by_signature, programs.lock
 
@@ -322,7 +323,7 @@ class Jitted:
                 target = "cpu" if entry.chip is None else "cuda"
                 entry.module = _program.compile(
                     entry.program.print(locations=True), target, chip=entry.chip,
-                    threads=self._threads, cpu=self._cpu, differentiate=entry.differentiate,
+                    fp32_precision=self._fp32_precision, threads=self._threads, cpu=self._cpu, differentiate=entry.differentiate,
                     file=f"<{entry.name}>", cache=True)
             return entry.module
 
@@ -400,7 +401,7 @@ def call_traced(traced, arrays):
 
 
 def jit(fn=None, *, donate=(), static_argnums=(), static_argnames=(), threads=0, cpu="native",
-        device=None):
+        device=None, fp32_precision="ieee"):
     """Compiles `fn`, a function of arrays, when it is called.
 
     The function is run once for each signature (structure, shapes and element types
@@ -423,6 +424,8 @@ def jit(fn=None, *, donate=(), static_argnums=(), static_argnames=(), threads=0,
     threads: 1 compiles for one thread; 0 uses all processors.
     cpu: the processor to compile for, as LLVM names it.
     device: where calls run: "cpu", "cuda", "cuda:1"; by default where arguments are.
+    fp32_precision: how CUDA devices multiply matrices of float32: "ieee", "tf32x3" or
+        "tf32" (see `memrev.compile`).
 
     Compiled programs are kept on disk for other processes (`memrev.cache`).
     May be used as a decorator, with or without arguments. Raises CompileError if the
@@ -435,10 +438,10 @@ def jit(fn=None, *, donate=(), static_argnums=(), static_argnames=(), threads=0,
     if fn is None:
         return functools.partial(jit, donate=donate, static_argnums=static_argnums,
                                  static_argnames=static_argnames, threads=threads, cpu=cpu,
-                                 device=device)
+                                 device=device, fp32_precision=fp32_precision)
 
     def as_tuple(x):
         return (x,) if isinstance(x, (int, str)) else tuple(x)
 
     return Jitted(fn, as_tuple(donate), as_tuple(static_argnums), as_tuple(static_argnames),
-                  threads, cpu, device)
+                  threads, cpu, device, fp32_precision)

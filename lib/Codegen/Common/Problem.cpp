@@ -17,6 +17,14 @@
 using namespace mlir;
 using namespace mlir::memrev;
 
+std::optional<TypedAttr> memrev::getNeutralElement(Operation *combiner) {
+  // Upstream asks an index type for its width where the number depends on it.
+  if (combiner->getResult(0).getType().isIndex() &&
+      !isa<arith::AddIOp, arith::MulIOp, arith::OrIOp, arith::XOrIOp>(combiner))
+    return std::nullopt;
+  return arith::getNeutralElement(combiner);
+}
+
 int64_t Problem::getIterations() const {
   int64_t product = 1;
   for (int64_t extent : extents)
@@ -437,8 +445,7 @@ static FailureOr<Problem> readProblem(func::FuncOp kernel,
       if (final.getNumReductionLoops() != 0) {
         SmallVector<Operation *> combiners;
         if (matchReduction(final.getRegionOutputArgs(), number, combiners) &&
-            combiners.size() == 1 &&
-            arith::getNeutralElement(combiners.front()))
+            combiners.size() == 1 && getNeutralElement(combiners.front()))
           output.combiner = combiners.front();
       }
     }

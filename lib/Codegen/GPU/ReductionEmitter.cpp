@@ -128,7 +128,7 @@ Value ReductionEmitter::getNeutral(unsigned number) {
   if (problem.isContraction)
     return k.zero(types[number]);
   return arith::ConstantOp::create(
-      k.b, *arith::getNeutralElement(problem.outputs[number].combiner));
+      k.b, *getNeutralElement(problem.outputs[number].combiner));
 }
 
 Partials ReductionEmitter::getNeutrals(int64_t lanes) {

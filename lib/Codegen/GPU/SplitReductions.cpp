@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "memrev/Codegen/Common/Problem.h"
 #include "memrev/Codegen/GPU/Passes.h"
 #include "memrev/Codegen/GPU/Strategy.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -302,7 +303,7 @@ static LogicalResult matchCombiners(linalg::LinalgOp op, SplitPlan &plan) {
         !yielded.hasOneUse() || !argument.hasOneUse() ||
         *argument.getUsers().begin() != combiner)
       return failure();
-    std::optional<TypedAttr> neutral = arith::getNeutralElement(combiner);
+    std::optional<TypedAttr> neutral = memrev::getNeutralElement(combiner);
     if (!neutral)
       return failure();
     plan.combiners.push_back(combiner);

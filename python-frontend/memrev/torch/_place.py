@@ -35,7 +35,14 @@ def options_of(device: torch.device) -> dict:
     none."""
     if device.type == "cpu":
         return {}
-    return {"target": "cuda", "chip": _device.chip_of(device.index)}
+    return {"target": "cuda", "chip": _device.chip_of(device.index),
+            "fp32_precision": fp32_precision()}
+
+
+def fp32_precision() -> str:
+    """How CUDA devices multiply matrices of float32, as torch.set_float32_matmul_precision
+    says."""
+    return "ieee" if torch.get_float32_matmul_precision() == "highest" else "tf32"
 
 
 def empty(shape, dtype, device: torch.device, strides=None) -> torch.Tensor:

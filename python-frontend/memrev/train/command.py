@@ -70,6 +70,10 @@ def make_parser() -> argparse.ArgumentParser:
     add("--threads", type=int, default=0, metavar="N",
         help="threads of a step on the processor (all processors)")
 
+    add("--fp32-precision", default="ieee", choices=("ieee", "tf32x3", "tf32"),
+        metavar="ieee|tf32x3|tf32",
+        help="how a CUDA device multiplies matrices (%(default)s)")
+
     def setting(name, kind, text, **options):
         options.setdefault("default", default[name])
         options.setdefault("metavar", "X" if kind is float else "N")
@@ -138,7 +142,8 @@ def train(options: argparse.Namespace, replicas: Replicas, report: Callable[[str
     images, held_out, name, test = load_data(settings, options.data_dir, replicas)
     model = NETWORKS[settings.model].make(cifar.DATASETS[settings.dataset].classes)
     programs = CompiledPrograms(model, make_optimizer(settings), settings.seed,
-                                settings.policy, options.threads, replicas.device)
+                                settings.policy, options.threads, replicas.device,
+                                options.fp32_precision)
     experiment = None
     if replicas.rank == 0:
         experiment = Experiment(options.results_dir / f"{settings.model}-{settings.dataset}")

@@ -60,3 +60,101 @@ func.func private @tile(%d: tensor<4xf32>) -> tensor<4xf32> attributes {memrev.k
   %f = linalg.fill ins(%z : f32) outs(%d : tensor<4xf32>) -> tensor<4xf32>
   return %f : tensor<4xf32>
 }
+
+// -----
+
+// Dimensions of the wrong kind.
+// expected-error @below {{expects 'memrev.strategy' to be a strategy for 2 loop dimensions, but got}}
+func.func private @parallel(%x: tensor<8x16xf32>, %d: tensor<8xf32>) -> tensor<8xf32> attributes {memrev.kernel, memrev.strategy = {across = 8 : i64, along = 4 : i64, engine = "reduction", lanes = 4 : i64, order = array<i64: 1>, reduced = array<i64: 0>, splits = 1 : i64, unroll = 1 : i64, vector_dim = 1 : i64}} {
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<8x16xf32>) outs(%d : tensor<8xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.addf %o, %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<8xf32>
+  return %r : tensor<8xf32>
+}
+
+// -----
+
+// Vectors are along the last dimension of their kind.
+// expected-error @below {{expects 'memrev.strategy' to be a strategy for 2 loop dimensions, but got}}
+func.func private @not_last(%x: tensor<8x16xf32>, %d: tensor<8xf32>) -> tensor<8xf32> attributes {memrev.kernel, memrev.strategy = {across = 8 : i64, along = 4 : i64, engine = "reduction", lanes = 4 : i64, order = array<i64: 0>, reduced = array<i64: 1>, splits = 1 : i64, unroll = 1 : i64, vector_dim = 2 : i64}} {
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<8x16xf32>) outs(%d : tensor<8xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.addf %o, %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<8xf32>
+  return %r : tensor<8xf32>
+}
+
+// -----
+
+// Threads of a row are a power of two.
+// expected-error @below {{expects 'memrev.strategy' to be a strategy for 2 loop dimensions, but got}}
+func.func private @warp(%x: tensor<8x16xf32>, %d: tensor<8xf32>) -> tensor<8xf32> attributes {memrev.kernel, memrev.strategy = {across = 8 : i64, along = 3 : i64, engine = "reduction", lanes = 4 : i64, order = array<i64: 0>, reduced = array<i64: 1>, splits = 1 : i64, unroll = 1 : i64, vector_dim = 1 : i64}} {
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<8x16xf32>) outs(%d : tensor<8xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.addf %o, %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<8xf32>
+  return %r : tensor<8xf32>
+}
+
+// -----
+
+// A block has at most 1024 threads.
+// expected-error @below {{expects 'memrev.strategy' to be a strategy for 2 loop dimensions, but got}}
+func.func private @crowd(%x: tensor<8x16xf32>, %d: tensor<8xf32>) -> tensor<8xf32> attributes {memrev.kernel, memrev.strategy = {across = 512 : i64, along = 4 : i64, engine = "reduction", lanes = 4 : i64, order = array<i64: 0>, reduced = array<i64: 1>, splits = 1 : i64, unroll = 1 : i64, vector_dim = 1 : i64}} {
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<8x16xf32>) outs(%d : tensor<8xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.addf %o, %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<8xf32>
+  return %r : tensor<8xf32>
+}
+
+// -----
+
+// There are no more splits than vectors of terms.
+// expected-error @below {{expects 'memrev.strategy' to be a strategy for 2 loop dimensions, but got}}
+func.func private @splits(%x: tensor<8x16xf32>, %d: tensor<8xf32>) -> tensor<8xf32> attributes {memrev.kernel, memrev.strategy = {across = 8 : i64, along = 4 : i64, engine = "reduction", lanes = 4 : i64, order = array<i64: 0>, reduced = array<i64: 1>, splits = 5 : i64, unroll = 1 : i64, vector_dim = 1 : i64}} {
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<8x16xf32>) outs(%d : tensor<8xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.addf %o, %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<8xf32>
+  return %r : tensor<8xf32>
+}
+
+// -----
+
+// Without a combiner one thread takes all terms.
+// expected-error @below {{expects 'memrev.strategy' to be a strategy for 2 loop dimensions, but got}}
+func.func private @in_order(%x: tensor<8x16xf32>, %d: tensor<8xf32>) -> tensor<8xf32> attributes {memrev.kernel, memrev.strategy = {across = 8 : i64, along = 4 : i64, engine = "reduction", lanes = 4 : i64, order = array<i64: 0>, reduced = array<i64: 1>, splits = 1 : i64, unroll = 1 : i64, vector_dim = 1 : i64}} {
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<8x16xf32>) outs(%d : tensor<8xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.divf %o, %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<8xf32>
+  return %r : tensor<8xf32>
+}
+
+// -----
+
+// An elementwise strategy for a reduction.
+// expected-error @below {{expects 'memrev.strategy' to be a strategy for 2 loop dimensions, but got}}
+func.func private @elementwise(%x: tensor<8x16xf32>, %d: tensor<8xf32>) -> tensor<8xf32> attributes {memrev.kernel, memrev.strategy = {across = 8 : i64, along = 4 : i64, engine = "elementwise", lanes = 4 : i64, order = array<i64: 0>, reduced = array<i64: 1>, splits = 1 : i64, threads = 128 : i64, tile_dim = -1 : i64, unroll = 1 : i64, vector_dim = 1 : i64, vectors = 1 : i64}} {
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<8x16xf32>) outs(%d : tensor<8xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.addf %o, %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<8xf32>
+  return %r : tensor<8xf32>
+}

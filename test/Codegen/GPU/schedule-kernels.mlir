@@ -116,3 +116,65 @@ func.func private @fill(%d: tensor<4xf32>) -> tensor<4xf32> attributes {memrev.k
   %f = linalg.fill ins(%z : f32) outs(%d : tensor<4xf32>) -> tensor<4xf32>
   return %f : tensor<4xf32>
 }
+
+// -----
+
+// Blocks leave what they have in a buffer of bytes, a second kernel combines it:
+// the function itself calls both.
+
+// CHECK-LABEL: func.func private @sum_partials(tensor<1000x8xf32> {bufferization.access = "read"}, tensor<96xi8> {bufferization.access = "write"}) -> tensor<96xi8> attributes {memrev.kernel, memrev.launch = array<i64: 3, 128, 2048>}
+// CHECK-LABEL: func.func private @sum_combined(tensor<96xi8> {bufferization.access = "read"}, tensor<1000x8xf32> {bufferization.access = "none"}, tensor<8xf32> {bufferization.access = "write"}) -> tensor<8xf32>
+// CHECK-LABEL: func.func private @sum(
+// CHECK-SAME: %[[X:.*]]: tensor<1000x8xf32>, %[[D:.*]]: tensor<8xf32>)
+// CHECK-NEXT: %[[E:.*]] = tensor.empty() : tensor<96xi8>
+// CHECK-NEXT: %[[P:.*]] = call @sum_partials(%[[X]], %[[E]])
+// CHECK-NEXT: %[[R:.*]] = call @sum_combined(%[[P]], %[[X]], %[[D]])
+// CHECK-NEXT: return %[[R]]
+// CHECK-LABEL: llvm.func @sum_partials(%{{.*}}: !llvm.ptr<1> {llvm.noalias, llvm.readonly}, %{{.*}}: !llvm.ptr<1> {llvm.noalias})
+// CHECK: scf.for
+// CHECK-COUNT-2: llvm.load %{{.*}} -> vector<4xf32>
+// CHECK: llvm.store %{{.*}} !llvm.ptr<3>
+// CHECK: nvvm.barrier
+// CHECK-LABEL: llvm.func @sum_combined(%{{.*}}: !llvm.ptr<1> {llvm.noalias, llvm.readonly}, %{{.*}}: !llvm.ptr<1> {llvm.noalias, llvm.readonly}, %{{.*}}: !llvm.ptr<1> {llvm.noalias})
+func.func private @sum(%x: tensor<1000x8xf32>, %d: tensor<8xf32>) -> tensor<8xf32> attributes {memrev.kernel, memrev.strategy = {across = 2 : i64, along = 64 : i64, engine = "reduction", lanes = 4 : i64, order = array<i64: 1>, reduced = array<i64: 0>, splits = 3 : i64, unroll = 2 : i64, vector_dim = 1 : i64}} {
+  %z = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%z : f32) outs(%d : tensor<8xf32>) -> tensor<8xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (j)>], iterator_types = ["reduction", "parallel"]}
+      ins(%x : tensor<1000x8xf32>) outs(%f : tensor<8xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.addf %o, %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<8xf32>
+  return %r : tensor<8xf32>
+}
+
+// -----
+
+// Lanes of a warp exchange words: an f16 in one, an f64 in two.
+
+// CHECK-LABEL: llvm.func @half
+// CHECK: arith.bitcast %{{.*}} : f16 to i16
+// CHECK: arith.extui %{{.*}} : i16 to i32
+// CHECK-COUNT-2: nvvm.shfl.sync bfly
+// CHECK-NOT: nvvm.shfl
+// CHECK-LABEL: llvm.func @double
+// CHECK-COUNT-2: nvvm.shfl.sync bfly
+// CHECK-NOT: nvvm.shfl
+func.func private @half(%x: tensor<8x16xf16>, %d: tensor<8xf16>) -> tensor<8xf16> attributes {memrev.kernel, memrev.strategy = {across = 8 : i64, along = 4 : i64, engine = "reduction", lanes = 4 : i64, order = array<i64: 0>, reduced = array<i64: 1>, splits = 1 : i64, unroll = 1 : i64, vector_dim = 1 : i64}} {
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<8x16xf16>) outs(%d : tensor<8xf16>) {
+  ^bb0(%a: f16, %o: f16):
+    %0 = arith.addf %o, %a : f16
+    linalg.yield %0 : f16
+  } -> tensor<8xf16>
+  return %r : tensor<8xf16>
+}
+func.func private @double(%x: tensor<16x4xf64>, %d: tensor<16xf64>) -> tensor<16xf64> attributes {memrev.kernel, memrev.strategy = {across = 16 : i64, along = 2 : i64, engine = "reduction", lanes = 2 : i64, order = array<i64: 0>, reduced = array<i64: 1>, splits = 1 : i64, unroll = 1 : i64, vector_dim = 1 : i64}} {
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<16x4xf64>) outs(%d : tensor<16xf64>) {
+  ^bb0(%a: f64, %o: f64):
+    %0 = arith.addf %o, %a : f64
+    linalg.yield %0 : f64
+  } -> tensor<16xf64>
+  return %r : tensor<16xf64>
+}

@@ -1,7 +1,9 @@
 // RUN: memrev-opt %s --gpu-select-strategy --split-input-file --remarks-filter=.* --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=REMARK
 // RUN: not memrev-opt %s --gpu-select-strategy=chip=gfx90a 2>&1 | FileCheck %s
+// RUN: not memrev-opt %s --gpu-select-strategy=fp32-precision=fp8 2>&1 | FileCheck %s --check-prefix=PRECISION
 
 // CHECK: error: expects a chip to choose a strategy for, sm_90 for example, but got 'gfx90a'
+// PRECISION: error: expects fp32-precision to be ieee, tf32 or tf32x3, but got 'fp8'
 
 // REMARK: remark: {{.*}}'no_linalg' computes an element a thread because its result is not that of a linalg op
 func.func private @no_linalg(%x: tensor<4xf32>) -> tensor<4xf32> attributes {memrev.kernel} {

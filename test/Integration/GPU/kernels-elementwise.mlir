@@ -120,6 +120,38 @@ func.func @moves(%x: tensor<3x64xf64>) -> tensor<31x3xf64> {
   return %r : tensor<31x3xf64>
 }
 
+// Tiles through shared memory, whole and not, in rows of other dimensions.
+// CHECK: @transpose: 3 buffers written
+func.func @transpose(%x: tensor<64x96xf32>, %y: tensor<37x65xf16>, %z: tensor<3x41x2x50xf64>)
+    -> (tensor<96x64xf32>, tensor<65x37xf16>, tensor<50x3x2x41xf64>) {
+  %e0 = tensor.empty() : tensor<96x64xf32>
+  %e1 = tensor.empty() : tensor<65x37xf16>
+  %e2 = tensor.empty() : tensor<50x3x2x41xf64>
+  %r0 = linalg.transpose ins(%x : tensor<64x96xf32>) outs(%e0 : tensor<96x64xf32>) permutation = [1, 0]
+  %r1 = linalg.transpose ins(%y : tensor<37x65xf16>) outs(%e1 : tensor<65x37xf16>) permutation = [1, 0]
+  %r2 = linalg.transpose ins(%z : tensor<3x41x2x50xf64>) outs(%e2 : tensor<50x3x2x41xf64>) permutation = [3, 0, 2, 1]
+  return %r0, %r1, %r2 : tensor<96x64xf32>, tensor<65x37xf16>, tensor<50x3x2x41xf64>
+}
+
+// Two transposed inputs of different types, one padded and flipped, beside one
+// that is not transposed, and a destination that is read.
+// CHECK: @transposed_sum: 1 buffers written
+func.func @transposed_sum(%x: tensor<33x40xf64>, %m: tensor<35x40xi1>, %y: tensor<40x35xf64>, %d: tensor<40x35xf64>) -> tensor<40x35xf64> {
+  %c = arith.constant 0.5 : f64
+  %p = tensor.pad %x low[1, 0] high[1, 0] {
+  ^bb0(%i: index, %j: index):
+    tensor.yield %c : f64
+  } : tensor<33x40xf64> to tensor<35x40xf64>
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (-j + 34, i)>, affine_map<(i, j) -> (j, i)>, #two, #two], iterator_types = ["parallel", "parallel"]}
+      ins(%p, %m, %y : tensor<35x40xf64>, tensor<35x40xi1>, tensor<40x35xf64>) outs(%d : tensor<40x35xf64>) {
+  ^bb0(%a: f64, %n: i1, %b: f64, %o: f64):
+    %0 = arith.select %n, %a, %b : f64
+    %1 = arith.addf %0, %o : f64
+    linalg.yield %1 : f64
+  } -> tensor<40x35xf64>
+  return %r : tensor<40x35xf64>
+}
+
 // A table at computed places.
 // CHECK: @look_up: 1 buffers written
 func.func @look_up(%t: tensor<5x12xf32>, %i: tensor<40xi32>) -> tensor<40x12xf32> {

@@ -108,6 +108,10 @@ struct Problem {
 /// The coefficient of `dim` in a linear expression.
 int64_t getCoefficient(AffineExpr expr, unsigned dim);
 
+/// What `combiner` leaves the other operand as it is with; nothing if there is
+/// no such number. Unlike upstream's function it takes operations on indices.
+std::optional<TypedAttr> getNeutralElement(Operation *combiner);
+
 /// Which sums of products are contractions.
 enum class Contractions {
   None,

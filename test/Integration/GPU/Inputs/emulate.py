@@ -34,6 +34,7 @@ TYPES = {
     "f64": ("d", ctypes.c_double),
     "i1": ("b", ctypes.c_bool),
     "i8": ("b", ctypes.c_int8),
+    "i16": ("h", ctypes.c_int16),
     "i32": ("i", ctypes.c_int32),
     # As 16 bits each.
     "f16": ("H", ctypes.c_uint16),
