@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Runtime.h"
+#include <atomic>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -22,7 +23,7 @@ struct Kernel {
   std::string name;
   /// The dynamic shared memory that a launch has asked for. What it may take
   /// without asking depends on the kernel's static memory.
-  int32_t sharedBytes = 0;
+  std::atomic<int32_t> sharedBytes{0};
 };
 
 /// The kernels of a program in one context.
