@@ -177,7 +177,7 @@ MEMREV_EXPORT char *memrevCall(const MemRevCompilation *compilation,
 // Programs for cuda, on arrays in device memory
 //
 // A stream is a CUDA stream of the device's primary context, or null for the
-// default stream. Each function but the last two returns null, or a message
+// default stream. Each function but the last three returns null, or a message
 // that the caller frees with memrevFreeString.
 //===----------------------------------------------------------------------===//
 
@@ -225,6 +225,8 @@ MEMREV_EXPORT char *memrevGetDeviceChip(int device, char **chip);
 /// The bytes that the library holds on all devices, now and at their most.
 MEMREV_EXPORT size_t memrevGetDeviceBytes(void);
 MEMREV_EXPORT size_t memrevGetPeakDeviceBytes(void);
+/// Begins to look for the most anew.
+MEMREV_EXPORT void memrevResetPeakDeviceBytes(void);
 
 //===----------------------------------------------------------------------===//
 // What the process shares

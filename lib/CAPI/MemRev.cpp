@@ -346,6 +346,8 @@ size_t memrevGetDeviceBytes() { return getDeviceBytes(); }
 
 size_t memrevGetPeakDeviceBytes() { return getPeakDeviceBytes(); }
 
+void memrevResetPeakDeviceBytes() { resetPeakDeviceBytes(); }
+
 char *memrevGetOpenMPLibrary() {
   return copyString(LoadedCode::getOpenMPLibrary());
 }

@@ -143,3 +143,5 @@ llvm::Expected<std::string> mlir::memrev::getDeviceChip(int device) {
 size_t mlir::memrev::getDeviceBytes() { return memrevCudaGetAllocatedBytes(); }
 
 size_t mlir::memrev::getPeakDeviceBytes() { return memrevCudaGetPeakBytes(); }
+
+void mlir::memrev::resetPeakDeviceBytes() { memrevCudaResetPeakBytes(); }

@@ -52,6 +52,7 @@ void memrev::buildCPUBinaryPipeline(OpPassManager &pm,
   pm.addPass(createConvertMathToFuncs());
 
   // The LLVM dialect.
+  pm.addPass(createCodegenFlattenEmptyBuffers());
   pm.addPass(createCodegenFinalizeFunctions());
   pm.addPass(createSCFToControlFlowPass());
   ConvertVectorToLLVMPassOptions vector;

@@ -108,6 +108,7 @@ def _declare(lib):
         "memrevGetDeviceChip": (owned, [ctypes.c_int, ctypes.POINTER(ctypes.c_void_p)]),
         "memrevGetDeviceBytes": (size, []),
         "memrevGetPeakDeviceBytes": (size, []),
+        "memrevResetPeakDeviceBytes": (None, []),
         "memrevSave": (owned, [compilation, ctypes.POINTER(size)]),
         "memrevLoad": (compilation, [ctypes.c_char_p, size]),
         "memrevGetIdentity": (ctypes.c_char_p, []),

@@ -73,6 +73,11 @@ class View:
     def nbytes(self):
         return self.dtype.itemsize * int(np.prod(self.shape, dtype=np.int64))
 
+    @property
+    def is_aligned(self):
+        """Whether a program can use it: buffers of 16 bytes and more are aligned to 16."""
+        return self.address % 16 == 0 or self.nbytes < 16
+
 
 def is_on_device(value):
     """Whether `value` is an array in the memory of a CUDA device."""

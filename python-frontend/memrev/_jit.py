@@ -13,7 +13,8 @@ from typing import Tuple
 
 import numpy as np
 
-from . import _array, _dtypes, _graph, _program, tree
+from . import _array, _device, _dtypes, _graph, _program, tree
+from ._device import as_contiguous, as_numpy
 
 #: Compiled programs that one function keeps; those not used longest go first.
 CACHE_SIZE = 64
@@ -32,32 +33,9 @@ class ShapeDtype:
         object.__setattr__(self, "dtype", _dtypes.as_dtype(self.dtype))
 
 
-def as_numpy(x):
-    """A number, an array or a tensor on the CPU as a NumPy array with elements in the
-    machine's order of bytes. None for anything else."""
-    kind = type(x)
-    if kind is np.ndarray:
-        return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
-    if kind is bool or isinstance(x, np.generic):
-        return np.asarray(x)
-    if kind is int:
-        return np.asarray(x, np.int32)
-    if kind is float:
-        return np.asarray(x, np.float32)
-    if isinstance(x, np.ndarray):
-        return as_numpy(np.asarray(x))
-    if hasattr(x, "__dlpack__"):
-        try:
-            return np.from_dlpack(x.detach() if hasattr(x, "detach") else x)
-        except (RuntimeError, BufferError) as error:
-            raise TypeError("expects tensors on the CPU with a type that NumPy has, but got one "
-                            f"of {getattr(x, 'dtype', kind.__name__)}: {error}") from None
-    return None
-
-
-def as_contiguous(array):
-    """The array, or a copy of it in C order."""
-    return np.ascontiguousarray(array) if array.ndim else array
+class Scalar(ShapeDtype):
+    """Stands for a number that is a scalar of the program, not an array: on a device it
+    comes with the call and not from memory."""
 
 
 class TracedFunction:
@@ -72,8 +50,7 @@ class TracedFunction:
         for i in self.places:
             leaf = leaves[i]
             dtype = _dtypes.as_dtype(leaf.dtype)
-            value = self.function.block.add_argument(
-                _array.tensor_type(leaf.shape, dtype), names[i])
+            value = self._add_argument(leaf, dtype, names[i])
             leaves[i] = _array.Array(value, leaf.shape, dtype)
         args, kwargs = tree.unflatten(structure, leaves)
         with _graph.tracing(self.function.block):
@@ -89,6 +66,13 @@ class TracedFunction:
                         f"'{tree.path_name(path)}'") from None
             self.function.set_results(
                 [self.function.block.resolve(r.value) for r in self.results])
+
+    def _add_argument(self, leaf, dtype, name):
+        block, type = self.function.block, _array.tensor_type(leaf.shape, dtype)
+        if not isinstance(leaf, Scalar):
+            return block.add_argument(type, name)
+        scalar = block.add_argument(_dtypes.mlir_name(dtype), name)
+        return block.append("tensor.from_elements {0} : {r[0]}", [scalar], [type])[0]
 
     @property
     def result_types(self):
@@ -131,6 +115,8 @@ class Compiled:
         self.name = name
         self.structure = structure
         self.differentiate = differentiate
+        #: What it is compiled for: the chip of a CUDA device, or None for the processor.
+        self.chip = None
         self.module = None
 
 
@@ -170,20 +156,27 @@ class _ProgramsOfFunctions:
 programs_of = _ProgramsOfFunctions().get
 
 
+def _name_of(structure, number):
+    """What messages call a leaf of (args, kwargs)."""
+    return tree.path_name(structure.paths()[number][1:])
+
+
 class Jitted:
     """A function that is traced and compiled for each signature of its arguments:
     their structure, shapes and element types."""
 
     def __init__(self, fn, donate=(), static_argnums=(), static_argnames=(), threads=0,
-                 cpu="native", programs=None):
+                 cpu="native", device=None, fp32_precision="ieee", programs=None):
+        functools.update_wrapper(self, fn)  # First: a jitted `fn` has attributes like these.
         self._fn = fn
         self._donate = frozenset(donate)
         self._static_argnums = frozenset(static_argnums)
         self._static_argnames = frozenset(static_argnames)
         self._threads, self._cpu = threads, cpu
+        self._device = _device.as_device(device)
+        self._fp32_precision = fp32_precision
         programs = programs or Programs()
         self._cache, self._lock = programs.by_signature, programs.lock
-        functools.update_wrapper(self, fn)
 
     def __get__(self, instance, owner=None):
         return self if instance is None else functools.partial(self, instance)
@@ -220,45 +213,83 @@ class Jitted:
         return fn
 
     @staticmethod
-    def _as_arrays(leaves, structure):
-        result = []
-        for path, leaf in zip(structure.paths(), leaves):
-            array = leaf if type(leaf) is ShapeDtype else as_numpy(leaf)
-            if array is None:
-                raise TypeError(
-                    f"expects arrays and numbers in arguments, but got {type(leaf).__name__} at "
-                    f"'{tree.path_name(path[1:])}'; name what is no array in static_argnums or "
-                    "static_argnames")
-            result.append(array)
-        return result
+    def _as_array(leaf, structure, number):
+        """The leaf of that number as an array in host memory, or what stands for one."""
+        array = leaf if type(leaf) is ShapeDtype else as_numpy(leaf)
+        if array is None:
+            raise TypeError(
+                f"expects arrays and numbers in arguments, but got {type(leaf).__name__} at "
+                f"'{_name_of(structure, number)}'; name what is no array in static_argnums or "
+                "static_argnames")
+        return array
+
+    def _as_arrays(self, leaves, structure):
+        return [self._as_array(leaf, structure, i) for i, leaf in enumerate(leaves)]
 
     def _contiguous(self, leaves):
-        """The leaves of a call, as the program reads them."""
+        """The leaves of a call, as a program for the processor reads them."""
+        self._check_values(leaves)
+        return list(map(as_contiguous, leaves))
+
+    def _check_values(self, leaves):
         if ShapeDtype in map(type, leaves):
             raise TypeError(f"expects arrays to call '{function_name(self._fn)}' with, but got "
                             "ShapeDtype")
-        return list(map(as_contiguous, leaves))
+
+    def _donated(self, structure):
+        """The numbers of the leaves that a call may overwrite."""
+        positional, numbers, start = structure.children[0], set(), 0
+        for key, child in zip(positional.keys, positional.children):
+            if key in self._donate:
+                numbers.update(range(start, start + child.num_leaves))
+            start += child.num_leaves
+        return numbers
 
     # -- Compiling ----------------------------------------------------------
 
     def _entry(self, args, kwargs):
-        """The compiled program for these arguments, and their leaves."""
+        """The compiled program for these arguments, and their leaves: a list, or for a
+        CUDA device its `Arguments`."""
         args, kwargs, static = self._split(args, kwargs)
         leaves, structure = tree.flatten((args, kwargs))
-        if not all(type(leaf) is np.ndarray and leaf.dtype.isnative for leaf in leaves):
-            leaves = self._as_arrays(leaves, structure)
+        device = self._device
+        if device is None or device == _device.CPU:
+            if not all(type(leaf) is np.ndarray and leaf.dtype.isnative for leaf in leaves):
+                if device is None:
+                    device = _device.find(leaves)
+                if device in (None, _device.CPU):
+                    leaves = self._as_arrays(leaves, structure)
+        if device is not None and device != _device.CPU:
+            return self._entry_on_device(device, leaves, structure, static)
         key = (structure, static, tuple([(leaf.dtype, leaf.shape) for leaf in leaves]))
+        return self._find_entry(key, leaves), leaves
+
+    def _entry_on_device(self, device, leaves, structure, static):
+        arguments = _device.Arguments(
+            device, leaves, self._donated(structure),
+            lambda leaf, i: self._as_array(leaf, structure, i),
+            lambda i: _name_of(structure, i))
+        chip = _device.chip_of(device.number)
+        key = (structure, static, tuple(arguments.types), chip)
+        types = [(Scalar if is_scalar else ShapeDtype)(shape, dtype)
+                 for dtype, shape, is_scalar in arguments.types]
+        entry = self._find_entry(key, types)
+        entry.chip = chip
+        return entry, arguments
+
+    def _find_entry(self, key, leaves):
+        """The program of a signature (structure, static arguments, ...)."""
         with self._lock:
             entry = self._cache.get(key)
             if entry is not None:
                 self._cache.move_to_end(key)
-                return entry, leaves
-        entry = self._trace(structure, leaves, static)
+                return entry
+        entry = self._trace(key[0], leaves, key[1])
         with self._lock:
             entry = self._cache.setdefault(key, entry)
             while len(self._cache) > CACHE_SIZE:
                 self._cache.popitem(last=False)
-        return entry, leaves
+        return entry
 
     def _trace(self, structure, leaves, static):
         program = _graph.Program()
@@ -272,8 +303,7 @@ class Jitted:
         traced = TracedFunction(fn, program, name, args, kwargs, lambda i, leaf: True,
                                 public=True)
         function = traced.function
-        function.donated = {i for i, path in enumerate(structure.paths())
-                            if path[0] == 0 and path[1] in self._donate}
+        function.donated = self._donated(structure)
         function.argument_names = _argument_names(fn, structure, ".")
         function.result_names = [".".join(["result", *map(str, path)])
                                  for path in traced.result_structure.paths()]
@@ -290,18 +320,24 @@ class Jitted:
     def _compile(self, entry):
         with self._lock:
             if entry.module is None:
+                target = "cpu" if entry.chip is None else "cuda"
                 entry.module = _program.compile(
-                    entry.program.print(locations=True), threads=self._threads, cpu=self._cpu,
-                    differentiate=entry.differentiate, file=f"<{entry.name}>", cache=True)
+                    entry.program.print(locations=True), target, chip=entry.chip,
+                    fp32_precision=self._fp32_precision, threads=self._threads, cpu=self._cpu, differentiate=entry.differentiate,
+                    file=f"<{entry.name}>", cache=True)
             return entry.module
 
     def __call__(self, *args, **kwargs):
-        """Calls the function: arrays in, NumPy arrays out, in the structure that the
-        Python function returns."""
+        """Calls the function: arrays in, arrays out, in the structure that the Python
+        function returns."""
         if _graph.current_block() is not None:
             return self._call_traced(args, kwargs)
         entry, leaves = self._entry(args, kwargs)
+        if entry.chip is not None:
+            self._check_values(leaves.leaves)
         function = (entry.module or self._compile(entry))[entry.name]
+        if entry.chip is not None:
+            return tree.unflatten(entry.structure, leaves.call(function))
         results = function(*self._contiguous(leaves), threads=self._threads)
         count = len(function.results)
         results = () if count == 0 else (results,) if count == 1 else results
@@ -364,16 +400,22 @@ def call_traced(traced, arrays):
     return tree.unflatten(traced.result_structure, values)
 
 
-def jit(fn=None, *, donate=(), static_argnums=(), static_argnames=(), threads=0, cpu="native"):
+def jit(fn=None, *, donate=(), static_argnums=(), static_argnames=(), threads=0, cpu="native",
+        device=None, fp32_precision="ieee"):
     """Compiles `fn`, a function of arrays, when it is called.
 
     The function is run once for each signature (structure, shapes and element types
     of its arguments) on traced arrays; the operations that it applies become one
     program. Its arguments and results are trees of arrays (`memrev.tree`): NumPy
-    arrays, Python numbers (float32, int32), and tensors on the CPU that have
-    `__dlpack__`, such as PyTorch's. Results are NumPy arrays. The program has to be
-    the same for all arrays of a signature: conditions on values are
-    `memrev.numpy.where` or `memrev.lax.cond`.
+    arrays, Python numbers (float32, int32), and tensors that have `__dlpack__`, such as
+    PyTorch's. Results are NumPy arrays. The program has to be the same for all arrays of
+    a signature: conditions on values are `memrev.numpy.where` or `memrev.lax.cond`.
+
+    A call with an array in the memory of a CUDA device, or with `device="cuda"`, runs
+    there and does not wait: such arrays are used where they are, arrays of the host
+    copied, and results are `memrev.cuda.DeviceArray`s, or PyTorch's tensors if an argument
+    is one that is on the device. The work goes to the stream of `memrev.cuda.stream`, else
+    to PyTorch's current stream if there are tensors of it, else to the default stream.
 
     donate: numbers of arguments whose arrays the call may overwrite; results of the
         same shape are written into them.
@@ -381,6 +423,9 @@ def jit(fn=None, *, donate=(), static_argnums=(), static_argnames=(), threads=0,
         of the signature.
     threads: 1 compiles for one thread; 0 uses all processors.
     cpu: the processor to compile for, as LLVM names it.
+    device: where calls run: "cpu", "cuda", "cuda:1"; by default where arguments are.
+    fp32_precision: how CUDA devices multiply matrices of float32: "ieee", "tf32x3" or
+        "tf32" (see `memrev.compile`).
 
     Compiled programs are kept on disk for other processes (`memrev.cache`).
     May be used as a decorator, with or without arguments. Raises CompileError if the
@@ -392,10 +437,11 @@ def jit(fn=None, *, donate=(), static_argnums=(), static_argnames=(), threads=0,
     """
     if fn is None:
         return functools.partial(jit, donate=donate, static_argnums=static_argnums,
-                                 static_argnames=static_argnames, threads=threads, cpu=cpu)
+                                 static_argnames=static_argnames, threads=threads, cpu=cpu,
+                                 device=device, fp32_precision=fp32_precision)
 
     def as_tuple(x):
         return (x,) if isinstance(x, (int, str)) else tuple(x)
 
     return Jitted(fn, as_tuple(donate), as_tuple(static_argnums), as_tuple(static_argnames),
-                  threads, cpu)
+                  threads, cpu, device, fp32_precision)

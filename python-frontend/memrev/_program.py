@@ -131,14 +131,16 @@ class Function:
             _parameter(_capi.lib.memrevGetResult, module._handle, index, i)
             for i in range(raw.num_results)
         ]
+        self.num_parameters = raw.num_parameters
         self._pointers = ctypes.c_void_p * raw.num_parameters
         # What a call reads of them, at hand.
         self._expected = [(p.dtype, p.shape, p) for p in self.arguments]
         self._made = [(p.place, p.shape, p.dtype) for p in self.results
                       if p.place >= len(self.arguments)]
         self._returned = [(p.place, p.is_scalar) for p in self.results]
-        self._on_device = cuda.DeviceFunction(self) if module.target == "cuda" else None
-        self._donates = any(p.is_donated for p in self.arguments)
+        #: How it is called with arrays in device memory; None for the processor.
+        self.on_device = cuda.DeviceFunction(self) if module.target == "cuda" else None
+        self.donates = any(p.is_donated for p in self.arguments)
         self._without_numpy = next((p.name for p in (*self.arguments, *self.results)
                                     if p.dtype is _dtypes.bfloat16), None)
 
@@ -147,28 +149,28 @@ class Function:
         results = ", ".join(map(str, self.results))
         return f"<memrev function {self.name}({arguments}) -> ({results})>"
 
-    def _check(self, expected, value):
+    def check(self, expected, value):
         """Returns `value` as an array that the function can read in place, or raises
         what is wrong with it."""
         if not isinstance(value, np.ndarray):
             if expected.shape == () and isinstance(value, (bool, int, float, np.generic)):
                 return self._scalar(expected, value)
-            raise self._error(expected, "a NumPy array", type(value).__name__)
+            raise self.error(expected, "a NumPy array", type(value).__name__)
         if value.dtype != expected.dtype:
-            raise self._error(expected, f"dtype {expected.dtype}", value.dtype)
+            raise self.error(expected, f"dtype {expected.dtype}", value.dtype)
         if value.shape != expected.shape:
-            raise self._error(
+            raise self.error(
                 expected, f"shape {list(expected.shape)}", list(value.shape), ValueError
             )
         if not (value.flags.c_contiguous and value.flags.aligned):
-            raise self._error(
+            raise self.error(
                 expected, "a contiguous array in C order", "another layout", ValueError
             )
         if expected.is_donated and not value.flags.writeable:
-            raise self._error(expected, "a writable array", "a read-only one", ValueError)
+            raise self.error(expected, "a writable array", "a read-only one", ValueError)
         return value
 
-    def _check_overlaps(self, places):
+    def check_overlaps(self, places):
         """Raises ValueError if a donated argument, which the call overwrites, shares memory
         with another argument. `places` are their addresses and bytes."""
         spans = sorted([
@@ -178,7 +180,7 @@ class Function:
         end = donated_end = 0
         for start, size, is_donated, expected in spans:
             if start < (end if is_donated else donated_end):
-                raise self._error(expected, "memory that no donated argument shares",
+                raise self.error(expected, "memory that no donated argument shares",
                                   "an array that overlaps another argument's", ValueError)
             end = max(end, start + size)
             if is_donated:
@@ -186,17 +188,18 @@ class Function:
 
     def _scalar(self, expected, value):
         if isinstance(value, np.generic) and value.dtype != expected.dtype:
-            raise self._error(expected, f"dtype {expected.dtype}", value.dtype)
+            raise self.error(expected, f"dtype {expected.dtype}", value.dtype)
         if expected.dtype.kind in "ib" and isinstance(value, float):
-            raise self._error(expected, f"a number of dtype {expected.dtype}", repr(value))
+            raise self.error(expected, f"a number of dtype {expected.dtype}", repr(value))
         try:
             return np.array(value, dtype=expected.dtype)
         except OverflowError:
-            raise self._error(
+            raise self.error(
                 expected, f"a number of dtype {expected.dtype}", repr(value), ValueError
             ) from None
 
-    def _error(self, expected, wanted, got, kind=TypeError):
+    def error(self, expected, wanted, got, kind=TypeError):
+        """What to raise for an argument."""
         return kind(
             f"argument '{expected.name}' of '{self.name}' expects {wanted}, but got {got}"
         )
@@ -216,8 +219,8 @@ class Function:
                 f"'{self.name}' expects {len(self.arguments)} arguments, "
                 f"but got {len(arguments)}"
             )
-        if self._on_device is not None and any(map(_dlpack.is_on_device, arguments)):
-            return self._on_device(arguments, stream)
+        if self.on_device is not None and any(map(_dlpack.is_on_device, arguments)):
+            return self.on_device(arguments, stream)
         if stream is not None:
             raise TypeError(
                 f"'{self.name}' expects arrays in device memory with a stream, but got none")
@@ -230,11 +233,11 @@ class Function:
         slots = [
             value if type(value) is np.ndarray and value.dtype is dtype
             and value.shape == shape and value.flags.num & _USUAL == _USUAL
-            else self._check(expected, value)
+            else self.check(expected, value)
             for (dtype, shape, expected), value in zip(self._expected, arguments)
         ]
-        if self._donates:
-            self._check_overlaps([(_get_address(array), array.nbytes) for array in slots])
+        if self.donates:
+            self.check_overlaps([(_get_address(array), array.nbytes) for array in slots])
         slots += [None] * (self._pointers._length_ - len(slots))
         for place, shape, dtype in self._made:
             slots[place] = np.empty(shape, dtype)
@@ -262,7 +265,6 @@ class Function:
         if error:
             raise RuntimeError(_capi.take_string(error))
 
-
     def call_on_device(self, pointers, device=0, stream=0, workspace=0, workspace_bytes=0):
         """Submits a call to a CUDA stream, by its address, and does not wait for it: a
         program for cuda on device memory that the caller has, as `call_pointers` takes it;
@@ -271,11 +273,9 @@ class Function:
         which it cannot while the caller records the stream as a graph. Nothing is checked
         but that arrays are device memory and aligned to 16 bytes."""
         call = _capi.DeviceCall(device, stream, workspace, workspace_bytes)
-        error = _capi.lib.memrevCallOnDevice(
+        cuda.check(_capi.lib.memrevCallOnDevice(
             self._module._handle, self._index, self._pointers(*pointers), len(pointers),
-            ctypes.byref(call))
-        if error:
-            raise RuntimeError(_capi.take_string(error))
+            ctypes.byref(call)))
 
 
 class Module:
@@ -417,7 +417,7 @@ def _diagnostics(handle):
     return result
 
 
-def compile(text, target="cpu", *, chip=None, fp32_precision="ieee", kernel_format="auto",
+def compile(text, target="cpu", *, chip=None, fp32_precision="ieee", kernel_format=None,
             cpu="native", until="binary", threads=0, differentiate=(), file="<input>", ir=False,
             cache=False):
     """Compiles an MLIR program and returns it as a `Module`.
@@ -428,7 +428,8 @@ def compile(text, target="cpu", *, chip=None, fp32_precision="ieee", kernel_form
     "tf32x3" makes three such products of one, which loses a bit or two of 24.
     It holds its kernels as "ptx", which the driver compiles when they are loaded,
     "cubin", "fatbin" (both) or "llvm" (bitcode); "auto" is "fatbin" where ptxas and fatbinary
-    are found, and else "ptx".
+    are found, and else "ptx". The default is what the environment variable
+    MEMREV_KERNEL_FORMAT says, or "auto".
 
     `differentiate` asks for functions that the program has no transform for, with a
     text or several: "function=f wrt=0,1 mode=split policy=invert" adds `f_fwd`, which
@@ -445,6 +446,8 @@ def compile(text, target="cpu", *, chip=None, fp32_precision="ieee", kernel_form
         differentiate = [differentiate]
     if chip == "native":
         chip = cuda.chip()  # A key of the cache names the chip.
+    if kernel_format is None:
+        kernel_format = os.environ.get("MEMREV_KERNEL_FORMAT", "auto")
     options = [
         f"target={target}",
         *([f"chip={chip}"] if chip is not None else []),

@@ -89,6 +89,9 @@ class Split(_jit.Jitted):
     def program(self, primals):
         """The compiled program for these arguments, and their leaves."""
         entry, leaves = self._entry(primals, {})
+        if entry.chip is not None:
+            raise TypeError(f"vjp expects arrays in host memory outside of a jitted function, but "
+                            f"got one on {leaves.device}; use it inside of one")
         arrays = self._contiguous(leaves)
         if entry.module is None:
             self._compile(entry)

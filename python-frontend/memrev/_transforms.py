@@ -8,9 +8,8 @@ import functools
 import numpy as np
 
 from . import _array, _dtypes, _graph, _split, tree
-from ._jit import (
-    Jitted, TracedFunction, as_contiguous, as_numpy, call_traced, function_name, jit, programs_of,
-)
+from ._device import as_contiguous, as_numpy
+from ._jit import Jitted, TracedFunction, call_traced, function_name, jit, programs_of
 
 _POLICIES = ("invert", "store")
 

@@ -9,21 +9,29 @@ knows DLPack or CUDA's array interface, or a `DeviceArray`. Results are then
 `DeviceArray`s, which those libraries take without a copy.
 
 A stream is one of these libraries, the address of a CUDA stream, or None for the default
-stream. All of these raise RuntimeError if the device or the driver fails.
+stream. All of these raise DeviceError if the device or the driver fails.
 """
 
 import ctypes
+import threading
 
 import numpy as np
 
 from . import _capi, _dlpack, _dtypes
 
-__all__ = ["DeviceArray", "allocated_bytes", "chip", "free_idle", "peak_bytes", "to_device"]
+__all__ = ["DeviceArray", "DeviceError", "allocated_bytes", "chip", "free_idle",
+           "is_available", "peak_bytes", "reset_peak_bytes", "stream", "synchronize",
+           "to_device"]
 
 
-def _check(error):
+class DeviceError(RuntimeError):
+    """A device or a driver that fails, or is not there."""
+
+
+def check(error):
+    """Raises DeviceError if a function of the C API returned a message."""
     if error:
-        raise RuntimeError(_capi.take_string(error))
+        raise DeviceError(_capi.take_string(error))
 
 
 def stream_address(stream):
@@ -42,6 +50,37 @@ def stream_address(stream):
     return stream
 
 
+class _Current(threading.local):
+    stream = None
+
+
+_current = _Current()
+
+
+class stream:
+    """`with stream(s):` jitted functions that this thread calls submit their work to `s`."""
+
+    def __init__(self, stream):
+        self._address = stream_address(stream)
+
+    def __enter__(self):
+        self._before, _current.stream = _current.stream, self._address
+        return self
+
+    def __exit__(self, *exception):
+        _current.stream = self._before
+
+
+def current_stream():
+    """The address of the stream that `stream` has set for this thread, or None."""
+    return _current.stream
+
+
+def synchronize(device=0, stream=None):
+    """Waits for the work that was submitted to a stream of a device."""
+    check(_capi.lib.memrevDeviceCopy(None, None, 0, device, stream_address(stream)))
+
+
 class DeviceArray:
     """An array in the memory of a device, contiguous in C order. What is submitted to its
     stream finds its elements there; work on other streams has to wait for that."""
@@ -54,14 +93,24 @@ class DeviceArray:
         self.device_number = device
         self._stream = stream_address(stream)
         address = ctypes.c_void_p()
-        _check(_capi.lib.memrevDeviceAllocate(self.nbytes, device, self._stream,
+        check(_capi.lib.memrevDeviceAllocate(self.nbytes, device, self._stream,
                                               ctypes.byref(address)))
         self._address = address.value or 0
 
     @property
     def nbytes(self):
         """The bytes of its elements."""
-        return self.dtype.itemsize * int(np.prod(self.shape, dtype=np.int64))
+        return self.dtype.itemsize * self.size
+
+    @property
+    def ndim(self):
+        """The number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def size(self):
+        """The number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
 
     @property
     def address(self):
@@ -73,7 +122,7 @@ class DeviceArray:
         if self.dtype is _dtypes.bfloat16:
             raise TypeError("expects a dtype that NumPy has, but got bfloat16")
         array = np.empty(self.shape, self.dtype)
-        _check(_capi.lib.memrevDeviceCopy(array.ctypes.data, self._address, self.nbytes,
+        check(_capi.lib.memrevDeviceCopy(array.ctypes.data, self._address, self.nbytes,
                                           self.device_number, self._stream))
         return array
 
@@ -82,6 +131,19 @@ class DeviceArray:
             raise ValueError("expects a copy: the elements are in device memory")
         array = self.numpy()
         return array if dtype is None else array.astype(dtype)
+
+    def item(self):
+        """The only element, as a number of Python."""
+        return self.numpy().item()
+
+    def __float__(self):
+        return float(self.item())
+
+    def __int__(self):
+        return int(self.item())
+
+    def __bool__(self):
+        return bool(self.item())
 
     @property
     def __cuda_array_interface__(self):
@@ -105,10 +167,11 @@ class DeviceArray:
         """Lets work on another stream use the elements."""
         if stream == self._stream:
             return
-        _check(_capi.lib.memrevDeviceCopy(None, None, 0, self.device_number, self._stream))
+        synchronize(self.device_number, self._stream)
         self._stream = stream
 
-    def _view(self, stream):
+    def view(self, stream):
+        """The array for work on the stream with the address `stream`."""
         self._move(stream)
         return _dlpack.View(self._address, self.shape, self.dtype, self.device_number,
                             is_contiguous=True, is_writable=True, owner=self)
@@ -128,7 +191,7 @@ def to_device(array, device=0, stream=None):
     """A `DeviceArray` with the elements of a NumPy array."""
     array = np.asarray(array, order="C")
     result = DeviceArray(array.shape, array.dtype, device, stream)
-    _check(_capi.lib.memrevDeviceCopy(result.address, array.ctypes.data, result.nbytes,
+    check(_capi.lib.memrevDeviceCopy(result.address, array.ctypes.data, result.nbytes,
                                       device, result._stream))
     return result
 
@@ -136,7 +199,7 @@ def to_device(array, device=0, stream=None):
 def chip(device=0):
     """The chip of a device, "sm_90" for example, as `memrev.compile` takes it."""
     name = ctypes.c_void_p()
-    _check(_capi.lib.memrevGetDeviceChip(device, ctypes.byref(name)))
+    check(_capi.lib.memrevGetDeviceChip(device, ctypes.byref(name)))
     return _capi.take_string(name)
 
 
@@ -150,9 +213,22 @@ def peak_bytes():
     return _capi.lib.memrevGetPeakDeviceBytes()
 
 
+def reset_peak_bytes():
+    """Lets `peak_bytes` begin anew with what is held now."""
+    _capi.lib.memrevResetPeakDeviceBytes()
+
+
+def is_available(device=0):
+    """Whether there is a driver and a device of that number."""
+    name = ctypes.c_void_p()
+    error = _capi.lib.memrevGetDeviceChip(device, ctypes.byref(name))
+    _capi.take_string(error or name)
+    return not error
+
+
 def free_idle(device=0):
     """Gives memory that memrev keeps for later calls back to the driver."""
-    _check(_capi.lib.memrevDeviceFreeIdle(device))
+    check(_capi.lib.memrevDeviceFreeIdle(device))
 
 
 class DeviceFunction:
@@ -162,35 +238,42 @@ class DeviceFunction:
         self._function = function
 
     def __call__(self, arguments, stream):
-        function = self._function
         address = stream_address(stream)
         views = [self._view(expected, value, address)
-                 for expected, value in zip(function.arguments, arguments)]
-        device = self._get_device(views)
-        function._check_overlaps([
-            (0, 0) if view is None else (view.address, view.nbytes) for view in views])
-        pointers = [0] * function._pointers._length_
+                 for expected, value in zip(self._function.arguments, arguments)]
+        values = tuple(self.call(views, arguments, self._get_device(views), address))
+        return values[0] if len(values) == 1 else values or None
+
+    def call(self, views, arguments, device, stream):
+        """A list of the results for arguments of the right types: `views` of those in
+        device memory, None for scalars. A result that replaces a donated argument is that
+        argument."""
+        function = self._function
+        if function.donates:
+            function.check_overlaps([
+                (0, 0) if view is None else (view.address, view.nbytes) for view in views])
+        pointers = [0] * function.num_parameters
         scalars = []
         for place, (view, value) in enumerate(zip(views, arguments)):
             if view is None:
-                scalars.append(function._check(function.arguments[place], value))
+                scalars.append(function.check(function.arguments[place], value))
                 pointers[place] = scalars[-1].ctypes.data
             else:
                 pointers[place] = view.address
-        made = {}
+        results = []
         for parameter in function.results:
-            if parameter.place >= len(function.arguments):
-                array = DeviceArray(parameter.shape, parameter.dtype, device, address)
-                made[parameter.place] = array
-                pointers[parameter.place] = array.address
-        function.call_on_device(pointers, device, address)
-        values = tuple(made.get(parameter.place) if parameter.place in made
-                       else arguments[parameter.place] for parameter in function.results)
-        return values[0] if len(values) == 1 else values or None
+            place = parameter.place
+            if place < len(arguments):
+                results.append(arguments[place])
+                continue
+            results.append(DeviceArray(parameter.shape, parameter.dtype, device, stream))
+            pointers[place] = results[-1].address
+        function.call_on_device(pointers, device, stream)
+        return results
 
     def _view(self, expected, value, stream):
         """The array `value`, or None for a scalar, or raises what is wrong with it."""
-        error = self._function._error
+        error = self._function.error
         if expected.is_scalar:
             if not isinstance(value, (bool, int, float, np.generic)) and not (
                     isinstance(value, np.ndarray) and value.shape == ()):
@@ -199,7 +282,7 @@ class DeviceFunction:
         if not _dlpack.is_on_device(value):
             raise error(expected, "an array in device memory, as others are",
                         type(value).__name__)
-        view = (value._view(stream) if isinstance(value, DeviceArray)
+        view = (value.view(stream) if isinstance(value, DeviceArray)
                 else _dlpack.view(value, stream))
         if view.dtype != expected.dtype:
             raise error(expected, f"dtype {expected.dtype}", view.dtype)
@@ -218,7 +301,7 @@ class DeviceFunction:
             if view is None or view.device is None:
                 continue
             if device is not None and view.device != device:
-                raise self._function._error(expected, f"an array on device {device}, as others "
+                raise self._function.error(expected, f"an array on device {device}, as others "
                                             "are", f"one on device {view.device}", ValueError)
             device = view.device
         # CUDA's array interface does not say it: its arrays are on the current device.

@@ -9,12 +9,15 @@
 ; RUN: not memrev-simt %s one_place f32:1 --block=2 2>&1 | FileCheck %s --check-prefix=THREADS
 ; RUN: not memrev-simt %s one_place f32:1 --grid=2 2>&1 | FileCheck %s --check-prefix=BLOCKS
 ; RUN: not memrev-simt %s neighbour f32:4=iota --grid=3 2>&1 | FileCheck %s --check-prefix=NEIGHBOUR
+; RUN: not memrev-simt %s many_readers i32:64 --block=64 2>&1 | FileCheck %s --check-prefix=READERS
 ; RUN: memrev-simt %s sum i32:1=zero --grid=3 --block=64
 ; RUN: env MEMREV_SIMT_SCHEDULES=4 not memrev-simt %s order i32:1=zero i32:64 --block=64 2>&1 | FileCheck %s --check-prefix=ORDER
 ; RUN: env MEMREV_SIMT_CONTINUE=1 memrev-simt %s no_barrier f32:64=iota f32:64 --block=64 2>&1 | FileCheck %s --check-prefix=CONTINUE
 ; A race is found whatever the schedule is.
 ; RUN: env MEMREV_SIMT_SEED=1 not memrev-simt %s no_barrier f32:64=iota f32:64 --block=64 2>&1 | FileCheck %s --check-prefix=NO-BARRIER
 ; RUN: env MEMREV_SIMT_SEED=2 not memrev-simt %s no_second_barrier f32:64=iota f32:64 --block=64 2>&1 | FileCheck %s --check-prefix=NO-SECOND
+; With debug information, there is the place in the source.
+; RUN: not memrev-simt %s located f32:1 --block=2 2>&1 | FileCheck %s --check-prefix=LOCATED
 
 target triple = "nvptx64-nvidia-cuda"
 
@@ -146,6 +149,34 @@ define ptx_kernel void @neighbour(ptr %a) {
   ret void
 }
 
+; A write after many reads, which an atomic operation without a fence does not
+; order.
+@counter = internal addrspace(3) global i32 undef, align 4
+; READERS: race in kernel 'many_readers', block (0, 0, 0): thread (0, 0, 0) writes shared byte 0 ('store float 2.{{.*}}'), and thread ({{[0-9]+}}, 0, 0) read it ('%x = load
+define ptx_kernel void @many_readers(ptr %out) {
+  %t = call i32 @llvm.nvvm.read.ptx.sreg.tid.x()
+  %first = icmp eq i32 %t, 0
+  br i1 %first, label %init, label %go
+init:
+  store float 1.0, ptr addrspace(3) @shared
+  store i32 0, ptr addrspace(3) @counter
+  br label %go
+go:
+  call void @llvm.nvvm.barrier.cta.sync.aligned.all(i32 0)
+  br i1 %first, label %wait, label %read
+read:
+  %x = load float, ptr addrspace(3) @shared
+  %old = atomicrmw add ptr addrspace(3) @counter, i32 1 monotonic
+  ret void
+wait:
+  %count = atomicrmw or ptr addrspace(3) @counter, i32 0 monotonic
+  %all = icmp eq i32 %count, 63
+  br i1 %all, label %write, label %wait
+write:
+  store float 2.0, ptr addrspace(3) @shared
+  ret void
+}
+
 ; Atomic operations are no race among themselves,
 define ptx_kernel void @sum(ptr %a) {
   %old = atomicrmw add ptr %a, i32 1 monotonic
@@ -161,3 +192,19 @@ define ptx_kernel void @order(ptr %a, ptr %b) {
   store i32 %old, ptr %to
   ret void
 }
+
+; LOCATED: race in kernel 'located', {{.*}} writes global address {{.*}} (model.mlir:12, 'store float {{.*}}'), and thread ({{.}}, 0, 0) wrote it (model.mlir:12, 'store
+define ptx_kernel void @located(ptr %a) !dbg !3 {
+  store float 1.0, ptr %a, !dbg !6
+  ret void, !dbg !6
+}
+
+!llvm.dbg.cu = !{!0}
+!llvm.module.flags = !{!2}
+!0 = distinct !DICompileUnit(language: DW_LANG_C, file: !1, emissionKind: LineTablesOnly)
+!1 = !DIFile(filename: "model.mlir", directory: "")
+!2 = !{i32 2, !"Debug Info Version", i32 3}
+!3 = distinct !DISubprogram(name: "located", scope: !1, file: !1, line: 10, type: !4, spFlags: DISPFlagDefinition, unit: !0)
+!4 = !DISubroutineType(types: !5)
+!5 = !{}
+!6 = !DILocation(line: 12, scope: !3)

@@ -81,6 +81,8 @@ llvm::Expected<std::string> getDeviceChip(int device);
 /// The bytes that programs hold on devices, now and at the most.
 size_t getDeviceBytes();
 size_t getPeakDeviceBytes();
+/// Begins to look for the most anew.
+void resetPeakDeviceBytes();
 
 } // namespace mlir::memrev
 

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Runtime.h"
+#include <atomic>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -22,7 +23,7 @@ struct Kernel {
   std::string name;
   /// The dynamic shared memory that a launch has asked for. What it may take
   /// without asking depends on the kernel's static memory.
-  int32_t sharedBytes = 0;
+  std::atomic<int32_t> sharedBytes{0};
 };
 
 /// The kernels of a program in one context.
@@ -86,7 +87,8 @@ static bool loadModule(const Driver &driver, const Image &image,
   if (!chip.empty())
     message += " compiled for " + chip;
   message += " on " + device + ": " + describe(driver, result);
-  if (chip != wanted)
+  // Kernels for sm_90 run on what sm_90a names, too.
+  if (chip.empty() || wanted.compare(0, chip.size(), chip) != 0)
     message += "; compile the program for " + wanted;
   log[sizeof(log) - 1] = '\0';
   if (log[0])

@@ -45,6 +45,12 @@ size_t memrevCudaGetPeakBytes(void) {
   return ledger.peak;
 }
 
+void memrevCudaResetPeakBytes(void) {
+  Ledger &ledger = getLedger();
+  std::lock_guard<std::mutex> lock(ledger.mutex);
+  ledger.peak = ledger.current;
+}
+
 static bool release(const Driver &driver, void *pointer) {
   if (!check(driver, driver.memFree(toDevice(pointer)), "free device memory"))
     return false;

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from .. import CompileError
+from . import _place
 from ._capture import CaptureError, ChangingModuleError
 from ._coupling_program import Branch, CouplingProgram, Refusal
 from ._fx import UnsupportedOperation
@@ -52,7 +53,7 @@ class set_backend:
     compile_after: seconds, for "auto".
 
     What cannot be compiled runs in PyTorch, with one UserWarning that says why: operations
-    that a program does not have, tensors that are not on the CPU, complex numbers, hooks.
+    that a program does not have, tensors on other devices than the CPU and CUDA's, complex numbers, hooks.
     Both ways give the same results up to rounding, but dropout draws other masks.
 
     Raises ValueError for another name.
@@ -205,8 +206,9 @@ class Binding:
         """(branches, program) of the kind. Raises what says why there is none."""
         branches = self._branches()
         coupling = self._coupling()
-        if x.device.type != "cpu":
-            raise Refusal(f"a tensor on {x.device}")
+        reason = _place.why_not(x.device)
+        if reason:
+            raise Refusal(reason)
         if any(structure.is_hooked() for structure in self._structures.values()):
             raise Refusal("it has hooks")
         half = x.narrow(coupling.split_dim, 0, x.shape[coupling.split_dim] // 2)
@@ -227,6 +229,9 @@ class Binding:
             tensors = [read() for read in branch.bind(branches[name])]
             if any(stored_order(tensor) is None for tensor in tensors):
                 raise Refusal(f"{name} has tensors with gaps in memory")
+            for tensor in tensors:
+                if tensor.device != x.device:
+                    raise Refusal(f"{name} has a tensor on {tensor.device} for one on {x.device}")
             layouts[name] = [Layout.of(tensor) for tensor in tensors]
             wrt[name] = branch.differentiable(tensors)
         program = CouplingProgram(
@@ -244,8 +249,8 @@ class Binding:
 
 def _type_of_call(coupling, inverted, x):
     return (type(coupling), coupling.split_dim, inverted, _type_of_activation(x),
-            torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu"),
-            torch.get_default_dtype())
+            torch.is_autocast_enabled(x.device.type), torch.get_autocast_dtype(x.device.type),
+            torch.get_default_dtype(), _place.fp32_precision())
 
 
 class _Modes:

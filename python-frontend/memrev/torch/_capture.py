@@ -27,6 +27,7 @@ from torch.utils import _pytree
 
 from ._fx import UnsupportedOperation, refusals
 from ._fx.table import RULES, name_of, place_of
+from ._place import device_of
 from ._structure import Structure
 
 
@@ -329,13 +330,13 @@ class GraphOfDynamo(torch.nn.Module):
 class _AutocastModule(torch.nn.Module):
     """Calls a module as it is called under the autocast that is in force."""
 
-    def __init__(self, module):
+    def __init__(self, module, kind):
         super().__init__()
-        self.module = module
-        self._dtype = torch.get_autocast_dtype("cpu")
+        self.module, self._kind = module, kind
+        self._dtype = torch.get_autocast_dtype(kind)
 
     def forward(self, *args, **kwargs):
-        with torch.autocast("cpu", self._dtype, cache_enabled=False):
+        with torch.autocast(self._kind, self._dtype, cache_enabled=False):
             return self.module(*args, **kwargs)
 
 
@@ -372,6 +373,13 @@ def _apart(module):
         return copy.deepcopy(module, copies)
     except Exception:  # What modules hold may refuse to be copied in any way.
         return module
+
+
+def tensors_of(module, leaves):
+    """The tensors that a call of a module is about: parameters, buffers and arguments."""
+    yield from module.parameters()
+    yield from module.buffers()
+    yield from (leaf for leaf in leaves if isinstance(leaf, torch.Tensor))
 
 
 def _autocast_depth():
@@ -411,14 +419,15 @@ def _undisturbed():
 def _capture(module, args, kwargs):
     original, module = module, _apart(module)
     exported, prefix = module, ""
-    if torch.is_autocast_enabled("cpu"):
-        exported, prefix = _AutocastModule(module), "module."
+    kind = device_of(tensors_of(module, _pytree.tree_leaves((args, kwargs)))).type
+    if torch.is_autocast_enabled(kind):
+        exported, prefix = _AutocastModule(module, kind), "module."
     # A graph of Dynamo's has its effects in it.
     structure = None if isinstance(module, GraphOfDynamo) else Structure(module)
     try:
         with _undisturbed():
             with torch.enable_grad():
-                with torch.autocast("cpu", enabled=False):
+                with torch.autocast(kind, enabled=False):
                     program = torch.export.export(exported, args, kwargs, strict=False)
                 requires_grad = _autograd_view(module, args, kwargs)
             # torch.export itself puts attributes back that it finds changed, new ones not.

@@ -11,7 +11,8 @@ import torch
 from torch.utils import _pytree
 
 from ._call import is_batched
-from ._capture import Capture, capture, lock
+from ._capture import Capture, capture, lock, tensors_of
+from ._place import device_of, fp32_precision
 from ._program import Layout, Program, are_apart
 
 #: Programs that one module keeps; those not used longest go first.
@@ -78,7 +79,9 @@ class Evaluation:
         self.influences = [found & tracked for found in captured.influences()]
         wrt = [i for i, t in enumerate(tensors) if t.requires_grad and self.influences[i]] if (
             torch.is_grad_enabled()) else []
-        self.program = Program(captured, [Layout.of(t) for t in tensors], wrt, policy)
+        device = device_of(tensors)
+        self.program = Program(captured, [Layout.of(t, device) for t in tensors], wrt, device,
+                               policy)
 
     def kept(self, arguments, results, saved):
         """What the backward pass reads. An argument that the module changes has another
@@ -246,9 +249,10 @@ class CompiledModule:
         kwargs = kwargs or {}
         leaves, spec = _pytree.tree_flatten((args, kwargs))
         with lock:
+            kind = device_of(tensors_of(self.module, leaves)).type
             key = (spec, fingerprint(self.module), torch.is_grad_enabled(),
-                   torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu"),
-                   torch.get_default_dtype(),
+                   torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind),
+                   torch.get_default_dtype(), fp32_precision(),
                    tuple(_type(x) if isinstance(x, torch.Tensor) else (type(x), x)
                          for x in leaves))
         with self._lock:

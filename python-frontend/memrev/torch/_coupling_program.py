@@ -25,16 +25,13 @@ from torch import nn
 
 from .. import _graph, numpy as mnp
 from .._transforms import stop_gradient, value_and_grad
-from . import _fx
+from . import _fx, _place
 from ._capture import capture
 from ._coupling_call import steps
 from ._fx.pointwise import apply
 from ._fx.shapes import part
 from ._fx.table import cast, from_torch, to_torch
-from ._program import Layout, compiled, run
-
-_SEED = Layout((), torch.int64, ())
-
+from ._program import Layout, compiled
 
 class Refusal(Exception):
     """Why a coupling cannot be compiled."""
@@ -159,8 +156,8 @@ class CouplingProgram:
     # -- Calls. `sources` and `seeds` are lists of tensors for Fm, then for Gm. ----------
 
     def draw_seeds(self) -> List[torch.Tensor]:
-        """The keys of a call's random numbers, from PyTorch's generator."""
-        return [torch.randint(-(2**63), 2**63 - 1, ()) for branch in self._branches.values()
+        """The keys of a call's random numbers."""
+        return [_place.draw_seed(self._x.device) for branch in self._branches.values()
                 if branch.is_random]
 
     def run(self, x, sources, seeds):
@@ -191,7 +188,7 @@ class CouplingProgram:
     def _call(self, name, arguments):
         function, layouts = self._function(name)
         results = [layout.empty() for layout in layouts]
-        run(function, arguments, results)
+        _place.run(function, arguments, results, self._x.device)
         return results
 
     def compile(self, name) -> None:
@@ -226,14 +223,14 @@ class CouplingProgram:
                   for layout, source in zip(self._sources[key], branch.sources)]
             for key, branch in self._branches.items()
         }
-        seeds = {key: _SEED.add_argument(block, "seed") if branch.is_random else None
+        seeds = {key: Layout.of_seed(self._x.device).add_argument(block, "seed") if branch.is_random else None
                  for key, branch in self._branches.items()}
         trace = getattr(self, "_trace_" + name)
         with _graph.tracing(block):
             results = trace(*leading, sources, seeds)
             function.set_results([
                 block.resolve(tensor.in_order(layout.order).value) for tensor, layout in results])
-        module = compiled(program.print(), program.print(locations=True))
+        module = compiled(program.print(), program.print(locations=True), self._x.device)
         return module[name], [layout for _, layout in results]
 
     def _split(self, x):
@@ -255,7 +252,7 @@ class CouplingProgram:
             if self.layout is None:
                 fits = parameters[0].ndim == x.ndim
                 self.layout = Layout(x.shape, self._x.dtype,
-                                     parameters[0].order if fits else x.order)
+                                     parameters[0].order if fits else x.order, self._x.device)
             after = applied(move, halves[moved], parameters)
             if after.shape != halves[moved].shape:
                 raise Refusal(f"{name} returns tensors of another shape than a half")

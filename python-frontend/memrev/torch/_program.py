@@ -10,7 +10,7 @@ from typing import List, Optional, Sequence, Tuple
 import torch
 
 from .. import _array, _graph, _program, numpy as mnp
-from . import _fx
+from . import _fx, _place
 from ._capture import Capture
 from ._fx.table import from_torch, to_torch
 
@@ -37,12 +37,13 @@ def stored_order(tensor: torch.Tensor) -> Optional[Tuple[int, ...]]:
 
 
 class Layout:
-    """The type of a tensor, and the order in which it lies in memory."""
+    """The type of a tensor, the order in which it lies in memory, and the device."""
 
-    __slots__ = ("shape", "dtype", "order", "stored_shape", "_strides")
+    __slots__ = ("shape", "dtype", "order", "device", "stored_shape", "_strides")
 
-    def __init__(self, shape, dtype, order):
+    def __init__(self, shape, dtype, order, device=_place.CPU):
         self.shape, self.dtype, self.order = tuple(map(int, shape)), dtype, tuple(order)
+        self.device = device
         self.stored_shape = tuple(self.shape[d] for d in self.order)
         strides, step = {}, 1
         for d in reversed(self.order):
@@ -51,19 +52,27 @@ class Layout:
         self._strides = tuple(strides[d] for d in range(len(self.order)))
 
     @classmethod
-    def of(cls, tensor):
-        """The layout of a tensor, or PyTorch's own where its memory has gaps."""
+    def of(cls, tensor, device=None):
+        """The layout of a tensor, or PyTorch's own where its memory has gaps; on another
+        device if one is named."""
         order = stored_order(tensor)
-        return cls(tensor.shape, tensor.dtype, range(tensor.ndim) if order is None else order)
+        return cls(tensor.shape, tensor.dtype, range(tensor.ndim) if order is None else order,
+                   device or tensor.device)
+
+    @classmethod
+    def of_seed(cls, device):
+        """That of the key of random numbers."""
+        return cls((), torch.int64, (), device)
 
     def empty(self):
         """A tensor of this layout."""
-        return torch.empty_strided(self.shape, self._strides, dtype=self.dtype)
+        return _place.empty(self.shape, self.dtype, self.device, self._strides)
 
     def taken(self, tensor):
         """The tensor, or a copy of it in this layout. Tensors of zeros and negatives that
         PyTorch has not computed yet have no memory to read."""
-        is_there = not (tensor._is_zerotensor() or tensor.is_neg())
+        is_there = (not (tensor._is_zerotensor() or tensor.is_neg())
+                    and tensor.device == self.device)
         if is_there and stored_order(tensor) == self.order:
             return tensor
         return self.empty().copy_(tensor)
@@ -95,22 +104,22 @@ def _overlap(a, b):
     return a_start < b_end and b_start < a_end
 
 
-_SEED = Layout((), torch.int64, ())
-
-
 class Program:
     """A captured graph, compiled for the layouts of its arguments.
 
     arguments: the layouts of the tensors, in the order of the capture.
     wrt: numbers of the arguments to differentiate by; none: only the forward pass.
+    device: that of the layouts.
     policy: "invert" gets values of the forward pass back by inversion where it can,
         "store" keeps them.
     """
 
     def __init__(self, capture: Capture, arguments: Sequence[Layout], wrt: Sequence[int],
-                 policy: str = "invert"):
+                 device: torch.device, policy: str = "invert"):
         self.arguments = list(arguments)
-        self.results = [Layout.of(node.meta["val"]) for node in capture.results]
+        #: Where it runs; all tensors but those without dimensions are there.
+        self.device = device
+        self.results = [Layout.of(node.meta["val"], device) for node in capture.results]
         #: Numbers of the results that have a derivative, and of the arguments that get one.
         self.of = sorted({output.number for output, tracked in
                           zip(capture.outputs, capture.requires_grad)
@@ -123,7 +132,7 @@ class Program:
         self.text, located = self._trace(capture)
         split = (f"function=forward wrt={_numbers(self.wrt)} of={_numbers(self.of)} mode=split "
                  f"policy={policy}" if self.wrt else "")
-        self._module = compiled(self.text, located, split)
+        self._module = compiled(self.text, located, device, split)
         #: What the backward pass reads of the forward pass: ("argument", i), where the seed
         #: is behind the arguments, ("result", i), or ("saved", i).
         self.residuals: List[Tuple[str, int]] = []
@@ -134,7 +143,7 @@ class Program:
         self._forward, self._backward = (self._module[f"forward_{s}"] for s in ("fwd", "bwd"))
         self.residuals = [p.residual for p in self._backward.arguments if p.residual]
         shown = len(self.results) + bool(self.faults)
-        self._saved = [Layout(p.shape, to_torch(p.dtype), range(len(p.shape)))
+        self._saved = [Layout(p.shape, to_torch(p.dtype), range(len(p.shape)), device)
                        for p in self._forward.results[shown:]]
 
     def _trace(self, capture):
@@ -143,7 +152,8 @@ class Program:
         block = function.block
         values = [layout.add_argument(block, name) for layout, name in
                   zip(self.arguments, capture.names)]
-        effects = _fx.Effects(_SEED.add_argument(block, "seed") if self._is_random else None)
+        seed = Layout.of_seed(self.device)
+        effects = _fx.Effects(seed.add_argument(block, "seed") if self._is_random else None)
         with _graph.tracing(block):
             results = self._evaluate(capture, values, effects)
             if effects.faults:
@@ -166,18 +176,18 @@ class Program:
     # -- Calls --------------------------------------------------------------
 
     def draw_seed(self):
-        """The key of a call's random numbers, from PyTorch's generator: a list of one
-        tensor, or of none."""
-        return [torch.randint(-2**63, 2**63 - 1, ())] if self._is_random else []
+        """The key of a call's random numbers: a list of one tensor, or of none."""
+        return [_place.draw_seed(self.device)] if self._is_random else []
 
     def forward(self, tensors):
         """For arguments of the program's layouts, and the seed: the results, and what is
         saved for the backward pass. Raises IndexError for an index that is out of range,
         RuntimeError for a division of integers by zero."""
         results = [layout.empty() for layout in self.results]
-        flags = [torch.empty(len(self.faults), dtype=torch.bool)] if self.faults else []
+        count = len(self.faults)
+        flags = [_place.empty((count,), torch.bool, self.device)] if count else []
         saved = [layout.empty() for layout in self._saved]
-        run(self._forward, tensors, results + flags + saved)
+        _place.run(self._forward, tensors, results + flags + saved, self.device)
         for error, is_raised in zip(self.faults, flags[0].tolist() if flags else ()):
             if is_raised:
                 raise type(error)(*error.args)
@@ -187,7 +197,7 @@ class Program:
         """The cotangents of the arguments `wrt`, from `residuals` and the cotangents of the
         results `of`, in their layouts."""
         found = [self.arguments[i].empty() for i in self.wrt]
-        run(self._backward, [*residuals, *cotangents], found)
+        _place.run(self._backward, [*residuals, *cotangents], found, self.device)
         return found
 
 
@@ -195,30 +205,23 @@ def _numbers(numbers):
     return ",".join(map(str, numbers))
 
 
-def run(function, arguments, results):
-    """Calls a compiled function on the memory of tensors."""
-    pointers = [tensor.data_ptr() for tensor in arguments] + [0] * len(results)
-    for parameter, tensor in zip(function.results, results):
-        pointers[parameter.place] = tensor.data_ptr()
-    function.call_pointers(pointers, threads=torch.get_num_threads())
-
-
 _modules = collections.OrderedDict()
 _lock = threading.Lock()
 
 
-def compiled(text, located, differentiate=""):
-    """The compiled module of a program, which is `located` with the users' lines.
-    `differentiate` is as for `memrev.compile`. Equal programs, such as those of a network's
-    blocks, are one."""
-    key = text, differentiate
+def compiled(text, located, device, differentiate=""):
+    """The compiled module of a program for tensors on a device, which is `located` with the
+    users' lines. `differentiate` is as for `memrev.compile`. Equal programs, such as those of
+    a network's blocks, are one."""
+    options = _place.options_of(device)
+    key = text, differentiate, *options.values()
     with _lock:
         module = _modules.get(key)
         if module is not None:
             _modules.move_to_end(key)
             return module
     module = _program.compile(located, differentiate=[differentiate] if differentiate else (),
-                              file="<torch>", cache=True)
+                              file="<torch>", cache=True, **options)
     with _lock:
         module = _modules.setdefault(key, module)
         while len(_modules) > CACHE_SIZE:

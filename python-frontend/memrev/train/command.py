@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Callable, Dict, Sequence
 
-from .. import CompileError, models
+from .. import CompileError, cuda, models
 from . import cifar
 from .batches import TrainingBatches, mean_image
 from .experiment import Experiment, ExperimentError
@@ -51,7 +51,7 @@ def make_parser() -> argparse.ArgumentParser:
         prog="python -m memrev.train", formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Trains a network by inversion. It resumes where it was interrupted.",
         epilog="torchrun --nproc-per-node=N -m memrev.train ... divides each batch among N "
-               "processes.")
+               "processes, each of which has a CUDA device of its own where there are some.")
     parser.add_argument("model", metavar="MODEL", choices=sorted(NETWORKS),
                         help=", ".join(sorted(NETWORKS)))
     parser.add_argument("dataset", metavar="DATASET", choices=sorted(cifar.DATASETS),
@@ -59,7 +59,7 @@ def make_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--fresh", action="store_true", help="remove the results of earlier runs first")
     add("--no-cuda", action="store_true",
-        help="train on the processor; it is where training runs in this version")
+        help="train on the processor although there is a CUDA device")
     add("--data-dir", type=Path, default=Path("data"), metavar="DIR",
         help="where the data set is, or is downloaded to (%(default)s)")
     add("--results-dir", type=Path, default=Path("results"), metavar="DIR",
@@ -68,7 +68,11 @@ def make_parser() -> argparse.ArgumentParser:
         help="write the network and its training step as a shared library and a C header "
              "at the end")
     add("--threads", type=int, default=0, metavar="N",
-        help="threads of a step (all processors)")
+        help="threads of a step on the processor (all processors)")
+
+    add("--fp32-precision", default="ieee", choices=("ieee", "tf32x3", "tf32"),
+        metavar="ieee|tf32x3|tf32",
+        help="how a CUDA device multiplies matrices (%(default)s)")
 
     def setting(name, kind, text, **options):
         options.setdefault("default", default[name])
@@ -138,7 +142,8 @@ def train(options: argparse.Namespace, replicas: Replicas, report: Callable[[str
     images, held_out, name, test = load_data(settings, options.data_dir, replicas)
     model = NETWORKS[settings.model].make(cifar.DATASETS[settings.dataset].classes)
     programs = CompiledPrograms(model, make_optimizer(settings), settings.seed,
-                                settings.policy, options.threads)
+                                settings.policy, options.threads, replicas.device,
+                                options.fp32_precision)
     experiment = None
     if replicas.rank == 0:
         experiment = Experiment(options.results_dir / f"{settings.model}-{settings.dataset}")
@@ -152,7 +157,8 @@ def train(options: argparse.Namespace, replicas: Replicas, report: Callable[[str
         trainer.resume()
         report(f"{settings.model} on {settings.dataset}: {model.num_parameters} parameters, "
                f"{len(images)} training images, iteration {trainer.iteration} of "
-               f"{settings.iterations}, {replicas.size} process{'es' * (replicas.size > 1)}")
+               f"{settings.iterations}, {replicas.size} process{'es' * (replicas.size > 1)}"
+               + (f" on {replicas.chip}" if replicas.device != "cpu" else ""))
         stopped = trainer.run()
         if stopped:
             return stopped
@@ -187,6 +193,7 @@ def summarize(trainer: Trainer, model, loss: float, accuracy: float) -> dict:
         "memory_planned_bytes": planned,
         "memory_measured_bytes": measured,
         "processes": trainer.replicas.size,
+        "device": trainer.replicas.chip,
         "settings": dataclasses.asdict(trainer.settings),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
@@ -198,7 +205,7 @@ def main(arguments: Sequence[str]) -> int:
     options = make_parser().parse_args(arguments)
     replicas = None
     try:
-        replicas = Replicas()
+        replicas = Replicas(uses_cuda=not options.no_cuda and cuda.is_available())
 
         def report(line):
             if replicas.rank == 0:
@@ -210,7 +217,7 @@ def main(arguments: Sequence[str]) -> int:
             return 128 + stopped
         return 0
     except (cifar.DatasetError, CompileError, DivergenceError, ExperimentError, ExportError,
-            ReplicasError, SettingsError, ImportError, OSError) as error:
+            ReplicasError, SettingsError, cuda.DeviceError, ImportError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -1,11 +1,14 @@
 # Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""What a call adds to the memory of this process, as Linux counts it."""
+"""What a call adds to the memory of this process, as Linux counts it, and to that of CUDA
+devices, as memrev does."""
 
 import ctypes
 import re
 from typing import Callable, Optional, Tuple, TypeVar
+
+from .. import cuda
 
 T = TypeVar("T")
 
@@ -33,3 +36,13 @@ def resident_rise(call: Callable[[], T]) -> Tuple[T, Optional[int]]:
         return call(), None
     result = call()
     return result, max(_status("VmHWM") - before, 0)
+
+
+def device_rise(call: Callable[[], T]) -> Tuple[T, int]:
+    """The result of `call()`, and how many bytes above the state before it memrev has held
+    on CUDA devices meanwhile."""
+    cuda.free_idle()
+    cuda.reset_peak_bytes()
+    before = cuda.allocated_bytes()
+    result = call()
+    return result, cuda.peak_bytes() - before

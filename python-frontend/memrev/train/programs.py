@@ -7,7 +7,7 @@ from typing import Tuple
 
 import numpy as np
 
-from .. import ShapeDtype, jit, nn, optim, tree, value_and_grad
+from .. import ShapeDtype, device_get, jit, nn, optim, tree, value_and_grad
 from .settings import Settings
 from .trainer import Variables
 
@@ -25,10 +25,13 @@ class CompiledPrograms:
 
     A step is one program: forward pass, gradient by inversion and update, in the memory of
     the parameters and states that it gets. The loss is the mean cross-entropy.
+
+    On a CUDA device parameters, states and gradients are arrays in its memory, losses and
+    logits are NumPy's as on the processor.
     """
 
     def __init__(self, model: nn.Module, optimizer, seed: int = 0, policy: str = "invert",
-                 threads: int = 0):
+                 threads: int = 0, device: str = "cpu", fp32_precision: str = "ieee"):
         self.model, self.optimizer = model, optimizer
 
         def gradient_parts(params, state, images, labels, draw):
@@ -57,12 +60,13 @@ class CompiledPrograms:
             return nn.cross_entropy(logits, labels).sum(), logits
 
         #: The jitted functions, by the name of the method that calls them.
+        options = {"threads": threads, "device": device, "fp32_precision": fp32_precision}
         self.jitted = {
-            "step": jit(training_step, donate=(0, 1, 2), threads=threads),
-            "gradients": jit(gradient_parts, threads=threads),
-            "update": jit(update, donate=(0, 1), threads=threads),
-            "evaluate": jit(evaluate, threads=threads),
-            "predict": jit(predict, threads=threads),
+            "step": jit(training_step, donate=(0, 1, 2), **options),
+            "gradients": jit(gradient_parts, **options),
+            "update": jit(update, donate=(0, 1), **options),
+            "evaluate": jit(evaluate, **options),
+            "predict": jit(predict, **options),
         }
 
     def variables(self, seed: int, dtype=np.float32) -> Variables:
@@ -79,12 +83,15 @@ class CompiledPrograms:
 
     def step(self, params, state, opt_state, images, labels, rate, draw) -> Tuple:
         """A step of the optimizer."""
-        return self.jitted["step"](params, state, opt_state, images, labels,
-                                   self._rate(rate, params), np.int32(draw))
+        *variables, loss, logits = self.jitted["step"](
+            params, state, opt_state, images, labels, self._rate(rate, params), np.int32(draw))
+        return (*variables, *device_get((loss, logits)))
 
     def gradients(self, params, state, images, labels, draw) -> Tuple:
         """The gradient of the loss."""
-        return self.jitted["gradients"](params, state, images, labels, np.int32(draw))
+        grads, state, *numbers = self.jitted["gradients"](
+            params, state, images, labels, np.int32(draw))
+        return (grads, state, *device_get(tuple(numbers)))
 
     def update(self, params, opt_state, grads, rate) -> Tuple:
         """The update by a gradient."""
@@ -92,7 +99,7 @@ class CompiledPrograms:
 
     def evaluate(self, params, state, images, labels) -> Tuple:
         """The losses by the running statistics."""
-        return self.jitted["evaluate"](params, state, images, labels)
+        return device_get(self.jitted["evaluate"](params, state, images, labels))
 
     def arguments(self, name: str, variables: Variables, images, labels) -> Tuple:
         """What a call of that program is given; arrays may be of shape and type only."""

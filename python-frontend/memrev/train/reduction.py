@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import tree
+from .. import cuda, device_get, jit, tree
 from .replicas import Replicas
 
 #: Arrays begin at multiples of this many bytes, a cache line.
@@ -67,3 +67,45 @@ class Mean:
             buffer /= self._count * replicas.size
         self._count = 0
         return tree.unflatten(self._structure, self._leaves)
+
+
+class DeviceMean:
+    """As `Mean`, for trees with floats in the memory of a CUDA device, whose mean is computed
+    there. What is given to `add` first is overwritten."""
+
+    def __init__(self, example: Any):
+        leaves, self._structure = tree.flatten(example)
+        self._floats = [i for i, leaf in enumerate(leaves)
+                        if isinstance(leaf, cuda.DeviceArray) and leaf.dtype.kind == "f"]
+        self._others = [i for i in range(len(leaves)) if i not in set(self._floats)]
+        self._mean = Mean(device_get([leaves[i] for i in self._others]))
+        self._count = 0
+        self._add = jit(lambda total, part: [t + p for t, p in zip(total, part)], donate=0)
+        self._divide = jit(lambda total, count: [t / count.astype(t.dtype) for t in total],
+                           donate=0)
+
+    def add(self, value: Any):
+        """Adds a tree. Raises ValueError if it differs in structure or in what is no float."""
+        leaves, structure = tree.flatten(value)
+        if structure != self._structure:
+            raise ValueError(tree.difference(self._structure, structure))
+        self._mean.add(device_get([leaves[i] for i in self._others]))
+        floats = [leaves[i] for i in self._floats]
+        self._total = self._add(self._total, floats) if self._count else floats
+        self._count += 1
+
+    def take(self, replicas: Replicas) -> Any:
+        """The mean over all that was added here and, as many times, in other processes."""
+        replicas.sum_on_device(self._total)
+        count = self._count * replicas.size
+        floats = self._divide(self._total, count) if count > 1 else self._total
+        leaves = dict(zip(self._floats, floats))
+        leaves.update(zip(self._others, self._mean.take(replicas)))
+        self._total, self._count = None, 0
+        return tree.unflatten(self._structure, [leaves[i] for i in range(len(leaves))])
+
+
+def make_mean(example: Any):
+    """A `Mean` for trees like `example`, or a `DeviceMean`."""
+    is_there = any(isinstance(leaf, cuda.DeviceArray) for leaf in tree.leaves(example))
+    return (DeviceMean if is_there else Mean)(example)

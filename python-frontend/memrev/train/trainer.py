@@ -12,14 +12,14 @@ from typing import Any, Callable, Optional, Protocol, Tuple
 
 import numpy as np
 
-from .. import optim, tree
+from .. import device_get, optim, tree
 from .batches import TrainingBatches, evaluation_batches
 from .cifar import Images
 from .experiment import Experiment, ExperimentError
-from .memory import resident_rise
+from .memory import device_rise, resident_rise
 from .prefetch import prefetch
 from .progress import Progress
-from .reduction import Mean
+from .reduction import make_mean
 from .replicas import Replicas
 from .scalars import Average, ScalarLog, count_correct
 from .settings import Settings, SettingsError
@@ -34,7 +34,7 @@ class Programs(Protocol):
     """What the loop calls; `memrev.train.programs` compiles it.
 
     images: float32 (n, h, w, c); labels: int32 (n,); loss: the mean over the images;
-    logits: (n, classes); draw: a number that no other call of a run has, of which random
+    logits: (n, classes), these are NumPy's; draw: a number that no other call of a run has, of which random
     layers are a function. `step` and `update` may overwrite the parameters and states that
     they get.
     """
@@ -58,15 +58,16 @@ class Programs(Protocol):
 
 @dataclass
 class Variables:
-    """What training changes: trees of arrays."""
+    """What training changes: trees of arrays, which may be in the memory of a device."""
 
     params: Any
     state: Any
     opt_state: Any
 
     def as_dict(self):
-        """The variables as one dict, for a checkpoint."""
-        return {"params": self.params, "state": self.state, "opt_state": self.opt_state}
+        """The variables as one dict of NumPy arrays, for a checkpoint."""
+        return device_get(
+            {"params": self.params, "state": self.state, "opt_state": self.opt_state})
 
 
 class Trainer:
@@ -176,11 +177,12 @@ class Trainer:
             numbers = np.array([loss, count_correct(logits, labels[rows]), stop], np.float64)
             part = {"grads": grads, "state": state, "numbers": numbers}
             if self._mean is None:
-                self._mean = Mean(part)
+                self._mean = make_mean(part)
             self._mean.add(part)
         mean = self._mean.take(self.replicas)
-        # The next step uses the mean's arrays again.
-        mine.state = tree.map(np.copy, mean["state"])
+        # The next step uses arrays of the host that the mean has again.
+        mine.state = tree.map(
+            lambda leaf: leaf.copy() if isinstance(leaf, np.ndarray) else leaf, mean["state"])
         mine.params, mine.opt_state = self.programs.update(
             mine.params, mine.opt_state, mean["grads"], rate)
         loss, correct, stop = mean["numbers"].tolist()
@@ -194,6 +196,11 @@ class Trainer:
         given = tree_bytes(self.variables.as_dict()) + images.nbytes + labels.nbytes
         if self._is_divided:
             added += tree_bytes((self.variables.params, self.variables.state))
+        if self.replicas.device != "cpu":
+            # The variables go to the device in this step.
+            result, measured = device_rise(lambda: self._step(images, labels, stop))
+            self.memory = given + added, measured
+            return result
         result, rise = resident_rise(lambda: self._step(images, labels, stop))
         self.memory = given + added, None if rise is None else given + rise
         return result

@@ -1,4 +1,4 @@
-// RUN: memrev-opt %s -codegen-finalize-functions -allow-unregistered-dialect | FileCheck %s
+// RUN: memrev-opt %s -codegen-finalize-functions | FileCheck %s
 
 // CHECK: func.func private @kernel(%{{.*}}: memref<4xf32> {llvm.noalias}, %{{.*}}: index) attributes {llvm.linkage = #llvm.linkage<internal>, passthrough = ["noinline"]}
 func.func private @kernel(%x: memref<4xf32>, %n: index) {
@@ -8,21 +8,5 @@ func.func private @kernel(%x: memref<4xf32>, %n: index) {
 func.func private @declared(%x: memref<4xf32>)
 // CHECK: func.func @entry(%{{.*}}: memref<4xf32>) {
 func.func @entry(%x: memref<4xf32>) {
-  return
-}
-
-// A buffer without elements could keep a function from being converted.
-// CHECK: func.func private @empty(%[[FLAT:.*]]: memref<0xf32> {llvm.noalias})
-// CHECK: memref.reinterpret_cast %[[FLAT]] to offset: [0], sizes: [2, 0], strides: [%{{.*}}, 1] : memref<0xf32> to memref<2x0xf32
-func.func private @empty(%x: memref<2x0xf32>) {
-  "test.use"(%x) : (memref<2x0xf32>) -> ()
-  return
-}
-// CHECK: func.func @calls_empty(%[[FLAT:.*]]: memref<0xf32>)
-// CHECK: %[[X:.*]] = memref.reinterpret_cast %[[FLAT]]
-// CHECK: %[[AGAIN:.*]] = memref.reinterpret_cast %[[X]] to offset: [0], sizes: [0], strides: [1]
-// CHECK: call @empty(%[[AGAIN]]) : (memref<0xf32>) -> ()
-func.func @calls_empty(%x: memref<2x0xf32>) {
-  call @empty(%x) : (memref<2x0xf32>) -> ()
   return
 }

@@ -263,9 +263,10 @@ static bool isUsable(Device &device, DevicePtr pointer, size_t bytes) {
          device.memory.isValid(pointer, bytes);
 }
 
-/// Adds a copy. Memory of the host is read at once if `early`.
+/// Adds a copy. All memory of the host is taken to be pageable: it is read
+/// before the call returns, and has been written then.
 static int copy(Device &device, DevicePtr target, DevicePtr source,
-                size_t bytes, void *stream, bool early) {
+                size_t bytes, void *stream) {
   if (bytes == 0)
     return kSuccess;
   if (!isUsable(device, target, bytes) || !isUsable(device, source, bytes))
@@ -273,8 +274,7 @@ static int copy(Device &device, DevicePtr target, DevicePtr source,
   Stream *queue;
   if (int result = getStream(device, stream, queue))
     return result;
-  bool fromHost = !device.memory.covers(source);
-  if (fromHost && early) {
+  if (!device.memory.covers(source)) {
     auto *begin = reinterpret_cast<const char *>(source);
     std::vector<char> staged(begin, begin + bytes);
     return device.streams.add(
@@ -285,15 +285,20 @@ static int copy(Device &device, DevicePtr target, DevicePtr source,
           return std::nullopt;
         });
   }
-  return device.streams.add(
-      queue, [&device, target, source, bytes]() -> std::optional<Failure> {
-        if (!isUsable(device, target, bytes) ||
-            !isUsable(device, source, bytes))
-          return Failure{kIllegalAddress, "copy of memory that was freed"};
-        std::memmove(reinterpret_cast<void *>(target),
-                     reinterpret_cast<const void *>(source), bytes);
-        return std::nullopt;
-      });
+  if (int result = device.streams.add(
+          queue, [&device, target, source, bytes]() -> std::optional<Failure> {
+            if (!isUsable(device, target, bytes) ||
+                !isUsable(device, source, bytes))
+              return Failure{kIllegalAddress, "copy of memory that was freed"};
+            std::memmove(reinterpret_cast<void *>(target),
+                         reinterpret_cast<const void *>(source), bytes);
+            return std::nullopt;
+          }))
+    return result;
+  bool isCaptured = queue && queue->capture;
+  return device.memory.covers(target) || isCaptured
+             ? kSuccess
+             : device.streams.synchronize(queue);
 }
 
 static DevicePtr toInteger(const void *pointer) {
@@ -306,14 +311,14 @@ static int copyNow(DevicePtr target, DevicePtr source, size_t bytes) {
   std::lock_guard<std::mutex> lock(device.mutex);
   if (int result = device.streams.checkUnsafe())
     return result;
-  return copy(device, target, source, bytes, nullptr, /*early=*/true);
+  return copy(device, target, source, bytes, nullptr);
 }
 
 static int copyLater(DevicePtr target, DevicePtr source, size_t bytes,
                      void *stream) {
   Device &device = getDevice();
   std::lock_guard<std::mutex> lock(device.mutex);
-  return copy(device, target, source, bytes, stream, /*early=*/false);
+  return copy(device, target, source, bytes, stream);
 }
 
 SIMT_EXPORT int cuMemcpyHtoD_v2(DevicePtr target, const void *source,

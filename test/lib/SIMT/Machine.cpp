@@ -71,7 +71,8 @@ std::optional<Failure> Machine::run(const Launch &toRun) {
       for (const auto &[begin, bytes] : before)
         std::memcpy(reinterpret_cast<void *>(begin), bytes.data(),
                     bytes.size());
-    random = Random(options.seed + schedule);
+    // No two launches of a program have the same order of threads.
+    random = Random((options.seed + schedule) * 0x9e3779b9 + numLaunches);
     runGrid(schedule);
     if (failure)
       break;
@@ -101,6 +102,7 @@ std::optional<Failure> Machine::run(const Launch &toRun) {
     if (failure)
       break;
   }
+  ++numLaunches;
   launch = nullptr;
   return failure;
 }
@@ -194,6 +196,7 @@ void Machine::startThreads(Dim3 index) {
           landStores(self.stores, 0);
           self.done = true;
           ++machine.numDone;
+          machine.noteProgress();
           self.fiber.suspend();
         },
         this);
@@ -288,7 +291,9 @@ void Machine::finishBlock() {
 
 Thread *Machine::pickReady() {
   unsigned best = random.below(ready.size());
-  for (unsigned i = 1; i < tournament; ++i) {
+  // Warps that ask again and again must not keep others from their work.
+  unsigned rounds = idleYields > numThreads ? 1 : tournament;
+  for (unsigned i = 1; i < rounds; ++i) {
     unsigned other = random.below(ready.size());
     if (priorities[ready[other]->warp] > priorities[ready[best]->warp])
       best = other;

@@ -184,6 +184,8 @@ public:
   void acquire(Thread &thread, const Clock &clock);
 
   void wake(Thread &thread);
+  /// Says that something has changed that threads may have been asking for.
+  void noteProgress() { idleYields = 0; }
 
   //===--------------------------------------------------------------------===//
   // The block that runs
@@ -267,6 +269,7 @@ private:
   const Launch *launch = nullptr;
   std::optional<Failure> failure;
   unsigned schedule = 0;
+  uint64_t numLaunches = 0;
   Dim3 blockIndex;
   uint32_t blockNumber = 0;
   uint32_t firstBlock = 0;

@@ -47,6 +47,7 @@ static void completePhase(Machine &machine, MemoryBarrier &barrier) {
     clocks.release(barrier.gathered);
     barrier.gathered = nullptr;
   }
+  machine.noteProgress();
   ++barrier.phase;
   barrier.completed->raise(barrier.agent, barrier.phase);
   barrier.pending = barrier.expected;

@@ -125,6 +125,9 @@ static Expected<std::unique_ptr<orc::LLJIT>> makeJIT() {
   auto target = orc::JITTargetMachineBuilder::detectHost();
   if (!target)
     return target.takeError();
+  // Instructions for bfloat16 flush subnormal numbers.
+  target->getFeatures().AddFeature("avx512bf16", false);
+  target->getFeatures().AddFeature("avxneconvert", false);
   // The code has been optimized, and running it costs more than compiling it
   // only in loops.
   target->setCodeGenOptLevel(CodeGenOptLevel::Less);

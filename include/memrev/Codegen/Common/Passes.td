@@ -271,6 +271,18 @@ def CodegenVerifyStage : Pass<"codegen-verify-stage", "ModuleOp"> {
   ];
 }
 
+def CodegenFlattenEmptyBuffers
+    : Pass<"codegen-flatten-empty-buffers", "ModuleOp"> {
+  let summary = "Hand buffers without elements over as one dimension";
+  let description = [{
+    The conversion of functions to LLVM silently leaves those alone that have a
+    buffer whose strides are not known, as those of some buffers without
+    elements are not. Here a function takes such a buffer as `memref<0x...>` and
+    casts it to the shape that its body uses; calls cast theirs.
+  }];
+  let dependentDialects = ["arith::ArithDialect", "memref::MemRefDialect"];
+}
+
 def CodegenEliminateCommonSubexpressions
     : Pass<"codegen-eliminate-common-subexpressions"> {
   let summary = "Merge equal operations, unless that keeps a tensor for long";

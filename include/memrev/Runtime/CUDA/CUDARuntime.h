@@ -88,6 +88,8 @@ MEMREV_CUDA_API int memrevCudaFreeIdle(void);
 /// now and at their largest, on all devices.
 MEMREV_CUDA_API size_t memrevCudaGetAllocatedBytes(void);
 MEMREV_CUDA_API size_t memrevCudaGetPeakBytes(void);
+/// Begins to look for the largest number anew.
+MEMREV_CUDA_API void memrevCudaResetPeakBytes(void);
 
 //===----------------------------------------------------------------------===//
 // What the entries of compiled host code call

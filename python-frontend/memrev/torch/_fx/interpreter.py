@@ -11,6 +11,7 @@ from torch.fx.node import map_arg
 from torch.utils import _pytree
 
 from ... import _array, _graph
+from .. import _place
 from . import couplings
 from .layout import Tensor
 from .table import (
@@ -22,22 +23,34 @@ from .table import (
 _CHECKS = {torch.ops.aten._assert_tensor_metadata.default}
 
 
-def _refusal(node) -> Optional[UnsupportedOperation]:
-    """Why a node cannot be a part of a program, or None."""
+def _tensors(nodes):
+    return [value for node in nodes for value in _pytree.tree_leaves(node.meta.get("val"))
+            if isinstance(value, torch.Tensor)]
+
+
+def _refusal(node, device) -> Optional[UnsupportedOperation]:
+    """Why a node cannot be a part of a program for tensors on a device, or None."""
     operation, place = name_of(node), place_of(node)
     if node.op == "get_attr":
         return UnsupportedOperation(operation, place, "graphs read tensors as arguments only")
     if node.op in ("placeholder", "call_function"):
-        for value in _pytree.tree_leaves(node.meta.get("val")):
-            if not isinstance(value, torch.Tensor):
-                continue
+        for value in _tensors([node]):
             if not has_dtype(value.dtype):
                 return UnsupportedOperation(operation, place, f"a tensor of {value.dtype}")
-            if value.device.type != "cpu":
-                return UnsupportedOperation(operation, place, f"a tensor on {value.device}")
+            reason = _place.why_not(value.device)
+            if reason:
+                return UnsupportedOperation(operation, place, reason)
+            if value.device != device and (value.ndim or value.device != _place.CPU):
+                return UnsupportedOperation(
+                    operation, place, f"a tensor on {value.device} beside one on {device}")
             if value.layout != torch.strided:
                 return UnsupportedOperation(operation, place, f"a tensor in {value.layout}")
-    if node.op in ("placeholder", "output") or node.target is operator.getitem:
+    if node.op == "output":
+        away = [t for t in _tensors(node.all_input_nodes) if t.device != device]
+        return UnsupportedOperation(
+            operation, place, f"a result on {away[0].device} of a tensor on {device}"
+        ) if away else None
+    if node.op == "placeholder" or node.target is operator.getitem:
         return None
     if node.target in _CHECKS:
         return None
@@ -50,7 +63,9 @@ def _refusal(node) -> Optional[UnsupportedOperation]:
 
 def refusals(graph_module: torch.fx.GraphModule) -> List[UnsupportedOperation]:
     """The nodes that cannot be a part of a program, as exceptions to raise."""
-    found = map(_refusal, graph_module.graph.nodes)
+    nodes = graph_module.graph.nodes
+    device = _place.device_of(_tensors(nodes))
+    found = (_refusal(node, device) for node in nodes)
     return [refusal for refusal in found if refusal is not None]
 
 

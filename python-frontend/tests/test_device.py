@@ -1,0 +1,199 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Jitted functions on CUDA devices."""
+
+import ctypes
+
+import numpy as np
+import pytest
+import torch
+from emulator import on_emulator, runs_on_emulator
+
+import memrev
+import memrev.numpy as mnp
+
+test_on_emulator = runs_on_emulator(__file__, MEMREV_SIMT_DEVICES="2")
+
+
+@memrev.jit
+def layer(x, w, rate):
+    return {"y": mnp.tanh(x @ w) * rate, "sum": mnp.sum(x)}
+
+
+def step(params, x, rate, count):
+    """A step of gradient descent."""
+    loss, grads = memrev.value_and_grad(lambda p: mnp.sum(mnp.tanh(x @ p["w"]) ** 2))(params)
+    return {"w": params["w"] - rate * grads["w"]}, loss, count + 1
+
+
+@pytest.fixture
+def arrays():
+    rng = np.random.default_rng(0)
+    return rng.random((8, 16), "f4"), rng.random((16, 4), "f4")
+
+
+class Foreign:
+    """An array of a library that knows CUDA's array interface only."""
+
+    def __init__(self, array, **changes):
+        self.__cuda_array_interface__ = {**array.__cuda_array_interface__, **changes}
+        self.array = array
+        self.copies = 0
+
+    def copy(self):
+        self.copies += 1
+        interface = self.__cuda_array_interface__
+        if interface["strides"]:
+            elements = np.lib.stride_tricks.as_strided(
+                self.array.numpy(), interface["shape"], interface["strides"])
+        else:
+            start = (interface["data"][0] - self.array.address) // 4
+            count = int(np.prod(interface["shape"]))
+            elements = self.array.numpy().ravel()[start:start + count]
+        return memrev.device_put(elements.reshape(interface["shape"]))
+
+
+def check(found, x, w, rate):
+    np.testing.assert_allclose(found["y"].numpy(), rate * np.tanh(x @ w), rtol=2e-6)
+    np.testing.assert_allclose(float(found["sum"]), x.sum(), rtol=2e-6)
+
+
+@on_emulator
+def test_calls_follow_the_arguments(arrays):
+    x, w = arrays
+    assert isinstance(layer(x, w, 2.0)["y"], np.ndarray)
+    for rate in (2.0, 3.0, 3.0, 3.0, 4.0):
+        found = layer(memrev.device_put(x), w, rate)
+        assert isinstance(found["y"], memrev.cuda.DeviceArray)
+        check(found, x, w, rate)
+    assert np.asarray(found["sum"]).shape == () and bool(found["sum"])
+    # What is a number on the host is a scalar of the program, which no copy precedes.
+    assert "%rate: f32" in layer.mlir(memrev.device_put(x), w, 2.0)
+    assert "%rate: tensor<f32>" in layer.mlir(memrev.device_put(x), w, found["sum"])
+    check(layer(memrev.device_put(x), w, memrev.device_put(2.0)), x, w, 2)
+
+
+@on_emulator
+def test_state_stays_on_the_device(arrays):
+    """Donated arrays are written in place, numbers and arrays of the host too after the
+    first call; the steps are those of the processor."""
+    x, w = arrays
+    on_device = memrev.jit(step, donate=(0, 3), device="cuda")
+    on_host = memrev.jit(step)
+    params, count = {"w": w}, np.int32(0)
+    expected, expected_count = {"w": w}, np.int32(0)
+    x_there = memrev.device_put(x)
+    places = []
+    for _ in range(5):
+        params, loss, count = on_device(params, x_there, np.float32(1e-2), count)
+        places.append((params["w"].address, count.address))
+        expected, expected_loss, expected_count = on_host(
+            expected, x, np.float32(1e-2), expected_count)
+        np.testing.assert_allclose(float(loss), expected_loss, rtol=1e-5)
+    np.testing.assert_allclose(params["w"].numpy(), expected["w"], rtol=1e-5)
+    assert int(count) == 5 and len(set(places)) == 1
+    np.testing.assert_array_equal(w, arrays[1])
+    found = memrev.device_get({"w": params["w"], "other": (1, x)})
+    assert isinstance(found["w"], np.ndarray) and found["other"][1] is x
+
+
+@on_emulator
+def test_memory_report_is_of_the_same_program(arrays):
+    """Neither shapes instead of arrays nor numbers instead of NumPy's make another one."""
+    on_device = memrev.jit(step, device="cuda")
+    x, w = (memrev.ShapeDtype(a.shape) for a in arrays)
+    scalar = memrev.ShapeDtype((), np.float32)
+    report = on_device.memory_report({"w": w}, x, scalar, memrev.ShapeDtype((), np.int32))
+    on_device({"w": arrays[1]}, arrays[0], 0.5, 0)
+    assert len(on_device._cache) == 1
+    assert report["argument_bytes"] == arrays[0].nbytes + arrays[1].nbytes + 8
+    module = on_device.compile({"w": w}, x, scalar, memrev.ShapeDtype((), np.int32))
+    assert (module.target, module.chip) == ("cuda", "sm_90a")
+    with pytest.raises(TypeError, match="expects arrays to call 'step' with, but got ShapeDtype"):
+        on_device({"w": w}, x, 0.5, 0)
+
+
+@on_emulator
+def test_foreign_arrays(arrays):
+    x, w = arrays
+    there = memrev.device_put(x)
+    given = Foreign(there)
+    check(layer(given, w, 2.0), x, w, 2)
+    assert given.copies == 0
+    # What programs cannot read as it is, is copied by the library that it is of.
+    turned = Foreign(memrev.device_put(x.T.copy()), shape=(8, 16), strides=(4, 32))
+    check(layer(turned, w, 2.0), x, w, 2)
+    assert turned.copies == 1
+    shifted = memrev.device_put(np.concatenate([np.zeros(1, "f4"), x.ravel()]))
+    shifted = Foreign(shifted, shape=(8, 16), data=(shifted.address + 4, False))
+    check(layer(shifted, w, 2.0), x, w, 2)
+    assert shifted.copies == 1
+    del Foreign.copy
+    with pytest.raises(ValueError, match="aligned to 16 bytes, but got another one at '0'"):
+        layer(shifted, w, 2.0)
+
+
+@on_emulator
+def test_streams(arrays):
+    x, w = arrays
+    driver, stream = ctypes.CDLL("libcuda.so.1"), ctypes.c_void_p()
+    there = memrev.device_put(x)
+    assert driver.cuStreamCreate(ctypes.byref(stream), 1) == 0
+    with memrev.cuda.stream(stream):
+        found = layer(there, w, 2.0)
+        with memrev.cuda.stream(None):
+            assert memrev.cuda.current_stream() == 0
+        assert memrev.cuda.current_stream() == stream.value
+        # PyTorch and others ask for the elements on their stream.
+        assert found["y"].__cuda_array_interface__["stream"] == stream.value
+    assert memrev.cuda.current_stream() is None
+    check(found, x, w, 2)
+    memrev.cuda.synchronize(0, stream)
+
+
+@on_emulator
+def test_devices(arrays):
+    x, w = arrays
+    first, second = (memrev.device_put(w, f"cuda:{i}") for i in range(2))
+    assert second.device_number == 1
+    check(layer(x, second, 2.0), x, w, 2)
+    check(memrev.jit(layer, device=torch.device("cuda", 1))(x, w, 2.0), x, w, 2)
+    there = memrev.device_put(x, "cuda:1")
+    with pytest.raises(ValueError, match="arrays on cuda:1, but got one on cuda:0 at '1'"):
+        layer(there, first, 2.0)
+    with pytest.raises(ValueError, match="expects arrays on cuda:0, but got one on cuda:1"):
+        memrev.device_put(there)
+    assert memrev.device_put(first) is first
+    with pytest.raises(TypeError, match="arrays in host memory, but got one on cuda:0"):
+        memrev.jit(step, device="cpu")({"w": first}, x, 1.0, 0)
+    with pytest.raises(TypeError, match="vjp expects arrays in host memory outside of a jitted"):
+        memrev.vjp(mnp.tanh, first)
+    with pytest.raises(RuntimeError, match="device"):
+        memrev.device_put(x, "cuda:7")
+
+
+def test_names_of_devices():
+    for name in ("gpu", "cuda:x", "cuda:-1", 0):
+        with pytest.raises(ValueError, match="expects a device 'cpu', 'cuda' or 'cuda:N'"):
+            memrev.jit(step, device=name)
+    assert memrev.device_put({"x": np.ones(2)}, "cpu")["x"].shape == (2,)
+
+
+@on_emulator
+def test_transforms(arrays):
+    x, w = map(memrev.device_put, arrays)
+    loss = lambda w, x: mnp.sum(mnp.tanh(x @ w))  # noqa: E731
+    value, gradient = memrev.value_and_grad(loss)(w, x)
+    expected = memrev.value_and_grad(loss)(arrays[1], arrays[0])
+    np.testing.assert_allclose(float(value), expected[0], rtol=1e-6)
+    np.testing.assert_allclose(gradient.numpy(), expected[1], rtol=1e-5, atol=1e-6)
+
+
+@on_emulator
+def test_brain_floats():
+    """NumPy has none; a device's arrays may be."""
+    found = memrev.jit(lambda x: x.astype(memrev.bfloat16))(memrev.device_put(np.ones(3, "f4")))
+    assert found.dtype is memrev.bfloat16 and found.nbytes == 6
+    np.testing.assert_array_equal(
+        memrev.jit(lambda x: x.astype("f4") + 1)(found).numpy(), [2, 2, 2])
