@@ -9,6 +9,7 @@
 #include "memrev/Compiler/Compiler.h"
 #include "memrev/ExecutionEngine/CHeader.h"
 #include "memrev/ExecutionEngine/NativeCode.h"
+#include "memrev/ExecutionEngine/Signatures.h"
 #include "memrev/InitAll.h"
 #include "memrev/Pipelines/Entries.h"
 #include "memrev/Pipelines/GPU.h"
@@ -359,6 +360,8 @@ LogicalResult CompilerInstance::emitNativeCode(ModuleOp module) {
     report(llvm::toString(llvmModule.takeError()));
     return failure();
   }
+  addSignatures(**llvmModule, program->functions, program->target,
+                program->chip);
   optimize(**llvmModule, *machine);
   if (options.keepLLVM) {
     llvm::raw_string_ostream os(program->llvmIR);

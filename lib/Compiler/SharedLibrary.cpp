@@ -94,8 +94,10 @@ mlir::memrev::linkSharedLibrary(const llvm::MemoryBuffer &object,
   if (error)
     return llvm::createStringError(error, "cannot write a temporary file");
 
+  // Functions of programs may be called like some of the C library, as `step`
+  // is, and must not be mistaken for them.
   llvm::SmallVector<llvm::StringRef> arguments = {compiler, "-shared",
-                                                  objectPath};
+                                                  "-Wl,-Bsymbolic", objectPath};
   for (const std::string &library : libraries)
     arguments.push_back(library);
   arguments.append({"-ldl", "-o", libraryPath});

@@ -19,17 +19,20 @@ import pytest
 
 BUILD = Path(os.environ.get("MEMREV_BUILD_DIR", Path(__file__).parents[2] / "build"))
 EMULATOR = BUILD / "test" / "simt"
-_INSIDE = "MEMREV_TEST_ON_EMULATOR"
+_VARIABLE = "MEMREV_TEST_ON_EMULATOR"
+
+#: Whether this is the process that has the emulator.
+INSIDE = _VARIABLE in os.environ
 
 
 def on_emulator(test):
     """Leaves a test to the process that has the emulator."""
-    return test if _INSIDE in os.environ else None
+    return test if INSIDE else None
 
 
 def environment(**more):
     """That of a process on the emulator."""
-    return {**os.environ, _INSIDE: "1", "LD_LIBRARY_PATH": str(EMULATOR),
+    return {**os.environ, _VARIABLE: "1", "LD_LIBRARY_PATH": str(EMULATOR),
             "MEMREV_KERNEL_FORMAT": "llvm", **more}
 
 
@@ -47,4 +50,4 @@ def runs_on_emulator(file, **more):
         assert result.returncode == 0, result.stdout
         assert " passed" in result.stdout
 
-    return None if _INSIDE in os.environ else test
+    return None if INSIDE else test

@@ -6,21 +6,15 @@ the driver's name: this file runs itself in a process that finds it."""
 
 import ctypes
 import gc
-import os
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+import emulator
 import memrev
+from emulator import on_emulator
 from memrev import _dlpack
-
-BUILD = Path(os.environ.get("MEMREV_BUILD_DIR", Path(__file__).parents[2] / "build"))
-EMULATOR = BUILD / "test" / "simt"
-INSIDE = "MEMREV_TEST_ON_EMULATOR"
 
 PROGRAM = """
 func.func @step(%x: tensor<8x16xf32>, %w: tensor<16x4xf32>, %rate: f32)
@@ -50,19 +44,9 @@ func.func @brain(%x: tensor<32xbf16>) -> tensor<32xbf16> {
 """
 
 
-if INSIDE not in os.environ:
+if not emulator.INSIDE:
 
-    def test_on_emulator():
-        """All other tests of this file, where the driver is the emulator."""
-        if not (EMULATOR / "libcuda.so.1").is_file():
-            pytest.skip("the SIMT emulator is not built")
-        environment = {**os.environ, INSIDE: "1", "LD_LIBRARY_PATH": str(EMULATOR)}
-        result = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider",
-             __file__], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True)
-        assert result.returncode == 0, result.stdout
-        assert " passed" in result.stdout
+    test_on_emulator = emulator.runs_on_emulator(__file__)
 
     def test_no_driver():
         """Without one there is a message, and no crash."""
@@ -91,11 +75,6 @@ def _has_driver():
     return True
 
 
-def on_emulator(test):
-    """Leaves a test to the process that has the emulator."""
-    return test if INSIDE in os.environ else None
-
-
 @pytest.fixture(scope="module")
 def mod():
     return memrev.compile(PROGRAM, "cuda", chip="native", kernel_format="llvm")
@@ -118,7 +97,7 @@ class Foreign:
 @on_emulator
 def test_numpy_arrays(mod, arrays):
     x, w = arrays
-    assert mod.target == "cuda" and mod.chip == "sm_90"
+    assert mod.target == "cuda" and mod.chip == "sm_90a"
     for rate in (2.0, 3.0, 3.0, 3.0):
         y, loss = mod["step"](x, w, rate)
         np.testing.assert_allclose(y, rate * (x @ w), rtol=1e-6)
@@ -313,7 +292,7 @@ def test_memory_is_kept_and_given_back(mod):
 def test_saved_programs(mod, arrays, tmp_path):
     mod.save(tmp_path / "program")
     loaded = memrev.load(tmp_path / "program")
-    assert loaded.target == "cuda" and loaded.chip == "sm_90"
+    assert loaded.target == "cuda" and loaded.chip == "sm_90a"
     np.testing.assert_array_equal(loaded["step"](*arrays, 2.0)[0], mod["step"](*arrays, 2.0)[0])
 
 

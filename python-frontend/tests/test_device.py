@@ -109,7 +109,7 @@ def test_memory_report_is_of_the_same_program(arrays):
     assert len(on_device._cache) == 1
     assert report["argument_bytes"] == arrays[0].nbytes + arrays[1].nbytes + 8
     module = on_device.compile({"w": w}, x, scalar, memrev.ShapeDtype((), np.int32))
-    assert (module.target, module.chip) == ("cuda", "sm_90")
+    assert (module.target, module.chip) == ("cuda", "sm_90a")
     with pytest.raises(TypeError, match="expects arrays to call 'step' with, but got ShapeDtype"):
         on_device({"w": w}, x, 0.5, 0)
 

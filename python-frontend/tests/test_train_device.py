@@ -55,8 +55,8 @@ def test_run(data, tmp_path, capfd):
     checkpoint on either."""
     expected = run(data, tmp_path / "cpu", capfd, "--no-cuda")
     found = run(data, tmp_path / "cuda", capfd)
-    assert "1 process on sm_90\n" in found[3] and "1 process\n" in expected[3]
-    assert found[2]["device"] == "sm_90" and expected[2]["device"] == "cpu"
+    assert "1 process on sm_90a\n" in found[3] and "1 process\n" in expected[3]
+    assert found[2]["device"] == "sm_90a" and expected[2]["device"] == "cpu"
     assert_close(found[0], expected[0])
     for name in ("train_loss", "test_loss", "test_acc"):
         np.testing.assert_allclose(found[1][name], expected[1][name], rtol=1e-4)
@@ -160,7 +160,7 @@ def test_each_process_has_a_device(monkeypatch, data, tmp_path, capfd):
     monkeypatch.setenv("LOCAL_RANK", "1")
     found = replicas.Replicas(uses_cuda=True)
     assert asked == ["cuda:1", "cpu:gloo,cuda:nccl"]
-    assert (found.device, found.chip, found.rank) == ("cuda:1", "sm_90", 1)
+    assert (found.device, found.chip, found.rank) == ("cuda:1", "sm_90a", 1)
     # Where PyTorch has no CUDA, tensors of the host stand for those of the device.
     found._group = Group
     arrays = [np.arange(6, dtype="f4").reshape(2, 3), np.ones(2), np.ones((), "f4")]

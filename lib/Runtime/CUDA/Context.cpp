@@ -133,12 +133,14 @@ const Driver *memrev::cuda::enter() {
   return enter(context);
 }
 
-/// Returns LLVM's name of the chip of `device`.
+/// Returns LLVM's name of the chip of `device`: the one with all instructions
+/// of that chip where kernels use them, which run on no other.
 static std::string getChip(const Driver &driver, Device device) {
   int major = 0, minor = 0;
   driver.deviceGetAttribute(&major, kAttributeMajor, device);
   driver.deviceGetAttribute(&minor, kAttributeMinor, device);
-  return "sm_" + std::to_string(10 * major + minor);
+  std::string chip = "sm_" + std::to_string(10 * major + minor);
+  return chip == "sm_90" ? chip + "a" : chip;
 }
 
 std::string memrev::cuda::describeDevice(const Driver &driver,

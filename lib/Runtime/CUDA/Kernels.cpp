@@ -86,7 +86,8 @@ static bool loadModule(const Driver &driver, const Image &image,
   if (!chip.empty())
     message += " compiled for " + chip;
   message += " on " + device + ": " + describe(driver, result);
-  if (chip != wanted)
+  // Kernels for sm_90 run on what sm_90a names, too.
+  if (chip.empty() || wanted.compare(0, chip.size(), chip) != 0)
     message += "; compile the program for " + wanted;
   log[sizeof(log) - 1] = '\0';
   if (log[0])

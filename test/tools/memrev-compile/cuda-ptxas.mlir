@@ -19,7 +19,7 @@
 
 // With a device, kernels that do not suit it are named.
 // RUN: env LD_LIBRARY_PATH=%memrev_obj_root/test/fake-cuda FAKE_CUDA_FAIL=cuModuleLoadDataEx:209 %python %S/Inputs/call.py %t.so scale 2>/dev/null | FileCheck %s --check-prefix=CHIP
-// CHIP: cannot load kernels on device 0 (Fake GPU, sm_90): CUDA_ERROR_NO_BINARY_FOR_GPU
+// CHIP: cannot load kernels on device 0 (Fake GPU, sm_90a): CUDA_ERROR_NO_BINARY_FOR_GPU
 
 func.func @scale(%x: tensor<8xf32>, %f: f32) -> tensor<8xf32> {
   %0 = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
