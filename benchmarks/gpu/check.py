@@ -153,7 +153,8 @@ class Checker:
         with call.on_stream():
             for _ in range(3):  # The second one is recorded, later ones launch a graph.
                 call.submit()
-            count = max(1, int(0.02 / max(self.device.time(call.submit, 1), 1e-6)))
+            once = max(self.device.time(call.submit, 1), 1e-6)
+            count = max(1, int(self.options.seconds / once))
             return statistics.median(
                 self.device.time(call.submit, count) for _ in range(self.options.rounds))
 
@@ -216,7 +217,7 @@ def table(result):
             cells += [f"{worst:.1e}" + ("" if record["is_right"] else " FAILED"),
                       f"{record['tolerance']:g}", f"{record['measured_bytes'] / 2**20:.1f} MiB"]
         seconds = record.get("seconds")
-        cells.append(milliseconds(seconds) if seconds else "not run")
+        cells.append("not run" if seconds is None else milliseconds(seconds))
         cells.append(rate_of(record, seconds))
         peers = record.get("peers", {})
         for peer in result["peers"]:
@@ -254,6 +255,7 @@ def main():
                         help="families, such as 'gemm_*'")
     parser.add_argument("--chip", help="whose libraries to run (the fastest for the device)")
     parser.add_argument("--rounds", type=int, default=20, help="of which a time is the median")
+    parser.add_argument("--seconds", type=float, default=0.02, help="of a round")
     parser.add_argument("--no-time", dest="time", action="store_false")
     parser.add_argument("--no-sanitizer", dest="sanitizer", action="store_false")
     options = parser.parse_args()
