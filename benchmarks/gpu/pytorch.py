@@ -58,7 +58,8 @@ def _attempt(make, rounds):
         count = max(1, int(0.02 / max(_time(torch, call, 1), 1e-6)))
         return statistics.median(_time(torch, call, count) for _ in range(rounds))
     except Exception as error:
-        return f"not run: {type(error).__name__}: {str(error).splitlines()[0][:80] if str(error) else ''}"
+        reason = next(iter(str(error).splitlines()), "")
+        return f"not run: {type(error).__name__}: {reason[:80]}"
 
 
 def _time(torch, call, count):
