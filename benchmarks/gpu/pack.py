@@ -29,7 +29,8 @@ import programs  # noqa: E402
 
 #: What is copied into a pack, by where it is.
 FILES = {
-    **{name: HERE / name for name in ("check.sh", "check.py", "device.py", "pytorch.py")},
+    **{name: HERE / name for name in ("check.sh", "check.py", "device.py", "pytorch.py",
+                                     "transformer.py")},
     "aot.py": ROOT / "python-frontend" / "memrev" / "aot.py",
     "contestants.py": ROOT / "benchmarks" / "common" / "contestants.py",
     "networks.py": ROOT / "benchmarks" / "revnet" / "peers.py",

@@ -147,15 +147,18 @@ def training_step(network, batch, precision):
                    peer={"kind": "network", "network": network})
 
 
-def language_step():
-    """A step of examples/language with its default sizes."""
+def language_step(batch=16, context=96, features=96, depth=8, heads=6):
+    """A step of examples/language, by default with its sizes."""
     language = _load_example("language")
-    model = models.DynamicsLM(language.VOCABULARY, 96, 96, 8, 6, "midpoint", 0.25)
+    model = models.DynamicsLM(language.VOCABULARY, context, features, depth, heads, "midpoint",
+                              0.25)
     params = model.init(0)["params"]
     optimizer = optim.AdamW(2e-3, betas=(0.9, 0.98), weight_decay=0.1, mask=optim.weights_only)
-    tokens = np.random.default_rng(0).integers(0, 256, (16, 97)).astype(np.int32)
+    tokens = np.random.default_rng(0).integers(
+        0, language.VOCABULARY, (batch, context + 1)).astype(np.int32)
     return Program(language.make_step(model, optimizer),
-                   (params, optimizer.init(params), tokens, np.float32(2e-3)))
+                   (params, optimizer.init(params), tokens, np.float32(2e-3)),
+                   peer={"kind": "language", "heads": heads, "step": 0.25})
 
 
 #: Which differences to expect from the same program in f32. Sums are in f32, in another order.

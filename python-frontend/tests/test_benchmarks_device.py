@@ -124,6 +124,22 @@ def test_peers_of_kernels(benchmark, monkeypatch, name):
         np.testing.assert_allclose(f.numpy(), e, rtol=1e-4, atol=1e-4)
 
 
+def test_peer_of_the_transformer(benchmark, monkeypatch):
+    """Two steps have the losses and the norms of gradients of memrev's."""
+    pytest.importorskip("torch")
+    monkeypatch.syspath_prepend(GPU)
+    program = benchmark("programs").language_step(2, 6, 8, 2, 2)
+    params, opt_state, tokens, rate = program.arguments
+    leaves, structure = tree.flatten({"params": params, "tokens": tokens, "rate": rate})
+    leaves = [np.array(leaf) for leaf in leaves]
+    names = [{"name": ".".join(map(str, path))} for path in structure.paths()]
+    step = benchmark("pytorch")._language(program.peer, names, leaves, "cpu")
+    params, opt_state = tree.map(np.array, (params, opt_state))
+    for _ in range(2):
+        params, opt_state, *expected = program.function(params, opt_state, tokens, rate)
+        np.testing.assert_allclose([float(x) for x in step()], expected, rtol=1e-3)
+
+
 def test_no_driver(tmp_path):
     """Nothing runs without a GPU, and one line says why."""
     environment = dict(os.environ, LD_LIBRARY_PATH="", CUDA_VISIBLE_DEVICES="")
