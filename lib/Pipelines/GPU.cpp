@@ -26,6 +26,7 @@ using namespace mlir;
 void memrev::buildGPUSchedulePipeline(OpPassManager &pm,
                                       const GPUScheduleOptions &options) {
   buildFusePipeline(pm);
+  pm.addPass(createGPUOutlineScatters());
   GPUSelectStrategyOptions strategy;
   strategy.chip = options.chip;
   strategy.fp32Precision = options.fp32Precision;

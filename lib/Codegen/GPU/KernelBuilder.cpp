@@ -51,14 +51,16 @@ static bool fitsNarrowIndex(const Problem &problem, func::FuncOp kernel) {
 
 KernelBuilder::KernelBuilder(gpu::GPUModuleOp module, func::FuncOp kernel,
                              StringRef name, const Problem &problem,
-                             int64_t threads, Workspace where)
+                             int64_t threads, Workspace where,
+                             unsigned numLocals)
     : b(kernel.getLoc(), module.getContext()), problem(problem),
       indexType(IntegerType::get(module.getContext(),
                                  fitsNarrowIndex(problem, kernel) ? 32 : 64)),
       kernel(kernel), module(module) {
   MLIRContext *context = module.getContext();
   auto pointerType = LLVM::LLVMPointerType::get(context, kGlobalSpace);
-  SmallVector<BlockArgument> arguments(kernel.getArguments());
+  SmallVector<BlockArgument> arguments(
+      kernel.getArguments().drop_front(numLocals));
   if (where == Workspace::Last)
     arguments.pop_back_n(kernel.getNumResults());
   SmallVector<Type> types;
@@ -273,6 +275,21 @@ Value KernelBuilder::scalar(Value value) {
   return mapping.lookup(value);
 }
 
+void KernelBuilder::bind(Value value, Value inner) {
+  mapping.map(value, inner);
+}
+
+void KernelBuilder::evaluateScalar(Operation &op) {
+  auto extract = dyn_cast<tensor::ExtractOp>(op);
+  if (!extract) {
+    b.clone(op, mapping);
+    return;
+  }
+  SmallVector<Value> position = llvm::map_to_vector(
+      extract.getIndices(), [&](Value index) { return scalar(index); });
+  bind(extract.getResult(), loadElement(extract.getTensor(), position));
+}
+
 Value KernelBuilder::pointer(Value tensor) { return mapping.lookup(tensor); }
 
 //===----------------------------------------------------------------------===//
@@ -326,6 +343,23 @@ Value KernelBuilder::elementPointer(const Access &access, Value offset) {
   return LLVM::GEPOp::create(b, base.getType(),
                              getMemoryType(access.elementType), base,
                              ArrayRef<LLVM::GEPArg>{offset});
+}
+
+Value KernelBuilder::loadElement(Value tensor, ValueRange position) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  Value offset = index(0);
+  for (auto [coordinate, stride] :
+       llvm::zip_equal(position, getStrides(type.getShape()))) {
+    Value narrow = arith::IndexCastOp::create(b, indexType, coordinate);
+    offset = add(offset, mul(narrow, stride));
+  }
+  Type element = getMemoryType(type.getElementType());
+  Value base = pointer(tensor);
+  Value address = LLVM::GEPOp::create(b, base.getType(), element, base,
+                                      ArrayRef<LLVM::GEPArg>{offset});
+  Value loaded = LLVM::LoadOp::create(b, element, address,
+                                      getByteSize(type.getElementType()));
+  return fromMemory(loaded, type.getElementType());
 }
 
 Value KernelBuilder::isInside(const Access &access, ArrayRef<Value> dims) {
@@ -492,20 +526,7 @@ void KernelBuilder::cloneBodyOp(Operation &op, ArrayRef<Value> dims,
         local.map(op.getResult(0), value);
       inner->erase();
     } else if (auto extract = dyn_cast<tensor::ExtractOp>(inner)) {
-      RankedTensorType type = extract.getTensor().getType();
-      Value offset = index(0);
-      for (auto [position, stride] :
-           llvm::zip_equal(extract.getIndices(), getStrides(type.getShape()))) {
-        Value narrow = arith::IndexCastOp::create(b, indexType, position);
-        offset = add(offset, mul(narrow, stride));
-      }
-      Type element = getMemoryType(type.getElementType());
-      Value base = pointer(extract.getTensor());
-      Value address = LLVM::GEPOp::create(b, base.getType(), element, base,
-                                          ArrayRef<LLVM::GEPArg>{offset});
-      Value loaded = LLVM::LoadOp::create(b, element, address,
-                                          getByteSize(type.getElementType()));
-      Value value = fromMemory(loaded, type.getElementType());
+      Value value = loadElement(extract.getTensor(), extract.getIndices());
       inner->getResult(0).replaceAllUsesWith(value);
       if (inner == clone)
         local.map(op.getResult(0), value);
