@@ -316,8 +316,8 @@ def GPUAttachTarget : Pass<"gpu-attach-target", "ModuleOp"> {
     not know or that is too old for the chip, is an error, which the backend
     itself would warn of or end the process for. So is an unknown format.
 
-    With no PTX version the oldest that the chip needs is taken, so that the
-    oldest drivers can load the result.
+    With no PTX version the oldest that the chip and the kernels need is taken,
+    so that the oldest drivers can load the result.
   }];
   let dependentDialects = ["gpu::GPUDialect", "NVVM::NVVMDialect"];
   let options = [
