@@ -58,7 +58,7 @@ def GPUSelectStrategy : Pass<"gpu-select-strategy", "func::FuncOp"> {
            /*default=*/"\"ieee\"",
            "How matrices of f32 are multiplied: ieee, tf32 (tensor cores, the "
            "factors rounded to 10 bits of mantissa) or tf32x3 (three such "
-           "products for one)">
+           "products for one; infinite factors give NaN)">
   ];
 }
 
