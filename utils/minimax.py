@@ -5,14 +5,18 @@
 """Prints the polynomials of lib/Codegen/GPU/MathPolynomials.h.
 
 usage: minimax.py > lib/Codegen/GPU/MathPolynomials.h
+       minimax.py --check=lib/Codegen/GPU/MathPolynomials.h [--only=NAME,...]
 
 Each polynomial has the smallest largest error, weighted as the function needs
 it, that its degree allows: E. Remez, "Sur le calcul effectif des polynomes
 d'approximation de Tchebichef", 1934. Its degree is the smallest that leaves the
 error below the bound for its type. Coefficients are rounded to the type at the
-end. Needs mpmath.
+end. With --check, computes polynomials again and fails if the file has others.
+Needs mpmath.
 """
 
+import argparse
+import sys
 import textwrap
 
 import mpmath
@@ -141,8 +145,7 @@ def round_to(value, type_):
         return float(+value).hex()
 
 
-def main():
-    print("""\
+HEADER = """\
 //===- MathPolynomials.h - Polynomials of functions -------------*- C++ -*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
@@ -157,25 +160,51 @@ def main():
 #ifndef MEMREV_LIB_CODEGEN_GPU_MATHPOLYNOMIALS_H
 #define MEMREV_LIB_CODEGEN_GPU_MATHPOLYNOMIALS_H
 
-namespace mlir::memrev {""")
-    print(f"\nconstexpr double kErfcCenter = {ERFC_CENTER};")
+namespace mlir::memrev {
+"""
+
+FOOTER = """\
+} // namespace mlir::memrev
+
+#endif // MEMREV_LIB_CODEGEN_GPU_MATHPOLYNOMIALS_H"""
+
+
+def define(approximation, type_, bits):
+    """The text that defines the coefficients for a type."""
+    samples = approximation.sample(type_)
+    degree = 1
+    while True:
+        coefficients, error = remez(samples, degree)
+        if error < mpf(2) ** -bits:
+            break
+        degree += 1
+    comment = textwrap.wrap(
+        f"{approximation.what}, to 2^{float(mpmath.log(error, 2)):.1f}.", 76)
+    return "\n".join([
+        *(f"// {line}" for line in comment),
+        f"inline constexpr double k{approximation.name}{type_.upper()}[] = {{",
+        ",\n".join(f"    {round_to(c, type_)}" for c in coefficients) + "};\n"])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--check", metavar="FILE")
+    parser.add_argument("--only", type=lambda text: text.split(","))
+    options = parser.parse_args()
+    definitions = [f"constexpr double kErfcCenter = {ERFC_CENTER};\n"]
     for approximation in APPROXIMATIONS:
-        for type_, bits in approximation.bits.items():
-            samples = approximation.sample(type_)
-            degree = 1
-            while True:
-                coefficients, error = remez(samples, degree)
-                if error < mpf(2) ** -bits:
-                    break
-                degree += 1
-            lines = textwrap.wrap(
-                f"{approximation.what}, to 2^{float(mpmath.log(error, 2)):.1f}.", 76)
-            print("\n" + "\n".join(f"// {line}" for line in lines))
-            print(f"inline constexpr double k{approximation.name}{type_.upper()}[] = {{")
-            texts = [round_to(c, type_) for c in coefficients]
-            print("\n".join(f"    {text}," for text in texts)[:-1] + "};")
-    print("\n} // namespace mlir::memrev")
-    print("\n#endif // MEMREV_LIB_CODEGEN_GPU_MATHPOLYNOMIALS_H")
+        if not options.only or approximation.name in options.only:
+            definitions += [define(approximation, type_, bits)
+                            for type_, bits in approximation.bits.items()]
+    if not options.check:
+        print("\n".join([HEADER, *definitions, FOOTER]))
+        return
+    with open(options.check) as file:
+        text = file.read()
+    for definition in definitions:
+        if definition not in text:
+            sys.exit(f"expects in {options.check}:\n{definition}")
+    print(f"{len(definitions) - 1} polynomials are the ones of {options.check}")
 
 
 main()

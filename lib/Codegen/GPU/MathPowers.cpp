@@ -62,22 +62,31 @@ Value memrev::expandPow(MathBuilder &b, Value x, Value y) {
 Value memrev::expandIntegerPow(MathBuilder &b, Value x, Value n) {
   ImplicitLocOpBuilder &builder = b.builder();
   Type i64 = builder.getI64Type();
+  if (n.getType().isIndex())
+    n = arith::IndexCastOp::create(builder, i64, n);
   auto constant = [&](int64_t value) -> Value {
-    return arith::ConstantOp::create(builder, builder.getI64IntegerAttr(value));
+    return arith::ConstantOp::create(
+        builder, builder.getIntegerAttr(n.getType(), value));
   };
-  if (n.getType().getIntOrFloatBitWidth() < 64)
-    n = arith::ExtSIOp::create(builder, i64, n);
+  auto clamp = [&](int64_t bound) {
+    n = arith::MinSIOp::create(builder, n, constant(bound));
+    n = arith::MaxSIOp::create(builder, n, constant(-bound));
+  };
   Value parity = arith::AndIOp::create(builder, n, constant(1));
   Value isOdd = b.is(IntPredicate::ne, parity, constant(0));
   Value isZero = b.is(IntPredicate::eq, n, constant(0));
+  if (n.getType().getIntOrFloatBitWidth() > 64) {
+    clamp(std::numeric_limits<int64_t>::max());
+    n = arith::TruncIOp::create(builder, i64, n);
+  } else if (n.getType() != i64) {
+    n = arith::ExtSIOp::create(builder, i64, n);
+  }
 
   // The exponent as the sum of two floats. In f32, all larger ones give 0, 1 or
   // infinity.
   int64_t lowBits = b.choose(32, 16);
-  if (!b.isF64()) {
-    n = arith::MinSIOp::create(builder, n, constant(int64_t(1) << 39));
-    n = arith::MaxSIOp::create(builder, n, constant(-(int64_t(1) << 39)));
-  }
+  if (!b.isF64())
+    clamp(int64_t(1) << 39);
   Value high = b.toFloat(arith::ShRSIOp::create(builder, n, constant(lowBits)));
   Value low = b.unsignedToFloat(
       arith::AndIOp::create(builder, n, constant((int64_t(1) << lowBits) - 1)));

@@ -152,6 +152,17 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // Exponents of any type.
+  // CHECK-LABEL: gpu.func @exponents
+  // CHECK: arith.index_cast %{{.*}} : index to i64
+  // CHECK: arith.trunci %{{.*}} : i128 to i64
+  gpu.func @exponents(%x: f64, %n: index, %m: i128, %out: memref<f64>) kernel {
+    %0 = math.fpowi %x, %n : f64, index
+    %1 = math.fpowi %0, %m : f64, i128
+    memref.store %1, %out[] : memref<f64>
+    gpu.return
+  }
+
   // CHECK-LABEL: gpu.func @power_of_integers
   // CHECK: scf.while
   // CHECK: arith.muli

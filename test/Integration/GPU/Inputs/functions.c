@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-// Each computes in long double, and stores the result as the sum of two doubles.
+// Each computes in long double and stores the result as the sum of two doubles.
 
 #define UNARY(name)                                                            \
   void reference_##name(const double *x, double *high, double *low,            \
