@@ -3,8 +3,8 @@
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Checks memrev's programs on a GPU, from a pack that pack.py made: compares the results of
-each program with those of the same program on the processor, in f32, and that the device memory that
-it takes is what was planned; runs compute-sanitizer; and measures beside PyTorch. What is not
+each program with those of the same program on the processor, in f32, and the device memory that
+it takes with what was planned; runs compute-sanitizer; and measures beside PyTorch. What is not
 there is "not run". Needs Python and NumPy. `check.sh run` calls this.
 
 The exit status is 0, 1 if a result is wrong, 2 if nothing could be checked.
@@ -142,8 +142,8 @@ class Checker:
             if call is not None:
                 call.close()
         if "seconds" in record and self.options.peers:
-            import peers
-            record["peers"] = peers.measure(
+            import pytorch
+            record["peers"] = pytorch.measure(
                 description["peer"], function.arguments, arrays, family["precision"],
                 self.options.rounds)
         return record
@@ -279,8 +279,8 @@ def main():
     options.output.mkdir(parents=True, exist_ok=True)
     names = []
     if options.time:
-        import peers
-        names = peers.available()
+        import pytorch
+        names = pytorch.available()
     options.peers = bool(names)
     checker = Checker(options, manifest, device, options.chip)
     records = checker.run()

@@ -29,8 +29,8 @@ import programs  # noqa: E402
 
 #: What is copied into a pack, by where it is.
 FILES = {
-    "check.sh": HERE / "check.sh", "check.py": HERE / "check.py", "peers.py": HERE / "peers.py",
-    "device.py": HERE / "device.py",
+    **{name: HERE / name for name in ("check.sh", "check.py", "device.py", "pytorch.py",
+                                     "transformer.py")},
     "aot.py": ROOT / "python-frontend" / "memrev" / "aot.py",
     "contestants.py": ROOT / "benchmarks" / "common" / "contestants.py",
     "networks.py": ROOT / "benchmarks" / "revnet" / "peers.py",

@@ -6,8 +6,8 @@ one library for the processor and one for each chip."""
 
 import dataclasses
 import functools
+import importlib.util
 import pathlib
-import sys
 from typing import Any, Callable, Dict, Tuple
 
 import numpy as np
@@ -17,9 +17,15 @@ import memrev.numpy as mnp
 from memrev import ShapeDtype, lax, models, optim, tree
 from memrev.train.programs import CompiledPrograms
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "examples" / "language"))
 
-import train as language  # noqa: E402
+def _load_example(name):
+    """The program of examples/NAME as a module."""
+    path = pathlib.Path(__file__).resolve().parents[2] / "examples" / name / "train.py"
+    spec = importlib.util.spec_from_file_location(f"{name}_example", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
 
 FLOAT16, BFLOAT16, FLOAT32 = np.dtype(np.float16), memrev.bfloat16, np.dtype(np.float32)
 
@@ -31,7 +37,7 @@ class Program:
     arguments: trees of `ShapeDtype`, or of arrays: numbers like these are drawn.
     flops: floating-point operations of a call, nbytes: what it reads and writes; whichever
         limits it.
-    peer: what PyTorch's part is made of (`peers.py`), or None.
+    peer: what PyTorch's part is made of (`pytorch.py`), or None.
     """
 
     function: Callable
@@ -141,14 +147,18 @@ def training_step(network, batch, precision):
                    peer={"kind": "network", "network": network})
 
 
-def language_step():
-    """A step of examples/language with its default sizes."""
-    model = models.DynamicsLM(language.VOCABULARY, 96, 96, 8, 6, "midpoint", 0.25)
+def language_step(batch=16, context=96, features=96, depth=8, heads=6):
+    """A step of examples/language, by default with its sizes."""
+    language = _load_example("language")
+    model = models.DynamicsLM(language.VOCABULARY, context, features, depth, heads, "midpoint",
+                              0.25)
     params = model.init(0)["params"]
     optimizer = optim.AdamW(2e-3, betas=(0.9, 0.98), weight_decay=0.1, mask=optim.weights_only)
-    tokens = np.random.default_rng(0).integers(0, 256, (16, 97)).astype(np.int32)
+    tokens = np.random.default_rng(0).integers(
+        0, language.VOCABULARY, (batch, context + 1)).astype(np.int32)
     return Program(language.make_step(model, optimizer),
-                   (params, optimizer.init(params), tokens, np.float32(2e-3)))
+                   (params, optimizer.init(params), tokens, np.float32(2e-3)),
+                   peer={"kind": "language", "heads": heads, "step": 0.25})
 
 
 #: Which differences to expect from the same program in f32. Sums are in f32, in another order.
@@ -213,8 +223,8 @@ def families() -> Dict[str, Callable[[], Family]]:
 
 
 def _kernels(make, kind, is_timed):
-    return Family(make(_TYPES[kind]), make(FLOAT32), TOLERANCES[kind], "tf32" if kind == "tf32" else "ieee",
-                  is_timed=is_timed)
+    return Family(make(_TYPES[kind]), make(FLOAT32), TOLERANCES[kind],
+                  "tf32" if kind == "tf32" else "ieee", is_timed=is_timed)
 
 
 def _network(network, batch, precision):

@@ -26,6 +26,7 @@ using namespace mlir;
 void memrev::buildGPUSchedulePipeline(OpPassManager &pm,
                                       const GPUScheduleOptions &options) {
   buildFusePipeline(pm);
+  pm.addPass(createGPUOutlineScatters());
   GPUSelectStrategyOptions strategy;
   strategy.chip = options.chip;
   strategy.fp32Precision = options.fp32Precision;
@@ -43,6 +44,7 @@ void memrev::buildGPUKernelsPipeline(OpPassManager &pm) {
   // one iteration, whose memory accesses would then be on the host, and hoist
   // the constants of kernels out of the launches, to become their parameters.
   pm.addPass(createGPUStoreScalarResults());
+  pm.addPass(createGPUJoinKernels());
   pm.addPass(createGPULaunchKernels());
   OpPassManager &functions = pm.nest<func::FuncOp>();
   functions.addPass(createGPULinalgToParallel());

@@ -97,6 +97,49 @@ def test_who_can_run(benchmark, monkeypatch):
     assert run.split_by_device(["torch"], options) == (["torch"], {})
 
 
+GPU = REVNET.parent / "gpu"
+SMALL = ["odd_gemm", "odd_softmax", "odd_elements", "odd_rows", "odd_columns",
+         *(f"{size}_3x3_{of}" for size in ("odd", "even")
+           for of in ("forward", "image", "filter"))]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_peers_of_kernels(benchmark, monkeypatch, name):
+    """What PyTorch is timed at is what memrev computes."""
+    torch = pytest.importorskip("torch")
+    monkeypatch.syspath_prepend(GPU)
+    program = benchmark("programs").families()["tails_f32"]().programs[name]
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal(a.shape, np.float32) for a in program.arguments]
+    expected = program.function(*arrays)
+    function = benchmark("pytorch")._KINDS[program.peer["kind"]](torch, program.peer)
+    tensors = [torch.from_numpy(array) for array in arrays]
+    found = function(*getattr(function, "prepare", lambda tensors: tensors)(tensors))
+    if program.peer["kind"] == "convolution":
+        of = program.peer["of"]
+        found = found if of == "forward" else found[("image", "filter").index(of)]
+        found = found.permute(2, 3, 1, 0) if of == "filter" else found.permute(0, 2, 3, 1)
+    found, expected = (x if isinstance(x, tuple) else (x,) for x in (found, expected))
+    for f, e in zip(found, expected):
+        np.testing.assert_allclose(f.numpy(), e, rtol=1e-4, atol=1e-4)
+
+
+def test_peer_of_the_transformer(benchmark, monkeypatch):
+    """Two steps have the losses and the norms of gradients of memrev's."""
+    pytest.importorskip("torch")
+    monkeypatch.syspath_prepend(GPU)
+    program = benchmark("programs").language_step(2, 6, 8, 2, 2)
+    params, opt_state, tokens, rate = program.arguments
+    leaves, structure = tree.flatten({"params": params, "tokens": tokens, "rate": rate})
+    leaves = [np.array(leaf) for leaf in leaves]
+    names = [{"name": ".".join(map(str, path))} for path in structure.paths()]
+    step = benchmark("pytorch")._language(program.peer, names, leaves, "cpu")
+    params, opt_state = tree.map(np.array, (params, opt_state))
+    for _ in range(2):
+        params, opt_state, *expected = program.function(params, opt_state, tokens, rate)
+        np.testing.assert_allclose([float(x) for x in step()], expected, rtol=1e-3)
+
+
 def test_no_driver(tmp_path):
     """Nothing runs without a GPU, and one line says why."""
     environment = dict(os.environ, LD_LIBRARY_PATH="", CUDA_VISIBLE_DEVICES="")

@@ -77,10 +77,12 @@ enum class Workspace {
 class KernelBuilder {
 public:
   /// Creates the kernel `name` in `module` for `kernel`, a function on tensors
-  /// whose accesses are those of `problem`, and starts its body.
+  /// whose accesses are those of `problem`, and starts its body. The first
+  /// `numLocals` arguments of `kernel` are not parameters: they are what `bind`
+  /// says.
   KernelBuilder(gpu::GPUModuleOp module, func::FuncOp kernel, StringRef name,
                 const Problem &problem, int64_t threads,
-                Workspace workspace = Workspace::None);
+                Workspace workspace = Workspace::None, unsigned numLocals = 0);
 
   /// Lets a thread have all registers that one block on a multiprocessor
   /// leaves it: without, the assembler may spill some for the sake of a second
@@ -126,12 +128,19 @@ public:
   // Values of the function on tensors that the kernel is made from.
   /// The kernel's value for a scalar.
   Value scalar(Value value);
+  /// From here on, `inner` of the kernel is the value for `value`.
+  void bind(Value value, Value inner);
+  /// Computes the result of `op`, a scalar, and binds it. What its operands
+  /// depend on is bound.
+  void evaluateScalar(Operation &op);
   /// The kernel's pointer for a buffer.
   Value pointer(Value tensor);
   Value getWorkspace() const { return workspace; }
 
   // Accesses.
   Value elementPointer(const Access &access, Value offset);
+  /// The element of `tensor` at `position`, which are of index type.
+  Value loadElement(Value tensor, ValueRange position);
   /// Whether `access` is inside of its source at `dims`; null if always.
   Value isInside(const Access &access, ArrayRef<Value> dims);
   /// `lanes` elements of `access` that lie one after another from `dims` on,

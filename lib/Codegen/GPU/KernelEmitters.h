@@ -35,6 +35,23 @@ LaunchShape emitCombination(gpu::GPUModuleOp module, func::FuncOp kernel,
 RankedTensorType getWorkspaceType(const Problem &problem,
                                   const ReductionStrategy &strategy);
 
+/// The indices that a loop takes.
+struct LoopRange {
+  int64_t start = 0, step = 1, count = 0;
+};
+
+/// Whether iterations of `problem`, which updates slices of a destination where
+/// scalars say, only meet in elements of which one thread makes all updates.
+bool canEmitScatter(const Problem &problem);
+
+/// A loop nest over `ranges`, the outermost first, whose iteration is `step`: a
+/// function of the loop indices, then of what it reads, then of the
+/// destination. Each element of the destination gets its updates in the order
+/// of the loops.
+LaunchShape emitScatter(gpu::GPUModuleOp module, func::FuncOp step,
+                        StringRef name, const Problem &problem,
+                        ArrayRef<LoopRange> ranges);
+
 } // namespace mlir::memrev::simt
 
 #endif // MEMREV_LIB_CODEGEN_GPU_KERNELEMITTERS_H

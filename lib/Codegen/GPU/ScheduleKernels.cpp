@@ -7,11 +7,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "ContractionEmitter.h"
+#include "EmittedKernel.h"
 #include "KernelEmitters.h"
 #include "memrev/Codegen/Common/AttributeNames.h"
-#include "memrev/Codegen/Common/DeclaredKernel.h"
 #include "memrev/Codegen/Common/InlineCalls.h"
-#include "memrev/Codegen/GPU/AttributeNames.h"
 #include "memrev/Codegen/GPU/Passes.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -90,19 +89,6 @@ getAccesses(func::FuncOp kernel, const Problem &problem, Part part) {
   return accesses;
 }
 
-/// Says on the declaration `kernel` what it does and how it is launched.
-static void describe(func::FuncOp kernel, ArrayRef<ArgumentAccess> accesses,
-                     const LaunchShape &launch) {
-  Builder b(kernel.getContext());
-  for (auto [number, access] : llvm::enumerate(accesses))
-    if (isa<TensorType>(kernel.getArgumentTypes()[number]))
-      setArgumentAccess(kernel, number, access);
-  kernel->setAttr(kKernelAttr, b.getUnitAttr());
-  kernel->setAttr(kLaunchAttr,
-                  b.getDenseI64ArrayAttr(
-                      {launch.blocks, launch.threads, launch.sharedBytes}));
-}
-
 namespace {
 struct GPUScheduleKernelsPass
     : memrev::impl::GPUScheduleKernelsBase<GPUScheduleKernelsPass> {
@@ -137,15 +123,8 @@ private:
   }
 
   gpu::GPUModuleOp getModule() {
-    if (!module) {
-      SymbolTable symbols(getOperation());
-      OpBuilder builder(&getContext());
-      module = gpu::GPUModuleOp::create(builder, getOperation().getLoc(),
-                                        kKernelModule);
-      symbols.insert(module, getOperation().getBody()->end());
-      getOperation()->setAttr(gpu::GPUDialect::getContainerModuleAttrName(),
-                              builder.getUnitAttr());
-    }
+    if (!module)
+      module = getKernelModule(getOperation());
     return module;
   }
 
@@ -195,7 +174,7 @@ private:
         getAccesses(kernel, problem, Part::All);
     kernel.getBody().getBlocks().clear();
     kernel->removeAttr(kStrategyAttr);
-    describe(kernel, accesses, launch);
+    describeKernel(kernel, accesses, launch);
   }
 
   /// Declares `name` before `kernel`.
@@ -244,10 +223,10 @@ private:
         getAccesses(kernel, problem, Part::Terms);
     accesses.truncate(partialTypes.size() - 1);
     accesses.push_back(ArgumentAccess::Write);
-    describe(partials, accesses, partialLaunch);
+    describeKernel(partials, accesses, partialLaunch);
     accesses = getAccesses(kernel, problem, Part::Results);
     accesses.insert(accesses.begin(), ArgumentAccess::Read);
-    describe(combined, accesses, combinedLaunch);
+    describeKernel(combined, accesses, combinedLaunch);
 
     kernel.getBody().getBlocks().clear();
     kernel->removeAttr(kStrategyAttr);

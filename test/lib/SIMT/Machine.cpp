@@ -53,61 +53,46 @@ std::optional<Failure> Machine::run(const Launch &toRun) {
   while (threads.size() < numThreads)
     threads.push_back(std::make_unique<Thread>());
 
-  using Contents = std::map<uintptr_t, std::vector<char>>;
-  auto save = [&]() {
-    Contents contents;
-    for (const auto &[begin, allocation] : memory.getAllocations()) {
-      auto *bytes = reinterpret_cast<const char *>(begin);
-      if (!allocation.freed)
-        contents[begin].assign(bytes, bytes + allocation.bytes);
-    }
-    return contents;
-  };
-  Contents before, after;
+  DeviceMemory::Contents before, after;
   if (options.schedules > 1)
-    before = save();
-  for (schedule = 0; schedule < options.schedules; ++schedule) {
+    before = memory.save();
+  for (schedule = 0; schedule < options.schedules && !failure; ++schedule) {
     if (schedule > 0)
-      for (const auto &[begin, bytes] : before)
-        std::memcpy(reinterpret_cast<void *>(begin), bytes.data(),
-                    bytes.size());
+      memory.restore(before);
     // No two launches of a program have the same order of threads.
     random = Random((options.seed + schedule) * 0x9e3779b9 + numLaunches);
-    runGrid(schedule);
-    if (failure)
+    runGrid();
+    if (failure || options.schedules == 1)
       break;
-    if (options.schedules == 1)
-      break;
-    if (schedule == 0) {
-      after = save();
-      continue;
-    }
-    for (const auto &[begin, bytes] : save()) {
-      const std::vector<char> &first = after[begin];
-      auto [at, other] =
-          std::mismatch(bytes.begin(), bytes.end(), first.begin());
-      if (at == bytes.end())
-        continue;
-      (void)other;
-      failure = {kLaunchFailed, "kernel '" + launch->kernel->name +
-                                    "' depends on the schedule: byte " +
-                                    std::to_string(at - bytes.begin()) +
-                                    " of an allocation of " +
-                                    std::to_string(bytes.size()) +
-                                    " bytes differs with seeds " +
-                                    std::to_string(options.seed) + " and " +
-                                    std::to_string(options.seed + schedule)};
-      break;
-    }
-    if (failure)
-      break;
+    if (schedule == 0)
+      after = memory.save();
+    else
+      compareWith(after);
   }
   ++numLaunches;
   launch = nullptr;
   return failure;
 }
 
-void Machine::runGrid(unsigned) {
+void Machine::compareWith(const DeviceMemory::Contents &expected) {
+  for (const auto &[begin, bytes] : memory.save()) {
+    const std::vector<char> &first = expected.at(begin);
+    auto differs =
+        std::mismatch(bytes.begin(), bytes.end(), first.begin()).first;
+    if (differs == bytes.end())
+      continue;
+    failure = {kLaunchFailed,
+               "kernel '" + launch->kernel->name +
+                   "' depends on the schedule: byte " +
+                   std::to_string(differs - bytes.begin()) +
+                   " of an allocation of " + std::to_string(bytes.size()) +
+                   " bytes differs with seeds " + std::to_string(options.seed) +
+                   " and " + std::to_string(options.seed + schedule)};
+    return;
+  }
+}
+
+void Machine::runGrid() {
   memory.shadow.forget();
   firstBlock = blockNumber + 1;
   released.clear();

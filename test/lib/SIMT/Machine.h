@@ -197,13 +197,10 @@ public:
   // The block that runs
   //===--------------------------------------------------------------------===//
 
+  unsigned getChip() const { return options.chip; }
   unsigned getNumThreads() const { return numThreads; }
-  Thread &getThread(unsigned index) { return *threads[index]; }
-  const Launch &getLaunch() const { return *launch; }
-  const Options &getOptions() const { return options; }
   Random &getRandom() { return random; }
   ClockPool &getClocks() { return clocks; }
-  DeviceMemory &getMemory() { return memory; }
   bool isShared(uintptr_t address) const {
     return address - sharedBase < kSharedWindow;
   }
@@ -241,10 +238,10 @@ public:
   static constexpr size_t kSharedWindow = size_t(1) << 18;
 
 private:
-  friend struct FiberEntry;
-
+  /// Fails if memory has not what another schedule has left there.
+  void compareWith(const DeviceMemory::Contents &expected);
   /// Runs all blocks once.
-  void runGrid(unsigned schedule);
+  void runGrid();
   void runBlock(Dim3 index);
   void startThreads(Dim3 blockIndex);
   void layOutShared();

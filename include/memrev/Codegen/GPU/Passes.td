@@ -42,6 +42,46 @@ def GPUSplitReductions : Pass<"gpu-split-reductions", "func::FuncOp"> {
                            "linalg::LinalgDialect", "tensor::TensorDialect"];
 }
 
+def GPUOutlineScatters : Pass<"gpu-outline-scatters", "ModuleOp"> {
+  let summary = "Make one kernel of each loop that updates slices by index";
+  let description = [{
+    The gradient of a gather is a loop that reads a row's number from a tensor
+    and adds to that row. The host would have to wait for each number. This pass
+    emits such a loop, or nest of loops, as one kernel that leaves the bits that
+    the loop leaves: the rows of the destination are dealt to warps, each of
+    which goes through all iterations in order and makes the updates of its rows.
+
+    It takes loops of static counts that carry one tensor and do nothing with it
+    but update one slice or element, by one elementwise kernel, a copy or scalar
+    operations, at an index that is read from a tensor. Slices must be equal or
+    disjoint: an index selects one element of a dimension. Other loops are left
+    alone. An update at an index that is outside of the destination, which is
+    undefined in the loop, is left out.
+
+    Example: in
+
+    ```mlir
+    %r = scf.for %i = %c0 to %c4096 step %c1 iter_args(%a = %init) -> (tensor<256x192xf32>) {
+      %e = tensor.extract %rows[%i] : tensor<4096xi32>
+      %row = arith.index_cast %e : i32 to index
+      %s = func.call @add_to_row(%x, %i, %row, %a) : ...
+      scf.yield %s : tensor<256x192xf32>
+    }
+    ```
+
+    the loop becomes
+
+    ```mlir
+    %r = call @scatter_0(%rows, %x, %init)
+        : (tensor<4096xi32>, tensor<4096x192xf32>, tensor<256x192xf32>) -> tensor<256x192xf32>
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "func::FuncDialect",
+                           "gpu::GPUDialect", "linalg::LinalgDialect",
+                           "LLVM::LLVMDialect", "NVVM::NVVMDialect",
+                           "scf::SCFDialect", "tensor::TensorDialect"];
+}
+
 def GPUSelectStrategy : Pass<"gpu-select-strategy", "func::FuncOp"> {
   let summary = "Choose how kernels are emitted for a GPU";
   let description = [{
@@ -88,6 +128,31 @@ def GPUScheduleKernels : Pass<"gpu-schedule-kernels", "ModuleOp"> {
                            "gpu::GPUDialect", "LLVM::LLVMDialect",
                            "NVVM::NVVMDialect", "scf::SCFDialect",
                            "tensor::TensorDialect"];
+}
+
+def GPUJoinKernels : Pass<"gpu-join-kernels", "ModuleOp"> {
+  let summary = "Launch neighbouring kernels of one block as one";
+  let description = [{
+    A launch takes longer than most kernels of a single block: the statistics of
+    a batch norm, the update of a bias. Where such kernels that
+    `gpu-schedule-kernels` emitted follow one another, with nothing between them
+    but views and indices, this pass makes one kernel of them, in which a
+    barrier of the block takes the place of the end of each.
+
+    Kernels with different numbers of threads are joined if nobody waits for
+    others in them.
+
+    Example: of the calls
+
+    ```mlir
+    call @mean_0(%sum, %mean)
+    call @scale_1(%weight, %mean, %scale)
+    ```
+
+    one of `@mean_0_joined` with all operands is left.
+  }];
+  let dependentDialects = ["arith::ArithDialect", "LLVM::LLVMDialect",
+                           "NVVM::NVVMDialect", "scf::SCFDialect"];
 }
 
 def GPULaunchKernels : Pass<"gpu-launch-kernels", "ModuleOp"> {

@@ -38,6 +38,12 @@ def measure(description, parameters, arrays, precision, rounds):
             found[column] = _attempt(
                 lambda: _network(torch, description["network"], name, parameters, arrays), rounds)
         return found
+    if description["kind"] == "language":
+        for column in (EAGER, COMPILED):
+            found[column] = _attempt(
+                lambda: _language(description, parameters, arrays, "cuda", column == COMPILED),
+                rounds)
+        return found
     tensors = [_tensor(torch, p, array) for p, array in zip(parameters, arrays)]
     function = _KINDS[description["kind"]](torch, description)
     tensors = function.prepare(tensors) if hasattr(function, "prepare") else tensors
@@ -58,7 +64,8 @@ def _attempt(make, rounds):
         count = max(1, int(0.02 / max(_time(torch, call, 1), 1e-6)))
         return statistics.median(_time(torch, call, count) for _ in range(rounds))
     except Exception as error:
-        return f"not run: {type(error).__name__}: {str(error).splitlines()[0][:80] if str(error) else ''}"
+        reason = next(iter(str(error).splitlines()), "")
+        return f"not run: {type(error).__name__}: {reason[:80]}"
 
 
 def _time(torch, call, count):
@@ -143,13 +150,27 @@ _KINDS = {"gemm": _gemm, "convolution": _convolution, "elementwise": _elementwis
           "moments": _moments, "softmax": _softmax}
 
 
+def _arguments(parameters, arrays):
+    """(parameters of a network by their names, other arguments by theirs)."""
+    named = {p["name"]: array for p, array in zip(parameters, arrays)}
+    prefix = "params."
+    return {name[len(prefix):]: array for name, array in named.items()
+            if name.startswith(prefix)}, named
+
+
+def _language(description, parameters, arrays, device, compile=False):
+    """A training step of the reversible transformer, from the same arguments."""
+    import transformer
+    weights, named = _arguments(parameters, arrays)
+    return transformer.Step(weights, named["tokens"], named["rate"], description["heads"],
+                            description["step"], device, compile)
+
+
 def _network(torch, network, contestant, parameters, arrays):
     """A training step of benchmarks/revnet's contestants, from the same arguments."""
     import networks
-    named = {p["name"]: array for p, array in zip(parameters, arrays)}
-    prefix = "params."
-    weights = {name[len(prefix):].replace(".", "/"): array for name, array in named.items()
-               if name.startswith(prefix)}
+    weights, named = _arguments(parameters, arrays)
+    weights = {name.replace(".", "/"): array for name, array in weights.items()}
     step = networks.Step(network, contestant, weights, 0.1, torch.float32, "cuda")
     step.prepare(named["images"], named["labels"])
     return step

@@ -1,0 +1,42 @@
+//===- EmittedKernel.cpp - What is left of an emitted kernel --------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "EmittedKernel.h"
+#include "memrev/Codegen/Common/AttributeNames.h"
+#include "memrev/Codegen/GPU/AttributeNames.h"
+#include "mlir/IR/SymbolTable.h"
+
+using namespace mlir;
+using namespace mlir::memrev;
+using namespace mlir::memrev::simt;
+
+gpu::GPUModuleOp simt::getKernelModule(ModuleOp module) {
+  SymbolTable symbols(module);
+  if (auto known = symbols.lookup<gpu::GPUModuleOp>(kKernelModule))
+    return known;
+  OpBuilder builder(module.getContext());
+  auto kernels =
+      gpu::GPUModuleOp::create(builder, module.getLoc(), kKernelModule);
+  symbols.insert(kernels, module.getBody()->end());
+  module->setAttr(gpu::GPUDialect::getContainerModuleAttrName(),
+                  builder.getUnitAttr());
+  return kernels;
+}
+
+void simt::describeKernel(func::FuncOp kernel,
+                          ArrayRef<ArgumentAccess> accesses,
+                          const LaunchShape &launch) {
+  Builder b(kernel.getContext());
+  for (auto [number, access] : llvm::enumerate(accesses))
+    if (isa<TensorType>(kernel.getArgumentTypes()[number]))
+      setArgumentAccess(kernel, number, access);
+  kernel->setAttr(kKernelAttr, b.getUnitAttr());
+  kernel->setAttr(kLaunchAttr,
+                  b.getDenseI64ArrayAttr(
+                      {launch.blocks, launch.threads, launch.sharedBytes}));
+}
