@@ -5,8 +5,8 @@
 # Installs what is missing, builds memrev and runs its tests.
 #   scripts/test.sh        lit and pytest, under 15 minutes on 2 cores
 #   scripts/test.sh --all  also steps of the deep models, lit under the address and
-#                          undefined-behaviour sanitizers, and fuzzing of the tools and of
-#                          derivatives, under 60 minutes
+#                          undefined-behaviour sanitizers, and fuzzing of the tools, of
+#                          derivatives and of programs for GPUs, under 60 minutes
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -35,4 +35,5 @@ if $all; then
   cmake --build --preset debug-asan --target check-memrev
   python3 utils/fuzz.py --seconds 600 build-asan/bin
   utils/fuzz-autodiff --seconds=600 --seed=1000000 --build=build
+  utils/fuzz-gpu --seconds=300 --seed=1000000 --build=build
 fi

@@ -49,9 +49,10 @@ if ctypes.util.find_library("cuda"):
 venv = os.path.join(config.memrev_src_root, ".venv", "bin")
 if os.path.isdir(venv):
     llvm_config.with_environment("PATH", venv, append_path=True)
-if subprocess.run(["python3", "-c", "import numpy"], capture_output=True,
-                  env=dict(config.environment)).returncode == 0:
-    config.available_features.add("numpy")
+for package in ("numpy", "mpmath"):
+    if subprocess.run(["python3", "-c", f"import {package}"], capture_output=True,
+                      env=dict(config.environment)).returncode == 0:
+        config.available_features.add(package)
 llvm_config.with_environment(
     "PYTHONPATH", os.path.join(config.memrev_src_root, "python-frontend"))
 llvm_config.with_environment("MEMREV_BUILD_DIR", config.memrev_obj_root)

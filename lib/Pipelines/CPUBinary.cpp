@@ -45,6 +45,7 @@ void memrev::buildCPUBinaryPipeline(OpPassManager &pm,
   // Elementary functions: of complex numbers by those of floats; f16 in f32,
   // then libm, then what LLVM has itself.
   pm.addNestedPass<func::FuncOp>(createConvertComplexToStandardPass());
+  pm.addPass(createCodegenExpandMath());
   pm.addPass(math::createMathExtendToSupportedTypes());
   CodegenMathToLibmOptions libm;
   libm.vectorBits = options.vectorBits;

@@ -75,6 +75,7 @@ void memrev::buildGPUBinaryPipeline(OpPassManager &pm,
 
   OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
   kernels.addPass(createConvertComplexToStandardPass());
+  kernels.addPass(createCodegenExpandMath());
   kernels.addPass(createGPUExpandMath());
   kernels.addPass(memref::createExpandStridedMetadataPass());
   kernels.addPass(createLowerAffinePass());
@@ -89,6 +90,7 @@ void memrev::buildGPUBinaryPipeline(OpPassManager &pm,
   pm.addPass(createLowerAffinePass());
   // What the host computes are scalars.
   pm.addNestedPass<func::FuncOp>(createConvertComplexToStandardPass());
+  pm.addNestedPass<func::FuncOp>(createCodegenExpandMath());
   pm.addPass(math::createMathExtendToSupportedTypes());
   pm.addPass(createConvertMathToFuncs());
   pm.addPass(createSCFToControlFlowPass());

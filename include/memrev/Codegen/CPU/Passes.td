@@ -57,8 +57,6 @@ def CodegenMathToLibm : Pass<"codegen-math-to-libm", "ModuleOp"> {
     allows, 256, 128), the rest is computed by scalar calls. Upstream's lowering
     of `math.log1p` and `math.expm1` loses all digits near zero; this one does
     not. What LLVM lowers to instructions (sqrt, fma, floor, …) stays.
-    `math.clampf` becomes a maximum and a minimum, `math.sincos` a sine and a
-    cosine.
 
     Example: `math.exp %x : vector<16xf32>` becomes
     `call @_ZGVeN16v_expf(%x) : (vector<16xf32>) -> vector<16xf32>`.

@@ -61,6 +61,25 @@ def CodegenWrapEntries : Pass<"codegen-wrap-entries", "ModuleOp"> {
   let dependentDialects = ["func::FuncDialect", "memref::MemRefDialect"];
 }
 
+def CodegenExpandMath : Pass<"codegen-expand-math"> {
+  let summary = "Expand math operations that no target has";
+  let description = [{
+    Some operations of the math dialect have no lowering, or a wrong one:
+
+    - `math.clampf` becomes a maximum and a minimum; upstream's expansion takes
+      the bounds the wrong way round;
+    - `math.sincos` becomes a sine and a cosine;
+    - `math.isinf` and `math.isnormal` become comparisons.
+
+    Example: `math.isinf %x : f32` becomes
+    ```mlir
+    %0 = math.absf %x : f32
+    %1 = arith.cmpf oeq, %0, %infinity : f32
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "math::MathDialect"];
+}
+
 def CodegenExpandTensorOps : Pass<"codegen-expand-tensor-ops"> {
   let summary = "Expand tensor operations that do not bufferize";
   let description = [{

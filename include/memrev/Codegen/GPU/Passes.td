@@ -294,13 +294,14 @@ def GPUExpandMath : Pass<"gpu-expand-math", "gpu::GPUModuleOp"> {
   let description = [{
     Expands the functions of the math dialect in kernels into arithmetic, so
     that PTX can be generated without CUDA's device library. f16 and bf16 are
-    computed in f32. f32 functions are good to some units in the last place,
-    f64 functions to about 1e-15; sin, cos and erf are expanded in f32 only.
+    computed in f32. All arguments are right, to some units in the last place
+    that docs/GPU.md lists: subnormals, infinities, NaN, zeros of both signs,
+    angles of any size.
 
     A function for which there is no expansion is an error at its location.
   }];
-  let dependentDialects = ["arith::ArithDialect", "math::MathDialect",
-                           "vector::VectorDialect"];
+  let dependentDialects = ["arith::ArithDialect", "LLVM::LLVMDialect",
+                           "math::MathDialect", "scf::SCFDialect"];
 }
 
 def GPUKernelsToNVVM : Pass<"gpu-kernels-to-nvvm", "gpu::GPUModuleOp"> {
