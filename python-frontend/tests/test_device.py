@@ -151,10 +151,13 @@ def test_streams(arrays):
     check(found, x, w, 2)
     memrev.cuda.synchronize(0, stream)
     # An array of another library says which stream its elements come from.
+    plus = memrev.jit(lambda y: y + 1)
+    plus(found["y"])  # Loads the kernels, for which devices wait.
+    w_there = memrev.device_put(w)
     with memrev.cuda.stream(stream):
-        y = layer(there, w, 2.0)["y"]
-    plus = memrev.jit(lambda y: y + 1)(Foreign(y))
-    np.testing.assert_array_equal(plus.numpy(), y.numpy() + 1)
+        y = layer(there, w_there, 2.0)["y"]
+    z = plus(Foreign(y))
+    np.testing.assert_array_equal(z.numpy(), y.numpy() + 1)
 
 
 @on_emulator
