@@ -110,6 +110,19 @@ def machine():
             "load": round(os.getloadavg()[0], 1)}
 
 
+def gpu():
+    """What nvidia-smi says of the first GPU: its name, the driver, memory, clocks in MHz."""
+    fields = ("name", "driver_version", "memory.total", "power.limit", "clocks.sm",
+              "clocks.mem", "clocks.max.sm", "clocks.max.mem", "temperature.gpu")
+    try:
+        found = subprocess.run(
+            ["nvidia-smi", "-i", "0", f"--query-gpu={','.join(fields)}",
+             "--format=csv,noheader,nounits"], stdout=subprocess.PIPE, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return dict(zip(fields, (value.strip() for value in found.stdout.split(","))))
+
+
 def versions():
     from importlib import metadata
     result = {"python": platform.python_version()}

@@ -4,15 +4,18 @@
 """One contestant of run.py, in a process of its own: builds its training step, then
 answers each line of its input, a command in JSON, with a line of JSON.
 
-usage: contestant.py NAME NETWORK BATCH THREADS WEIGHTS
+usage: contestant.py NAME NETWORK BATCH THREADS WEIGHTS [DEVICE PRECISION]
 
-    {"do": "steps", "count": n}   the seconds of each step, and the losses
+    {"do": "steps", "count": n}   the seconds of each step, and the losses; on a GPU, where
+                                  steps overlap, the mean of these n
     {"do": "memory"}              with malloc_counter preloaded: bytes that are live after
                                   the forward pass and at the peak of a step, besides
-                                  parameters, momenta and running statistics
+                                  parameters, momenta and running statistics; on a GPU the
+                                  bytes of the device
     {"do": "gradients", "to": f}  writes the gradients of the first step to the file f
 
-WEIGHTS is a file with the parameters by name.
+WEIGHTS is a file with the parameters by name. DEVICE is "cpu" or "cuda", PRECISION that of
+products of f32 on a GPU: "ieee" or "tf32".
 """
 
 import functools
@@ -35,21 +38,22 @@ CLASSES = 10
 
 
 class MemRevStep:
-    def __init__(self, network, policy, arrays, threads):
+    def __init__(self, network, policy, arrays, threads, device="cpu", precision="ieee"):
+        import memrev
         from memrev import models, optim, tree
         from memrev.train.programs import CompiledPrograms
-        self.tree, self.policy = tree, policy
+        self.memrev, self.tree, self.policy, self.device = memrev, tree, policy, device
         self.model = getattr(models, network)(CLASSES)
         self.programs = CompiledPrograms(
             self.model,
             optim.SGD(RATE, momentum=0.9, weight_decay=2e-4), policy=policy,
-            threads=threads)
+            threads=threads, device=device, fp32_precision=precision)
         self.variables = self.programs.variables(0)
         self.variables.params = tree.map_with_path(
             lambda path, p: arrays["/".join(map(str, path))].copy(), self.variables.params)
 
     def prepare(self, images, labels):
-        self.images, self.labels = images, labels
+        self.images, self.labels = self.memrev.device_put((images, labels), self.device)
         self.batch_bytes = images.nbytes + labels.nbytes
         jitted = self.programs.jitted["step"]
         arguments = self.programs.arguments("step", self.variables, images, labels)
@@ -60,13 +64,28 @@ class MemRevStep:
 
     def __call__(self):
         at = self.variables
-        at.params, at.state, at.opt_state, loss, _ = self.programs.step(
-            at.params, at.state, at.opt_state, self.images, self.labels, RATE, 0)
-        return float(loss)
+        at.params, at.state, at.opt_state, loss, _ = self.programs.jitted["step"](
+            at.params, at.state, at.opt_state, self.images, self.labels, np.float32(RATE),
+            np.int32(0))
+        return loss
+
+    def synchronize(self):
+        self.memrev.cuda.synchronize()
 
     def facts(self):
         return {"compile_seconds": self.compile_seconds,
-                "workspace_bytes": self.report["workspace_bytes"]}
+                "workspace_bytes": self.report["workspace_bytes"],
+                "planned_bytes": (self.report["workspace_bytes"] + self.report["result_bytes"]
+                                  + self.batch_bytes)}
+
+    def device_memory(self):
+        cuda = self.memrev.cuda
+        self()  # Now all variables are there.
+        cuda.free_idle()
+        before = cuda.allocated_bytes() - self.batch_bytes
+        cuda.reset_peak_bytes()
+        self()
+        return {"peak_bytes": cuda.peak_bytes() - before}
 
     def live_bytes(self, counter):
         """The bytes that a forward pass of its own leaves for the backward pass: a step is
@@ -92,20 +111,25 @@ class MemRevStep:
     def gradients(self):
         at = self.variables
         found, *_ = self.programs.gradients(at.params, at.state, self.images, self.labels, 0)
+        found = self.memrev.device_get(found)
         leaves, structure = self.tree.flatten(found)
         return {"/".join(map(str, path)): np.asarray(leaf, np.float64)
                 for path, leaf in zip(structure.paths(), leaves)}
 
 
-def build(name, network, arrays, threads):
+def build(name, network, arrays, threads, device, precision):
     if name.startswith("memrev-"):
-        return MemRevStep(network, name.removeprefix("memrev-"), arrays, threads)
+        return MemRevStep(network, name.removeprefix("memrev-"), arrays, threads, device,
+                          precision)
     import torch
     import peers
     torch.set_num_threads(threads)
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    torch.backends.cudnn.benchmark = True  # Each convolution by the fastest algorithm.
     if name == "reference":
-        return peers.Step(network, "torch", arrays, RATE, torch.float64)
-    return peers.Step(network, name, arrays, RATE)
+        return peers.Step(network, "torch", arrays, RATE, torch.float64, device)
+    return peers.Step(network, name, arrays, RATE, torch.float32, device)
 
 
 def data(batch):
@@ -116,14 +140,23 @@ def data(batch):
 
 def run_steps(step, count):
     seconds, losses = [], []
+    if step.device != "cpu":
+        step.synchronize()
+        start = time.perf_counter()
+        losses = [step() for _ in range(count)]
+        step.synchronize()
+        return {"seconds": [(time.perf_counter() - start) / count],
+                "losses": [float(loss) for loss in losses]}
     for _ in range(count):
         start = time.perf_counter()
-        losses.append(step())
+        losses.append(float(step()))
         seconds.append(time.perf_counter() - start)
     return {"seconds": seconds, "losses": losses}
 
 
 def measure_memory(step, counter):
+    if step.device != "cpu":
+        return step.device_memory()
     if isinstance(step, MemRevStep):
         # The arena is kept from the first step on.
         before = counter.live() - step.batch_bytes
@@ -142,10 +175,10 @@ def measure_memory(step, counter):
     return {"peak_bytes": counter.peak() - before, "live_bytes": live[0]}
 
 
-def main(answer, name, network, batch, threads, weights):
+def main(answer, name, network, batch, threads, weights, device="cpu", precision="ieee"):
     counter = Counter()
     with np.load(weights) as arrays:
-        step = build(name, network, dict(arrays), threads)
+        step = build(name, network, dict(arrays), threads, device, precision)
     step.prepare(*data(batch))
     facts = step.facts() if isinstance(step, MemRevStep) else {}
     answer({"name": name, **facts})
@@ -162,4 +195,4 @@ def main(answer, name, network, batch, threads, weights):
 
 if __name__ == "__main__":
     with answers() as answer:
-        main(answer, sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5])
+        main(answer, sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), *sys.argv[5:])

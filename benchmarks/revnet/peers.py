@@ -130,8 +130,8 @@ def revtorch(pairs):
     return ReversibleSequence(nn.ModuleList(ReversibleBlock(f, g) for f, g in pairs))
 
 
-SCHEMES = {"torch": stored, "torch-channels-last": stored, "memcnn": memcnn,
-           "revtorch": revtorch}
+SCHEMES = {"torch": stored, "torch-channels-last": stored, "torch-compile": stored,
+           "memcnn": memcnn, "revtorch": revtorch}
 
 
 # ------------------------------------------------------------------------------
@@ -217,7 +217,8 @@ class Step:
     arrays: the parameters by name, the parts of a path joined by "/".
     """
 
-    def __init__(self, network, contestant, arrays, rate, dtype=torch.float32):
+    def __init__(self, network, contestant, arrays, rate, dtype=torch.float32, device="cpu"):
+        self.device = device
         self.network = Network(network, SCHEMES[contestant])
         for path, parameter, index in self.network.located:
             array = arrays["/".join(map(str, path))]
@@ -225,16 +226,20 @@ class Step:
                 parameter.copy_(torch.tensor(
                     to_torch(array if index is None else array[index])))
         self.format = (torch.channels_last if contestant == "torch-channels-last"
+                       or contestant == "torch-compile" and device != "cpu"
                        else torch.contiguous_format)
-        self.network.to(dtype=dtype, memory_format=self.format).train()
+        self.network.to(device=device, dtype=dtype, memory_format=self.format).train()
         self.dtype = dtype
+        # Compiled is the call; parameters keep their names.
+        self.forward = (torch.compile(self.network) if contestant == "torch-compile"
+                        else self.network)
         self.optimizer = torch.optim.SGD(self.network.parameters(), lr=rate, momentum=0.9,
                                          weight_decay=2e-4)
 
     def prepare(self, images, labels):
         x = torch.tensor(images.transpose(0, 3, 1, 2).copy(), dtype=self.dtype)
-        self.images = x.contiguous(memory_format=self.format)
-        self.labels = torch.tensor(labels).long()
+        self.images = x.contiguous(memory_format=self.format).to(self.device)
+        self.labels = torch.tensor(labels).long().to(self.device)
         self.batch_bytes = self.images.nbytes + self.labels.nbytes
 
     def forget_gradients(self):
@@ -243,11 +248,27 @@ class Step:
     def __call__(self, after_forward=lambda: None):
         """One step; returns the loss. Calls `after_forward` between the two passes."""
         self.forget_gradients()
-        loss = functional.cross_entropy(self.network(self.images), self.labels)
+        loss = functional.cross_entropy(self.forward(self.images), self.labels)
         after_forward()
         loss.backward()
         self.optimizer.step()
-        return loss.item()
+        return loss.detach()
+
+    def synchronize(self):
+        torch.cuda.synchronize()
+
+    def device_memory(self):
+        """The bytes of the device that are live after the forward pass and at the peak of a
+        step, besides parameters, momenta and running statistics."""
+        for _ in range(2):
+            self()
+        self.forget_gradients()
+        torch.cuda.synchronize()
+        before = torch.cuda.memory_allocated() - self.batch_bytes
+        live = []
+        torch.cuda.reset_peak_memory_stats()
+        self(after_forward=lambda: live.append(torch.cuda.memory_allocated() - before))
+        return {"peak_bytes": torch.cuda.max_memory_allocated() - before, "live_bytes": live[0]}
 
     def gradients(self):
         """The gradients before any step, by the names of the parameters."""
@@ -256,7 +277,7 @@ class Step:
         parts = {}
         for path, parameter, index in self.network.located:
             parts.setdefault("/".join(map(str, path)), []).append(
-                from_torch(parameter.grad.double().contiguous().numpy()))
+                from_torch(parameter.grad.double().contiguous().cpu().numpy()))
         indices = {"/".join(map(str, path)): index for path, _, index in self.network.located}
         self.forget_gradients()
         return {name: parts[name][0] if indices[name] is None else np.stack(parts[name])

@@ -99,7 +99,7 @@ class Arguments:
     """The leaves of a call on a CUDA device.
 
     leaves: arrays in device memory stay where they are; arrays of the host are copied
-        when `take` is called, but those without dimensions, and numbers, are scalars of
+        when `call` is called, but those without dimensions, and numbers, are scalars of
         the program, except for the `donated` ones, by their numbers.
     as_array: makes an array in host memory of a leaf and its number, or raises TypeError.
     name_of: what a leaf is called in messages, by its number.
@@ -109,29 +109,39 @@ class Arguments:
         self.device = device
         self.leaves, self._name_of = list(leaves), name_of
         self._is_torch = False
-        self._views = []
         self.scalars = set()
-        self.types = []
-        numbers = [i for i, leaf in enumerate(leaves) if _dlpack.is_on_device(leaf)]
-        for i in numbers:
-            if _number_of(leaves[i]) != device.number:
-                raise ValueError(f"expects arrays on {device}, but got one on "
-                                 f"cuda:{_number_of(leaves[i])} at '{name_of(i)}'")
-            self._is_torch |= _is_torch(leaves[i])
+        # Almost all leaves of a training step are DeviceArrays: what is done for each of
+        # them is what a call costs on the host.
+        others = [i for i, leaf in enumerate(leaves) if type(leaf) is not cuda.DeviceArray]
+        there = {i for i in others if _dlpack.is_on_device(leaves[i])}
+        self._is_torch = any(_is_torch(leaves[i]) for i in there)
         self._stream = cuda.current_stream()
         if self._stream is None:
             self._stream = _torch_stream(device) if self._is_torch else 0
-        for i, leaf in enumerate(leaves):
-            if i in numbers:
-                view = self._view(i)
-            else:
-                view = None
-                leaf = self.leaves[i] = as_array(leaf, i)
-                if leaf.shape == () and i not in donated:
-                    self.scalars.add(i)
-            self._views.append(view)
-            given = view or leaf
-            self.types.append((given.dtype, tuple(given.shape), i in self.scalars))
+        views = self._views = self.leaves.copy()
+        for i in others:
+            views[i] = None
+            if i in there:
+                self._check_number(i, _number_of(leaves[i]))
+                views[i] = self._view(i)
+                continue
+            leaf = self.leaves[i] = as_array(leaves[i], i)
+            if leaf.shape == () and i not in donated:
+                self.scalars.add(i)
+        for i, view in enumerate(views):
+            if view is not None:
+                self._check_number(i, view.device_number)
+                view.view(self._stream)
+        #: (dtype, shape, whether it is a scalar) of each leaf.
+        self.types = [(leaf.dtype, leaf.shape, False) for leaf in map(
+            lambda view, leaf: leaf if view is None else view, views, self.leaves)]
+        for i in self.scalars:
+            self.types[i] = self.types[i][:2] + (True,)
+
+    def _check_number(self, i, number):
+        if number is not None and number != self.device.number:
+            raise ValueError(f"expects arrays on {self.device}, but got one on cuda:{number} at "
+                             f"'{self._name_of(i)}'")
 
     def _view(self, i):
         leaf = self.leaves[i]

@@ -6,11 +6,11 @@ interface (https://dmlc.github.io/dlpack, numba's __cuda_array_interface__)."""
 
 import ctypes
 from dataclasses import dataclass
-from typing import Any, Tuple
+from typing import Any, Optional, Tuple
 
 import numpy as np
 
-from . import _dtypes
+from . import _capi, _dtypes
 
 
 class _Device(ctypes.Structure):
@@ -64,7 +64,7 @@ class View:
     address: int
     shape: Tuple[int, ...]
     dtype: Any
-    device: int
+    device_number: Optional[int]
     is_contiguous: bool
     is_writable: bool
     owner: Any
@@ -72,6 +72,10 @@ class View:
     @property
     def nbytes(self):
         return self.dtype.itemsize * int(np.prod(self.shape, dtype=np.int64))
+
+    def view(self, stream):
+        """The array itself, which is for work on the stream already."""
+        return self
 
     @property
     def is_aligned(self):
@@ -94,7 +98,7 @@ def view(value, stream):
     if hasattr(value, "__dlpack__"):
         # Zero would be ambiguous, says the protocol: one is the default stream.
         return _from_capsule(value.__dlpack__(stream=stream or 1))
-    return _from_interface(value)
+    return _from_interface(value, stream)
 
 
 def _is_contiguous(shape, strides, itemsize=1):
@@ -126,8 +130,13 @@ def _from_capsule(capsule):
                 not strides or _is_contiguous(shape, strides), True, capsule)
 
 
-def _from_interface(value):
+def _from_interface(value, stream):
     interface = value.__cuda_array_interface__
+    theirs = interface.get("stream")  # None: there is nothing to wait for. One: the default.
+    if theirs is not None and (0 if theirs == 1 else theirs) != stream:
+        error = _capi.lib.memrevDeviceCopy(None, None, 0, 0, 0 if theirs == 1 else theirs)
+        if error:
+            raise RuntimeError(_capi.take_string(error))
     dtype = _dtypes.as_dtype(interface["typestr"])
     address, is_read_only = interface["data"]
     shape, strides = tuple(interface["shape"]), interface.get("strides")

@@ -12,7 +12,7 @@ from ._jit import Jitted
 
 
 def export(path, /, cpu: str = "native", target: str = "cpu", chip: Optional[str] = None,
-           **functions):
+           threads: int = 0, fp32_precision: str = "ieee", **functions):
     """Writes jitted functions as one shared library, and a C header next to it.
 
         memrev.export("model.so", predict=(predict, params, x), step=(step, params, x, y))
@@ -21,6 +21,8 @@ def export(path, /, cpu: str = "native", target: str = "cpu", chip: Optional[str
     cpu: the processor to compile for, as LLVM names it.
     target, chip: what to compile for, as `memrev.compile` has it; a library for "cuda" holds
         its kernels and needs nothing but the driver.
+    threads: 1 compiles for one thread, without OpenMP; 0 uses all processors.
+    fp32_precision: how matrices of float32 are multiplied for cuda, as `memrev.compile` has it.
     functions: the name of each function in the library, and a tuple of what `jit`
         returned and the arguments of a call; arrays may be stood for by `ShapeDtype`.
 
@@ -39,7 +41,7 @@ def export(path, /, cpu: str = "native", target: str = "cpu", chip: Optional[str
             raise ValueError(f"export expects names in ASCII, but got '{name}'")
         function.trace_into(program, name, args)
     module = _program.compile(program.print(locations=True), target, chip=chip, cpu=cpu,
-                              file="<export>")
+                              threads=threads, fp32_precision=fp32_precision, file="<export>")
     module.write_library(path)
     with atomic_write(Path(path).with_suffix(".h")) as file:
         file.write(module.header.encode())

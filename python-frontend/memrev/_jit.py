@@ -262,7 +262,7 @@ class Jitted:
         if device is not None and device != _device.CPU:
             return self._entry_on_device(device, leaves, structure, static)
         key = (structure, static, tuple([(leaf.dtype, leaf.shape) for leaf in leaves]))
-        return self._find_entry(key, leaves), leaves
+        return self._find_entry(key, lambda: leaves), leaves
 
     def _entry_on_device(self, device, leaves, structure, static):
         arguments = _device.Arguments(
@@ -271,20 +271,20 @@ class Jitted:
             lambda i: _name_of(structure, i))
         chip = _device.chip_of(device.number)
         key = (structure, static, tuple(arguments.types), chip)
-        types = [(Scalar if is_scalar else ShapeDtype)(shape, dtype)
-                 for dtype, shape, is_scalar in arguments.types]
-        entry = self._find_entry(key, types)
+        entry = self._find_entry(key, lambda: [
+            (Scalar if is_scalar else ShapeDtype)(shape, dtype)
+            for dtype, shape, is_scalar in arguments.types])
         entry.chip = chip
         return entry, arguments
 
-    def _find_entry(self, key, leaves):
+    def _find_entry(self, key, make_leaves):
         """The program of a signature (structure, static arguments, ...)."""
         with self._lock:
             entry = self._cache.get(key)
             if entry is not None:
                 self._cache.move_to_end(key)
                 return entry
-        entry = self._trace(key[0], leaves, key[1])
+        entry = self._trace(key[0], make_leaves(), key[1])
         with self._lock:
             entry = self._cache.setdefault(key, entry)
             while len(self._cache) > CACHE_SIZE:
@@ -323,8 +323,8 @@ class Jitted:
                 target = "cpu" if entry.chip is None else "cuda"
                 entry.module = _program.compile(
                     entry.program.print(locations=True), target, chip=entry.chip,
-                    fp32_precision=self._fp32_precision, threads=self._threads, cpu=self._cpu, differentiate=entry.differentiate,
-                    file=f"<{entry.name}>", cache=True)
+                    fp32_precision=self._fp32_precision, threads=self._threads, cpu=self._cpu,
+                    differentiate=entry.differentiate, file=f"<{entry.name}>", cache=True)
             return entry.module
 
     def __call__(self, *args, **kwargs):

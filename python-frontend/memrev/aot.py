@@ -41,9 +41,10 @@ class Library:
 
     def __init__(self, path):
         path = os.path.abspath(os.fspath(path))
-        self._library = ctypes.CDLL(path)
+        #: The library itself, for the functions of memrev/Runtime/CUDA/CUDARuntime.h.
+        self.handle = ctypes.CDLL(path)
         try:
-            text = ctypes.c_char.in_dll(self._library, "_memrev_signatures")
+            text = ctypes.c_char.in_dll(self.handle, "_memrev_signatures")
         except ValueError:
             raise ValueError(f"expects a library that memrev compiled, but got '{path}'") from None
         description = json.loads(ctypes.string_at(ctypes.addressof(text)))
@@ -53,8 +54,8 @@ class Library:
         functions = (Function(self, signature) for signature in description["functions"])
         self._functions = {function.name: function for function in functions}
         if self.target == "cuda":
-            self._library.memrevCudaLastError.restype = ctypes.c_char_p
-            self._library.memrevCudaSetErrorCallback(_ignore, None)
+            self.handle.memrevCudaLastError.restype = ctypes.c_char_p
+            self.handle.memrevCudaSetErrorCallback(_ignore, None)
 
     def __getitem__(self, name):
         try:
@@ -72,15 +73,15 @@ class Library:
     def peak_device_bytes(self):
         """The largest number of bytes that the library itself has held on devices. Memory
         of PyTorch's is not among them."""
-        function = self._library.memrevCudaGetPeakBytes
+        function = self.handle.memrevCudaGetPeakBytes
         function.restype = ctypes.c_size_t
         return function()
 
-    def _check(self):
+    def check(self):
         """Raises RuntimeError if something has failed on the device."""
-        message = self._library.memrevCudaLastError()
+        message = self.handle.memrevCudaLastError()
         if message is not None:
-            self._library.memrevCudaClearError()
+            self.handle.memrevCudaClearError()
             raise RuntimeError(message.decode(errors="replace"))
 
 
@@ -94,7 +95,7 @@ class Function:
         self.arguments = signature["arguments"]
         self.results = signature["results"]
         self.workspace_bytes = signature["workspace_bytes"]
-        self._packed = getattr(library._library, _PACKED + self.name)
+        self._packed = getattr(library.handle, _PACKED + self.name)
         self._packed.restype = None
         places = [parameter["place"] for parameter in self.results]
         self._num_parameters = max([len(self.arguments), *(place + 1 for place in places)])
@@ -158,7 +159,10 @@ class Function:
             raise self._error(expected, "a dtype that NumPy has", "bfloat16")
         return np.array(value, expected["dtype"])
 
-    def _call(self, pointers):
+    def call_addresses(self, pointers):
+        """Calls the function with the address of each parameter in the order of places, and
+        of its working memory: in device memory for a library for cuda, but for scalars.
+        Nothing is checked."""
         self._packed((ctypes.c_void_p * len(pointers))(*pointers))
 
 
@@ -200,14 +204,14 @@ class _NumPyMemory:
     def call(self, function, values):
         workspace = np.empty(function.workspace_bytes + _ALIGNMENT, np.uint8)
         start = -(-workspace.ctypes.data // _ALIGNMENT) * _ALIGNMENT
-        function._call([*(value.ctypes.data for value in values), start])
+        function.call_addresses([*(value.ctypes.data for value in values), start])
 
 
 class _CopiedMemory(_NumPyMemory):
     """Arrays of NumPy, which are copied to a device and back."""
 
     def __init__(self, library):
-        self._owner, self._library = library, library._library
+        self._owner, self._library = library, library.handle
         self._allocated = []
 
     def call(self, function, values):
@@ -225,13 +229,13 @@ class _CopiedMemory(_NumPyMemory):
                         ctypes.c_void_p(pointers[-1]), ctypes.c_void_p(value.ctypes.data),
                         ctypes.c_size_t(value.nbytes))
             pointers.append(self._allocate(function.workspace_bytes))
-            self._owner._check()
-            function._call(pointers)
+            self._owner.check()
+            function.call_addresses(pointers)
             for place in written:
                 self._library.memrevCudaCopyToHost(
                     ctypes.c_void_p(values[place].ctypes.data),
                     ctypes.c_void_p(pointers[place]), ctypes.c_size_t(values[place].nbytes))
-            self._owner._check()
+            self._owner.check()
         finally:
             for pointer in self._allocated:
                 self._library.memrevCudaFreeOnStream(ctypes.c_void_p(pointer))
@@ -298,13 +302,13 @@ class _TorchMemory:
                     for place, value in enumerate(values)]
         pointers.append(workspace.data_ptr())
         if library.target == "cpu":
-            function._call(pointers)
+            function.call_addresses(pointers)
             return
         with self._torch.cuda.device(self._device):
             stream = self._torch.cuda.current_stream(self._device).cuda_stream
-            library._library.memrevCudaUseStream(ctypes.c_void_p(stream))
+            library.handle.memrevCudaUseStream(ctypes.c_void_p(stream))
             try:
-                function._call(pointers)
+                function.call_addresses(pointers)
             finally:
-                library._library.memrevCudaUseOwnStreams()
-        library._check()
+                library.handle.memrevCudaUseOwnStreams()
+        library.check()

@@ -13,6 +13,7 @@ stream. All of these raise DeviceError if the device or the driver fails.
 """
 
 import ctypes
+import math
 import threading
 
 import numpy as np
@@ -61,10 +62,10 @@ class stream:
     """`with stream(s):` jitted functions that this thread calls submit their work to `s`."""
 
     def __init__(self, stream):
-        self._address = stream_address(stream)
+        self.address = stream_address(stream)
 
     def __enter__(self):
-        self._before, _current.stream = _current.stream, self._address
+        self._before, _current.stream = _current.stream, self.address
         return self
 
     def __exit__(self, *exception):
@@ -85,45 +86,37 @@ class DeviceArray:
     """An array in the memory of a device, contiguous in C order. What is submitted to its
     stream finds its elements there; work on other streams has to wait for that."""
 
+    # What describes an array of another library, too (`_dlpack.View`).
+    is_contiguous = is_aligned = is_writable = True
+
     def __init__(self, shape, dtype, device=0, stream=None):
-        self._address = None
+        #: Where the elements are in device memory.
+        self.address = None
         self.shape = tuple(shape)
         self.dtype = _dtypes.as_dtype(dtype)
+        #: The number of elements, and their bytes.
+        self.size = math.prod(self.shape)
+        self.nbytes = self.dtype.itemsize * self.size
         #: The device's number.
         self.device_number = device
         self._stream = stream_address(stream)
         address = ctypes.c_void_p()
         check(_capi.lib.memrevDeviceAllocate(self.nbytes, device, self._stream,
-                                              ctypes.byref(address)))
-        self._address = address.value or 0
-
-    @property
-    def nbytes(self):
-        """The bytes of its elements."""
-        return self.dtype.itemsize * self.size
+                                             ctypes.byref(address)))
+        self.address = address.value or 0
 
     @property
     def ndim(self):
         """The number of dimensions."""
         return len(self.shape)
 
-    @property
-    def size(self):
-        """The number of elements."""
-        return int(np.prod(self.shape, dtype=np.int64))
-
-    @property
-    def address(self):
-        """Where the elements are in device memory."""
-        return self._address
-
     def numpy(self):
         """The elements in a new NumPy array, as the stream's work so far leaves them."""
         if self.dtype is _dtypes.bfloat16:
             raise TypeError("expects a dtype that NumPy has, but got bfloat16")
         array = np.empty(self.shape, self.dtype)
-        check(_capi.lib.memrevDeviceCopy(array.ctypes.data, self._address, self.nbytes,
-                                          self.device_number, self._stream))
+        check(_capi.lib.memrevDeviceCopy(array.ctypes.data, self.address, self.nbytes,
+                                         self.device_number, self._stream))
         return array
 
     def __array__(self, dtype=None, copy=None):
@@ -151,7 +144,7 @@ class DeviceArray:
             raise AttributeError("CUDA's array interface has no bfloat16; DLPack has")
         # A stream of zero is disallowed: one is the default stream.
         return {"shape": self.shape, "typestr": self.dtype.str, "version": 3,
-                "data": (self._address, False), "strides": None, "stream": self._stream or 1}
+                "data": (self.address, False), "strides": None, "stream": self._stream or 1}
 
     def __dlpack_device__(self):
         return _dlpack.CUDA, self.device_number
@@ -161,7 +154,7 @@ class DeviceArray:
             raise BufferError("a DeviceArray is exported where it is, without a copy")
         if stream not in (None, -1):
             self._move(0 if stream == 1 else stream)
-        return _dlpack.export(self, self._address, self.shape, self.dtype, self.device_number)
+        return _dlpack.export(self, self.address, self.shape, self.dtype, self.device_number)
 
     def _move(self, stream):
         """Lets work on another stream use the elements."""
@@ -173,14 +166,13 @@ class DeviceArray:
     def view(self, stream):
         """The array for work on the stream with the address `stream`."""
         self._move(stream)
-        return _dlpack.View(self._address, self.shape, self.dtype, self.device_number,
-                            is_contiguous=True, is_writable=True, owner=self)
+        return self
 
     def __repr__(self):
         return f"<DeviceArray {self.dtype}{list(self.shape)} on device {self.device_number}>"
 
     def __del__(self):
-        address, self._address = self._address, None
+        address, self.address = self.address, None
         if address and _capi is not None and _capi.lib is not None:
             error = _capi.lib.memrevDeviceFree(address, self.device_number, self._stream)
             if error:
@@ -192,7 +184,7 @@ def to_device(array, device=0, stream=None):
     array = np.asarray(array, order="C")
     result = DeviceArray(array.shape, array.dtype, device, stream)
     check(_capi.lib.memrevDeviceCopy(result.address, array.ctypes.data, result.nbytes,
-                                      device, result._stream))
+                                     device, result._stream))
     return result
 
 
@@ -231,6 +223,13 @@ def free_idle(device=0):
     check(_capi.lib.memrevDeviceFreeIdle(device))
 
 
+def _are_whole(views):
+    """Whether all arrays are different `DeviceArray`s, which share no memory."""
+    arrays = [view for view in views if view is not None]
+    return (all([type(array) is DeviceArray for array in arrays])
+            and len(set(map(id, arrays))) == len(arrays))
+
+
 class DeviceFunction:
     """How a `memrev.Function` is called with arrays in device memory."""
 
@@ -249,7 +248,7 @@ class DeviceFunction:
         device memory, None for scalars. A result that replaces a donated argument is that
         argument."""
         function = self._function
-        if function.donates:
+        if function.donates and not _are_whole(views):
             function.check_overlaps([
                 (0, 0) if view is None else (view.address, view.nbytes) for view in views])
         pointers = [0] * function.num_parameters
@@ -298,11 +297,12 @@ class DeviceFunction:
         """The number of the device that all arrays are on."""
         device = None
         for expected, view in zip(self._function.arguments, views):
-            if view is None or view.device is None:
+            if view is None or view.device_number is None:
                 continue
-            if device is not None and view.device != device:
+            if device is not None and view.device_number != device:
                 raise self._function.error(expected, f"an array on device {device}, as others "
-                                            "are", f"one on device {view.device}", ValueError)
-            device = view.device
+                                            "are", f"one on device {view.device_number}",
+                                            ValueError)
+            device = view.device_number
         # CUDA's array interface does not say it: its arrays are on the current device.
         return 0 if device is None else device

@@ -132,7 +132,7 @@ if not emulator.INSIDE:
     def test_without_the_compiler(cpu, tmp_path):
         """The file alone is enough."""
         shutil.copy(aot.__file__, tmp_path)
-        shutil.copy(cpu._library._name, tmp_path / "cpu.so")
+        shutil.copy(cpu.handle._name, tmp_path / "cpu.so")
         code = ("import aot, sys, numpy as np\n"
                 "y, loss, w = aot.Library('cpu.so')['step'](np.ones((8, 16), 'f4'), 2.0,"
                 " np.ones((16, 4), 'f4'))\n"

@@ -161,7 +161,7 @@ def test_dlpack(mod):
     x = memrev.cuda.to_device(np.arange(6, dtype="i4").reshape(2, 3))
     view = _dlpack.view(x, 0)
     assert (view.address, view.shape, view.dtype) == (x.address, (2, 3), np.dtype("i4"))
-    assert view.device == 0 and view.is_contiguous and view.nbytes == 24
+    assert view.device_number == 0 and view.is_contiguous and view.nbytes == 24
     # An exported array lives as long as the capsule, or what its user made of it.
     del view
     gc.collect()

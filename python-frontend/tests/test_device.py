@@ -150,6 +150,11 @@ def test_streams(arrays):
     assert memrev.cuda.current_stream() is None
     check(found, x, w, 2)
     memrev.cuda.synchronize(0, stream)
+    # An array of another library says which stream its elements come from.
+    with memrev.cuda.stream(stream):
+        y = layer(there, w, 2.0)["y"]
+    plus = memrev.jit(lambda y: y + 1)(Foreign(y))
+    np.testing.assert_array_equal(plus.numpy(), y.numpy() + 1)
 
 
 @on_emulator

@@ -15,6 +15,15 @@
 ; FIVE: 2: 40 41 42 43 44 45 46 47 56 57 58 59 60 61 62 63 nan
 ; RUN: memrev-simt %s store map=1:8x3:8x4:0 f32:24 i32=-2 i32=-1 --block=32 | FileCheck %s --check-prefix=STORE
 ; STORE: 1: 10 11 12 13 14 15 nan nan 18 19 20 21 22 23 nan nan 26 27 28 29 30 31 nan nan
+; Ranges of bytes, there and back.
+; RUN: memrev-simt %s ranges f32:16=iota f32:16 i32=64 --block=16 | FileCheck %s --check-prefix=RANGES
+; RANGES: 1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
+; RUN: not memrev-simt %s ranges f32:16=iota f32:16 i32=40 --block=16 2>&1 | FileCheck %s --check-prefix=MULTIPLE
+; MULTIPLE: expects a multiple of 16 bytes, but got 40
+; RUN: sed -e '/; fence$/d' %s | not memrev-simt - ranges f32:16=iota f32:16 i32=64 --block=16 2>&1 | FileCheck %s --check-prefix=RANGE-FENCE
+; RANGE-FENCE: race in kernel 'ranges', {{.*}} an asynchronous operation of thread (0, 0, 0) reads shared byte
+; RUN: sed -e 's/i16 0, i64 0, i1 false, i1 false, i32 0) ; box/i16 1, i64 0, i1 true, i1 false, i32 0)/' %s | not memrev-simt - load map=1:8x3:8x4:0 f32:24=iota f32:32 i32=0 i32=0 --block=32 2>&1 | FileCheck %s --check-prefix=MULTICAST
+; MULTICAST: expects a copy for one block
 
 ; What is missing is found.
 ; RUN: sed -e '/; wait$/d' %s | not memrev-simt - load map=1:8x3:8x4:0 f32:24=iota f32:32 i32=0 i32=0 --block=32 2>&1 | FileCheck %s --check-prefix=WAIT
@@ -48,7 +57,10 @@ declare i1 @llvm.nvvm.mbarrier.try.wait.parity.scope.cta.space.cta(ptr addrspace
 declare void @llvm.nvvm.cp.async.bulk.tensor.g2s.tile.2d(ptr addrspace(7), ptr addrspace(3), ptr, i32, i32, i16, i64, i1, i1, i32)
 declare void @llvm.nvvm.cp.async.bulk.tensor.g2s.tile.5d(ptr addrspace(7), ptr addrspace(3), ptr, i32, i32, i32, i32, i32, i16, i64, i1, i1, i32)
 declare void @llvm.nvvm.cp.async.bulk.tensor.s2g.tile.2d(ptr addrspace(3), ptr, i32, i32, i64, i1)
+declare void @llvm.nvvm.cp.async.bulk.global.to.shared.cluster(ptr addrspace(7), ptr addrspace(3), ptr addrspace(1), i32, i16, i64, i1, i1)
+declare void @llvm.nvvm.cp.async.bulk.shared.cta.to.global(ptr addrspace(1), ptr addrspace(3), i32, i64, i1)
 declare void @llvm.nvvm.cp.async.bulk.commit.group()
+declare void @llvm.nvvm.cp.async.bulk.wait.group(i32)
 declare void @llvm.nvvm.cp.async.bulk.wait.group.read(i32)
 declare void @llvm.nvvm.fence.proxy.async.shared_cta()
 
@@ -93,7 +105,7 @@ define ptx_kernel void @load(ptr byval([128 x i8]) align 64 %map, ptr %in, ptr %
   br i1 %leads, label %copy, label %use
 copy:
   %state = call i64 @llvm.nvvm.mbarrier.arrive.expect.tx.scope.cta.space.cta(ptr addrspace(3) @barrier, i32 %bytes)
-  call void @llvm.nvvm.cp.async.bulk.tensor.g2s.tile.2d(ptr addrspace(7) %target, ptr addrspace(3) @barrier, ptr %map, i32 %x, i32 %y, i16 0, i64 0, i1 false, i1 false, i32 0)
+  call void @llvm.nvvm.cp.async.bulk.tensor.g2s.tile.2d(ptr addrspace(7) %target, ptr addrspace(3) @barrier, ptr %map, i32 %x, i32 %y, i16 0, i64 0, i1 false, i1 false, i32 0) ; box
   br label %use
 use:
   call void @wait() ; wait
@@ -133,5 +145,32 @@ copy:
 done:
   call void @llvm.nvvm.barrier.cta.sync.aligned.all(i32 0)
   store float 0.0, ptr addrspace(3) %mine
+  ret void
+}
+
+define ptx_kernel void @ranges(ptr addrspace(1) %in, ptr addrspace(1) %out, i32 %bytes) {
+  %t = call i32 @llvm.nvvm.read.ptx.sreg.tid.x()
+  %target = addrspacecast ptr addrspace(3) @box to ptr addrspace(7)
+  %leads = call i1 @lead()
+  br i1 %leads, label %load, label %change
+load:
+  %state = call i64 @llvm.nvvm.mbarrier.arrive.expect.tx.scope.cta.space.cta(ptr addrspace(3) @barrier, i32 %bytes)
+  call void @llvm.nvvm.cp.async.bulk.global.to.shared.cluster(ptr addrspace(7) %target, ptr addrspace(3) @barrier, ptr addrspace(1) %in, i32 %bytes, i16 0, i64 0, i1 false, i1 false)
+  br label %change
+change:
+  call void @wait()
+  %p = getelementptr float, ptr addrspace(3) @box, i32 %t
+  %x = load float, ptr addrspace(3) %p
+  %y = fadd float %x, 1.0
+  store float %y, ptr addrspace(3) %p
+  call void @llvm.nvvm.fence.proxy.async.shared_cta() ; fence
+  call void @llvm.nvvm.barrier.cta.sync.aligned.all(i32 0)
+  br i1 %leads, label %store, label %done
+store:
+  call void @llvm.nvvm.cp.async.bulk.shared.cta.to.global(ptr addrspace(1) %out, ptr addrspace(3) @box, i32 %bytes, i64 0, i1 false)
+  call void @llvm.nvvm.cp.async.bulk.commit.group()
+  call void @llvm.nvvm.cp.async.bulk.wait.group(i32 0)
+  ret void
+done:
   ret void
 }

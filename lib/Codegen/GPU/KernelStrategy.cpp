@@ -52,6 +52,12 @@ int64_t simt::getVectorWidth(const Access &access, const Problem &problem,
   Linear offset = Linear::getOffset(access, problem.getNumDims());
   if (offset.dims[dim] != 1)
     return 1;
+  // Smaller buffers have the alignment of their elements.
+  int64_t bytes = getByteSize(access.elementType);
+  for (int64_t size : access.shape)
+    bytes *= size;
+  if (bytes < kVectorBytes)
+    return 1;
   int64_t width =
       std::min(lanes, kVectorBytes / getByteSize(access.elementType));
   auto isMultiple = [&](const Linear &linear) {

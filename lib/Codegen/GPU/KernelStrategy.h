@@ -163,8 +163,8 @@ SmallVector<int64_t> getMemoryOrder(const Problem &problem);
 
 /// The elements, at most `lanes`, that `access` can move at once along `dim`
 /// from any multiple of their number on: they lie one after another, aligned,
-/// and are all inside of the source or all outside. Buffers are aligned to
-/// kVectorBytes.
+/// and are all inside of the source or all outside. Buffers of at least
+/// kVectorBytes are aligned to them.
 int64_t getVectorWidth(const Access &access, const Problem &problem,
                        unsigned dim, int64_t lanes);
 

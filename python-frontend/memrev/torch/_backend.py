@@ -53,7 +53,8 @@ class set_backend:
     compile_after: seconds, for "auto".
 
     What cannot be compiled runs in PyTorch, with one UserWarning that says why: operations
-    that a program does not have, tensors on other devices than the CPU and CUDA's, complex numbers, hooks.
+    that a program does not have, tensors on other devices than the CPU and CUDA's, complex
+    numbers, hooks.
     Both ways give the same results up to rounding, but dropout draws other masks.
 
     Raises ValueError for another name.

@@ -223,7 +223,8 @@ class CouplingProgram:
                   for layout, source in zip(self._sources[key], branch.sources)]
             for key, branch in self._branches.items()
         }
-        seeds = {key: Layout.of_seed(self._x.device).add_argument(block, "seed") if branch.is_random else None
+        seed = Layout.of_seed(self._x.device)
+        seeds = {key: seed.add_argument(block, "seed") if branch.is_random else None
                  for key, branch in self._branches.items()}
         trace = getattr(self, "_trace_" + name)
         with _graph.tracing(block):

@@ -34,8 +34,8 @@ class Programs(Protocol):
     """What the loop calls; `memrev.train.programs` compiles it.
 
     images: float32 (n, h, w, c); labels: int32 (n,); loss: the mean over the images;
-    logits: (n, classes), these are NumPy's; draw: a number that no other call of a run has, of which random
-    layers are a function. `step` and `update` may overwrite the parameters and states that
+    logits: (n, classes), these two NumPy's; draw: a number that no other call of a run has, of
+    which random layers are a function. `step` and `update` may overwrite the parameters and states that
     they get.
     """
 

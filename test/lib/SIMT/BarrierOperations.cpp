@@ -35,7 +35,9 @@ static void runBarrier(Machine &machine, const Operation &operation,
     slots.set<uint32_t>(0, numTrue);
 }
 
-static void runFence(Machine &, const Operation &, Slots) {}
+static void runFence(Machine &machine, const Operation &, Slots) {
+  machine.fence(machine.getThread());
+}
 
 static void runProxyFence(Machine &machine, const Operation &, Slots) {
   machine.fenceProxy(machine.getThread());
@@ -70,8 +72,7 @@ bool memrev::simt::selectBarrierIntrinsic(const std::string &name,
     }
     return false;
   }
-  // Fences order memory for threads that then learn of each other; barriers
-  // and shuffles do both.
+
   for (const char *fence :
        {"membar.cta", "membar.gl", "membar.sys", "fence.sc.cluster",
         "fence.mbarrier_init.release.cluster"})

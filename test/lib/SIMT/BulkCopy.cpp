@@ -6,9 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// cp.async.bulk.tensor: boxes of tensors with one to five dimensions, between
-// global and shared memory, by a tensor map. Elements outside the tensor are
-// filled or left alone.
+// cp.async.bulk.tensor copies boxes of tensors with one to five dimensions
+// between global and shared memory, by a tensor map. Elements outside the
+// tensor are filled or left alone. cp.async.bulk copies a range of bytes.
 //
 //===----------------------------------------------------------------------===//
 
@@ -144,35 +144,110 @@ static void checkAccesses(Machine &machine, const TensorMap &map,
   machine.access(access);
 }
 
-/// Arguments: address in shared memory, memory barrier, tensor map, place of
-/// the box. Parameter: the rank.
-static void runLoad(Machine &machine, const Operation &operation, Slots slots) {
-  unsigned rank = operation.parameters[0];
-  auto target = slots.get<uintptr_t>(0), address = slots.get<uintptr_t>(1);
-  TensorMap map = readMap(machine, slots.get<uintptr_t>(2), rank);
-  MemoryBarrier &barrier = getMemoryBarrier(machine, address);
-  std::array<int32_t, TensorMap::kMaxRank> start = {};
-  for (unsigned i = 0; i < rank; ++i)
-    start[i] = slots.get<int32_t>(3 + i);
-  uint32_t phase = barrier.phase;
-  checkAccesses(machine, map, target, start.data(), /*isLoad=*/true,
-                barrier.agent, barrier.agent, phase + 1);
-  // Other threads may go on before the copy arrives.
-  machine.addLate([&machine, map, target, address, start, phase] {
+//===----------------------------------------------------------------------===//
+// Loads, which memory barriers count
+//===----------------------------------------------------------------------===//
+
+/// Does the work of a load of `bytes` bytes, at once or later, and tells the
+/// barrier at `address`.
+static void startLoad(Machine &machine, uintptr_t address, int64_t bytes,
+                      const std::function<void()> &work) {
+  uint32_t phase = machine.memoryBarriers[address].phase;
+  machine.addLate([&machine, address, bytes, phase, work] {
     auto found = machine.memoryBarriers.find(address);
     if (found == machine.memoryBarriers.end() || found->second.phase != phase) {
       machine.noteLate("a bulk copy arrives after the phase of its memory "
                        "barrier has ended, which expected too few bytes");
       return;
     }
-    load(map, target, start.data());
-    completeBytes(machine, found->second, getBoxBytes(map));
+    work();
+    completeBytes(machine, found->second, bytes);
+  });
+}
+
+/// Arguments: address in shared memory, memory barrier, tensor map, place of
+/// the box, and for an intrinsic that has them a mask of blocks, a cache hint,
+/// and whether there is a mask. Parameters: the rank, and whether it has them.
+static void runLoad(Machine &machine, const Operation &operation, Slots slots) {
+  unsigned rank = operation.parameters[0];
+  if (operation.parameters[1] && slots.get<uint8_t>(5 + rank))
+    machine.fail(kNotSupported, "expects a copy for one block");
+  auto target = slots.get<uintptr_t>(0), address = slots.get<uintptr_t>(1);
+  TensorMap map = readMap(machine, slots.get<uintptr_t>(2), rank);
+  MemoryBarrier &barrier = getMemoryBarrier(machine, address);
+  std::array<int32_t, TensorMap::kMaxRank> start = {};
+  for (unsigned i = 0; i < rank; ++i)
+    start[i] = slots.get<int32_t>(3 + i);
+  checkAccesses(machine, map, target, start.data(), /*isLoad=*/true,
+                barrier.agent, barrier.agent, barrier.phase + 1);
+  startLoad(machine, address, getBoxBytes(map),
+            [map, target, start] { load(map, target, start.data()); });
+}
+
+/// Checks the accesses of a copy of a range.
+static void checkRange(Machine &machine, uintptr_t shared, uintptr_t global,
+                       size_t bytes, bool isLoad, uint32_t sharedAgent,
+                       uint32_t globalAgent, uint32_t time) {
+  if (bytes % 16 != 0)
+    machine.fail(kLaunchFailed, "expects a multiple of 16 bytes, but got " +
+                                    std::to_string(bytes));
+  Machine::OperationAccess access;
+  access.bytes = bytes;
+  access.alignment = 16;
+  access.time = time;
+  access.byAsyncProxy = true;
+  access.agent = globalAgent;
+  access.address = global;
+  access.space = Machine::OperationAccess::Global;
+  access.kind = isLoad ? AccessKind::Read : AccessKind::Write;
+  machine.access(access);
+  access.agent = sharedAgent;
+  access.address = shared;
+  access.space = Machine::OperationAccess::Shared;
+  access.kind = isLoad ? AccessKind::Write : AccessKind::Read;
+  machine.access(access);
+}
+
+/// Arguments: address in shared memory, memory barrier, address in global
+/// memory, bytes, a mask of blocks if a parameter says so, a cache hint, and
+/// whether there is a mask.
+static void runRangeLoad(Machine &machine, const Operation &operation,
+                         Slots slots) {
+  if (operation.parameters[0] && slots.get<uint8_t>(6))
+    machine.fail(kNotSupported, "expects a copy for one block");
+  auto target = slots.get<uintptr_t>(0), address = slots.get<uintptr_t>(1),
+       source = slots.get<uintptr_t>(2);
+  auto bytes = slots.get<uint32_t>(3);
+  MemoryBarrier &barrier = getMemoryBarrier(machine, address);
+  checkRange(machine, target, source, bytes, /*isLoad=*/true, barrier.agent,
+             barrier.agent, barrier.phase + 1);
+  startLoad(machine, address, bytes, [=] {
+    std::memcpy(reinterpret_cast<void *>(target),
+                reinterpret_cast<const void *>(source), bytes);
   });
 }
 
 //===----------------------------------------------------------------------===//
 // Stores, which a thread waits for in groups
 //===----------------------------------------------------------------------===//
+
+/// Returns the stores of the current thread, which have agents then.
+static BulkStores &getStores(Machine &machine) {
+  BulkStores &stores = machine.getThread().stores;
+  if (stores.readAgent == 0) {
+    stores.readAgent = machine.makeAgent();
+    stores.writeAgent = machine.makeAgent();
+  }
+  return stores;
+}
+
+static void startStore(Machine &machine, BulkStores &stores,
+                       const BulkStores::Work &work) {
+  if (machine.areCopiesLate())
+    stores.open.push_back(work);
+  else
+    work();
+}
 
 /// Arguments: address in shared memory, tensor map, place of the box.
 static void runStore(Machine &machine, const Operation &operation,
@@ -183,18 +258,24 @@ static void runStore(Machine &machine, const Operation &operation,
   std::array<int32_t, TensorMap::kMaxRank> start = {};
   for (unsigned i = 0; i < rank; ++i)
     start[i] = slots.get<int32_t>(2 + i);
-  BulkStores &stores = machine.getThread().stores;
-  if (stores.readAgent == 0) {
-    stores.readAgent = machine.makeAgent();
-    stores.writeAgent = machine.makeAgent();
-  }
+  BulkStores &stores = getStores(machine);
   checkAccesses(machine, map, source, start.data(), /*isLoad=*/false,
                 stores.readAgent, stores.writeAgent, stores.committed + 1);
-  auto work = [map, source, start] { store(map, source, start.data()); };
-  if (machine.areCopiesLate())
-    stores.open.push_back(work);
-  else
-    work();
+  startStore(machine, stores,
+             [map, source, start] { store(map, source, start.data()); });
+}
+
+/// Arguments: address in global memory, address in shared memory, bytes.
+static void runRangeStore(Machine &machine, const Operation &, Slots slots) {
+  auto target = slots.get<uintptr_t>(0), source = slots.get<uintptr_t>(1);
+  auto bytes = slots.get<uint32_t>(2);
+  BulkStores &stores = getStores(machine);
+  checkRange(machine, source, target, bytes, /*isLoad=*/false, stores.readAgent,
+             stores.writeAgent, stores.committed + 1);
+  startStore(machine, stores, [=] {
+    std::memcpy(reinterpret_cast<void *>(target),
+                reinterpret_cast<const void *>(source), bytes);
+  });
 }
 
 void memrev::simt::commitStores(BulkStores &stores) {
@@ -239,6 +320,9 @@ bool memrev::simt::selectBulkCopyIntrinsic(const std::string &name,
     if (name == "cp.async.bulk.tensor.g2s" + suffix ||
         name == "cp.async.bulk.tensor.g2s.cta" + suffix) {
       operation.run = runLoad;
+      // Inline assembly has no more operands than it needs.
+      operation.parameters[1] =
+          operation.name == name && name.find(".g2s.cta") == std::string::npos;
       return true;
     }
     if (name == "cp.async.bulk.tensor.s2g" + suffix) {
@@ -246,7 +330,15 @@ bool memrev::simt::selectBulkCopyIntrinsic(const std::string &name,
       return true;
     }
   }
-  if (name == "cp.async.bulk.commit.group")
+  if (name == "cp.async.bulk.global.to.shared.cluster" ||
+      name == "cp.async.bulk.global.to.shared.cta") {
+    operation.run = runRangeLoad;
+    operation.parameters[0] = name == "cp.async.bulk.global.to.shared.cluster";
+    return true;
+  }
+  if (name == "cp.async.bulk.shared.cta.to.global")
+    operation.run = runRangeStore;
+  else if (name == "cp.async.bulk.commit.group")
     operation.run = runCommit;
   else if (name == "cp.async.bulk.wait.group" ||
            name == "cp.async.bulk.wait.group.read")

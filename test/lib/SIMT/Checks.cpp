@@ -22,6 +22,11 @@ public:
                       : machine.knows(thread, agent, time);
   }
 
+  bool knowsBlock(uint32_t block, uint32_t agent,
+                  uint32_t time) const override {
+    return machine.knowsBlock(thread, block, agent, time);
+  }
+
   /// Whether what others wrote has to be visible to the asynchronous proxy.
   bool needsFence = false;
 
@@ -195,17 +200,19 @@ void Machine::access(uintptr_t address, size_t bytes, unsigned flags,
   access.address = address;
   access.bytes = bytes;
   access.alignment = size_t(1) << (flags >> kAccessAlignmentShift);
-  access.kind = flags & kAccessAtomic   ? AccessKind::Atomic
-                : flags & kAccessWrites ? AccessKind::Write
-                                        : AccessKind::Read;
-  unsigned space = flags >> kAccessSpaceShift & 15;
+  access.kind = flags & kAccessWrites ? AccessKind::Write : AccessKind::Read;
+  access.isAtomic = flags & kAccessAtomic;
+  unsigned space = flags >> kAccessSpaceShift &
+                   ((1u << (kAccessAlignmentShift - kAccessSpaceShift)) - 1);
   access.space = space == 3   ? OperationAccess::Shared
                  : space == 1 ? OperationAccess::Global
                               : OperationAccess::Any;
-  this->access(access);
   // A thread that watches memory lets others change it.
-  if (flags & (kAccessAtomic | kAccessVolatile))
+  if (access.isAtomic)
     yield();
+  this->access(access);
+  if (access.isAtomic)
+    orderAtomic(*current, address, flags);
 }
 
 void Machine::access(const OperationAccess &a) {
@@ -248,6 +255,7 @@ void Machine::access(const OperationAccess &a) {
   actor.epoch.agent = a.agent == ~0u ? current->index : a.agent;
   actor.epoch.time = a.agent == ~0u ? current->time : a.time;
   actor.epoch.site = site;
+  actor.epoch.atomic = a.isAtomic;
   if (inShared) {
     size_t offset = a.address - sharedBase;
     if (offset + a.bytes > sharedBytes)

@@ -11,6 +11,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <vector>
 
 namespace memrev::simt {
@@ -39,6 +41,10 @@ struct Clock {
       times[i] = std::max(times[i], other.times[i]);
   }
 };
+
+/// What is known of several blocks, by their numbers.
+using KnownBlocks =
+    std::shared_ptr<const std::map<uint32_t, std::shared_ptr<const Clock>>>;
 
 /// The clocks of a block, used again when no one refers to them.
 class ClockPool {

@@ -90,6 +90,21 @@ const DeviceMemory::Allocation *DeviceMemory::find(uintptr_t address) const {
   return after == allocations.begin() ? nullptr : &std::prev(after)->second;
 }
 
+DeviceMemory::Contents DeviceMemory::save() const {
+  Contents contents;
+  for (const auto &[begin, allocation] : allocations) {
+    auto *bytes = reinterpret_cast<const char *>(begin);
+    if (!allocation.freed)
+      contents[begin].assign(bytes, bytes + allocation.bytes);
+  }
+  return contents;
+}
+
+void DeviceMemory::restore(const Contents &contents) {
+  for (const auto &[begin, bytes] : contents)
+    std::memcpy(reinterpret_cast<void *>(begin), bytes.data(), bytes.size());
+}
+
 bool DeviceMemory::isValidSlow(uintptr_t address, size_t bytes) const {
   const Allocation *allocation = find(address);
   if (!allocation || allocation->freed ||

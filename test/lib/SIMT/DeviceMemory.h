@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace memrev::simt {
 
@@ -65,9 +66,10 @@ public:
   /// Says what is wrong with an access that is not valid.
   std::string explain(uintptr_t address, size_t bytes) const;
 
-  const std::map<uintptr_t, Allocation> &getAllocations() const {
-    return allocations;
-  }
+  /// The bytes of allocations that are in use, by their addresses.
+  using Contents = std::map<uintptr_t, std::vector<char>>;
+  Contents save() const;
+  void restore(const Contents &contents);
 
   Shadow shadow;
 

@@ -8,16 +8,12 @@
 
 #include "Instrument.h"
 #include "Assembly.h"
+#include "Instrumenter.h"
 #include "Machine.h"
-#include "llvm/ADT/DenseSet.h"
-#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Analysis/ValueTracking.h"
-#include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/InlineAsm.h"
 #include "llvm/IR/IntrinsicInst.h"
-#include "llvm/IR/ModuleSlotTracker.h"
-#include "llvm/IR/ReplaceConstant.h"
 #include "llvm/Support/raw_ostream.h"
 #include <map>
 
@@ -25,8 +21,6 @@ using namespace llvm;
 using namespace memrev::simt;
 
 namespace simt = memrev::simt;
-
-static constexpr unsigned kSharedSpace = 3;
 
 //===----------------------------------------------------------------------===//
 // What instrumented code calls
@@ -45,6 +39,8 @@ static void runOperation(Machine *machine, const simt::Operation *operation,
   thread.slots = {arguments, results};
   operation->run(*machine, *operation, thread.slots);
 }
+
+static void runFence(Machine *machine) { machine->fence(machine->getThread()); }
 
 static void checkProducts(Machine *machine, uint32_t site) {
   machine->checkProducts(site);
@@ -106,64 +102,6 @@ static const std::map<StringRef, Register> &getRegisters() {
 // The rewriting of a module
 //===----------------------------------------------------------------------===//
 
-namespace {
-class Instrumenter {
-public:
-  Instrumenter(llvm::Module &module, Machine &machine, Instrumentation &result,
-               std::string &error)
-      : module(module), context(module.getContext()), machine(machine),
-        result(result), error(error) {}
-
-  bool run();
-
-private:
-  /// An instruction that is to be rewritten.
-  struct Rewrite {
-    Instruction *instruction;
-    uint32_t site;
-  };
-
-  bool fail(const Twine &message) {
-    error = message.str();
-    return false;
-  }
-  Constant *makePointer(const void *address) {
-    return ConstantExpr::getIntToPtr(
-        ConstantInt::get(Type::getInt64Ty(context),
-                         reinterpret_cast<uintptr_t>(address)),
-        PointerType::get(context, 0));
-  }
-  uint32_t makeSite(Function &function, Instruction &instruction,
-                    ModuleSlotTracker &slots);
-  bool collectVariables();
-  void checkProducts(Function &function, ModuleSlotTracker &slots);
-  bool instrumentFunction(Function &function);
-  bool rewrite(Rewrite rewrite);
-  bool rewriteCall(CallInst &call, uint32_t site);
-  bool makeOperation(CallInst &call, simt::Operation operation, uint32_t site);
-  void check(IRBuilder<> &builder, Value *pointer, Value *bytes,
-             Align alignment, unsigned flags, uint32_t site);
-  void checkAccess(Instruction &instruction, Value *pointer, Type *type,
-                   Align alignment, unsigned flags, uint32_t site);
-  bool makeKernel(Function &function);
-  void collectShared(Function &function, Kernel &kernel);
-
-  llvm::Module &module;
-  LLVMContext &context;
-  Machine &machine;
-  Instrumentation &result;
-  std::string &error;
-  /// Variables in shared memory, and the functions that use each.
-  MapVector<GlobalVariable *, SharedVariable> shared;
-  std::map<GlobalVariable *, DenseSet<Function *>> sharedUsers;
-  /// What this class itself has added.
-  DenseSet<Instruction *> addressLoads;
-  /// Where operations of the function find arguments and leave results.
-  AllocaInst *argumentSlots = nullptr, *resultSlots = nullptr;
-  unsigned numArgumentSlots = 1, numResultSlots = 1;
-};
-} // namespace
-
 /// Cuts what says nothing about what an instruction does.
 static std::string shorten(std::string text) {
   text.erase(0, text.find_first_not_of(' '));
@@ -191,75 +129,6 @@ uint32_t Instrumenter::makeSite(Function &function, Instruction &instruction,
   return addSite(std::move(site));
 }
 
-bool Instrumenter::collectVariables() {
-  SmallVector<Constant *> constants;
-  for (GlobalVariable &variable : module.globals()) {
-    Type *type = variable.getValueType();
-    size_t bytes = module.getDataLayout().getTypeAllocSize(type);
-    if (variable.getAddressSpace() != kSharedSpace) {
-      if (variable.hasAppendingLinkage())
-        continue;
-      if (!variable.isConstant() || !variable.hasInitializer())
-        return fail(
-            "expects constants or shared memory, but got the variable '" +
-            variable.getName() + "'");
-      std::string name = "__simt_constant_" + std::to_string(constants.size());
-      variable.setName(name);
-      variable.setLinkage(GlobalValue::ExternalLinkage);
-      variable.setVisibility(GlobalValue::DefaultVisibility);
-      result.constants.emplace_back(variable.getName().str(), bytes);
-      continue;
-    }
-    SharedVariable info;
-    info.name = variable.getName().str();
-    info.bytes = bytes;
-    info.alignment = variable.getAlign().valueOrOne().value();
-    info.alignment = std::max<size_t>(
-        info.alignment, module.getDataLayout().getABITypeAlign(type).value());
-    info.isDynamic = variable.isDeclaration();
-    // The assembler makes such a variable a byte of its own, over which the
-    // others lie.
-    if (bytes == 0 && !info.isDynamic)
-      return fail("expects dynamic shared memory to be external, but got '" +
-                  variable.getName() + "' with a definition");
-    result.sharedAddresses.push_back(0);
-    info.address = &result.sharedAddresses.back();
-    shared[&variable] = info;
-    constants.push_back(&variable);
-  }
-  convertUsersOfConstantsToInstructions(constants);
-  for (auto &entry : shared) {
-    GlobalVariable *variable = entry.first;
-    auto loadAddress = [&](IRBuilder<> &builder) {
-      LoadInst *load = builder.CreateLoad(variable->getType(),
-                                          makePointer(entry.second.address));
-      addressLoads.insert(load);
-      return load;
-    };
-    for (User *user : make_early_inc_range(variable->users())) {
-      auto *instruction = dyn_cast<Instruction>(user);
-      if (!instruction)
-        return fail("expects instructions to use the shared variable '" +
-                    variable->getName() + "'");
-      if (auto *phi = dyn_cast<PHINode>(instruction)) {
-        // Each edge has its own place.
-        for (unsigned i = 0; i < phi->getNumIncomingValues(); ++i)
-          if (phi->getIncomingValue(i) == variable) {
-            IRBuilder<> builder(phi->getIncomingBlock(i)->getTerminator());
-            phi->setIncomingValue(i, loadAddress(builder));
-          }
-      } else {
-        IRBuilder<> builder(instruction);
-        instruction->replaceUsesOfWith(variable, loadAddress(builder));
-      }
-      sharedUsers[variable].insert(instruction->getFunction());
-    }
-  }
-  for (auto &[variable, info] : shared)
-    variable->eraseFromParent();
-  return true;
-}
-
 void Instrumenter::check(IRBuilder<> &builder, Value *pointer, Value *bytes,
                          Align alignment, unsigned flags, uint32_t site) {
   unsigned space = pointer->getType()->getPointerAddressSpace();
@@ -285,7 +154,7 @@ void Instrumenter::checkAccess(Instruction &instruction, Value *pointer,
   instruction.setMetadata(LLVMContext::MD_invariant_load, nullptr);
   IRBuilder<> builder(&instruction);
   if (instruction.isVolatile())
-    flags |= kAccessVolatile;
+    flags |= kAccessAtomic;
   size_t bytes = module.getDataLayout().getTypeStoreSize(type);
   check(builder, pointer, builder.getInt64(bytes), alignment, flags, site);
 }
@@ -420,30 +289,53 @@ bool Instrumenter::rewriteCall(CallInst &call, uint32_t site) {
   return true;
 }
 
+/// Returns the flags of an atomic access.
+static unsigned getFlags(AtomicOrdering ordering) {
+  if (ordering == AtomicOrdering::NotAtomic)
+    return 0;
+  unsigned flags = kAccessAtomic;
+  if (isAcquireOrStronger(ordering))
+    flags |= kAccessAcquires;
+  if (isReleaseOrStronger(ordering))
+    flags |= kAccessReleases;
+  return flags;
+}
+
 bool Instrumenter::rewrite(Rewrite toRewrite) {
   Instruction &instruction = *toRewrite.instruction;
   uint32_t site = toRewrite.site;
   if (auto *load = dyn_cast<LoadInst>(&instruction)) {
     checkAccess(*load, load->getPointerOperand(), load->getType(),
-                load->getAlign(), 0, site);
+                load->getAlign(), kAccessReads | getFlags(load->getOrdering()),
+                site);
   } else if (auto *store = dyn_cast<StoreInst>(&instruction)) {
     checkAccess(*store, store->getPointerOperand(),
                 store->getValueOperand()->getType(), store->getAlign(),
-                kAccessWrites, site);
+                kAccessWrites | getFlags(store->getOrdering()), site);
   } else if (auto *rmw = dyn_cast<AtomicRMWInst>(&instruction)) {
     checkAccess(*rmw, rmw->getPointerOperand(), rmw->getType(), rmw->getAlign(),
-                kAccessWrites | kAccessAtomic, site);
+                kAccessReads | kAccessWrites | getFlags(rmw->getOrdering()),
+                site);
   } else if (auto *swap = dyn_cast<AtomicCmpXchgInst>(&instruction)) {
     checkAccess(*swap, swap->getPointerOperand(),
                 swap->getNewValOperand()->getType(), swap->getAlign(),
-                kAccessWrites | kAccessAtomic, site);
+                kAccessReads | kAccessWrites |
+                    getFlags(swap->getMergedOrdering()),
+                site);
+  } else if (isa<FenceInst>(&instruction)) {
+    IRBuilder<> builder(&instruction);
+    auto *type =
+        FunctionType::get(builder.getVoidTy(), {builder.getPtrTy()}, false);
+    builder.CreateCall(type,
+                       makePointer(reinterpret_cast<const void *>(&runFence)),
+                       {makePointer(&machine)});
   } else if (auto *memory = dyn_cast<MemIntrinsic>(&instruction)) {
     IRBuilder<> builder(memory);
     check(builder, memory->getDest(), memory->getLength(),
           memory->getDestAlign().valueOrOne(), kAccessWrites, site);
     if (auto *copy = dyn_cast<MemTransferInst>(memory))
       check(builder, copy->getSource(), copy->getLength(),
-            copy->getSourceAlign().valueOrOne(), 0, site);
+            copy->getSourceAlign().valueOrOne(), kAccessReads, site);
   } else if (auto *call = dyn_cast<CallInst>(&instruction)) {
     return rewriteCall(*call, site);
   }
@@ -495,8 +387,8 @@ bool Instrumenter::instrumentFunction(Function &function) {
   std::vector<Rewrite> rewrites;
   for (BasicBlock &block : function)
     for (Instruction &instruction : block)
-      if (isa<LoadInst, StoreInst, AtomicRMWInst, AtomicCmpXchgInst, CallInst>(
-              instruction) &&
+      if (isa<LoadInst, StoreInst, AtomicRMWInst, AtomicCmpXchgInst, FenceInst,
+              CallInst>(instruction) &&
           !addressLoads.count(&instruction))
         rewrites.push_back(
             {&instruction, makeSite(function, instruction, slots)});
@@ -514,92 +406,6 @@ bool Instrumenter::instrumentFunction(Function &function) {
       return false;
   argumentSlots->setOperand(0, builder.getInt32(numArgumentSlots));
   resultSlots->setOperand(0, builder.getInt32(numResultSlots));
-  return true;
-}
-
-/// Notes the shared variables that a kernel and what it calls use.
-void Instrumenter::collectShared(Function &function, Kernel &kernel) {
-  DenseSet<Function *> reached = {&function};
-  SmallVector<Function *> work = {&function};
-  while (!work.empty())
-    for (BasicBlock &block : *work.pop_back_val())
-      for (Instruction &instruction : block)
-        if (auto *call = dyn_cast<CallInst>(&instruction))
-          if (Function *callee = call->getCalledFunction())
-            if (!callee->isDeclaration() && reached.insert(callee).second)
-              work.push_back(callee);
-  for (auto &[variable, info] : shared) {
-    bool isUsed = any_of(sharedUsers[variable],
-                         [&](Function *user) { return reached.count(user); });
-    if (!isUsed)
-      continue;
-    kernel.shared.push_back(info);
-    if (!info.isDynamic)
-      kernel.staticSharedBytes =
-          alignTo(kernel.staticSharedBytes, Align(info.alignment)) + info.bytes;
-  }
-  const DataLayout &layout = module.getDataLayout();
-  for (Function *used : reached)
-    for (BasicBlock &block : *used)
-      for (Instruction &instruction : block)
-        if (auto *alloca = dyn_cast<AllocaInst>(&instruction))
-          if (auto size = alloca->getAllocationSize(layout))
-            kernel.localBytes += size->getKnownMinValue();
-}
-
-static unsigned getBound(Function &function, StringRef name, unsigned i) {
-  SmallVector<StringRef> parts;
-  function.getFnAttribute(name).getValueAsString().split(parts, ',');
-  unsigned value = 0;
-  if (i < parts.size())
-    parts[i].trim().getAsInteger(10, value);
-  return value;
-}
-
-bool Instrumenter::makeKernel(Function &function) {
-  const DataLayout &layout = module.getDataLayout();
-  result.kernels.emplace_back();
-  Kernel &kernel = result.kernels.back();
-  kernel.name = function.getName().str();
-  for (unsigned i = 0; i < 3; ++i)
-    kernel.requiredThreads[i] = getBound(function, "nvvm.reqntid", i);
-  if (unsigned x = getBound(function, "nvvm.maxntid", 0))
-    kernel.maxThreads = x *
-                        std::max(1u, getBound(function, "nvvm.maxntid", 1)) *
-                        std::max(1u, getBound(function, "nvvm.maxntid", 2));
-  collectShared(function, kernel);
-
-  // The entry takes a buffer, as a launch has it.
-  auto *type = FunctionType::get(Type::getVoidTy(context),
-                                 {PointerType::get(context, 0)}, false);
-  auto *entry = Function::Create(type, GlobalValue::ExternalLinkage,
-                                 "__simt_entry_" + function.getName(), module);
-  IRBuilder<> builder(BasicBlock::Create(context, "", entry));
-  SmallVector<Value *> arguments;
-  for (Argument &argument : function.args()) {
-    Type *passed = argument.hasByValAttr() ? argument.getParamByValType()
-                                           : argument.getType();
-    Align alignment = std::max(argument.getParamAlign().valueOrOne(),
-                               layout.getABITypeAlign(passed));
-    Kernel::Parameter parameter;
-    parameter.offset = alignTo(kernel.parameterBytes, alignment);
-    parameter.bytes = layout.getTypeAllocSize(passed);
-    kernel.parameterBytes = parameter.offset + parameter.bytes;
-    kernel.parameters.push_back(parameter);
-    Value *address = builder.CreateConstGEP1_64(
-        builder.getInt8Ty(), entry->getArg(0), parameter.offset);
-    arguments.push_back(
-        argument.hasByValAttr()
-            ? builder.CreateAddrSpaceCast(address, argument.getType())
-            : builder.CreateLoad(passed, address));
-  }
-  // Compiled code reads such a parameter where the launch left it.
-  for (Argument &argument : function.args())
-    if (argument.hasByValAttr())
-      argument.removeAttr(Attribute::ByVal);
-  builder.CreateCall(&function, arguments);
-  builder.CreateRetVoid();
-  result.entries.push_back(entry->getName().str());
   return true;
 }
 

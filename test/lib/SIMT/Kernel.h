@@ -49,11 +49,14 @@ enum Register {
 /// Bits of the flags of an access by compiled code, below its address space and
 /// the logarithm of its alignment.
 enum AccessFlag : unsigned {
-  kAccessWrites = 1,
-  kAccessAtomic = 2,
-  kAccessVolatile = 4,
-  kAccessSpaceShift = 4,
-  kAccessAlignmentShift = 8,
+  kAccessReads = 1,
+  kAccessWrites = 2,
+  /// Volatile accesses are atomic ones without an order.
+  kAccessAtomic = 4,
+  kAccessAcquires = 8,
+  kAccessReleases = 16,
+  kAccessSpaceShift = 5,
+  kAccessAlignmentShift = 9,
 };
 
 /// A place in a kernel's code.

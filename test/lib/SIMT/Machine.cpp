@@ -53,63 +53,49 @@ std::optional<Failure> Machine::run(const Launch &toRun) {
   while (threads.size() < numThreads)
     threads.push_back(std::make_unique<Thread>());
 
-  using Contents = std::map<uintptr_t, std::vector<char>>;
-  auto save = [&]() {
-    Contents contents;
-    for (const auto &[begin, allocation] : memory.getAllocations()) {
-      auto *bytes = reinterpret_cast<const char *>(begin);
-      if (!allocation.freed)
-        contents[begin].assign(bytes, bytes + allocation.bytes);
-    }
-    return contents;
-  };
-  Contents before, after;
+  DeviceMemory::Contents before, after;
   if (options.schedules > 1)
-    before = save();
-  for (schedule = 0; schedule < options.schedules; ++schedule) {
+    before = memory.save();
+  for (schedule = 0; schedule < options.schedules && !failure; ++schedule) {
     if (schedule > 0)
-      for (const auto &[begin, bytes] : before)
-        std::memcpy(reinterpret_cast<void *>(begin), bytes.data(),
-                    bytes.size());
+      memory.restore(before);
     // No two launches of a program have the same order of threads.
     random = Random((options.seed + schedule) * 0x9e3779b9 + numLaunches);
-    runGrid(schedule);
-    if (failure)
+    runGrid();
+    if (failure || options.schedules == 1)
       break;
-    if (options.schedules == 1)
-      break;
-    if (schedule == 0) {
-      after = save();
-      continue;
-    }
-    for (const auto &[begin, bytes] : save()) {
-      const std::vector<char> &first = after[begin];
-      auto [at, other] =
-          std::mismatch(bytes.begin(), bytes.end(), first.begin());
-      if (at == bytes.end())
-        continue;
-      (void)other;
-      failure = {kLaunchFailed, "kernel '" + launch->kernel->name +
-                                    "' depends on the schedule: byte " +
-                                    std::to_string(at - bytes.begin()) +
-                                    " of an allocation of " +
-                                    std::to_string(bytes.size()) +
-                                    " bytes differs with seeds " +
-                                    std::to_string(options.seed) + " and " +
-                                    std::to_string(options.seed + schedule)};
-      break;
-    }
-    if (failure)
-      break;
+    if (schedule == 0)
+      after = memory.save();
+    else
+      compareWith(after);
   }
   ++numLaunches;
   launch = nullptr;
   return failure;
 }
 
-void Machine::runGrid(unsigned) {
+void Machine::compareWith(const DeviceMemory::Contents &expected) {
+  for (const auto &[begin, bytes] : memory.save()) {
+    const std::vector<char> &first = expected.at(begin);
+    auto differs =
+        std::mismatch(bytes.begin(), bytes.end(), first.begin()).first;
+    if (differs == bytes.end())
+      continue;
+    failure = {kLaunchFailed,
+               "kernel '" + launch->kernel->name +
+                   "' depends on the schedule: byte " +
+                   std::to_string(differs - bytes.begin()) +
+                   " of an allocation of " + std::to_string(bytes.size()) +
+                   " bytes differs with seeds " + std::to_string(options.seed) +
+                   " and " + std::to_string(options.seed + schedule)};
+    return;
+  }
+}
+
+void Machine::runGrid() {
   memory.shadow.forget();
   firstBlock = blockNumber + 1;
+  released.clear();
   Dim3 grid = launch->grid;
   size_t count = size_t(grid.x) * grid.y * grid.z;
   std::vector<uint32_t> order(count);
@@ -179,6 +165,7 @@ void Machine::startThreads(Dim3 index) {
     clocks.retain(nothing);
     thread.fencedTime = 0;
     thread.fencedCopies = 0;
+    thread.knownBlocks = thread.fenced = thread.acquirable = nullptr;
     thread.copies = AsyncCopies();
     thread.stores = BulkStores();
     thread.productsFenced = false;
@@ -222,6 +209,7 @@ void Machine::runBlock(Dim3 index) {
                    : options.async == AsyncMode::Wait;
   // Some schedules are fair, others let some warps run ahead of others.
   tournament = random.below(2) ? 1 : 8;
+  missingLanes.assign(kMaxThreads / kWarpSize, nullptr);
   priorities.resize((numThreads + kWarpSize - 1) / kWarpSize);
   for (unsigned &priority : priorities)
     priority = random.below(1 << 30);
@@ -343,6 +331,18 @@ void Machine::meetWarp(uint32_t mask,
   Thread &self = *current;
   if (!(mask >> self.lane & 1))
     fail(kLaunchFailed, "is not in the mask of the lanes that take part");
+  auto isHere = [&](const Thread &other) {
+    return other.wait == Wait::Warp && other.waitsFor == mask &&
+           other.operation == self.operation;
+  };
+  // Most lanes find that one which another has missed is still not here.
+  Thread *&missing = missingLanes[self.warp];
+  bool isMissing = missing && missing != &self && !missing->done &&
+                   mask >> missing->lane & 1 && !isHere(*missing);
+  if (isMissing) {
+    block(Wait::Warp, mask);
+    return;
+  }
   Thread *lanes[kWarpSize] = {};
   Thread *taking[kWarpSize];
   unsigned numTaking = 0, numHere = 1;
@@ -357,8 +357,10 @@ void Machine::meetWarp(uint32_t mask,
     if (other.done)
       fail(kLaunchFailed, "expects lane " + std::to_string(lane) +
                               " of its warp, which has ended");
-    numHere += other.wait == Wait::Warp && other.waitsFor == mask &&
-               other.operation == self.operation;
+    if (isHere(other))
+      ++numHere;
+    else if (&other != &self)
+      missing = &other;
     lanes[lane] = &other;
     taking[numTaking++] = &other;
   }
@@ -538,7 +540,7 @@ void Machine::acquire(Thread &thread, const Clock &clock) {
 }
 
 void Machine::synchronize(Thread *const *participants, size_t count,
-                          Clock *released) {
+                          Clock *arrived) {
   if (count == 0)
     return;
   Clock *common = participants[0]->clock;
@@ -554,8 +556,9 @@ void Machine::synchronize(Thread *const *participants, size_t count,
       last = participants[i]->clock;
     }
   }
-  if (released)
-    common->join(*released);
+  if (arrived)
+    common->join(*arrived);
+  shareBlocks(participants, count);
   for (size_t i = 0; i < count; ++i) {
     Thread &thread = *participants[i];
     common->raise(thread.index, thread.time);

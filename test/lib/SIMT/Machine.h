@@ -27,6 +27,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace memrev::simt {
@@ -91,6 +92,10 @@ struct Thread {
   uint32_t fencedTime = 0;
   uint32_t fencedCopies = 0;
 
+  /// What the thread knows of other blocks, what it has left to be known at its
+  /// last fence, and what it knows after its next one.
+  KnownBlocks knownBlocks, fenced, acquirable;
+
   AsyncCopies copies;
   BulkStores stores;
   /// Whether it may start products of its warpgroup, and whether it has some
@@ -148,6 +153,7 @@ public:
     size_t bytes = 0;
     size_t alignment = 1;
     AccessKind kind = AccessKind::Read;
+    bool isAtomic = false;
     /// Where the address has to point to.
     enum { Any, Shared, Global } space = Any;
     /// Whether a fence has to be between this and other writes.
@@ -176,8 +182,8 @@ public:
   unsigned arriveAtBarrier(unsigned number, unsigned count, bool aligned,
                            bool wait, bool predicate);
 
-  /// Makes all threads know what any of them knows, and what `released` does.
-  void synchronize(Thread *const *threads, size_t count, Clock *released);
+  /// Makes all threads know what any of them knows, and what `arrived` does.
+  void synchronize(Thread *const *threads, size_t count, Clock *arrived);
   /// Makes a clock know what a thread knows and did.
   void release(Thread &thread, Clock &into);
   /// Makes a thread know what a clock does.
@@ -191,13 +197,10 @@ public:
   // The block that runs
   //===--------------------------------------------------------------------===//
 
+  unsigned getChip() const { return options.chip; }
   unsigned getNumThreads() const { return numThreads; }
-  Thread &getThread(unsigned index) { return *threads[index]; }
-  const Launch &getLaunch() const { return *launch; }
-  const Options &getOptions() const { return options; }
   Random &getRandom() { return random; }
   ClockPool &getClocks() { return clocks; }
-  DeviceMemory &getMemory() { return memory; }
   bool isShared(uintptr_t address) const {
     return address - sharedBase < kSharedWindow;
   }
@@ -213,6 +216,10 @@ public:
   void addLate(std::function<void()> work);
   /// Reports what late work finds wrong.
   void noteLate(const std::string &message);
+
+  /// Orders what the thread did before and does after the fence for those that
+  /// meet in atomic operations.
+  void fence(Thread &thread);
 
   /// Makes all that the thread knows visible to the asynchronous proxy.
   void fenceProxy(Thread &thread);
@@ -231,10 +238,10 @@ public:
   static constexpr size_t kSharedWindow = size_t(1) << 18;
 
 private:
-  friend struct FiberEntry;
-
+  /// Fails if memory has not what another schedule has left there.
+  void compareWith(const DeviceMemory::Contents &expected);
   /// Runs all blocks once.
-  void runGrid(unsigned schedule);
+  void runGrid();
   void runBlock(Dim3 index);
   void startThreads(Dim3 blockIndex);
   void layOutShared();
@@ -257,6 +264,16 @@ private:
   /// that wrote.
   bool knowsFenced(const Thread &thread, uint32_t agent, uint32_t time) const;
   void runLate();
+
+  bool knowsBlock(const Thread &thread, uint32_t block, uint32_t agent,
+                  uint32_t time) const;
+  /// Returns what the thread knows now, itself included.
+  KnownBlocks publish(Thread &thread);
+  void learn(Thread &thread, const KnownBlocks &view);
+  /// Orders what threads do around an atomic access, which happens next.
+  void orderAtomic(Thread &thread, uintptr_t address, unsigned flags);
+  /// Makes threads know of other blocks what any of them does.
+  void shareBlocks(Thread *const *threads, size_t count);
   friend class ThreadActor;
 
   DeviceMemory &memory;
@@ -277,12 +294,16 @@ private:
   bool copiesLate = false;
   unsigned tournament = 1;
   uint32_t nextAgent = 0;
+  /// What atomic operations of this launch have left at their addresses.
+  std::unordered_map<uintptr_t, KnownBlocks> released;
   /// Races that were reported, by the sites of both accesses.
   std::set<std::pair<uint32_t, uint32_t>> reported;
 
   unsigned numThreads = 0;
   std::vector<std::unique_ptr<Thread>> threads;
   std::vector<unsigned> priorities;
+  /// For each warp, a lane that was not where others wait for it.
+  std::vector<Thread *> missingLanes;
   std::vector<Thread *> ready;
   unsigned numDone = 0;
   unsigned idleYields = 0;

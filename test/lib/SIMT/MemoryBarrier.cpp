@@ -14,18 +14,19 @@
 using namespace memrev::simt;
 
 /// The object is eight bytes, which only these operations understand.
-static void accessObject(Machine &machine, uintptr_t address, AccessKind kind) {
+static void accessObject(Machine &machine, uintptr_t address, bool isAtomic) {
   Machine::OperationAccess access;
   access.address = address;
   access.bytes = access.alignment = 8;
-  access.kind = kind;
+  access.kind = AccessKind::Write;
+  access.isAtomic = isAtomic;
   access.space = Machine::OperationAccess::Shared;
   machine.access(access);
 }
 
 MemoryBarrier &memrev::simt::getMemoryBarrier(Machine &machine,
                                               uintptr_t address) {
-  accessObject(machine, address, AccessKind::Atomic);
+  accessObject(machine, address, /*isAtomic=*/true);
   auto found = machine.memoryBarriers.find(address);
   if (found == machine.memoryBarriers.end())
     machine.fail(kLaunchFailed, "expects a memory barrier that has been "
@@ -97,7 +98,7 @@ static void runInit(Machine &machine, const Operation &, Slots slots) {
   if (count == 0 || count > limit)
     machine.fail(kLaunchFailed, "expects 1 to 1048575 arrivals, but got " +
                                     std::to_string(count));
-  accessObject(machine, address, AccessKind::Write);
+  accessObject(machine, address, /*isAtomic=*/false);
   MemoryBarrier barrier;
   barrier.expected = barrier.pending = count;
   barrier.agent = machine.makeAgent();
@@ -109,7 +110,7 @@ static void runInit(Machine &machine, const Operation &, Slots slots) {
 static void runInvalidate(Machine &machine, const Operation &, Slots slots) {
   auto address = slots.get<uintptr_t>(0);
   getMemoryBarrier(machine, address);
-  accessObject(machine, address, AccessKind::Write);
+  accessObject(machine, address, /*isAtomic=*/false);
   machine.memoryBarriers.erase(address);
 }
 

@@ -161,6 +161,19 @@ static Expected<std::unique_ptr<orc::LLJIT>> makeJIT() {
   return std::move(*jit);
 }
 
+/// Returns the compute capability times ten that a module was compiled for, or
+/// zero if it does not say.
+static unsigned getChip(llvm::Module &module) {
+  unsigned chip = 0;
+  for (Function &function : module) {
+    StringRef name = function.getFnAttribute("target-cpu").getValueAsString();
+    unsigned number = 0;
+    if (name.consume_front("sm_") && !name.consumeInteger(10, number))
+      chip = std::max(chip, number);
+  }
+  return chip;
+}
+
 std::unique_ptr<simt::Module>
 simt::Module::load(const void *image, Machine &machine, Failure &failure) {
   auto fail = [&](Result code, const Twine &message) {
@@ -181,6 +194,11 @@ simt::Module::load(const void *image, Machine &machine, Failure &failure) {
   if (!kernels.getTargetTriple().isNVPTX())
     return fail(kInvalidImage, "expects bitcode for nvptx64, but got " +
                                    kernels.getTargetTriple().str());
+  unsigned chip = getChip(kernels);
+  if (chip > machine.getChip())
+    return fail(kNoBinaryForGPU, "expects code for sm_" +
+                                     Twine(machine.getChip()) +
+                                     " at most, but got sm_" + Twine(chip));
 
   std::unique_ptr<Module> module(new Module());
   Instrumentation &instrumentation = module->code->instrumentation;

@@ -29,8 +29,14 @@ static uint32_t makeExtra(ExtraKind kind, size_t index) {
 static bool isOrdered(const Epoch &epoch, const Actor &actor) {
   if (epoch.block < actor.firstBlock)
     return true;
-  return epoch.block == actor.epoch.block &&
-         actor.knows(epoch.agent, epoch.time);
+  return epoch.block == actor.epoch.block
+             ? actor.knows(epoch.agent, epoch.time)
+             : actor.knowsBlock(epoch.block, epoch.agent, epoch.time);
+}
+
+/// Whether both accesses at once are a race.
+static bool isConflict(const Epoch &epoch, const Actor &actor) {
+  return !(epoch.atomic && actor.epoch.atomic) && !isOrdered(epoch, actor);
 }
 
 void Shadow::split(Cell &cell) {
@@ -49,6 +55,7 @@ void Shadow::split(Cell &cell) {
 void Shadow::noteRead(Cell &cell, const Actor &actor) {
   switch (getKind(cell)) {
   case kManyBlocks:
+    cell.read.atomic &= actor.epoch.atomic;
     return;
   case kReaders: {
     // Who has happened before this read is covered by it.
@@ -63,6 +70,7 @@ void Shadow::noteRead(Cell &cell, const Actor &actor) {
       cell.read = actor.epoch;
       return;
     }
+    cell.read.atomic &= actor.epoch.atomic;
     cell.extra = makeExtra(kManyBlocks, 0);
     return;
   }
@@ -74,6 +82,7 @@ void Shadow::noteRead(Cell &cell, const Actor &actor) {
     return;
   }
   if (cell.read.block != actor.epoch.block) {
+    cell.read.atomic &= actor.epoch.atomic;
     cell.extra = makeExtra(kManyBlocks, 0);
     return;
   }
@@ -90,8 +99,7 @@ Shadow::Finding Shadow::accessCell(Cell &cell, AccessKind kind,
     finding.otherIsWrite = isWrite;
   };
 
-  bool bothAtomic = kind == AccessKind::Atomic && cell.write.atomic;
-  if (!bothAtomic && !isOrdered(cell.write, actor))
+  if (isConflict(cell.write, actor))
     race(cell.write, /*isWrite=*/true);
   if (kind == AccessKind::Read) {
     if (mustBeWritten && cell.write.block < actor.firstBlock &&
@@ -102,17 +110,18 @@ Shadow::Finding Shadow::accessCell(Cell &cell, AccessKind kind,
   }
   if (finding.kind == Finding::None) {
     if (getKind(cell) == kManyBlocks) {
-      race(cell.read, /*isWrite=*/false);
+      // Reads of many blocks are not told apart.
+      if (!(cell.read.atomic && actor.epoch.atomic))
+        race(cell.read, /*isWrite=*/false);
     } else if (getKind(cell) == kReaders) {
       for (const Epoch &reader : readers[getIndex(cell)])
-        if (!isOrdered(reader, actor))
+        if (isConflict(reader, actor))
           race(reader, /*isWrite=*/false);
-    } else if (!isOrdered(cell.read, actor)) {
+    } else if (isConflict(cell.read, actor)) {
       race(cell.read, /*isWrite=*/false);
     }
   }
   cell.write = actor.epoch;
-  cell.write.atomic = kind == AccessKind::Atomic;
   cell.read = Epoch();
   cell.extra = 0;
   return finding;

@@ -37,12 +37,11 @@ struct Cell {
   uint32_t extra = 0;
 };
 
-enum class AccessKind { Read, Write, Atomic };
+enum class AccessKind { Read, Write };
 
 /// Who accesses memory, and what it knows.
 class Actor {
 public:
-  /// The access, except for whether it is atomic.
   Epoch epoch;
   /// The first block whose accesses count: those before are in the past.
   uint32_t firstBlock = 1;
@@ -50,6 +49,9 @@ public:
   /// Whether all that `agent` of this block did until `time` has happened
   /// before what this actor does now.
   virtual bool knows(uint32_t agent, uint32_t time) const = 0;
+  /// The same for an agent of another block.
+  virtual bool knowsBlock(uint32_t block, uint32_t agent,
+                          uint32_t time) const = 0;
 
 protected:
   ~Actor() = default;

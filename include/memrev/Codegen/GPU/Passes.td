@@ -130,6 +130,31 @@ def GPUScheduleKernels : Pass<"gpu-schedule-kernels", "ModuleOp"> {
                            "tensor::TensorDialect"];
 }
 
+def GPUJoinKernels : Pass<"gpu-join-kernels", "ModuleOp"> {
+  let summary = "Launch neighbouring kernels of one block as one";
+  let description = [{
+    A launch takes longer than most kernels of a single block: the statistics of
+    a batch norm, the update of a bias. Where such kernels that
+    `gpu-schedule-kernels` emitted follow one another, with nothing between them
+    but views and indices, this pass makes one kernel of them, in which a
+    barrier of the block takes the place of the end of each.
+
+    Kernels with different numbers of threads are joined if nobody waits for
+    others in them.
+
+    Example: of the calls
+
+    ```mlir
+    call @mean_0(%sum, %mean)
+    call @scale_1(%weight, %mean, %scale)
+    ```
+
+    one of `@mean_0_joined` with all operands is left.
+  }];
+  let dependentDialects = ["arith::ArithDialect", "LLVM::LLVMDialect",
+                           "NVVM::NVVMDialect", "scf::SCFDialect"];
+}
+
 def GPULaunchKernels : Pass<"gpu-launch-kernels", "ModuleOp"> {
   let summary = "Turn calls of emitted kernels into launches";
   let description = [{

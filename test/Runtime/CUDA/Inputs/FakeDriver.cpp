@@ -6,11 +6,11 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Stands in for libcuda.so.1 in tests: device memory is host memory, and a
-// kernel is a function of the library named by FAKE_CUDA_KERNELS, which
-// emulate.py makes of the very code that a GPU would get. Threads run one after
-// another; there are no barriers. Work is done when it is submitted; a stream
-// that is captured keeps it for the launches of its graph.
+// Stands in for libcuda.so.1 in tests of the runtime: it prints its calls and
+// fails where it is told to. Kernels of programs run on the emulator in
+// test/lib/SIMT instead; here a kernel is a function of the library named by
+// FAKE_CUDA_KERNELS, called once a launch. Work is done when it is submitted; a
+// stream that is captured keeps it for the launches of its graph.
 //
 //   FAKE_CUDA_FAIL=cuMemAlloc_v2:2,cuLaunchKernel:700  makes functions fail
 //   FAKE_CUDA_DEVICES=0                                sets their number
@@ -301,17 +301,6 @@ struct Kernel {
   int numParameters;
 };
 
-/// The numbers of the thread that runs, which emulated kernels read: its own,
-/// its block's, and the sizes of the block and the grid.
-struct Ids {
-  unsigned thread[3], block[3], blockSize[3], gridSize[3];
-};
-static thread_local Ids ids;
-EXPORT unsigned fakeCudaId(unsigned kind, unsigned dim) {
-  const unsigned *all[] = {ids.thread, ids.block, ids.blockSize, ids.gridSize};
-  return all[kind][dim];
-}
-
 EXPORT Result cuModuleLoadDataEx(void **module, const void *, unsigned count,
                                  int *options, void **values) {
   if (isTracing())
@@ -324,9 +313,6 @@ EXPORT Result cuModuleLoadDataEx(void **module, const void *, unsigned count,
         std::strcpy(static_cast<char *>(values[i]), "the log of the assembler");
     return failure;
   }
-  // Kernels look for fakeCudaId among global symbols, and the runtime loads a
-  // driver with local ones.
-  dlopen("libcuda.so.1", RTLD_NOW | RTLD_GLOBAL | RTLD_NOLOAD);
   const char *path = std::getenv("FAKE_CUDA_KERNELS");
   *module = path ? dlopen(path, RTLD_NOW) : nullptr;
   if (!*module)
@@ -350,35 +336,20 @@ EXPORT Result cuModuleGetFunction(void **function, void *module,
   return 0;
 }
 EXPORT Result cuFuncSetAttribute(void *, int, int) { return 0; }
-EXPORT Result cuLaunchKernel(void *function, unsigned gridX, unsigned gridY,
-                             unsigned gridZ, unsigned blockX, unsigned blockY,
-                             unsigned blockZ, unsigned, void *stream,
-                             void **parameters, void **) {
+EXPORT Result cuLaunchKernel(void *function, unsigned gridX, unsigned, unsigned,
+                             unsigned blockX, unsigned, unsigned, unsigned,
+                             void *stream, void **parameters, void **) {
   ENTER(cuLaunchKernel, "%u x %u", gridX, blockX);
   auto *kernel = static_cast<Kernel *>(function);
   std::vector<unsigned long long> values;
   for (int i = 0; i < kernel->numParameters; ++i)
     values.push_back(*static_cast<unsigned long long *>(parameters[i]));
-  return submit(stream,
-                {true, [=]() mutable {
-                   std::vector<void *> addresses;
-                   for (unsigned long long &value : values)
-                     addresses.push_back(&value);
-                   Ids &i = ids;
-                   i.gridSize[0] = gridX, i.gridSize[1] = gridY,
-                   i.gridSize[2] = gridZ;
-                   i.blockSize[0] = blockX, i.blockSize[1] = blockY,
-                   i.blockSize[2] = blockZ;
-                   // Backwards, so that code which relies on the order of
-                   // threads fails.
-                   for (i.block[2] = gridZ; i.block[2]-- > 0;)
-                     for (i.block[1] = gridY; i.block[1]-- > 0;)
-                       for (i.block[0] = gridX; i.block[0]-- > 0;)
-                         for (i.thread[2] = blockZ; i.thread[2]-- > 0;)
-                           for (i.thread[1] = blockY; i.thread[1]-- > 0;)
-                             for (i.thread[0] = blockX; i.thread[0]-- > 0;)
-                               kernel->run(addresses.data());
-                 }});
+  return submit(stream, {true, [=]() mutable {
+                           std::vector<void *> addresses;
+                           for (unsigned long long &value : values)
+                             addresses.push_back(&value);
+                           kernel->run(addresses.data());
+                         }});
 }
 
 //===----------------------------------------------------------------------===//
