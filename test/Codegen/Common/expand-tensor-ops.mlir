@@ -32,6 +32,15 @@ func.func @scatter(%x: tensor<2x1x7xf32>, %d: tensor<5x7xf32>, %i: tensor<2x1xin
   return %y : tensor<5x7xf32>
 }
 
+// CHECK-LABEL: @scatter_nothing(
+// CHECK-SAME:    %{{.*}}: tensor<2x0xf32>, %[[D:.*]]: tensor<5x0xf32>
+// CHECK-NEXT:    return %[[D]]
+func.func @scatter_nothing(%x: tensor<2x0xf32>, %d: tensor<5x0xf32>, %i: tensor<2x1xindex>) -> tensor<5x0xf32> {
+  %y = tensor.scatter %x into %d[%i] scatter_dims([0]) unique
+      : (tensor<2x0xf32>, tensor<5x0xf32>, tensor<2x1xindex>) -> tensor<5x0xf32>
+  return %y : tensor<5x0xf32>
+}
+
 // CHECK-LABEL: @scatter_elements(
 // CHECK:         scf.for
 // CHECK:           tensor.extract
