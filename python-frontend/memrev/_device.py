@@ -43,7 +43,7 @@ def as_numpy(x):
     if isinstance(x, np.ndarray):
         return as_numpy(np.asarray(x))
     if _dlpack.is_on_device(x):
-        raise TypeError(f"expects arrays in host memory, but got one on cuda:{_number_of(x)}; "
+        raise TypeError(f"expects arrays in host memory, but got one on a device; "
                         "memrev.device_get copies it")
     if hasattr(x, "__dlpack__"):
         try:
@@ -81,17 +81,16 @@ def _is_torch(leaf):
 
 
 def _number_of(leaf):
-    """The number of the device that an array in device memory is on."""
-    if hasattr(leaf, "__dlpack_device__"):
-        return int(leaf.__dlpack_device__()[1])
-    return 0  # CUDA's array interface does not say.
+    """The number of the device that an array in device memory is on. None: CUDA's array
+    interface does not say."""
+    return int(leaf.__dlpack_device__()[1]) if hasattr(leaf, "__dlpack_device__") else None
 
 
 def find(leaves):
     """The device of the first array that is in device memory; the processor if none is."""
     for leaf in leaves:
         if _dlpack.is_on_device(leaf):
-            return Device("cuda", _number_of(leaf))
+            return Device("cuda", _number_of(leaf) or 0)
     return CPU
 
 
@@ -108,7 +107,6 @@ class Arguments:
     def __init__(self, device, leaves, donated, as_array, name_of):
         self.device = device
         self.leaves, self._name_of = list(leaves), name_of
-        self._is_torch = False
         self.scalars = set()
         # Almost all leaves of a training step are DeviceArrays: what is done for each of
         # them is what a call costs on the host.
@@ -122,15 +120,16 @@ class Arguments:
         for i in others:
             views[i] = None
             if i in there:
-                self._check_number(i, _number_of(leaves[i]))
+                self._check(i)
                 views[i] = self._view(i)
                 continue
             leaf = self.leaves[i] = as_array(leaves[i], i)
             if leaf.shape == () and i not in donated:
                 self.scalars.add(i)
         for i, view in enumerate(views):
-            if view is not None:
-                self._check_number(i, view.device_number)
+            if type(view) is cuda.DeviceArray:
+                if view.device_number != device.number:
+                    self._check(i)
                 view.view(self._stream)
         #: (dtype, shape, whether it is a scalar) of each leaf.
         self.types = [(leaf.dtype, leaf.shape, False) for leaf in map(
@@ -138,8 +137,9 @@ class Arguments:
         for i in self.scalars:
             self.types[i] = self.types[i][:2] + (True,)
 
-    def _check_number(self, i, number):
-        if number is not None and number != self.device.number:
+    def _check(self, i):
+        number = _number_of(self.leaves[i])
+        if number not in (None, self.device.number):
             raise ValueError(f"expects arrays on {self.device}, but got one on cuda:{number} at "
                              f"'{self._name_of(i)}'")
 
@@ -204,9 +204,9 @@ def device_put(values, device="cuda"):
 
     def put(leaf):
         if _dlpack.is_on_device(leaf):
-            if _number_of(leaf) != device.number:
-                raise ValueError(f"expects arrays on {device}, but got one on "
-                                 f"cuda:{_number_of(leaf)}")
+            number = _number_of(leaf)
+            if number not in (None, device.number):
+                raise ValueError(f"expects arrays on {device}, but got one on cuda:{number}")
             return leaf
         array = as_numpy(leaf)
         if array is None:

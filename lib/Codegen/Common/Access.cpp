@@ -222,6 +222,10 @@ FailureOr<Access> Access::resolve(Value value, AffineMap map) {
   access = previous;
   if (auto constant = access.source.getDefiningOp<arith::ConstantOp>())
     if (auto splat = dyn_cast<SplatElementsAttr>(constant.getValue())) {
+      // Padded with another number it is no scalar.
+      if (!access.bounds.empty() &&
+          splat.getSplatValue<Attribute>() != access.padding)
+        return failure();
       OpBuilder builder(constant);
       access.source = arith::ConstantOp::create(
           builder, constant.getLoc(), splat.getSplatValue<TypedAttr>());

@@ -213,6 +213,20 @@ static LogicalResult resolveInit(Value init, AffineMap map, bool isRead,
   return success();
 }
 
+/// Whether both accesses are to the same element at every point.
+static bool isSameElement(const Access &left, const Access &right,
+                          const Problem &problem) {
+  return left.source == right.source && left.symbols == right.symbols &&
+         left.bounds.empty() && right.bounds.empty() &&
+         llvm::all_of(llvm::zip_equal(left.indices, right.indices),
+                      [&](auto pair) {
+                        AffineExpr difference = simplifyAffineExpr(
+                            std::get<0>(pair) - std::get<1>(pair),
+                            problem.getNumDims(), left.symbols.size());
+                        return difference == 0;
+                      });
+}
+
 /// The access that writes result `number` of `op`, and the slice it is put in.
 static FailureOr<Access> resolveDest(linalg::LinalgOp op, unsigned number,
                                      Value returned, BlockArgument buffer) {
@@ -433,14 +447,15 @@ static FailureOr<Problem> readProblem(func::FuncOp kernel,
       output.fill = problem.accumulatorFill;
       output.read = problem.accumulatorRead;
       if (output.init == InitKind::Read &&
-          problem.accumulatorRead.source == buffer)
+          isSameElement(output.read, output.dest, problem))
         output.init = problem.accumulatorInit = InitKind::InPlace;
     } else {
       if (failed(resolveInit(init->get(), toRoot ? map.compose(toRoot) : map,
                              final.payloadUsesValueFromOperand(init),
                              output.init, output.fill, output.read)))
         return failure();
-      if (output.init == InitKind::Read && output.read.source == buffer)
+      if (output.init == InitKind::Read &&
+          isSameElement(output.read, output.dest, problem))
         output.init = InitKind::InPlace;
       if (final.getNumReductionLoops() != 0) {
         SmallVector<Operation *> combiners;
@@ -450,6 +465,20 @@ static FailureOr<Problem> readProblem(func::FuncOp kernel,
       }
     }
     problem.outputs.push_back(std::move(output));
+  }
+  // What one point starts from must not be what another one has written.
+  for (const Output &output : problem.outputs) {
+    auto isOverwritten = [&](InitKind kind, const Access &read) {
+      return kind == InitKind::Read && read.source == output.dest.source &&
+             !isSameElement(read, output.dest, problem);
+    };
+    if (isOverwritten(problem.accumulatorInit, problem.accumulatorRead) ||
+        llvm::any_of(problem.outputs, [&](const Output &other) {
+          return isOverwritten(other.init, other.read);
+        })) {
+      reason = "it starts from elements that it overwrites elsewhere";
+      return failure();
+    }
   }
   reason.clear();
   simplify(problem, context);

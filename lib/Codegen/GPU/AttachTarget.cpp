@@ -57,6 +57,17 @@ static unsigned getOldestPTXVersion(const llvm::Target &target,
   return 10 * major + minor;
 }
 
+/// What exchanges values between the threads of a warp, shfl.sync, is in PTX of
+/// this version, times ten, and in no chip before this one.
+static constexpr unsigned kShufflePTXVersion = 60;
+static constexpr unsigned kShuffleArchitecture = 30;
+
+static bool canShuffle(StringRef chip) {
+  unsigned architecture = 0;
+  return chip.consume_front("sm_") && !chip.consumeInteger(10, architecture) &&
+         architecture >= kShuffleArchitecture;
+}
+
 namespace {
 struct GPUAttachTarget : memrev::impl::GPUAttachTargetBase<GPUAttachTarget> {
   using Base::Base;
@@ -100,28 +111,28 @@ private:
       return emitError(loc, error);
     std::unique_ptr<llvm::MCSubtargetInfo> subtarget(
         target->createMCSubtargetInfo(triple, /*CPU=*/"", /*Features=*/""));
-    if (!StringRef(chip).starts_with("sm_") ||
-        !subtarget->isCPUStringValid(chip))
+    if (!canShuffle(chip) || !subtarget->isCPUStringValid(chip))
       return emitError(loc, "expects an NVIDIA chip such as sm_80 or sm_90, "
                             "but got '")
              << chip << "'";
 
-    if (ptxVersion == 0)
-      return success();
-    std::string feature = "ptx" + std::to_string(ptxVersion);
-    bool known = llvm::any_of(
-        subtarget->getAllProcessorFeatures(),
-        [&](const llvm::SubtargetFeatureKV &kv) { return feature == kv.Key; });
-    if (!known)
+    unsigned known = getOldestPTXVersion(*target, triple, chip);
+    unsigned oldest = std::max(known, kShufflePTXVersion);
+    unsigned version = ptxVersion == 0 ? oldest : ptxVersion.getValue();
+    std::string feature = "ptx" + std::to_string(version);
+    if (llvm::none_of(subtarget->getAllProcessorFeatures(),
+                      [&](const llvm::SubtargetFeatureKV &kv) {
+                        return feature == kv.Key;
+                      }))
       return emitError(loc, "expects a PTX version that the backend knows, but "
                             "got ")
-             << ptxVersion.getValue();
-    unsigned oldest = getOldestPTXVersion(*target, triple, chip);
-    if (ptxVersion < oldest)
+             << version;
+    if (version < oldest)
       return emitError(loc, "expects a PTX version of at least ")
-             << oldest << " for " << chip << ", but got "
-             << ptxVersion.getValue();
-    features = "+" + feature;
+             << oldest << " for " << chip << ", but got " << version;
+    // The backend takes what the chip needs by itself.
+    if (ptxVersion != 0 || version != known)
+      features = "+" + feature;
     return success();
   }
 };

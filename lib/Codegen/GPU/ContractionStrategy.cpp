@@ -110,6 +110,16 @@ UnitShape UnitShape::get(Unit unit) {
   llvm_unreachable("all units have a shape");
 }
 
+/// Whether `access` is to a matrix, with zeros outside.
+static bool isPaddedByZeros(const Access &access) {
+  if (access.isScalar())
+    return false;
+  if (access.bounds.empty())
+    return true;
+  auto padding = dyn_cast<FloatAttr>(access.padding);
+  return padding && padding.getValue().isZero();
+}
+
 bool ContractionStrategy::fits(const Problem &problem) const {
   if (!problem.isContraction)
     return false;
@@ -125,25 +135,31 @@ bool ContractionStrategy::fits(const Problem &problem) const {
                      ? element.isF16() || element.isBF16()
                  : unit == Unit::Double ? element.isF64()
                                         : element.isF32();
-  // A line of a tile is what a group of warps reads as one.
-  if (unit == Unit::WarpGroup) {
-    int64_t groupColumns = columns / columnWarps;
-    bool hasShortLines =
-        !ContractionShape(problem, swap).second.depthContiguous &&
-        groupColumns % kGroupDepth != 0;
-    if (rowWarps % kGroupWarps != 0 || depth != kGroupDepth ||
-        groupColumns > kGroupColumns || stages < 3 || hasShortLines)
-      return false;
-  }
   // Pairs of fragments of columns are loaded together.
   int64_t columnStep =
       unit == Unit::Half || isTF32(unit) ? 2 * shape.columns : shape.columns;
   int64_t lineBytes = depth * getByteSize(element);
-  return isRight && getThreads() <= 1024 && stages >= 2 && stages <= 8 &&
-         splits >= 1 && splits <= 65535 &&
-         rows % (rowWarps * shape.rows) == 0 &&
-         columns % (columnWarps * columnStep) == 0 &&
-         depth % shape.depth == 0 && lineBytes >= 16;
+  if (!isRight || problem.sumType.isF64() != (unit == Unit::Double) ||
+      getThreads() > 1024 || stages < 2 || stages > 8 || splits < 1 ||
+      splits > 65535 || rows % (rowWarps * shape.rows) != 0 ||
+      columns % (columnWarps * columnStep) != 0 || depth % shape.depth != 0 ||
+      lineBytes < 16)
+    return false;
+
+  if (!isPaddedByZeros(problem.lhs) || !isPaddedByZeros(problem.rhs))
+    return false;
+  ContractionShape matrices(problem, swap);
+  if (matrices.rows.dims.empty() || matrices.columns.dims.empty() ||
+      matrices.depth.dims.empty())
+    return false;
+  if (unit != Unit::WarpGroup)
+    return true;
+  // A line of a tile is what a group of warps reads as one.
+  int64_t groupColumns = columns / columnWarps;
+  bool hasShortLines =
+      !matrices.second.depthContiguous && groupColumns % kGroupDepth != 0;
+  return rowWarps % kGroupWarps == 0 && depth == kGroupDepth &&
+         groupColumns <= kGroupColumns && stages >= 3 && !hasShortLines;
 }
 
 std::optional<FP32Precision> simt::parseFP32Precision(StringRef name) {
@@ -214,13 +230,6 @@ static SmallVector<Unit> getUnits(const Problem &problem, const Chip &chip,
   if (chip.hasWarpGroups)
     return {Unit::WarpGroup, Unit::Half};
   return {Unit::Half};
-}
-
-static bool hasZeroPadding(const Access &access) {
-  if (access.bounds.empty())
-    return true;
-  auto padding = dyn_cast<FloatAttr>(access.padding);
-  return padding && padding.getValue().isZero();
 }
 
 static int64_t getTiles(const ContractionShape &shape,
@@ -306,8 +315,7 @@ FailureOr<ContractionStrategy> simt::chooseContraction(const Problem &problem,
     reason = "its element types have no matrix unit";
     return failure();
   }
-  if (problem.lhs.isScalar() || problem.rhs.isScalar() ||
-      !hasZeroPadding(problem.lhs) || !hasZeroPadding(problem.rhs)) {
+  if (!isPaddedByZeros(problem.lhs) || !isPaddedByZeros(problem.rhs)) {
     reason = "a factor is no matrix padded by zeros";
     return failure();
   }

@@ -43,17 +43,26 @@ public:
   LogicalResult run();
 
 private:
+  LLVM::LLVMFuncOp find(StringRef name);
   LogicalResult rewrite(func::CallOp call, func::FuncOp kernel);
   LLVM::LLVMFuncOp specialize(LLVM::LLVMFuncOp function, func::CallOp call,
                               ArrayRef<memref::GetGlobalOp> constants);
 
   ModuleOp module;
   SymbolTable symbols;
-  gpu::GPUModuleOp kernels;
   /// Kernels for constant buffers, by their name, then those of the constants.
   DenseMap<Attribute, LLVM::LLVMFuncOp> specialized;
 };
 } // namespace
+
+/// The emitted kernel `name`, in whichever module has it: the name that modules
+/// of kernels are given may have been taken.
+LLVM::LLVMFuncOp LaunchRewriter::find(StringRef name) {
+  for (auto kernels : module.getOps<gpu::GPUModuleOp>())
+    if (auto function = kernels.lookupSymbol<LLVM::LLVMFuncOp>(name))
+      return function;
+  return {};
+}
 
 /// Constants are in the memory of the host until they are named in a kernel.
 /// Returns a kernel like `function` that does so for the arguments of `call`
@@ -70,6 +79,7 @@ LaunchRewriter::specialize(LLVM::LLVMFuncOp function, func::CallOp call,
   if (known)
     return known;
 
+  auto kernels = function->getParentOfType<gpu::GPUModuleOp>();
   SymbolTable kernelSymbols(kernels);
   auto clone = cast<LLVM::LLVMFuncOp>(function->clone());
   kernelSymbols.insert(clone, std::next(Block::iterator(function)));
@@ -106,9 +116,7 @@ LaunchRewriter::specialize(LLVM::LLVMFuncOp function, func::CallOp call,
 
 LogicalResult LaunchRewriter::rewrite(func::CallOp call, func::FuncOp kernel) {
   auto launch = kernel->getAttrOfType<DenseI64ArrayAttr>(kLaunchAttr);
-  auto function = kernels
-                      ? kernels.lookupSymbol<LLVM::LLVMFuncOp>(kernel.getName())
-                      : LLVM::LLVMFuncOp();
+  LLVM::LLVMFuncOp function = find(kernel.getName());
   if (!launch || launch.size() != 3 || !function)
     return call.emitOpError("expects an emitted kernel and '")
            << kLaunchAttr << "' with three numbers on its declaration '"
@@ -145,8 +153,9 @@ LogicalResult LaunchRewriter::rewrite(func::CallOp call, func::FuncOp kernel) {
       builder, loc, builder.getI32IntegerAttr(launch[2]));
   gpu::LaunchFuncOp::create(
       builder, loc,
-      SymbolRefAttr::get(kernels.getNameAttr(),
-                         FlatSymbolRefAttr::get(function.getSymNameAttr())),
+      SymbolRefAttr::get(
+          function->getParentOfType<gpu::GPUModuleOp>().getNameAttr(),
+          FlatSymbolRefAttr::get(function.getSymNameAttr())),
       gpu::KernelDim3{constant(launch[0]), one, one},
       gpu::KernelDim3{constant(launch[1]), one, one}, sharedBytes, operands);
   call.erase();
@@ -154,7 +163,6 @@ LogicalResult LaunchRewriter::rewrite(func::CallOp call, func::FuncOp kernel) {
 }
 
 LogicalResult LaunchRewriter::run() {
-  kernels = symbols.lookup<gpu::GPUModuleOp>(kKernelModule);
   SmallVector<std::pair<func::CallOp, func::FuncOp>> calls;
   module.walk([&](func::CallOp call) {
     auto kernel = symbols.lookup<func::FuncOp>(call.getCallee());

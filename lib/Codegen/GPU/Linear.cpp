@@ -93,9 +93,6 @@ static bool readsOverwritten(const Problem &problem, const Output &output) {
     found |= input && input->source == dest.source &&
              (isReduction || input->indices != dest.indices ||
               input->symbols != dest.symbols || !input->bounds.empty());
-  // What a reduction starts from is read by the thread that writes.
-  for (const Output &other : problem.outputs)
-    found |= other.init == InitKind::Read && other.read.source == dest.source;
   if (problem.body)
     problem.body->walk([&](tensor::ExtractOp extract) {
       found |= extract.getTensor() == dest.source;
@@ -105,7 +102,7 @@ static bool readsOverwritten(const Problem &problem, const Output &output) {
 
 bool simt::canEmit(const Problem &problem, func::FuncOp kernel,
                    std::string &reason) {
-  bool ok = true, areWhole = true;
+  bool ok = true, areWhole = true, areNative = true;
   auto isOfEntry = [&](Value value) {
     auto argument = dyn_cast<BlockArgument>(value);
     return argument && argument.getOwner() == &kernel.front();
@@ -114,9 +111,15 @@ bool simt::canEmit(const Problem &problem, func::FuncOp kernel,
     ok &= access.isScalar() || isOfEntry(access.source);
     int64_t bytes = getByteSize(access.elementType);
     areWhole &= bytes <= 8 && llvm::isPowerOf2_64(bytes);
+    areNative &= !isa<FloatType>(access.elementType) ||
+                 LLVM::isCompatibleType(access.elementType);
   });
   if (!areWhole) {
     reason = "its elements do not have 1, 2, 4 or 8 bytes";
+    return false;
+  }
+  if (!areNative) {
+    reason = "its elements are floats of a type that LLVM does not have";
     return false;
   }
   if (!ok) {

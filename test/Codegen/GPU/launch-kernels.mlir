@@ -74,3 +74,22 @@ gpu.module @memrev_kernels {
   }
 }
 }
+
+// -----
+
+// A function has the name that modules of kernels are given.
+
+// CHECK-LABEL: func.func @memrev_kernels
+// CHECK: gpu.launch_func @memrev_kernels_0::@add
+module attributes {gpu.container_module} {
+func.func @memrev_kernels(%x: memref<64xf32>) {
+  call @add(%x) : (memref<64xf32>) -> ()
+  return
+}
+func.func private @add(memref<64xf32>) attributes {memrev.kernel, memrev.launch = array<i64: 1, 128, 0>}
+gpu.module @memrev_kernels_0 {
+  llvm.func @add(%x: !llvm.ptr<1>) attributes {gpu.kernel, nvvm.kernel} {
+    llvm.return
+  }
+}
+}

@@ -158,3 +158,35 @@ func.func private @elementwise(%x: tensor<8x16xf32>, %d: tensor<8xf32>) -> tenso
   } -> tensor<8xf32>
   return %r : tensor<8xf32>
 }
+
+// -----
+
+// A vector has no columns.
+// expected-error @below {{expects 'memrev.strategy' to be a strategy for 2 loop dimensions, but got}}
+func.func private @vector(%a: tensor<16x24xf32>, %b: tensor<24xf32>, %d: tensor<16xf32>) -> tensor<16xf32> attributes {memrev.kernel, memrev.strategy = {engine = "contraction", splits = 1 : i64, stages = 3 : i64, swap = false, tile = array<i64: 32, 16, 8>, unit = "scalar", warps = array<i64: 1, 1>}} {
+  %r = linalg.matvec ins(%a, %b : tensor<16x24xf32>, tensor<24xf32>) outs(%d : tensor<16xf32>) -> tensor<16xf32>
+  return %r : tensor<16xf32>
+}
+
+// -----
+
+// The sums of the unit have fewer bits than those of the kernel.
+// expected-error @below {{expects 'memrev.strategy' to be a strategy for 3 loop dimensions, but got}}
+func.func private @wide(%a: tensor<16x24xf32>, %b: tensor<24x16xf32>, %d: tensor<16x16xf64>) -> tensor<16x16xf64> attributes {memrev.kernel, memrev.strategy = {engine = "contraction", splits = 1 : i64, stages = 3 : i64, swap = false, tile = array<i64: 32, 16, 8>, unit = "scalar", warps = array<i64: 1, 1>}} {
+  %r = linalg.matmul ins(%a, %b : tensor<16x24xf32>, tensor<24x16xf32>) outs(%d : tensor<16x16xf64>) -> tensor<16x16xf64>
+  return %r : tensor<16x16xf64>
+}
+
+// -----
+
+// What is outside of a factor is not zero.
+// expected-error @below {{expects 'memrev.strategy' to be a strategy for 3 loop dimensions, but got}}
+func.func private @ones(%a: tensor<14x24xf32>, %b: tensor<24x16xf32>, %d: tensor<16x16xf32>) -> tensor<16x16xf32> attributes {memrev.kernel, memrev.strategy = {engine = "contraction", splits = 1 : i64, stages = 3 : i64, swap = false, tile = array<i64: 32, 16, 8>, unit = "scalar", warps = array<i64: 1, 1>}} {
+  %c = arith.constant 1.0 : f32
+  %p = tensor.pad %a low[1, 0] high[1, 0] {
+  ^bb0(%i: index, %j: index):
+    tensor.yield %c : f32
+  } : tensor<14x24xf32> to tensor<16x24xf32>
+  %r = linalg.matmul ins(%p, %b : tensor<16x24xf32>, tensor<24x16xf32>) outs(%d : tensor<16x16xf32>) -> tensor<16x16xf32>
+  return %r : tensor<16x16xf32>
+}

@@ -98,7 +98,7 @@ def GPUSelectStrategy : Pass<"gpu-select-strategy", "func::FuncOp"> {
            /*default=*/"\"ieee\"",
            "How matrices of f32 are multiplied: ieee, tf32 (tensor cores, the "
            "factors rounded to 10 bits of mantissa) or tf32x3 (three such "
-           "products for one)">
+           "products for one; infinite factors give NaN)">
   ];
 }
 
@@ -400,8 +400,8 @@ def GPUAttachTarget : Pass<"gpu-attach-target", "ModuleOp"> {
     not know or that is too old for the chip, is an error, which the backend
     itself would warn of or end the process for. So is an unknown format.
 
-    With no PTX version the oldest that the chip needs is taken, so that the
-    oldest drivers can load the result.
+    With no PTX version the oldest that the chip and the kernels need is taken,
+    so that the oldest drivers can load the result.
   }];
   let dependentDialects = ["gpu::GPUDialect", "NVVM::NVVMDialect"];
   let options = [
