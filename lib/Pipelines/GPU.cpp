@@ -26,6 +26,7 @@ using namespace mlir;
 void memrev::buildGPUSchedulePipeline(OpPassManager &pm,
                                       const GPUScheduleOptions &options) {
   buildFusePipeline(pm);
+  pm.addNestedPass<func::FuncOp>(createGPUCopyConstants());
   pm.addPass(createGPUOutlineScatters());
   GPUSelectStrategyOptions strategy;
   strategy.chip = options.chip;

@@ -289,6 +289,24 @@ def GPUMergeKernels : Pass<"gpu-merge-kernels", "ModuleOp"> {
   }];
 }
 
+def GPUCopyConstants : Pass<"gpu-copy-constants", "func::FuncOp"> {
+  let summary = "Copy constants that control flow carries";
+  let description = [{
+    Kernels hold the constants that they read. One that a branch yields, that a
+    loop starts with or that a selection chooses has no name in the kernel, which
+    would read the host's memory: it becomes a `linalg.copy` of itself, a kernel
+    that writes device memory.
+
+    Example: in a branch, `scf.yield %cst : tensor<4xf32>` becomes
+    ```mlir
+    %0 = tensor.empty() : tensor<4xf32>
+    %1 = linalg.copy ins(%cst : tensor<4xf32>) outs(%0 : tensor<4xf32>) -> tensor<4xf32>
+    scf.yield %1 : tensor<4xf32>
+    ```
+  }];
+  let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect"];
+}
+
 def GPUExpandMath : Pass<"gpu-expand-math", "gpu::GPUModuleOp"> {
   let summary = "Expand math functions that the GPU has no instruction for";
   let description = [{
