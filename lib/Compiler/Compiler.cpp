@@ -299,6 +299,11 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
     else if (options.maxThreads == 0)
       bufferize.maxThreads =
           llvm::hardware_concurrency().compute_thread_count();
+    if (isForGPU()) {
+      // One thread of the host launches kernels, which do not see its stack.
+      bufferize.maxThreads = 1;
+      bufferize.maxStackBytes = 0;
+    }
     buildBufferizePipeline(pm, bufferize);
     break;
   }

@@ -96,3 +96,26 @@ func.func private @twice(%x: tensor<9xf32>) -> tensor<9xf32> {
   %0 = linalg.add ins(%x, %x : tensor<9xf32>, tensor<9xf32>) outs(%x : tensor<9xf32>) -> tensor<9xf32>
   return %0 : tensor<9xf32>
 }
+
+// Constants that branches, loops and selections carry are in device memory.
+
+// CHECK: @carried_constants: 3 buffers written
+func.func @carried_constants(%condition: i1, %trips: index, %x: tensor<4xf64>)
+    -> (tensor<4xf64>, tensor<4xf64>, tensor<4xf64>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %rising = arith.constant dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf64>
+  %falling = arith.constant dense<[4.0, 3.0, 2.0, 1.0]> : tensor<4xf64>
+  %branch = scf.if %condition -> tensor<4xf64> {
+    scf.yield %rising : tensor<4xf64>
+  } else {
+    scf.yield %falling : tensor<4xf64>
+  }
+  %loop = scf.for %i = %c0 to %trips step %c1 iter_args(%s = %rising) -> (tensor<4xf64>) {
+    %e = tensor.empty() : tensor<4xf64>
+    %product = linalg.mul ins(%s, %x : tensor<4xf64>, tensor<4xf64>) outs(%e : tensor<4xf64>) -> tensor<4xf64>
+    scf.yield %product : tensor<4xf64>
+  }
+  %selected = arith.select %condition, %falling, %rising : tensor<4xf64>
+  return %branch, %loop, %selected : tensor<4xf64>, tensor<4xf64>, tensor<4xf64>
+}
