@@ -46,12 +46,12 @@ if mode == "write":
     }.items():
         (folder / f"{name}.npy").write_bytes(content)
     npz(folder / "both.npz", {"x": x, "s": s})
-    # The arguments of cuda.mlir.
+    # The arguments of cuda.mlir. They are positive, so that nothing cancels in its sums.
     rng = random.Random(1)
     npz(folder / "step.npz", {
         name: npy("<f4", shape, struct.pack(
             f"<{shape[0] * shape[1]}f",
-            *(rng.uniform(-1, 1) for _ in range(shape[0] * shape[1]))))
+            *(rng.uniform(0.1, 0.3) for _ in range(shape[0] * shape[1]))))
         for name, shape in (("x1", (8, 16)), ("x2", (8, 16)), ("w", (16, 16)))})
     npz(folder / "compressed.npz", {"x": x, "s": s}, zipfile.ZIP_DEFLATED)
     whole = bytearray((folder / "both.npz").read_bytes())
