@@ -15,8 +15,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 BUILD = Path(os.environ.get("MEMREV_BUILD_DIR", Path(__file__).parents[2] / "build"))
 EMULATOR = BUILD / "test" / "simt"
 _VARIABLE = "MEMREV_TEST_ON_EMULATOR"
@@ -41,8 +39,7 @@ def runs_on_emulator(file, **more):
     in its environment."""
     def test():
         """All other tests of this file, where the driver is the emulator."""
-        if not (EMULATOR / "libcuda.so.1").is_file():
-            pytest.skip("the SIMT emulator is not built")
+        assert (EMULATOR / "libcuda.so.1").is_file(), "expects the SIMT emulator in the build"
         result = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider",
              file], env=environment(**more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

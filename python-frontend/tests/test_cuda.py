@@ -51,6 +51,7 @@ if not emulator.INSIDE:
     def test_no_driver():
         """Without one there is a message, and no crash."""
         mod = memrev.compile(PROGRAM, "cuda", chip="sm_90", kernel_format="ptx")
+        # Nothing hides the driver of a machine that has one.
         if _has_driver():
             pytest.skip("there is a driver")
         with pytest.raises(RuntimeError, match="expects an NVIDIA driver"):

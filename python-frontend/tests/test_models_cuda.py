@@ -93,6 +93,7 @@ WHOLE = {
 }
 
 
+# The process on the emulator would only compile the same once more.
 @pytest.mark.skipif(INSIDE, reason="needs no emulator")
 @pytest.mark.parametrize("name, chip", [
     (name, chip) if (name, chip) in (("revnet38", "sm_90"), ("language", "sm_80"))

@@ -166,3 +166,10 @@ func.func @look_up(%t: tensor<5x12xf32>, %i: tensor<40xi32>) -> tensor<40x12xf32
   } -> tensor<40x12xf32>
   return %r : tensor<40x12xf32>
 }
+
+// CHECK: @bytes: 1 buffers written, error 0.0e+00
+func.func @bytes(%x: tensor<37xi8>, %y: tensor<37xi8>) -> tensor<37xi8> {
+  %0 = arith.muli %x, %y : tensor<37xi8>
+  %1 = arith.subi %0, %x : tensor<37xi8>
+  return %1 : tensor<37xi8>
+}
