@@ -46,7 +46,7 @@ func.func @brain(%x: tensor<32xbf16>) -> tensor<32xbf16> {
 
 if not emulator.INSIDE:
 
-    test_on_emulator = emulator.runs_on_emulator(__file__)
+    test_on_emulator = emulator.runs_on_emulator(__file__, MEMREV_SIMT_TRACE="1")
 
     def test_no_driver():
         """Without one there is a message, and no crash."""
@@ -241,6 +241,24 @@ def test_callers_graph(mod):
     assert driver.cuStreamSynchronize(stream) == 0
     np.testing.assert_array_equal(w.numpy(), 0.25)
     assert driver.cuGraphExecDestroy(executable) == driver.cuGraphDestroy(graph) == 0
+
+
+@on_emulator
+def test_graphs_of_many_sets_of_buffers(mod, capfd):
+    """A function that is called in many places of a network, each with buffers of its own,
+    runs once in each, is recorded, and launches graphs from then on."""
+    update, places = mod["update"], 40
+    pairs = [(memrev.cuda.to_device(np.full(64, place, "f4")),
+              memrev.cuda.to_device(np.full(64, 0.25, "f4"))) for place in range(places)]
+    launches = []
+    for _ in range(4):
+        for w, g in pairs:
+            update(w, g)
+        memrev.cuda.synchronize()
+        launches.append(capfd.readouterr().err.count("memrev-simt: launch "))
+    assert launches == [places, places, 0, 0]
+    for place, (w, _) in enumerate(pairs):
+        np.testing.assert_array_equal(w.numpy(), place - 1)
 
 
 @on_emulator

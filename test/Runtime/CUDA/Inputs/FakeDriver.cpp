@@ -181,6 +181,10 @@ EXPORT Result cuStreamEndCapture(void *stream, void **graph) {
     delete capture.graph;
   return capture.isInvalid ? 901 : 0;
 }
+EXPORT Result cuGraphGetNodes(void *graph, void **, size_t *count) {
+  *count = static_cast<Nodes *>(graph)->size();
+  return 0;
+}
 EXPORT Result cuGraphInstantiateWithFlags(void **executable, void *graph,
                                           unsigned long long) {
   ENTER(cuGraphInstantiateWithFlags, " ");
