@@ -303,4 +303,22 @@ def pool():
     report("stranger")
 
 
+def freed_and_allocated():
+    """A thread frees, and before it knows another one is given the same address."""
+    def show(what):
+        print(what, runtime.memrevCudaGetAllocatedBytes(), runtime.memrevCudaGetPeakBytes())
+
+    address = allocate_bytes(64)
+    thread = threading.Thread(target=lambda: runtime.memrevCudaFree(pointer(address)))
+    thread.start()
+    driver, start = ctypes.CDLL("libcuda.so.1"), ctypes.c_uint64()
+    while driver.cuPointerGetAttribute(ctypes.byref(start), 11, ctypes.c_uint64(address)) == 0:
+        pass
+    assert allocate_bytes(64) == address
+    thread.join()
+    show("allocated")
+    runtime.memrevCudaFree(pointer(address))
+    show("freed")
+
+
 globals()[sys.argv[2]]()
