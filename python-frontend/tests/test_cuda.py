@@ -7,6 +7,7 @@ the driver's name: this file runs itself in a process that finds it."""
 import ctypes
 import gc
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -165,12 +166,18 @@ def test_dlpack(mod):
     assert view.device_number == 0 and view.is_contiguous and view.nbytes == 24
     # An exported array lives as long as the capsule, or what its user made of it.
     del view
-    gc.collect()
-    assert len(_dlpack._exported) == 0
+    gone = weakref.ref(x)
     capsule = x.__dlpack__()
-    assert len(_dlpack._exported) == 1
+    del x
+    assert gone() is not None
     del capsule
-    assert len(_dlpack._exported) == 0
+    assert gone() is None
+    x = memrev.cuda.to_device(np.zeros(4, "i4"))
+    # Exceptions get past its end.
+    with pytest.raises(ZeroDivisionError):
+        print(x.__dlpack__(), 1 / 0)
+    with pytest.raises((BufferError, RuntimeError), match="evice"):
+        np.from_dlpack(x)
     with pytest.raises(BufferError):
         x.__dlpack__(copy=True)
     brain = memrev.cuda.DeviceArray((32,), memrev.bfloat16)
