@@ -261,3 +261,39 @@ def test_brain_floats():
     assert found.dtype is memrev.bfloat16 and found.nbytes == 6
     np.testing.assert_array_equal(
         memrev.jit(lambda x: x.astype("f4") + 1)(found).numpy(), [2, 2, 2])
+
+
+def extremes(rng, rows, columns):
+    """Factors with one number in each row and column that is not like others."""
+    most = np.finfo("f4").max
+    x, w = rng.standard_normal((rows, 40), "f4"), rng.standard_normal((40, columns), "f4")
+    numbers = [np.inf, -np.inf, np.nan, most, -most, 3.4025e38, 1e30, -1e30, 1e-30, 0]
+    for i in range(0, rows, 2):  # The others meet what is extreme in the other factor only.
+        x[i, i % 7] = numbers[i // 2 % len(numbers)]
+    for j in range(0, columns, 3):
+        w[j % 5, j] = [0, np.inf, 1e-30, 1.000001e30, -np.inf, np.nan, most, 1][j // 3 % 8]
+    return x, w
+
+
+@on_emulator
+@pytest.mark.parametrize("layout", ("nn", "tn", "nt", "tt"))
+def test_products_that_are_not_finite(layout):
+    """Each factor a sum of two numbers: infinities, NaNs, numbers that round to infinity and
+    products that overflow give what f32 gives; the rest of their tile has 19 bits."""
+    x, w = extremes(np.random.default_rng(0), 72, 48)
+    product = memrev.jit(lambda x, w: (x.T if layout[0] == "t" else x)
+                         @ (w.T if layout[1] == "t" else w), fp32_precision="tf32x3")
+    found = product(memrev.device_put(x.T.copy() if layout[0] == "t" else x),
+                    memrev.device_put(w.T.copy() if layout[1] == "t" else w)).numpy()
+    with np.errstate(invalid="ignore", over="ignore"):
+        terms = x.astype("f8")[:, :, None] * w
+        overflows = np.abs(terms) > np.finfo("f4").max
+        terms[overflows] = np.sign(terms[overflows]) * np.inf
+        expected, size = terms.sum(1), np.abs(terms).sum(1)
+        rounded = expected.astype("f4")
+    is_finite = np.isfinite(rounded)
+    assert 0.2 < is_finite.mean() < 0.8
+    assert np.isinf(rounded).sum() > 100 and np.isnan(rounded).sum() > 100
+    np.testing.assert_array_equal(found[~is_finite], rounded[~is_finite])
+    error = np.abs(found[is_finite] - expected[is_finite])
+    assert (error <= 2**-19 * size[is_finite]).all()

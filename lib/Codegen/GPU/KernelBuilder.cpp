@@ -228,18 +228,18 @@ void KernelBuilder::delinearize(Value linearized, ArrayRef<unsigned> order,
 // Threads
 //===----------------------------------------------------------------------===//
 
-Value KernelBuilder::threadId() {
-  Value id = NVVM::ThreadIdXOp::create(b, b.getI32Type());
+Value KernelBuilder::toIndex(Value number) {
   if (indexType.getWidth() == 32)
-    return id;
-  return arith::ExtUIOp::create(b, indexType, id);
+    return number;
+  return arith::ExtUIOp::create(b, indexType, number);
+}
+
+Value KernelBuilder::threadId() {
+  return toIndex(NVVM::ThreadIdXOp::create(b, b.getI32Type()));
 }
 
 Value KernelBuilder::blockId() {
-  Value id = NVVM::BlockIdXOp::create(b, b.getI32Type());
-  if (indexType.getWidth() == 32)
-    return id;
-  return arith::ExtUIOp::create(b, indexType, id);
+  return toIndex(NVVM::BlockIdXOp::create(b, b.getI32Type()));
 }
 
 void KernelBuilder::barrier() { NVVM::Barrier0Op::create(b); }

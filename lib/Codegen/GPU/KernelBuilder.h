@@ -98,6 +98,8 @@ public:
   // Indices.
   IntegerType indexType;
   Value index(int64_t value);
+  /// An index of 32 bits without a sign.
+  Value toIndex(Value number);
   Value add(Value left, Value right);
   Value sub(Value left, Value right);
   Value mul(Value left, int64_t right);
