@@ -8,6 +8,7 @@ import ctypes
 import numpy as np
 import pytest
 import torch
+from device_arrays import Foreign, arrays  # noqa: F401
 from emulator import on_emulator, runs_on_emulator
 
 import memrev
@@ -25,33 +26,6 @@ def step(params, x, rate, count):
     """A step of gradient descent."""
     loss, grads = memrev.value_and_grad(lambda p: mnp.sum(mnp.tanh(x @ p["w"]) ** 2))(params)
     return {"w": params["w"] - rate * grads["w"]}, loss, count + 1
-
-
-@pytest.fixture
-def arrays():
-    rng = np.random.default_rng(0)
-    return rng.random((8, 16), "f4"), rng.random((16, 4), "f4")
-
-
-class Foreign:
-    """An array of a library that knows CUDA's array interface only."""
-
-    def __init__(self, array, **changes):
-        self.__cuda_array_interface__ = {**array.__cuda_array_interface__, **changes}
-        self.array = array
-        self.copies = 0
-
-    def copy(self):
-        self.copies += 1
-        interface = self.__cuda_array_interface__
-        if interface["strides"]:
-            elements = np.lib.stride_tricks.as_strided(
-                self.array.numpy(), interface["shape"], interface["strides"])
-        else:
-            start = (interface["data"][0] - self.array.address) // 4
-            count = int(np.prod(interface["shape"]))
-            elements = self.array.numpy().ravel()[start:start + count]
-        return memrev.device_put(elements.reshape(interface["shape"]))
 
 
 def check(found, x, w, rate):
@@ -115,7 +89,7 @@ def test_memory_report_is_of_the_same_program(arrays):
 
 
 @on_emulator
-def test_foreign_arrays(arrays):
+def test_foreign_arrays(arrays, monkeypatch):
     x, w = arrays
     there = memrev.device_put(x)
     given = Foreign(there)
@@ -129,7 +103,7 @@ def test_foreign_arrays(arrays):
     shifted = Foreign(shifted, shape=(8, 16), data=(shifted.address + 4, False))
     check(layer(shifted, w, 2.0), x, w, 2)
     assert shifted.copies == 1
-    del Foreign.copy
+    monkeypatch.delattr(Foreign, "copy")
     with pytest.raises(ValueError, match="aligned to 16 bytes, but got another one at '0'"):
         layer(shifted, w, 2.0)
 

@@ -18,8 +18,6 @@ using namespace mlir::memrev::simt;
 /// Elements between the ends of rows of sums: pairs that the lanes of a warp
 /// write then lie in different banks.
 static constexpr int64_t kSumGap = 8;
-/// Bytes that a thread reads or writes at once.
-static constexpr int64_t kAccessBytes = 16;
 /// Threads of a block that adds up splits.
 static constexpr int64_t kCombinationThreads = 256;
 
@@ -55,7 +53,7 @@ RankedTensorType simt::getWorkspaceType(const Problem &problem,
 static int64_t getResultLanes(const Problem &problem,
                               const ContractionShape &shape) {
   const Access &dest = problem.outputs.front().dest;
-  int64_t lanes = kAccessBytes / getByteSize(dest.elementType);
+  int64_t lanes = kVectorBytes / getByteSize(dest.elementType);
   while (lanes > 1 &&
          !isVector(dest, shape.columns.dims.back(), lanes, problem))
     lanes /= 2;
@@ -95,22 +93,9 @@ static void emitResults(KernelBuilder &k, const ContractionShape &shape,
     return;
   }
 
-  SmallVector<SmallVector<Value>> arguments;
-  for (const std::optional<Access> &input : problem.inputs)
-    arguments.push_back(input ? k.loadAlong(*input, dims, dim, lanes) : sums);
-  for (const Output &output : problem.outputs)
-    arguments.push_back(k.loadInit(output, dims, dim, lanes));
-  SmallVector<SmallVector<Value>> results(problem.outputs.size());
-  for (int64_t lane = 0; lane < lanes; ++lane) {
-    SmallVector<Value> ofLane = llvm::map_to_vector(
-        arguments, [&](const auto &values) { return values[lane]; });
-    SmallVector<Value> yielded =
-        k.evaluateBody(ofLane, k.advance(dims, dim, lane));
-    for (auto [all, result] : llvm::zip_equal(results, yielded))
-      all.push_back(result);
-  }
-  for (auto [output, values] : llvm::zip_equal(problem.outputs, results))
-    k.storeAlong(output.dest, dims, dim, values);
+  k.storeResults(
+      k.evaluateLanes(k.loadArguments(dims, dim, lanes, sums), dims, dim), dims,
+      dim);
 }
 
 /// The workspace's elements from `offset` on.
@@ -127,7 +112,7 @@ static SmallVector<Value> loadVector(KernelBuilder &k, Value pointer, Type type,
     return {LLVM::LoadOp::create(k.b, type, pointer, bytes)};
   // One access has 16 bytes at most.
   SmallVector<Value> values;
-  int64_t most = std::min(lanes, kAccessBytes / bytes);
+  int64_t most = std::min(lanes, kVectorBytes / bytes);
   for (int64_t first = 0; first < lanes; first += most) {
     Value part = LLVM::GEPOp::create(k.b, pointer.getType(), type, pointer,
                                      ArrayRef<LLVM::GEPArg>{int32_t(first)});
