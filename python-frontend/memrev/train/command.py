@@ -76,6 +76,9 @@ def make_parser() -> argparse.ArgumentParser:
     add("--fp32-precision", default="ieee", choices=("ieee", "tf32x3", "tf32"),
         metavar="ieee|tf32x3|tf32",
         help="how a CUDA device multiplies matrices (%(default)s)")
+    add("--contractions", default="generated", choices=("generated", "vendor", "auto"),
+        metavar="generated|vendor|auto",
+        help="who multiplies them: vendor is cuBLASLt where it can (%(default)s)")
 
     def setting(name, kind, text, **options):
         options.setdefault("default", default[name])
@@ -148,7 +151,7 @@ def train(options: argparse.Namespace, replicas: Replicas, report: Callable[[str
     model = NETWORKS[settings.model].make(cifar.DATASETS[settings.dataset].classes)
     programs = CompiledPrograms(model, make_optimizer(settings), settings.seed,
                                 settings.policy, options.threads, replicas.device,
-                                options.fp32_precision)
+                                options.fp32_precision, options.contractions)
     experiment = None
     if replicas.rank == 0:
         experiment = Experiment(options.results_dir / f"{settings.model}-{settings.dataset}")
