@@ -19,7 +19,7 @@
 // RUN: not memrev-compile %s --target=cuda --chip=sm_52 --emit=cubin -o %t.cubin 2>&1 | FileCheck %s --check-prefix=ASSEMBLER
 
 // UNKNOWN: error: expects an NVIDIA chip such as sm_80 or sm_90, but got
-// NAME: error: expects a chip to choose a strategy for, sm_90 for example, but got 'compute_80'
+// NAME: error: expects a chip to choose {{.*}} for, sm_90 for example, but got 'compute_80'
 // ASSEMBLER: error: ptxas failed: {{.*}}sm_52
 
 // OLD: .target sm_75
