@@ -127,10 +127,8 @@ private:
         call = describe(op, rounding, isContraction, reason);
       }
       if (succeeded(call)) {
-        // What follows would be part of a generated kernel.
-        bool isFused = user && !rounding;
         if (isRequested || contractions == "vendor" ||
-            (!isFused && isFasterInLibrary(*call, description)))
+            (isFasterInLibrary(*call, description) && !isFused(op)))
           mark(op, rounding);
         return;
       }
@@ -139,6 +137,15 @@ private:
       reportMissed(op, "SelectEngine", "gpu-select-engines",
                    "'" + op->getName().getStringRef() +
                        "' is computed by a generated kernel because " + reason);
+  }
+
+  /// Whether what follows `op` would be part of its kernel.
+  static bool isFused(Operation *op) {
+    OwningOpRef<func::FuncOp> kernel = createKernelOf(op);
+    std::string reason;
+    FailureOr<Problem> problem =
+        buildProblem(*kernel, Contractions::Widening, reason);
+    return succeeded(problem) && problem->isContraction && problem->body;
   }
 
   /// The call in place of the kernel that `op`, and `rounding` if it is not

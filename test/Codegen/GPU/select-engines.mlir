@@ -79,17 +79,17 @@ func.func @rounded(%a: tensor<1024x1024xf16>, %b: tensor<1024x1024xf16>) -> tens
 // VENDOR: linalg.matmul {memrev.alone, memrev.engine = "vendor"}
 // VENDOR: linalg.generic
 // VENDOR-NOT: memrev.engine
-func.func @followed(%a: tensor<1024x1024xf16>, %b: tensor<1024x1024xf16>) -> tensor<1024x1024xf32> {
-  %zero = arith.constant 0.0 : f32
-  %e = tensor.empty() : tensor<1024x1024xf32>
-  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<1024x1024xf32>) -> tensor<1024x1024xf32>
-  %r = linalg.matmul ins(%a, %b : tensor<1024x1024xf16>, tensor<1024x1024xf16>) outs(%init : tensor<1024x1024xf32>) -> tensor<1024x1024xf32>
-  %n = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%r : tensor<1024x1024xf32>) outs(%e : tensor<1024x1024xf32>) {
-  ^bb0(%v: f32, %o: f32):
-    %t = arith.maximumf %v, %zero : f32
-    linalg.yield %t : f32
-  } -> tensor<1024x1024xf32>
-  return %n : tensor<1024x1024xf32>
+func.func @followed(%a: tensor<1024x1024xf16>, %b: tensor<1024x1024xf16>) -> tensor<1024x1024xf16> {
+  %zero = arith.constant 0.0 : f16
+  %e = tensor.empty() : tensor<1024x1024xf16>
+  %init = linalg.fill ins(%zero : f16) outs(%e : tensor<1024x1024xf16>) -> tensor<1024x1024xf16>
+  %r = linalg.matmul ins(%a, %b : tensor<1024x1024xf16>, tensor<1024x1024xf16>) outs(%init : tensor<1024x1024xf16>) -> tensor<1024x1024xf16>
+  %n = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%r : tensor<1024x1024xf16>) outs(%e : tensor<1024x1024xf16>) {
+  ^bb0(%v: f16, %o: f16):
+    %t = arith.maximumf %v, %zero : f16
+    linalg.yield %t : f16
+  } -> tensor<1024x1024xf16>
+  return %n : tensor<1024x1024xf16>
 }
 
 // -----

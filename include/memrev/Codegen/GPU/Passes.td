@@ -95,10 +95,10 @@ def GPUSelectEngines : Pass<"gpu-select-engines", "func::FuncOp"> {
 
     With `contractions=vendor` all of them are marked, and a remark names each
     other sum of products with the reason. With `contractions=auto` those are
-    whose result no elementwise operation takes, other than to round it, that
-    have 2^30 multiply-adds or more, and whose factors are f16, bf16 or, with
-    tf32, f32, on chips with `wgmma` or a later instruction (sm_90 and above)
-    where the generated kernel would use `mma.sync`.
+    that no other operation would be part of the kernel of, that have 2^30
+    multiply-adds or more, and whose factors are f16, bf16 or, with tf32, f32, on
+    chips with `wgmma` or a later instruction (sm_90 and above) where the
+    generated kernel would use `mma.sync`.
 
     An operation that has the attribute `memrev.engine` before is marked if this
     is "vendor", whatever the option says, and not if it is "generated".
