@@ -119,6 +119,11 @@ static AllProducts &getAllProducts() {
   return products;
 }
 
+/// Returns the bytes of an element of a cudaDataType.
+static int64_t getBytes(int64_t type) {
+  return type == kReal64 ? 8 : type == kReal32 ? 4 : 2;
+}
+
 /// Describes `product` for messages.
 static std::string describe(const MemrevCudaMatmul &product) {
   std::string text = "multiply " + std::to_string(product.rows) + " x " +
@@ -308,11 +313,20 @@ void memrevCudaMatmul(const MemrevCudaMatmul *product, const void *a,
     one.single = 1;
     added.single = product->accumulates ? 1 : 0;
   }
-  check(*library,
-        library->matmul(handle, plan->operation, &one, a, plan->a, b, plan->b,
-                        &added, c, plan->c, d, plan->d, &plan->choice.algorithm,
-                        reinterpret_cast<void *>(address),
-                        plan->choice.workspaceBytes,
-                        static_cast<Stream>(stream)),
-        describe(*product));
+  auto get = [](const void *matrix, int64_t elements, int64_t type) {
+    return static_cast<const char *>(matrix) + elements * getBytes(type);
+  };
+  for (int64_t call = 0; call < product->calls; ++call) {
+    CublasStatus status = library->matmul(
+        handle, plan->operation, &one,
+        get(a, call * product->stepA, product->factorType), plan->a,
+        get(b, call * product->stepB, product->factorType), plan->b, &added,
+        get(c, call * product->stepC, product->resultType), plan->c,
+        static_cast<char *>(d) +
+            call * product->stepD * getBytes(product->resultType),
+        plan->d, &plan->choice.algorithm, reinterpret_cast<void *>(address),
+        plan->choice.workspaceBytes, static_cast<Stream>(stream));
+    if (!check(*library, status, describe(*product)))
+      return;
+  }
 }

@@ -87,7 +87,7 @@ def GPUSelectEngines : Pass<"gpu-select-engines", "func::FuncOp"> {
   let description = [{
     Reads each sum of products as loops and accesses. What is a product of
     matrices that cuBLASLt computes, of one range of rows, columns and depth
-    and at most one of a batch, in column-major or row-major order with any
+    and one of a batch, or two with at most 16 in one, in column-major or row-major order with any
     distance of lines, becomes a kernel of its own: it gets
     `memrev.engine = "vendor"`, which `gpu-call-libraries` looks for, and with an
     operation that only rounds its result `memrev.alone`, which keeps fusion
