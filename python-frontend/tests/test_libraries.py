@@ -222,12 +222,12 @@ def test_errors_of_the_library():
     stream = ctypes.c_void_p()
     assert ctypes.CDLL("libcuda.so.1").cuStreamCreate(ctypes.byref(stream), 1) == 0
 
-    def multiply(offset=0, **changed):
+    def multiply(offset=0, skipped=0, **changed):
         values = {**SQUARE, **changed}
         product = (ctypes.c_int64 * len(MEMBERS))(*(values.get(name, 0) for name in MEMBERS))
         a, b, d, workspace = (buffer.value for buffer in buffers)
         runtime.memrevCudaMatmul(product, ctypes.c_void_p(a + offset), *map(
-            ctypes.c_void_p, (b, d, d, workspace)), stream)
+            ctypes.c_void_p, (b, d, d, workspace + skipped)), stream)
         error = runtime.memrevCudaLastError()
         runtime.memrevCudaClearError()
         runtime.mgpuStreamSynchronize(stream)
@@ -246,7 +246,8 @@ def test_errors_of_the_library():
     assert multiply(factorType=2, resultType=1) == fails_with("NOT_SUPPORTED")
     assert multiply(workspaceBytes=1024)[0] == fails_with("INVALID_VALUE")[0]
     assert multiply(leadingD=5) == fails_with("INVALID_VALUE")
-    assert multiply(accumulates=1) == (None, {9})
+    # What it gets of a workspace is aligned.
+    assert multiply(skipped=16, accumulates=1) == (None, {9})
     assert multiply() == (None, {8})
 
 

@@ -237,54 +237,58 @@ static void destroy(const CublasLt &library, const Plan &plan) {
       library.layoutDestroy(layout);
 }
 
-/// Returns the library in the current `context`, where this thread's recording
-/// does not mind; a null pointer after an error.
-static Products *getProducts(const CublasLt &library, AllProducts &all,
-                             Context context) {
+/// Returns the library in the current `context`; a null pointer after an error.
+/// `all` is locked.
+static Products *getProducts(const Driver &driver, const CublasLt &library,
+                             AllProducts &all, Context context) {
   Products &products = all.inContext[context];
-  if (!products.handle &&
-      !check(library, library.create(&products.handle), "be used on a device"))
+  if (products.handle)
+    return &products;
+  OutsideOfRecordings outside(driver);
+  return check(library, library.create(&products.handle), "be used on a device")
+             ? &products
+             : nullptr;
+}
+
+/// Makes the current context that of the thread's work and returns the library;
+/// a null pointer after an error.
+static const CublasLt *enterLibrary(const Driver *&driver, Context &context) {
+  driver = enter(context);
+  if (!driver)
     return nullptr;
-  return &products;
+  std::string error;
+  const CublasLt *library = getCublasLt(error);
+  if (!library)
+    fail(error);
+  return library;
 }
 
 void memrevCudaPrepareMatmul(void) {
+  const Driver *driver;
   Context context;
-  const Driver *driver = enter(context);
-  if (!driver)
+  const CublasLt *library = enterLibrary(driver, context);
+  if (!library)
     return;
-  std::string error;
-  const CublasLt *library = getCublasLt(error);
-  if (!library) {
-    fail(error);
-    return;
-  }
   AllProducts &all = getAllProducts();
   std::lock_guard<std::mutex> lock(all.mutex);
-  OutsideOfRecordings outside(*driver);
-  getProducts(*library, all, context);
+  getProducts(*driver, *library, all, context);
 }
 
 void memrevCudaMatmul(const MemrevCudaMatmul *product, const void *a,
                       const void *b, const void *c, void *d, void *workspace,
                       void *stream) {
+  const Driver *driver;
   Context context;
-  const Driver *driver = enter(context);
-  if (!driver)
+  const CublasLt *library = enterLibrary(driver, context);
+  if (!library)
     return;
-  std::string error;
-  const CublasLt *library = getCublasLt(error);
-  if (!library) {
-    fail(error);
-    return;
-  }
   OutsideOfRecordings outside(*driver);
   CublasLtHandle handle = nullptr;
   const Plan *plan = nullptr;
   {
     AllProducts &all = getAllProducts();
     std::lock_guard<std::mutex> lock(all.mutex);
-    Products *products = getProducts(*library, all, context);
+    Products *products = getProducts(*driver, *library, all, context);
     if (!products)
       return;
     auto [entry, isNew] = products->plans.try_emplace(*product);
