@@ -148,9 +148,9 @@ private:
     return succeeded(problem) && problem->isContraction && problem->body;
   }
 
-  /// The call in place of the kernel that `op`, and `rounding` if it is not
-  /// null, would be.
-  FailureOr<MatmulCall> describe(Operation *op, linalg::GenericOp rounding,
+  /// The call in place of the kernel that `op` and `rounding` would be; sets
+  /// `rounding` to null if it is no part of that.
+  FailureOr<MatmulCall> describe(Operation *op, linalg::GenericOp &rounding,
                                  bool &isContraction, std::string &reason) {
     mark(op, rounding);
     OwningOpRef<func::FuncOp> kernel = createKernelOf(op);
@@ -164,6 +164,8 @@ private:
     if (failed(problem))
       return failure();
     isContraction |= problem->isContraction;
+    if (!problem->body)
+      rounding = {};
     return MatmulCall::get(*problem, *kernel, description, precision, reason);
   }
 

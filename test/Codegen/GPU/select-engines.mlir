@@ -105,3 +105,22 @@ func.func @asked(%a: tensor<64x32xf32>, %b: tensor<32x48xf32>, %c: tensor<64x48x
   %s = linalg.matmul {memrev.engine = "generated"} ins(%a, %b : tensor<64x32xf32>, tensor<32x48xf32>) outs(%d : tensor<64x48xf32>) -> tensor<64x48xf32>
   return %r, %s : tensor<64x48xf32>, tensor<64x48xf32>
 }
+
+// -----
+
+// The library rounds nothing that it adds to.
+
+#id = affine_map<(i, j) -> (i, j)>
+// CHECK-LABEL: @added
+// VENDOR: linalg.matmul {memrev.alone, memrev.engine = "vendor"}
+// VENDOR-NOT: memrev.alone
+func.func @added(%a: tensor<64x32xf16>, %b: tensor<32x48xf16>, %c: tensor<64x48xf32>) -> tensor<64x48xf16> {
+  %r = linalg.matmul ins(%a, %b : tensor<64x32xf16>, tensor<32x48xf16>) outs(%c : tensor<64x48xf32>) -> tensor<64x48xf32>
+  %h = tensor.empty() : tensor<64x48xf16>
+  %n = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%r : tensor<64x48xf32>) outs(%h : tensor<64x48xf16>) {
+  ^bb0(%v: f32, %o: f16):
+    %t = arith.truncf %v : f32 to f16
+    linalg.yield %t : f16
+  } -> tensor<64x48xf16>
+  return %n : tensor<64x48xf16>
+}
