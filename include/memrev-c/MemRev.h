@@ -233,6 +233,32 @@ MEMREV_EXPORT size_t memrevGetPeakDeviceBytes(void);
 MEMREV_EXPORT void memrevResetPeakDeviceBytes(void);
 
 //===----------------------------------------------------------------------===//
+// Device memory that Python gives to other libraries, by DLPack
+//
+// Tensors whose manager is a reference to an object of Python. The library is
+// not linked to Python: it is given the functions of Python's C interface.
+//===----------------------------------------------------------------------===//
+
+typedef struct {
+  int (*isInitialized)(void);                       ///< Py_IsInitialized
+  int (*ensureGIL)(void);                           ///< PyGILState_Ensure
+  void (*releaseGIL)(int state);                    ///< PyGILState_Release
+  void (*dropReference)(void *object);              ///< Py_DecRef
+  int (*isValidCapsule)(void *, const char *);      ///< PyCapsule_IsValid
+  void *(*getCapsulePointer)(void *, const char *); ///< PyCapsule_GetPointer
+} MemRevPythonFunctions;
+
+/// Has to be called before the other two are.
+MEMREV_EXPORT void
+memrevSetPythonFunctions(const MemRevPythonFunctions *functions);
+/// The deleter of a DLManagedTensor: drops the reference that its `manager_ctx`
+/// is. Any thread may call it.
+MEMREV_EXPORT void memrevDeleteDLPackTensor(void *tensor);
+/// The destructor of a capsule with such a tensor, which it deletes if nobody
+/// has taken it.
+MEMREV_EXPORT void memrevDestroyDLPackCapsule(void *capsule);
+
+//===----------------------------------------------------------------------===//
 // What the process shares
 //===----------------------------------------------------------------------===//
 

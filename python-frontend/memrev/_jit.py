@@ -13,7 +13,7 @@ from typing import Tuple
 
 import numpy as np
 
-from . import _array, _device, _dtypes, _graph, _program, tree
+from . import _array, _device, _dtypes, _graph, _program, cuda, tree
 from ._device import as_contiguous, as_numpy
 
 #: Compiled programs that one function keeps; those not used longest go first.
@@ -315,7 +315,8 @@ class Jitted:
         a program that may have others."""
         args, kwargs, static = self._split(args, {})
         leaves, structure = tree.flatten((args, kwargs))
-        leaves = self._as_arrays(leaves, structure)
+        leaves = [ShapeDtype(leaf.shape, leaf.dtype) if isinstance(leaf, cuda.DeviceArray)
+                  else self._as_array(leaf, structure, i) for i, leaf in enumerate(leaves)]
         self._trace_public(program, name, structure, leaves, static)
 
     def _compile(self, entry):
