@@ -22,6 +22,7 @@ void memrev::buildBufferizePipeline(OpPassManager &pm,
   pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
   pm.addNestedPass<func::FuncOp>(createCodegenConstantsToFills());
   pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCodegenAlignWhileTensors());
   pm.addPass(createCodegenYieldInPlace());
   pm.addPass(createCodegenSinkOverwrites());
 
