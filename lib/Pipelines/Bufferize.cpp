@@ -25,6 +25,7 @@ void memrev::buildBufferizePipeline(OpPassManager &pm,
   pm.addPass(createCodegenAlignWhileTensors());
   pm.addPass(createCodegenYieldInPlace());
   pm.addPass(createCodegenSinkOverwrites());
+  pm.addPass(createCodegenCopyOverwritten());
 
   // From here to bufferization nothing may merge or hoist equal tensors.
   pm.addPass(createCodegenPrivatizeDestinations());

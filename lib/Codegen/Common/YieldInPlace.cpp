@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "CarriedTensors.h"
 #include "memrev/Codegen/Common/Passes.h"
 #include "memrev/Codegen/Common/TensorOrigin.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
@@ -19,45 +20,6 @@ namespace mlir::memrev {
 
 using namespace mlir;
 using namespace mlir::memrev;
-
-namespace {
-/// The tensors that a region of a loop gets as block arguments, and the
-/// operands of its end that have to be in the buffers of these.
-struct CarriedTensors {
-  SmallVector<BlockArgument> carried;
-  SmallVector<OpOperand *> yielded;
-};
-} // namespace
-
-static void addCarried(ArrayRef<BlockArgument> arguments,
-                       MutableArrayRef<OpOperand> operands,
-                       SmallVectorImpl<CarriedTensors> &all) {
-  CarriedTensors tensors;
-  for (auto [argument, operand] : llvm::zip(arguments, operands)) {
-    if (!isa<RankedTensorType>(argument.getType()) ||
-        argument.getType() != operand.get().getType())
-      continue;
-    tensors.carried.push_back(argument);
-    tensors.yielded.push_back(&operand);
-  }
-  if (!tensors.carried.empty())
-    all.push_back(std::move(tensors));
-}
-
-/// Returns the tensors that the regions of `loop` carry.
-static SmallVector<CarriedTensors> getCarriedTensors(Operation *loop) {
-  SmallVector<CarriedTensors> all;
-  if (auto forOp = dyn_cast<scf::ForOp>(loop)) {
-    addCarried(forOp.getRegionIterArgs(),
-               forOp.getYieldedValuesMutable().value(), all);
-  } else if (auto whileOp = dyn_cast<scf::WhileOp>(loop)) {
-    addCarried(whileOp.getBeforeArguments(),
-               whileOp.getConditionOp().getArgsMutable(), all);
-    addCarried(whileOp.getAfterArguments(),
-               whileOp.getYieldOp()->getOpOperands(), all);
-  }
-  return all;
-}
 
 /// Whether the buffer of `value` is made anew whenever `block` runs, so that
 /// nothing else needs it. What selects between tensors is not seen through and

@@ -242,3 +242,63 @@ func.func @while_reshapes(%a: tensor<8xf64>, %b: tensor<8xf64>, %n: index) -> (t
   }
   return %r#0, %r#1 : tensor<8xf64>, tensor<2x4xf64>
 }
+
+// A tensor is overwritten where a branch may have yielded it.
+func.func @for_branch_read(%a: tensor<8xf64>, %b: tensor<8xf64>, %n: index) -> (tensor<8xf64>, tensor<8xf64>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %r:2 = scf.for %i = %c0 to %n step %c1 iter_args(%x = %a, %y = %b) -> (tensor<8xf64>, tensor<8xf64>) {
+    %p = arith.andi %i, %c1 : index
+    %odd = arith.cmpi eq, %p, %c1 : index
+    %s = scf.if %odd -> (tensor<8xf64>) {
+      %t = arith.mulf %y, %y : tensor<8xf64>
+      scf.yield %t : tensor<8xf64>
+    } else {
+      scf.yield %x : tensor<8xf64>
+    }
+    %z = arith.addf %x, %s : tensor<8xf64>
+    scf.yield %z, %y : tensor<8xf64>, tensor<8xf64>
+  }
+  return %r#0, %r#1 : tensor<8xf64>, tensor<8xf64>
+}
+
+// The same before that is read.
+func.func @for_branch_later(%a: tensor<8xf64>, %b: tensor<8xf64>, %n: index) -> (tensor<8xf64>, tensor<8xf64>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %r:2 = scf.for %i = %c0 to %n step %c1 iter_args(%x = %a, %y = %b) -> (tensor<8xf64>, tensor<8xf64>) {
+    %p = arith.andi %i, %c1 : index
+    %odd = arith.cmpi eq, %p, %c1 : index
+    %s = scf.if %odd -> (tensor<8xf64>) {
+      %t = arith.mulf %y, %y : tensor<8xf64>
+      scf.yield %t : tensor<8xf64>
+    } else {
+      scf.yield %x : tensor<8xf64>
+    }
+    %z = linalg.negf ins(%x : tensor<8xf64>) outs(%x : tensor<8xf64>) -> tensor<8xf64>
+    %w = arith.addf %z, %s : tensor<8xf64>
+    scf.yield %z, %w : tensor<8xf64>, tensor<8xf64>
+  }
+  return %r#0, %r#1 : tensor<8xf64>, tensor<8xf64>
+}
+
+// Each element takes the first one, or its opposite, away.
+func.func @for_others(%a: tensor<8xf64>, %b: tensor<8xf64>, %n: index) -> (tensor<8xf64>, tensor<8xf64>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %r:2 = scf.for %i = %c0 to %n step %c1 iter_args(%x = %a, %y = %b) -> (tensor<8xf64>, tensor<8xf64>) {
+    %h = tensor.extract_slice %x[0] [1] [1] : tensor<8xf64> to tensor<f64>
+    %z = linalg.generic {indexing_maps = [affine_map<(i) -> ()>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]} ins(%h : tensor<f64>) outs(%x : tensor<8xf64>) {
+    ^bb0(%u: f64, %o: f64):
+      %0 = arith.subf %o, %u : f64
+      linalg.yield %0 : f64
+    } -> tensor<8xf64>
+    %w = linalg.generic {indexing_maps = [affine_map<(i) -> (7 - i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]} ins(%y : tensor<8xf64>) outs(%y : tensor<8xf64>) {
+    ^bb0(%u: f64, %o: f64):
+      %0 = arith.subf %o, %u : f64
+      linalg.yield %0 : f64
+    } -> tensor<8xf64>
+    scf.yield %z, %w : tensor<8xf64>, tensor<8xf64>
+  }
+  return %r#0, %r#1 : tensor<8xf64>, tensor<8xf64>
+}

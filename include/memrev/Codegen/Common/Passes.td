@@ -189,6 +189,28 @@ def CodegenSinkOverwrites : Pass<"codegen-sink-overwrites"> {
   }];
 }
 
+def CodegenCopyOverwritten : Pass<"codegen-copy-overwritten"> {
+  let summary = "Copy what a loop reads behind where it overwrites it";
+  let description = [{
+    One-shot bufferization rejects a loop that updates a tensor that it carries
+    and reads the old one later, or elsewhere in the same operation: through a
+    view, or what a branch yields of it, too. This pass gives such readers a copy
+    that is made where what they read is defined. Where nothing is read so late,
+    nothing is copied.
+
+    Example: with `%a` carried by the loop, in
+
+    ```mlir
+    %b = scf.if %c -> tensor<4xf32> { ... scf.yield %t } else { scf.yield %a }
+    %n = linalg.add ins(%a, %b) outs(%a)
+    scf.yield %n
+    ```
+
+    the sum reads a copy of `%b`.
+  }];
+  let dependentDialects = ["bufferization::BufferizationDialect"];
+}
+
 def CodegenPrivatizeDestinations : Pass<"codegen-privatize-destinations"> {
   let summary = "Give every destination operand a tensor of its own";
   let description = [{

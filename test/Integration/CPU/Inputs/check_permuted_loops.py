@@ -61,6 +61,10 @@ def inner_while(x, y, i, *_):
     return y, x
 
 
+def between(x, y, i):
+    return y * y if i % 2 else x
+
+
 def inserted(a, half, i):
     result = a.copy()
     result[i:i + 4] = half
@@ -91,6 +95,9 @@ FUNCTIONS = {
     "for_branch": run_for(choose),
     "for_switch": run_for(lambda x, y, i, a: {0: (y, x), 1: (x + y, a)}.get(i, (y, y))),
     "for_while": run_for(inner_while),
+    "for_branch_read": run_for(lambda x, y, i, a: (x + between(x, y, i), y)),
+    "for_branch_later": run_for(lambda x, y, i, a: (-x, between(x, y, i) - x)),
+    "for_others": run_for(lambda x, y, i, a: (x - x[0], y - y[::-1])),
     "while_types": while_types,
     "while_reshapes": while_reshapes,
 }
