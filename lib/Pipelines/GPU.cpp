@@ -25,6 +25,9 @@ using namespace mlir;
 
 void memrev::buildGPUSchedulePipeline(OpPassManager &pm,
                                       const GPUScheduleOptions &options) {
+  // Bufferization would inline these, behind what looks for scalars.
+  pm.addPass(createCodegenInlineCalls());
+  pm.addNestedPass<func::FuncOp>(createGPUScalarsToTensors());
   buildFusePipeline(pm);
   pm.addNestedPass<func::FuncOp>(createGPUCopyConstants());
   pm.addPass(createGPUOutlineScatters());
