@@ -48,6 +48,7 @@ void memrev::buildGPUKernelsPipeline(OpPassManager &pm) {
   // one iteration, whose memory accesses would then be on the host, and hoist
   // the constants of kernels out of the launches, to become their parameters.
   pm.addPass(createGPUStoreScalarResults());
+  pm.addPass(createGPUEmitCopies());
   pm.addPass(createGPUJoinKernels());
   pm.addPass(createGPULaunchKernels());
   OpPassManager &functions = pm.nest<func::FuncOp>();

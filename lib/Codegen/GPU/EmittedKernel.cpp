@@ -38,7 +38,7 @@ LogicalResult simt::describeKernel(func::FuncOp kernel,
            << " blocks of threads for a kernel, but got " << launch.blocks;
   Builder b(kernel.getContext());
   for (auto [number, access] : llvm::enumerate(accesses))
-    if (isa<TensorType>(kernel.getArgumentTypes()[number]))
+    if (isa<ShapedType>(kernel.getArgumentTypes()[number]))
       setArgumentAccess(kernel, number, access);
   kernel->setAttr(kKernelAttr, b.getUnitAttr());
   kernel->setAttr(kLaunchAttr,

@@ -130,6 +130,34 @@ def GPUScheduleKernels : Pass<"gpu-schedule-kernels", "ModuleOp"> {
                            "tensor::TensorDialect"];
 }
 
+def GPUEmitCopies : Pass<"gpu-emit-copies", "ModuleOp"> {
+  let summary = "Emit copies of buffers as kernels";
+  let description = [{
+    Emits each `memref.copy` and `linalg.copy` of static shape, between whole
+    buffers or slices of them, as an elementwise kernel, with accesses of up to 16
+    bytes, and calls it like those that `gpu-schedule-kernels` emits. Copies of
+    the same shapes and strides share a kernel, which gets dynamic offsets as
+    arguments. Other copies are left alone.
+
+    Example:
+
+    ```mlir
+    %s = memref.subview %b[%i, 0] [1, 64] [1, 1] : memref<8x64xf32> to memref<64xf32, strided<[1], offset: ?>>
+    memref.copy %a, %s : memref<64xf32> to memref<64xf32, strided<[1], offset: ?>>
+    ```
+
+    becomes
+
+    ```mlir
+    call @copy(%a, %i, %b) : (memref<64xf32>, index, memref<8x64xf32>) -> ()
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "func::FuncDialect",
+                           "gpu::GPUDialect", "linalg::LinalgDialect",
+                           "LLVM::LLVMDialect", "NVVM::NVVMDialect",
+                           "scf::SCFDialect", "tensor::TensorDialect"];
+}
+
 def GPUJoinKernels : Pass<"gpu-join-kernels", "ModuleOp"> {
   let summary = "Launch neighbouring kernels of one block as one";
   let description = [{
