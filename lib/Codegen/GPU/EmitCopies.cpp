@@ -31,10 +31,12 @@ using namespace mlir::memrev::simt;
 
 namespace {
 /// A part of a buffer whose elements lie one after another: all of it, or what
-/// `slice` selects.
+/// `slice` selects, in the shape that `reshapes`, the last one first, give
+/// that.
 struct Part {
   Value buffer;
   memref::SubViewOp slice;
+  SmallVector<Operation *> reshapes;
 
   RankedTensorType getTensorType() {
     auto type = cast<MemRefType>(buffer.getType());
@@ -48,6 +50,12 @@ struct Part {
 };
 } // namespace
 
+static SmallVector<ReassociationIndices> getReassociation(Operation *reshape) {
+  if (auto expand = dyn_cast<memref::ExpandShapeOp>(reshape))
+    return expand.getReassociationIndices();
+  return cast<memref::CollapseShapeOp>(reshape).getReassociationIndices();
+}
+
 void Part::addKey(SmallVectorImpl<Attribute> &key) {
   Builder b(buffer.getContext());
   key.push_back(TypeAttr::get(getTensorType()));
@@ -58,15 +66,25 @@ void Part::addKey(SmallVectorImpl<Attribute> &key) {
        {slice.getStaticOffsets(), slice.getStaticSizes(),
         slice.getStaticStrides()})
     key.push_back(b.getDenseI64ArrayAttr(numbers));
+  for (Operation *reshape : reshapes) {
+    key.push_back(TypeAttr::get(reshape->getResult(0).getType()));
+    key.push_back(reshape->getAttr("reassociation"));
+  }
 }
 
 /// Returns the part that `operand` is; nothing if its shape is dynamic or it is
 /// a view of another kind.
 static std::optional<Part> getPart(Value operand) {
-  Part part{operand, {}};
-  if (auto slice = operand.getDefiningOp<memref::SubViewOp>()) {
-    part = {slice.getSource(), slice};
-    if (llvm::any_of(slice.getStaticSizes(), ShapedType::isDynamic) ||
+  Part part{operand, {}, {}};
+  SmallVector<Operation *> reshapes;
+  Operation *op = operand.getDefiningOp();
+  while (isa_and_present<memref::ExpandShapeOp, memref::CollapseShapeOp>(op)) {
+    reshapes.push_back(op);
+    op = op->getOperand(0).getDefiningOp();
+  }
+  if (auto slice = dyn_cast_if_present<memref::SubViewOp>(op)) {
+    part = {slice.getSource(), slice, std::move(reshapes)};
+    if (!slice.getType().hasStaticShape() ||
         llvm::any_of(slice.getStaticStrides(), ShapedType::isDynamic))
       return std::nullopt;
   }
@@ -93,9 +111,17 @@ static OwningOpRef<func::FuncOp> createCopy(Location loc, StringRef name,
   ValueRange arguments = entry->getArguments();
   Value value = arguments.front(), result = arguments.back();
   ValueRange offsets = arguments.drop_front().drop_back();
-  auto getType = [](memref::SubViewOp slice) {
-    return RankedTensorType::get(slice.getType().getShape(),
-                                 slice.getType().getElementType());
+  auto getType = [](Value view) {
+    auto type = cast<MemRefType>(view.getType());
+    return RankedTensorType::get(type.getShape(), type.getElementType());
+  };
+  auto reshape = [&](Operation *op, Value shape) {
+    RankedTensorType type = getType(shape);
+    SmallVector<ReassociationIndices> groups = getReassociation(op);
+    if (type.getRank() > cast<RankedTensorType>(value.getType()).getRank())
+      value = tensor::ExpandShapeOp::create(b, loc, type, value, groups);
+    else
+      value = tensor::CollapseShapeOp::create(b, loc, type, value, groups);
   };
   if (memref::SubViewOp slice = source.slice) {
     size_t count = slice.getOffsets().size();
@@ -104,9 +130,13 @@ static OwningOpRef<func::FuncOp> createCopy(Location loc, StringRef name,
         ValueRange(), slice.getStaticOffsets(), slice.getStaticSizes(),
         slice.getStaticStrides());
     offsets = offsets.drop_front(count);
+    for (Operation *op : llvm::reverse(source.reshapes))
+      reshape(op, op->getResult(0));
   }
   Value init = result;
   if (target.slice) {
+    for (Operation *op : target.reshapes)
+      reshape(op, op->getOperand(0));
     RankedTensorType type = getType(target.slice);
     init =
         tensor::EmptyOp::create(b, loc, type.getShape(), type.getElementType());

@@ -1,6 +1,7 @@
 // RUN: memrev-opt %s --gpu-emit-copies | FileCheck %s
 
-// Two copies of one shape, by one kernel; one to a slice at an index.
+// Two copies of one shape, by one kernel; one to a slice at an index; one of a slice
+// in another shape.
 
 // CHECK-LABEL: func @copies
 // CHECK-SAME: (%[[A:.*]]: memref<4x64xf32>, %[[B:.*]]: memref<4x64xf32>, %[[R:.*]]: memref<64xf32>, %[[I:.*]]: index)
@@ -12,6 +13,11 @@ func.func @copies(%a: memref<4x64xf32>, %b: memref<4x64xf32>, %r: memref<64xf32>
   memref.copy %r, %s : memref<64xf32> to memref<64xf32, strided<[1], offset: ?>>
   // CHECK: call @[[WHOLE]](%[[B]], %[[A]])
   linalg.copy ins(%b : memref<4x64xf32>) outs(%a : memref<4x64xf32>)
+  // CHECK: call @[[RESHAPED:.*]](%[[A]], %{{.*}}) : (memref<4x64xf32>, memref<2x8x4xf32>) -> ()
+  %t = memref.subview %a[2, 0] [2, 32] [1, 1] : memref<4x64xf32> to memref<2x32xf32, strided<[64, 1], offset: 128>>
+  %u = memref.expand_shape %t [[0], [1, 2]] output_shape [2, 8, 4] : memref<2x32xf32, strided<[64, 1], offset: 128>> into memref<2x8x4xf32, strided<[64, 4, 1], offset: 128>>
+  %v = memref.expand_shape %r [[0, 1, 2]] output_shape [2, 8, 4] : memref<64xf32> into memref<2x8x4xf32>
+  memref.copy %u, %v : memref<2x8x4xf32, strided<[64, 4, 1], offset: 128>> to memref<2x8x4xf32>
   return
 }
 

@@ -44,3 +44,14 @@ func.func @shift(%x: tensor<40xi1>, %c: i1) -> (tensor<40xi1>, tensor<3xf32>) {
   %k = arith.constant dense<[1.0, 2.0, 3.0]> : tensor<3xf32>
   return %b, %k : tensor<40xi1>, tensor<3xf32>
 }
+
+// Slices in other shapes.
+// CHECK: @shapes: 2 buffers written
+func.func @shapes(%x: tensor<3x32x4xf32>, %y: tensor<2x8x16xf32>) -> (tensor<4x8x4xf32>, tensor<3x32x4xf32>) {
+  %s = tensor.extract_slice %x[1, 0, 0] [1, 32, 4] [1, 1, 1] : tensor<3x32x4xf32> to tensor<32x4xf32>
+  %t = tensor.expand_shape %s [[0, 1], [2]] output_shape [4, 8, 4] : tensor<32x4xf32> into tensor<4x8x4xf32>
+  %u = tensor.collapse_shape %y [[0, 1, 2]] : tensor<2x8x16xf32> into tensor<256xf32>
+  %v = tensor.expand_shape %u [[0, 1, 2]] output_shape [2, 32, 4] : tensor<256xf32> into tensor<2x32x4xf32>
+  %w = tensor.insert_slice %v into %x[1, 0, 0] [2, 32, 4] [1, 1, 1] : tensor<2x32x4xf32> into tensor<3x32x4xf32>
+  return %t, %w : tensor<4x8x4xf32>, tensor<3x32x4xf32>
+}
