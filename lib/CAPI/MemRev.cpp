@@ -42,6 +42,8 @@ static std::string setOption(CompileOptions &options, StringRef text) {
     options.chip = value.str();
   } else if (name == "fp32-precision") {
     options.fp32Precision = value.str();
+  } else if (name == "contractions") {
+    options.contractions = value.str();
   } else if (name == "kernel-format") {
     std::optional<std::string> format = parseKernelFormat(value);
     if (!format)

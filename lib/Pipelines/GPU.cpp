@@ -28,9 +28,19 @@ void memrev::buildGPUSchedulePipeline(OpPassManager &pm,
   // Bufferization would inline these, behind what looks for scalars.
   pm.addPass(createCodegenInlineCalls());
   pm.addNestedPass<func::FuncOp>(createGPUScalarsToTensors());
-  buildFusePipeline(pm);
+  buildFusePipeline(pm, [&](OpPassManager &beforeFusion) {
+    GPUSelectEnginesOptions engines;
+    engines.chip = options.chip;
+    engines.fp32Precision = options.fp32Precision;
+    engines.contractions = options.contractions;
+    beforeFusion.addNestedPass<func::FuncOp>(createGPUSelectEngines(engines));
+  });
   pm.addNestedPass<func::FuncOp>(createGPUCopyConstants());
   pm.addPass(createGPUOutlineScatters());
+  GPUCallLibrariesOptions libraries;
+  libraries.chip = options.chip;
+  libraries.fp32Precision = options.fp32Precision;
+  pm.addPass(createGPUCallLibraries(libraries));
   GPUSelectStrategyOptions strategy;
   strategy.chip = options.chip;
   strategy.fp32Precision = options.fp32Precision;

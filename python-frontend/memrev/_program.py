@@ -417,15 +417,18 @@ def _diagnostics(handle):
     return result
 
 
-def compile(text, target="cpu", *, chip=None, fp32_precision="ieee", kernel_format=None,
-            cpu="native", until="binary", threads=0, differentiate=(), file="<input>", ir=False,
-            cache=False):
+def compile(text, target="cpu", *, chip=None, fp32_precision="ieee",
+            contractions="generated", kernel_format=None, cpu="native", until="binary",
+            threads=0, differentiate=(), file="<input>", ir=False, cache=False):
     """Compiles an MLIR program and returns it as a `Module`.
 
     A program for `target="cuda"` has a `chip`, "sm_90" for example; "native" is that of
     device 0. With `fp32_precision="tf32"` it multiplies matrices of float32 on tensor cores,
     which round the factors to 10 bits of mantissa (as `torch.backends.fp32_precision` does);
     "tf32x3" makes three such products of one, which loses a bit or two of 24.
+    Products of matrices are computed by kernels of its own with `contractions="generated"`, by
+    cuBLASLt wherever that can with "vendor", and where that is taken to be faster with "auto";
+    it is loaded when the program first runs.
     It holds its kernels as "ptx", which the driver compiles when they are loaded,
     "cubin", "fatbin" (both) or "llvm" (bitcode); "auto" is "fatbin" where ptxas and fatbinary
     are found, and else "ptx". The default is what the environment variable
@@ -453,6 +456,7 @@ def compile(text, target="cpu", *, chip=None, fp32_precision="ieee", kernel_form
         *([f"chip={chip}"] if chip is not None else []),
         *([f"kernel-format={kernel_format}"] if target == "cuda" else []),
         f"fp32-precision={fp32_precision}",
+        f"contractions={contractions}",
         f"cpu={cpu}",
         *(f"differentiate={text}" for text in differentiate),
         f"until={until}",

@@ -7,6 +7,7 @@ the driver's name: this file runs itself in a process that finds it."""
 import ctypes
 import gc
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ func.func @brain(%x: tensor<32xbf16>) -> tensor<32xbf16> {
 
 if not emulator.INSIDE:
 
-    test_on_emulator = emulator.runs_on_emulator(__file__)
+    test_on_emulator = emulator.runs_on_emulator(__file__, MEMREV_SIMT_TRACE="1")
 
     def test_no_driver():
         """Without one there is a message, and no crash."""
@@ -165,12 +166,18 @@ def test_dlpack(mod):
     assert view.device_number == 0 and view.is_contiguous and view.nbytes == 24
     # An exported array lives as long as the capsule, or what its user made of it.
     del view
-    gc.collect()
-    assert len(_dlpack._exported) == 0
+    gone = weakref.ref(x)
     capsule = x.__dlpack__()
-    assert len(_dlpack._exported) == 1
+    del x
+    assert gone() is not None
     del capsule
-    assert len(_dlpack._exported) == 0
+    assert gone() is None
+    x = memrev.cuda.to_device(np.zeros(4, "i4"))
+    # Exceptions get past its end.
+    with pytest.raises(ZeroDivisionError):
+        print(x.__dlpack__(), 1 / 0)
+    with pytest.raises((BufferError, RuntimeError), match="evice"):
+        np.from_dlpack(x)
     with pytest.raises(BufferError):
         x.__dlpack__(copy=True)
     brain = memrev.cuda.DeviceArray((32,), memrev.bfloat16)
@@ -241,6 +248,24 @@ def test_callers_graph(mod):
     assert driver.cuStreamSynchronize(stream) == 0
     np.testing.assert_array_equal(w.numpy(), 0.25)
     assert driver.cuGraphExecDestroy(executable) == driver.cuGraphDestroy(graph) == 0
+
+
+@on_emulator
+def test_graphs_of_many_sets_of_buffers(mod, capfd):
+    """A function that is called in many places of a network, each with buffers of its own,
+    runs once in each, is recorded, and launches graphs from then on."""
+    update, places = mod["update"], 40
+    pairs = [(memrev.cuda.to_device(np.full(64, place, "f4")),
+              memrev.cuda.to_device(np.full(64, 0.25, "f4"))) for place in range(places)]
+    launches = []
+    for _ in range(4):
+        for w, g in pairs:
+            update(w, g)
+        memrev.cuda.synchronize()
+        launches.append(capfd.readouterr().err.count("memrev-simt: launch "))
+    assert launches == [places, places, 0, 0]
+    for place, (w, _) in enumerate(pairs):
+        np.testing.assert_array_equal(w.numpy(), place - 1)
 
 
 @on_emulator

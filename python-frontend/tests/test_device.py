@@ -134,6 +134,60 @@ def test_foreign_arrays(arrays):
         layer(shifted, w, 2.0)
 
 
+class Tensor(torch.Tensor):
+    """PyTorch's, as if it lay on the device."""
+
+    streams = ()
+
+    def __dlpack_device__(self):
+        return 2, 0
+
+    def __dlpack__(self, stream):
+        self.asked.append(stream)
+        return memrev._dlpack.export(self, self.address, self.shape, np.dtype("f4"), 0)
+
+    def detach(self):
+        return self
+
+    def clone(self, memory_format):
+        assert memory_format is torch.contiguous_format
+        made = tensor_of(memrev.device_put(self.there.numpy().ravel()[1:].reshape(self.shape)))
+        self.copies.append(made)
+        return made
+
+    def record_stream(self, stream):
+        self.streams += (stream,)
+
+
+def tensor_of(array, shape=None, skipped=0):
+    made = torch.empty(shape or array.shape).as_subclass(Tensor)
+    made.there, made.address = array, array.address + 4 * skipped
+    made.asked, made.copies = [], []
+    return made
+
+
+@on_emulator
+def test_copies_of_tensors(arrays, monkeypatch):
+    """The memory of a copy is not used again before the program on another stream has read
+    it."""
+    x, w = arrays
+    driver, handle = ctypes.CDLL("libcuda.so.1"), ctypes.c_void_p()
+    assert driver.cuStreamCreate(ctypes.byref(handle), 1) == 0
+    monkeypatch.setattr(memrev._device, "_torch_stream", lambda device: 0)
+    monkeypatch.setattr(torch.cuda, "ExternalStream", lambda *arguments: arguments)
+    monkeypatch.setattr(torch, "from_dlpack", lambda array: array)
+    there = memrev.device_put(np.concatenate([np.zeros(1, "f4"), x.ravel()]))
+    given = tensor_of(there, x.shape, skipped=1)
+    check(layer(given, w, 2.0), x, w, 2)
+    assert len(given.copies) == 1 and given.copies[0].streams == ()
+    with memrev.cuda.stream(handle):
+        found = layer(given, w, 2.0)
+    memrev.cuda.synchronize(0, handle)
+    check(found, x, w, 2)
+    copy = given.copies[1]
+    assert copy.streams == ((handle.value, 0),) and copy.asked == [handle.value]
+
+
 @on_emulator
 def test_streams(arrays):
     x, w = arrays

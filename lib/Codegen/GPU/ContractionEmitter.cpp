@@ -140,6 +140,26 @@ static SmallVector<Value> loadVector(KernelBuilder &k, Value pointer, Type type,
   return values;
 }
 
+/// The counterpart of `loadVector`.
+static void storeVector(KernelBuilder &k, Value pointer,
+                        ArrayRef<Value> values) {
+  Type type = values.front().getType();
+  int64_t bytes = getByteSize(type);
+  int64_t lanes = values.size(), most = std::min(lanes, kAccessBytes / bytes);
+  for (int64_t first = 0; first < lanes; first += most) {
+    Value stored = values[first];
+    if (most > 1)
+      stored = LLVM::PoisonOp::create(k.b, VectorType::get(most, type));
+    for (int64_t lane = 0; most > 1 && lane < most; ++lane)
+      stored = LLVM::InsertElementOp::create(
+          k.b, stored, values[first + lane],
+          LLVM::ConstantOp::create(k.b, k.b.getI32Type(), lane));
+    Value part = LLVM::GEPOp::create(k.b, pointer.getType(), type, pointer,
+                                     ArrayRef<LLVM::GEPArg>{int32_t(first)});
+    LLVM::StoreOp::create(k.b, stored, part, most * bytes);
+  }
+}
+
 //===----------------------------------------------------------------------===//
 // The kernel
 //===----------------------------------------------------------------------===//
@@ -287,41 +307,36 @@ void ContractionEmitter::emitEpilogue() {
   int64_t lanesPerRow = strategy.columns / lanes;
   bool isWhole = shape.rows.extent % strategy.rows == 0 &&
                  shape.columns.extent % strategy.columns == 0;
-  k.loop(
-      thread, k.index(strategy.rows * lanesPerRow),
-      k.index(strategy.getThreads()), {},
-      [&](Value number, ValueRange) -> SmallVector<Value> {
-        Value tileRow = k.div(number, lanesPerRow);
-        Value tileColumn = k.mul(k.rem(number, lanesPerRow), lanes);
-        Value m = k.add(row, tileRow), n = k.add(column, tileColumn);
-        Value inside;
-        if (!isWhole)
-          inside = k.logicalAnd(k.lessThan(m, shape.rows.extent),
-                                k.lessThan(n, shape.columns.extent));
-        k.when(inside, [&] {
-          Value offset =
-              k.add(k.mul(tileRow, getSumStride(strategy)), tileColumn);
-          Value pointer = k.offsetPointer(
-              shared, k.mul(offset, getSumBytes(strategy.unit)));
-          SmallVector<Value> sums = loadVector(k, pointer, sumType, lanes);
-          if (strategy.splits == 1) {
-            SmallVector<Value> dims = batchDims;
-            k.delinearize(m, shape.rows.dims, dims);
-            k.delinearize(n, shape.columns.dims, dims);
-            emitResults(k, shape, dims, sums);
-            return;
-          }
-          Value linear = k.add(k.mul(split, shape.batch.extent), batch);
-          linear = k.add(k.mul(linear, shape.rows.extent), m);
-          linear = k.add(k.mul(linear, shape.columns.extent), n);
-          for (auto [lane, sum] : llvm::enumerate(sums))
-            LLVM::StoreOp::create(
-                k.b, sum,
-                getWorkspacePointer(k, sumType, k.add(linear, k.index(lane))),
-                getSumBytes(strategy.unit));
-        });
-        return {};
-      });
+  k.loop(thread, k.index(strategy.rows * lanesPerRow),
+         k.index(strategy.getThreads()), {},
+         [&](Value number, ValueRange) -> SmallVector<Value> {
+           Value tileRow = k.div(number, lanesPerRow);
+           Value tileColumn = k.mul(k.rem(number, lanesPerRow), lanes);
+           Value m = k.add(row, tileRow), n = k.add(column, tileColumn);
+           Value inside;
+           if (!isWhole)
+             inside = k.logicalAnd(k.lessThan(m, shape.rows.extent),
+                                   k.lessThan(n, shape.columns.extent));
+           k.when(inside, [&] {
+             Value offset =
+                 k.add(k.mul(tileRow, getSumStride(strategy)), tileColumn);
+             Value pointer = k.offsetPointer(
+                 shared, k.mul(offset, getSumBytes(strategy.unit)));
+             SmallVector<Value> sums = loadVector(k, pointer, sumType, lanes);
+             if (strategy.splits == 1) {
+               SmallVector<Value> dims = batchDims;
+               k.delinearize(m, shape.rows.dims, dims);
+               k.delinearize(n, shape.columns.dims, dims);
+               emitResults(k, shape, dims, sums);
+               return;
+             }
+             Value linear = k.add(k.mul(split, shape.batch.extent), batch);
+             linear = k.add(k.mul(linear, shape.rows.extent), m);
+             linear = k.add(k.mul(linear, shape.columns.extent), n);
+             storeVector(k, getWorkspacePointer(k, sumType, linear), sums);
+           });
+           return {};
+         });
 }
 
 LaunchShape ContractionEmitter::emit() {

@@ -76,6 +76,7 @@ static bool load(Driver &driver, std::string &error) {
       !find(library, "cuEventDestroy_v2", driver.eventDestroy, error) ||
       !find(library, "cuEventRecord", driver.eventRecord, error) ||
       !find(library, "cuEventQuery", driver.eventQuery, error) ||
+      !find(library, "cuGraphGetNodes", driver.graphGetNodes, error) ||
       !find(library, "cuGraphInstantiateWithFlags", driver.graphInstantiate,
             error) ||
       !find(library, "cuGraphExecUpdate_v2", driver.graphUpdate, error) ||

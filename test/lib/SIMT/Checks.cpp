@@ -249,6 +249,11 @@ void Machine::access(const OperationAccess &a) {
                : a.space == OperationAccess::Global ? "outside global memory"
                                                     : "outside all memory");
 
+  // Matrices that an agent reads by descriptor have no lanes.
+  if (options.traffic && !a.byAsyncProxy)
+    traffic.note(current->warp, current->lane, site, a.address, a.bytes,
+                 inShared);
+
   ThreadActor actor(*this, a.viewer ? *a.viewer : *current);
   actor.needsFence = a.byAsyncProxy && a.kind == AccessKind::Read;
   actor.epoch.block = blockNumber;

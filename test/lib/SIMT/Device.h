@@ -23,7 +23,9 @@ namespace memrev::simt {
 /// share memory and streams.
 struct Device {
   Options options = Options::fromEnvironment();
-  DeviceMemory memory{options.memory};
+  /// Ones are NaN, and no index. Of a part of the blocks each leaves memory as
+  /// it was, where others look for their indices.
+  DeviceMemory memory{options.memory, uint8_t(options.traffic ? 0 : 0xff)};
   Machine machine{memory, options};
   Streams streams{options.seed};
   std::set<Module *> modules;

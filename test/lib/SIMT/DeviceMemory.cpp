@@ -44,7 +44,8 @@ static bool setUsable(uintptr_t begin, uintptr_t end, bool usable) {
                   usable ? PROT_READ | PROT_WRITE : PROT_NONE) == 0;
 }
 
-DeviceMemory::DeviceMemory(size_t capacity) : capacity(capacity) {
+DeviceMemory::DeviceMemory(size_t capacity, uint8_t fresh)
+    : capacity(capacity), fresh(fresh) {
   base = reinterpret_cast<uintptr_t>(reserve(kAddressSpace));
   next = base + kPage;
   cells = static_cast<Cell *>(reserve(kAddressSpace / 4 * sizeof(Cell)));
@@ -64,7 +65,7 @@ uintptr_t DeviceMemory::allocate(size_t bytes) {
   next += span + kPage;
   used += bytes;
   allocations[begin] = {begin, bytes, false};
-  std::memset(reinterpret_cast<void *>(begin), 0xff, bytes);
+  std::memset(reinterpret_cast<void *>(begin), fresh, bytes);
   return begin;
 }
 

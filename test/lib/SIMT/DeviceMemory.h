@@ -28,11 +28,10 @@ public:
     bool freed = false;
   };
 
-  /// `capacity` is what the device has.
-  explicit DeviceMemory(size_t capacity);
+  /// `capacity` is what the device has, `fresh` each byte of memory at first.
+  DeviceMemory(size_t capacity, uint8_t fresh);
 
-  /// Returns 256-byte aligned memory whose bytes are all ones, or zero if there
-  /// is not enough.
+  /// Returns 256-byte aligned memory, or zero if there is not enough.
   uintptr_t allocate(size_t bytes);
 
   /// Returns whether `address` is the begin of an allocation.
@@ -85,6 +84,7 @@ private:
   uintptr_t next = 0;
   Cell *cells = nullptr;
   size_t capacity;
+  uint8_t fresh;
   size_t used = 0;
   /// By their first address, those that were freed too.
   std::map<uintptr_t, Allocation> allocations;

@@ -14,6 +14,7 @@
 #include "Device.h"
 #include "TensorMap.h"
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 using namespace memrev::simt;
@@ -22,7 +23,12 @@ using DevicePtr = unsigned long long;
 
 Device &memrev::simt::getDevice() {
   // Never destroyed: programs unload kernels in their own destructors.
-  static Device &device = *new Device();
+  static Device &device = []() -> Device & {
+    auto *made = new Device();
+    if (made->options.traffic)
+      std::atexit([] { getDevice().machine.getTraffic().print(); });
+    return *made;
+  }();
   return device;
 }
 

@@ -98,10 +98,14 @@ void Machine::runGrid() {
   released.clear();
   Dim3 grid = launch->grid;
   size_t count = size_t(grid.x) * grid.y * grid.z;
+  if (options.traffic)
+    traffic.startLaunch(*launch->kernel, count);
   std::vector<uint32_t> order(count);
   std::iota(order.begin(), order.end(), 0);
   for (size_t i = count; i > 1; --i)
     std::swap(order[i - 1], order[random.below(i)]);
+  if (options.traffic > 0 && options.traffic < count)
+    order.resize(options.traffic);
   for (uint32_t number : order) {
     runBlock(
         {number % grid.x, number / grid.x % grid.y, number / grid.x / grid.y});
@@ -257,6 +261,8 @@ WarpgroupState &Machine::getWarpgroup(unsigned index) {
 }
 
 void Machine::finishBlock() {
+  if (options.traffic)
+    traffic.finishBlock(*launch->kernel);
   auto drop = [&](Clock *&clock) {
     clocks.release(clock);
     clock = nullptr;

@@ -21,6 +21,7 @@
 #include "Random.h"
 #include "Result.h"
 #include "Shadow.h"
+#include "Traffic.h"
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -197,6 +198,8 @@ public:
   // The block that runs
   //===--------------------------------------------------------------------===//
 
+  bool countsTraffic() const { return options.traffic > 0; }
+  const Traffic &getTraffic() const { return traffic; }
   unsigned getChip() const { return options.chip; }
   unsigned getNumThreads() const { return numThreads; }
   Random &getRandom() { return random; }
@@ -312,6 +315,7 @@ private:
   ClockPool clocks;
   std::vector<WarpgroupState> warpgroups;
   std::vector<std::function<void()>> late;
+  Traffic traffic;
 };
 
 } // namespace memrev::simt

@@ -15,8 +15,11 @@
 #include "llvm/ExecutionEngine/Orc/ExecutionUtils.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/IR/Verifier.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/raw_ostream.h"
+#include "llvm/Target/TargetMachine.h"
 #include <cstring>
 
 using namespace llvm;
@@ -174,6 +177,38 @@ static unsigned getChip(llvm::Module &module) {
   return chip;
 }
 
+/// Makes wide accesses of neighbouring ones, as the backend does.
+static Error mergeAccesses(llvm::Module &module, unsigned chip) {
+  LLVMInitializeNVPTXTargetInfo();
+  LLVMInitializeNVPTXTarget();
+  LLVMInitializeNVPTXTargetMC();
+  std::string error;
+  const Target *target =
+      TargetRegistry::lookupTarget(module.getTargetTriple(), error);
+  if (!target)
+    return createStringError(error);
+  std::unique_ptr<TargetMachine> machine(target->createTargetMachine(
+      module.getTargetTriple(), "sm_" + std::to_string(chip), "",
+      TargetOptions(), std::nullopt));
+  PassBuilder builder(machine.get());
+  LoopAnalysisManager loops;
+  FunctionAnalysisManager functions;
+  CGSCCAnalysisManager components;
+  ModuleAnalysisManager modules;
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(components);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, components, modules);
+  ModulePassManager passes;
+  if (Error failed = builder.parsePassPipeline(
+          passes, "function(separate-const-offset-from-gep,early-cse,"
+                  "load-store-vectorizer)"))
+    return failed;
+  passes.run(module, modules);
+  return Error::success();
+}
+
 std::unique_ptr<simt::Module>
 simt::Module::load(const void *image, Machine &machine, Failure &failure) {
   auto fail = [&](Result code, const Twine &message) {
@@ -199,6 +234,10 @@ simt::Module::load(const void *image, Machine &machine, Failure &failure) {
     return fail(kNoBinaryForGPU, "expects code for sm_" +
                                      Twine(machine.getChip()) +
                                      " at most, but got sm_" + Twine(chip));
+
+  if (machine.countsTraffic())
+    if (Error error = mergeAccesses(kernels, machine.getChip()))
+      return fail(kInvalidImage, llvm::toString(std::move(error)));
 
   std::unique_ptr<Module> module(new Module());
   Instrumentation &instrumentation = module->code->instrumentation;

@@ -52,6 +52,7 @@ Options Options::fromEnvironment() {
   readNumber("MEMREV_SIMT_MEMORY", memory);
   readNumber("MEMREV_SIMT_SEED", options.seed);
   readNumber("MEMREV_SIMT_SCHEDULES", schedules);
+  readNumber("MEMREV_SIMT_TRAFFIC", options.traffic);
   if (schedules == 0)
     fail("MEMREV_SIMT_SCHEDULES", "at least 1", "0");
   options.devices = static_cast<int>(devices);

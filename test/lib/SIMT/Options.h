@@ -34,6 +34,9 @@ struct Options {
   AsyncMode async = AsyncMode::Random;
   /// MEMREV_SIMT_CONTINUE: reports races and uninitialized reads and goes on.
   bool keepGoing = false;
+  /// MEMREV_SIMT_TRAFFIC: runs so many blocks of each launch, and prints at the
+  /// end what their accesses move. 0 runs all and counts nothing.
+  uint64_t traffic = 0;
   /// MEMREV_SIMT_TRACE: prints the calls of the driver.
   bool trace = false;
 

@@ -82,6 +82,80 @@ def GPUOutlineScatters : Pass<"gpu-outline-scatters", "ModuleOp"> {
                            "scf::SCFDialect", "tensor::TensorDialect"];
 }
 
+def GPUSelectEngines : Pass<"gpu-select-engines", "func::FuncOp"> {
+  let summary = "Choose which products of matrices a library computes";
+  let description = [{
+    Reads each sum of products as loops and accesses. What is a product of
+    matrices that cuBLASLt computes, of one range of rows, columns and depth
+    and at most one of a batch, in column-major or row-major order with any
+    distance of lines, becomes a kernel of its own: it gets
+    `memrev.engine = "vendor"`, which `gpu-call-libraries` looks for, and with an
+    operation that only rounds its result `memrev.alone`, which keeps fusion
+    away. A 1x1 convolution is such a product, and so are the gradients of one.
+
+    With `contractions=vendor` all of them are marked, and a remark names each
+    other sum of products with the reason. With `contractions=auto` those are
+    whose result no elementwise operation takes, other than to round it, that
+    have 2^30 multiply-adds or more, and whose factors are f16, bf16 or, with
+    tf32, f32, on chips with `wgmma` or a later instruction (sm_90 and above)
+    where the generated kernel would use `mma.sync`.
+
+    An operation that has the attribute `memrev.engine` before is marked if this
+    is "vendor", whatever the option says, and not if it is "generated".
+  }];
+  let dependentDialects = ["func::FuncDialect", "linalg::LinalgDialect",
+                           "tensor::TensorDialect"];
+  let options = [
+    Option<"chip", "chip", "std::string", /*default=*/"\"sm_90\"",
+           "Chip to choose for, sm_90 for example">,
+    Option<"fp32Precision", "fp32-precision", "std::string",
+           /*default=*/"\"ieee\"",
+           "How matrices of f32 are multiplied: ieee, tf32 or tf32x3">,
+    Option<"contractions", "contractions", "std::string",
+           /*default=*/"\"generated\"",
+           "Who computes products: generated, vendor or auto">
+  ];
+}
+
+def GPUCallLibraries : Pass<"gpu-call-libraries", "ModuleOp"> {
+  let summary = "Declare kernels that a library computes";
+  let description = [{
+    Leaves a declaration of each kernel function that has the attribute
+    `memrev.engine = "vendor"`, or an operation with it, for cuBLASLt to compute.
+    `memrev.matmul` describes the product: which arguments the matrices are in
+    and where, sizes and types, and whether it is added to what the destination
+    holds. The kernel function gives the declared kernel a workspace, a tensor
+    which bufferization plans like others: 32 MiB from sm_90 on and else 4 MiB,
+    as NVIDIA recommends, but no more than 32 times the sums. Constant operands
+    are copied to device memory.
+
+    A kernel that the library cannot compute is left to be generated, with a
+    remark.
+
+    Example: a product becomes
+
+    ```mlir
+    func.func private @matmul_0(%a: tensor<64x32xf32>, %b: tensor<32x48xf32>, %d: tensor<64x48xf32>)
+        -> tensor<64x48xf32> {
+      %w = tensor.empty() : tensor<393472xi8>
+      %r:2 = call @matmul_0_library(%a, %b, %w, %d) : ...
+      return %r#1 : tensor<64x48xf32>
+    }
+    func.func private @matmul_0_library(...) -> (tensor<393472xi8>, tensor<64x48xf32>)
+        attributes {memrev.kernel, memrev.matmul = {...}}
+    ```
+  }];
+  let dependentDialects = ["func::FuncDialect", "linalg::LinalgDialect",
+                           "tensor::TensorDialect"];
+  let options = [
+    Option<"chip", "chip", "std::string", /*default=*/"\"sm_90\"",
+           "Chip to call libraries on, sm_90 for example">,
+    Option<"fp32Precision", "fp32-precision", "std::string",
+           /*default=*/"\"ieee\"",
+           "How matrices of f32 are multiplied: ieee, tf32 or tf32x3">
+  ];
+}
+
 def GPUSelectStrategy : Pass<"gpu-select-strategy", "func::FuncOp"> {
   let summary = "Choose how kernels are emitted for a GPU";
   let description = [{
@@ -188,7 +262,8 @@ def GPULaunchKernels : Pass<"gpu-launch-kernels", "ModuleOp"> {
   let description = [{
     Replaces each call of a kernel that `gpu-schedule-kernels` emitted by a
     `gpu.launch_func` with the addresses of its buffers, and erases the
-    declarations. A kernel whose argument is a constant buffer, which the host
+    declarations. Those of libraries are left to `gpu-thread-streams`. A kernel
+    whose argument is a constant buffer, which the host
     holds, is cloned to one that has the constant in the module of the device.
   }];
   let dependentDialects = ["arith::ArithDialect", "gpu::GPUDialect",
@@ -414,6 +489,9 @@ def GPUThreadStreams : Pass<"gpu-thread-streams", "ModuleOp"> {
     - every kernel gets one host function that launches it. A launch allocates
       its parameters on the stack, and in a loop this would grow the stack with
       the trip count;
+    - a call of a kernel that a library computes becomes one of the runtime's
+      function for it, and public functions that need the library ask for it
+      before they do anything;
     - a `memref.load` on the host is read back through the runtime, which waits
       for the stream. A remark says so: calls of such a function always run its
       body.
