@@ -81,7 +81,7 @@ typedef struct {
 ///                      ieee, the default; tf32, by tensor cores that round
 ///                      the factors to 10 bits of mantissa; or tf32x3, by three
 ///                      such products for one, which loses a bit or two
-///   contractions=WHO   who computes products of matrices of a program for cuda:
+///   contractions=WHO   who computes matrix products of a program for cuda:
 ///                      generated, the default, for kernels of its own; vendor
 ///                      for cuBLASLt, loaded at run time, where it can; or auto
 ///                      for cuBLASLt where it is taken to be faster

@@ -144,6 +144,9 @@ class Function:
         self._without_numpy = next((p.name for p in (*self.arguments, *self.results)
                                     if p.dtype is _dtypes.bfloat16), None)
 
+    def __reduce__(self):
+        return _get_function, (self._module, self.name)
+
     def __repr__(self):
         arguments = ", ".join(map(str, self.arguments))
         results = ", ".join(map(str, self.results))
@@ -291,6 +294,9 @@ class Module:
         names = (Function(self, i) for i in range(_capi.lib.memrevGetNumFunctions(handle)))
         self._functions = {function.name: function for function in names}
 
+    def __reduce__(self):
+        return from_bytes, (self.to_bytes(),)
+
     def __getitem__(self, name):
         try:
             return self._functions[name]
@@ -335,7 +341,8 @@ class Module:
                 shutil.copyfileobj(source, file)
 
     def to_bytes(self):
-        """The compiled program as bytes: machine code, signatures, memory report."""
+        """The compiled program as bytes: machine code, signatures, memory report. Modules
+        and their functions are pickled as these."""
         size = ctypes.c_size_t()
         pointer = _capi.lib.memrevSave(self._handle, ctypes.byref(size))
         if not pointer:
@@ -355,6 +362,10 @@ class Module:
         handle, self._handle = getattr(self, "_handle", None), None
         if handle and _capi is not None and _capi.lib is not None:
             _capi.lib.memrevDestroy(handle)
+
+
+def _get_function(module, name):
+    return module[name]
 
 
 def from_bytes(data):

@@ -4,8 +4,10 @@
 """Programs for CUDA devices, called from Python. They run on the SIMT emulator, which has
 the driver's name: this file runs itself in a process that finds it."""
 
+import copy
 import ctypes
 import gc
+import pickle
 import threading
 import weakref
 
@@ -14,6 +16,7 @@ import pytest
 
 import emulator
 import memrev
+from device_arrays import Foreign, arrays  # noqa: F401
 from emulator import on_emulator
 from memrev import _dlpack
 
@@ -80,20 +83,6 @@ def _has_driver():
 @pytest.fixture(scope="module")
 def mod():
     return memrev.compile(PROGRAM, "cuda", chip="native", kernel_format="llvm")
-
-
-@pytest.fixture
-def arrays():
-    rng = np.random.default_rng(0)
-    return rng.random((8, 16), "f4"), rng.random((16, 4), "f4")
-
-
-class Foreign:
-    """An array of a library that knows CUDA's array interface only."""
-
-    def __init__(self, array, **changes):
-        self.__cuda_array_interface__ = {**array.__cuda_array_interface__, **changes}
-        self.array = array
 
 
 @on_emulator
@@ -312,6 +301,31 @@ def test_memory_is_kept_and_given_back(mod):
     memrev.cuda.free_idle()
     assert memrev.cuda.allocated_bytes() == before
     assert memrev.cuda.peak_bytes() >= before + 4000
+
+
+@on_emulator
+def test_copies_and_pickles(mod, arrays):
+    """They share nothing with the array that they are of."""
+    x, w = map(memrev.cuda.to_device, arrays)
+    brain = memrev.jit(lambda x: x.astype(memrev.bfloat16))(x)
+    for again in (copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))):
+        other = again(x)
+        assert other.address != x.address
+        np.testing.assert_array_equal(other.numpy(), arrays[0])
+        assert again(brain).dtype is memrev.bfloat16 and again(brain).shape == brain.shape
+        del other
+        gc.collect()
+        np.testing.assert_array_equal(x.numpy(), arrays[0])
+        np.testing.assert_array_equal(again(mod["step"])(x, w, 2.0)[0].numpy(),
+                                      mod["step"](x, w, 2.0)[0].numpy())
+
+
+@on_emulator
+def test_wrong_arrays():
+    with pytest.raises(ValueError, match=r"without negative sizes, but got \[-1, 3\]"):
+        memrev.cuda.DeviceArray((-1, 3), "f4")
+    with pytest.raises(TypeError, match="integer"):
+        memrev.cuda.to_device(np.ones(3), "cuda")
 
 
 @on_emulator

@@ -329,4 +329,17 @@ def freed_and_allocated():
     show("freed")
 
 
+def fork():
+    """A child cannot use the driver of its parent, which goes on."""
+    f, buffer = CompiledFunction(), (allocate_bytes(64), 64)
+    f("before", [buffer])
+    child = os.fork()
+    if child == 0:
+        f("child", [buffer])
+        runtime.memrevCudaForgetFunction(ctypes.byref(f.slot))
+        os._exit(0)
+    print("exit status", os.waitpid(child, 0)[1], flush=True)
+    f("parent", [buffer])
+
+
 globals()[sys.argv[2]]()
