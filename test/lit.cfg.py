@@ -34,7 +34,8 @@ config.substitutions.append(
         f"{sys.executable} {config.test_source_root}/Integration/GPU/Inputs/emulate.py "
         f"--lib-dir {config.memrev_lib_dir} --mlir-lib-dir {config.mlir_lib_dir} "
         f"--cxx {config.host_cxx} "
-        f"--emulator-dir {config.memrev_obj_root}/test/simt:{config.memrev_obj_root}/test/vendor",
+        f"--emulator-dir {config.memrev_obj_root}/test/simt:"
+        f"{config.memrev_obj_root}/test/vendor",
     )
 )
 

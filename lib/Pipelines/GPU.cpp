@@ -25,6 +25,9 @@ using namespace mlir;
 
 void memrev::buildGPUSchedulePipeline(OpPassManager &pm,
                                       const GPUScheduleOptions &options) {
+  // Bufferization would inline these, behind what looks for scalars.
+  pm.addPass(createCodegenInlineCalls());
+  pm.addNestedPass<func::FuncOp>(createGPUScalarsToTensors());
   buildFusePipeline(pm, [&](OpPassManager &beforeFusion) {
     GPUSelectEnginesOptions engines;
     engines.chip = options.chip;
@@ -55,6 +58,7 @@ void memrev::buildGPUKernelsPipeline(OpPassManager &pm) {
   // one iteration, whose memory accesses would then be on the host, and hoist
   // the constants of kernels out of the launches, to become their parameters.
   pm.addPass(createGPUStoreScalarResults());
+  pm.addPass(createGPUEmitCopies());
   pm.addPass(createGPUJoinKernels());
   pm.addPass(createGPULaunchKernels());
   OpPassManager &functions = pm.nest<func::FuncOp>();

@@ -196,6 +196,61 @@ def test_shared_library(arrays, tmp_path):
     assert library.peak_device_bytes() == 4 * (8 * 16 + 16 * 4 + 8 * 4) + step.workspace_bytes
 
 
+#: The members of MemrevCudaMatmul, and those of a product of 4 x 8 by 8 x 4 elements.
+MEMBERS = ("factorType resultType computeType rows columns depth batch calls accumulates "
+           "transposeA transposeB leadingA leadingB leadingC leadingD strideA strideB strideC "
+           "strideD stepA stepB stepC stepD alignmentA alignmentB alignmentC alignmentD "
+           "workspaceBytes").split()
+SQUARE = {"computeType": 68, "rows": 4, "columns": 4, "depth": 8, "batch": 1, "calls": 1,
+          "leadingA": 4, "leadingB": 8, "leadingC": 4, "leadingD": 4, "alignmentA": 16,
+          "alignmentB": 16, "alignmentC": 16, "alignmentD": 16, "workspaceBytes": 256}
+
+
+@on_emulator
+def test_errors_of_the_library():
+    """What it does not do is the thread's error; nothing is written, and it goes on after."""
+    runtime = ctypes.CDLL(str(BUILD / "lib" / "libMemRevCUDARuntime.so"))
+    runtime.memrevCudaLastError.restype = ctypes.c_char_p
+    buffers = [ctypes.c_void_p() for _ in range(4)]
+    for buffer, count in zip(buffers, (32, 32, 16, 128)):
+        assert runtime.memrevCudaAllocate(ctypes.byref(buffer), ctypes.c_size_t(4 * count)) == 0
+    ones = np.ones(32, "f4")
+    for buffer in buffers[:3]:
+        assert runtime.memrevCudaCopyToDevice(
+            buffer, ctypes.c_void_p(ones.ctypes.data),
+            ctypes.c_size_t(64 if buffer is buffers[2] else 128)) == 0
+    stream = ctypes.c_void_p()
+    assert ctypes.CDLL("libcuda.so.1").cuStreamCreate(ctypes.byref(stream), 1) == 0
+
+    def multiply(offset=0, skipped=0, **changed):
+        values = {**SQUARE, **changed}
+        product = (ctypes.c_int64 * len(MEMBERS))(*(values.get(name, 0) for name in MEMBERS))
+        a, b, d, workspace = (buffer.value for buffer in buffers)
+        runtime.memrevCudaMatmul(product, ctypes.c_void_p(a + offset), *map(
+            ctypes.c_void_p, (b, d, d, workspace + skipped)), stream)
+        error = runtime.memrevCudaLastError()
+        runtime.memrevCudaClearError()
+        runtime.mgpuStreamSynchronize(stream)
+        result = np.zeros(16, "f4")
+        assert runtime.memrevCudaCopyToHost(
+            ctypes.c_void_p(result.ctypes.data), buffers[2], ctypes.c_size_t(64)) == 0
+        return error and error.decode(), set(result)
+
+    def fails_with(status):
+        return f"cuBLASLt cannot multiply 4 x 8 by 8 x 4 elements: CUBLAS_STATUS_{status}", {1}
+
+    assert multiply(leadingA=3) == fails_with("INVALID_VALUE")
+    assert multiply(transposeA=1) == fails_with("INVALID_VALUE")
+    assert multiply(offset=4) == fails_with("INVALID_VALUE")
+    assert multiply(computeType=70) == fails_with("NOT_SUPPORTED")
+    assert multiply(factorType=2, resultType=1) == fails_with("NOT_SUPPORTED")
+    assert multiply(workspaceBytes=1024)[0] == fails_with("INVALID_VALUE")[0]
+    assert multiply(leadingD=5) == fails_with("INVALID_VALUE")
+    # What it gets of a workspace is aligned.
+    assert multiply(skipped=16, accumulates=1) == (None, {9})
+    assert multiply() == (None, {8})
+
+
 @on_emulator
 @pytest.mark.parametrize("name", ("revnet", "resnet", "language"))
 def test_step_equals_that_of_the_processor(name, capfd):

@@ -63,10 +63,21 @@ struct GPUCallLibrariesPass
 
   void runOnOperation() override {
     SmallVector<func::FuncOp> kernels;
-    for (auto func : getOperation().getOps<func::FuncOp>())
-      if (func->hasAttr(kKernelAttr) && !func.isExternal() &&
-          isForLibrary(func))
+    for (auto func : getOperation().getOps<func::FuncOp>()) {
+      if (!func->hasAttr(kKernelAttr) || func.isExternal())
+        continue;
+      auto engine = func->getAttrOfType<StringAttr>(kEngineAttr);
+      if (func->hasAttr(kEngineAttr) &&
+          !(engine &&
+            llvm::is_contained({"generated", "vendor"}, engine.getValue()))) {
+        func.emitOpError("expects '")
+            << kEngineAttr << "' to be generated or vendor, but got "
+            << func->getAttr(kEngineAttr);
+        return signalPassFailure();
+      }
+      if (isForLibrary(func))
         kernels.push_back(func);
+    }
     for (func::FuncOp kernel : kernels)
       replace(kernel);
   }

@@ -20,6 +20,9 @@ static constexpr int64_t kLargeWorkspace = int64_t(32) << 20;
 static constexpr int64_t kSmallWorkspace = int64_t(4) << 20;
 /// Into how many parts a library may cut a sum, for all of them to have room.
 static constexpr int64_t kMaxParts = 32;
+/// How often a library is called for one product, at most: more launches take
+/// longer than what one kernel for all loses.
+static constexpr int64_t kMaxCalls = 16;
 /// Sizes that fit the 32-bit integers which kernels count with.
 static constexpr int64_t kMaxSize = std::numeric_limits<int32_t>::max();
 
@@ -49,6 +52,7 @@ static DictionaryAttr toAttribute(const MatrixOperand &operand, Builder b) {
       b.getNamedAttr("terms", b.getDenseI64ArrayAttr(terms)),
       b.getNamedAttr("leading", b.getI64IntegerAttr(operand.leading)),
       b.getNamedAttr("stride", b.getI64IntegerAttr(operand.stride)),
+      b.getNamedAttr("step", b.getI64IntegerAttr(operand.step)),
       b.getNamedAttr("transposed", b.getBoolAttr(operand.transposed)),
       b.getNamedAttr("alignment", b.getI64IntegerAttr(operand.alignment)),
   });
@@ -58,8 +62,8 @@ DictionaryAttr MatmulCall::toAttribute(MLIRContext *context) const {
   Builder builder(context);
   return builder.getDictionaryAttr({
       builder.getNamedAttr("library", builder.getStringAttr("cublasLt")),
-      builder.getNamedAttr(
-          "sizes", builder.getDenseI64ArrayAttr({rows, columns, depth, batch})),
+      builder.getNamedAttr("sizes", builder.getDenseI64ArrayAttr(
+                                        {rows, columns, depth, batch, calls})),
       builder.getNamedAttr("types",
                            builder.getTypeArrayAttr({factorType, resultType})),
       builder.getNamedAttr("compute", builder.getStringAttr(getName(compute))),
@@ -89,6 +93,7 @@ static std::optional<MatrixOperand> readOperand(DictionaryAttr attribute) {
   operand.offset = get("offset");
   operand.leading = get("leading");
   operand.stride = get("stride");
+  operand.step = get("step");
   operand.alignment = get("alignment");
   if (!isWhole)
     return std::nullopt;
@@ -107,7 +112,7 @@ FailureOr<MatmulCall> MatmulCall::fromAttribute(DictionaryAttr attribute,
   auto adds = attribute.getAs<BoolAttr>("accumulates");
   auto space = attribute.getAs<DenseI64ArrayAttr>("workspace");
   if (!library || library.getValue() != "cublasLt" || !sizes ||
-      sizes.size() != 4 || !types || types.size() != 2 ||
+      sizes.size() != 5 || !types || types.size() != 2 ||
       !llvm::all_of(types, llvm::IsaPred<TypeAttr>) || !computeName || !adds ||
       !space || space.size() != 2)
     return failure();
@@ -128,6 +133,7 @@ FailureOr<MatmulCall> MatmulCall::fromAttribute(DictionaryAttr attribute,
   call.columns = sizes[1];
   call.depth = sizes[2];
   call.batch = sizes[3];
+  call.calls = sizes[4];
   call.factorType = cast<TypeAttr>(types[0]).getValue();
   call.resultType = cast<TypeAttr>(types[1]).getValue();
   call.compute = *known;
@@ -158,13 +164,13 @@ static bool areTypesKnown(Type factor, Type result,
 bool MatmulCall::overwritesAll(func::FuncOp kernel) const {
   auto buffer = cast<ShapedType>(kernel.getArgumentTypes()[d.argument]);
   return !accumulates && d.terms.empty() &&
-         rows * columns * batch == buffer.getNumElements();
+         rows * columns * batch * calls == buffer.getNumElements();
 }
 
-/// Whether `operand` of `kernel` is a batch of matrices, as they are in memory
-/// of `rows` by `columns` elements, in one of its buffers.
+/// Whether `operand` of `kernel`, as many matrices as `call` has of `rows` by
+/// `columns` elements, is in one of its buffers.
 static bool isInside(const MatrixOperand &operand, int64_t rows,
-                     int64_t columns, int64_t batch, Type elementType,
+                     int64_t columns, const MatmulCall &call, Type elementType,
                      func::FuncOp kernel) {
   if (operand.transposed)
     std::swap(rows, columns);
@@ -174,7 +180,7 @@ static bool isInside(const MatrixOperand &operand, int64_t rows,
   };
   if (!isArgument(operand.argument) || operand.offset < 0 ||
       operand.leading < rows || operand.leading > kMaxSize ||
-      operand.stride < 0 || operand.alignment < 1 ||
+      operand.stride < 0 || operand.step < 0 || operand.alignment < 1 ||
       operand.alignment > kVectorBytes ||
       !llvm::isPowerOf2_64(operand.alignment))
     return false;
@@ -190,30 +196,32 @@ static bool isInside(const MatrixOperand &operand, int64_t rows,
     return llvm::SaturatingMultiplyAdd(uint64_t(count - 1), uint64_t(step),
                                        more);
   };
-  uint64_t last = reach(
-      batch, operand.stride,
-      reach(columns, operand.leading,
-            llvm::SaturatingAdd(uint64_t(rows - 1), uint64_t(operand.offset))));
+  uint64_t last =
+      llvm::SaturatingAdd(uint64_t(rows - 1), uint64_t(operand.offset));
+  last = reach(columns, operand.leading, last);
+  last = reach(call.batch, operand.stride, last);
+  last = reach(call.calls, operand.step, last);
   // With terms, where it starts is known at run time only.
   return last < uint64_t(buffer.getNumElements());
 }
 
 bool MatmulCall::fits(func::FuncOp kernel) const {
-  for (int64_t size : {rows, columns, depth, batch})
+  for (int64_t size : {rows, columns, depth, batch, calls})
     if (size < 1 || size > kMaxSize)
       return false;
   if (!areTypesKnown(factorType, resultType, compute) || c.transposed ||
-      d.transposed || (batch > 1 && d.stride == 0) || workspace < 0 ||
-      workspaceBytes < 0 || workspace >= int64_t(kernel.getNumArguments()))
+      d.transposed || (batch > 1 && d.stride == 0) ||
+      (calls > 1 && d.step == 0) || workspace < 0 || workspaceBytes < 0 ||
+      workspace >= int64_t(kernel.getNumArguments()))
     return false;
   auto space = dyn_cast<ShapedType>(kernel.getArgumentTypes()[workspace]);
   return space && space.hasStaticShape() &&
          space.getElementType().isInteger(8) &&
          space.getNumElements() >= workspaceBytes + kWorkspaceAlignment &&
-         isInside(a, rows, depth, batch, factorType, kernel) &&
-         isInside(b, depth, columns, batch, factorType, kernel) &&
-         isInside(c, rows, columns, batch, resultType, kernel) &&
-         isInside(d, rows, columns, batch, resultType, kernel);
+         isInside(a, rows, depth, *this, factorType, kernel) &&
+         isInside(b, depth, columns, *this, factorType, kernel) &&
+         isInside(c, rows, columns, *this, resultType, kernel) &&
+         isInside(d, rows, columns, *this, resultType, kernel);
 }
 
 //===----------------------------------------------------------------------===//
@@ -295,14 +303,14 @@ static LogicalResult place(const Access &access, const Linear &offset,
 }
 
 namespace {
-/// The dimensions of a product; -1 for no batch.
+/// The dimensions of a product; -1 for no batch, and no calls but one.
 struct ProductDims {
-  int rows = -1, columns = -1, depth = -1, batch = -1;
+  int rows = -1, columns = -1, depth = -1, batch = -1, calls = -1;
 };
 } // namespace
 
 /// The one dimension for each role: rows are those of the first factor alone,
-/// columns those of the second.
+/// columns those of the second. Of two batches the shorter is for calls.
 static FailureOr<ProductDims> getDims(const Problem &problem,
                                       std::string &reason) {
   ProductDims dims;
@@ -312,6 +320,8 @@ static FailureOr<ProductDims> getDims(const Problem &problem,
                 : inLhs == inRhs         ? dims.batch
                 : inLhs                  ? dims.rows
                                          : dims.columns;
+    if (&role == &dims.batch && dims.calls < 0 && role >= 0)
+      dims.calls = std::exchange(role, -1);
     if (role >= 0 || (!inLhs && !inRhs) ||
         (problem.isReduction[dim] && !(inLhs && inRhs)) ||
         problem.extents[dim] > kMaxSize) {
@@ -319,6 +329,13 @@ static FailureOr<ProductDims> getDims(const Problem &problem,
       return failure();
     }
     role = dim;
+  }
+  if (dims.calls >= 0 &&
+      problem.extents[dims.calls] > problem.extents[dims.batch])
+    std::swap(dims.calls, dims.batch);
+  if (dims.calls >= 0 && problem.extents[dims.calls] > kMaxCalls) {
+    reason = "its batch has two dimensions, which takes too many calls";
+    return failure();
   }
   if (dims.rows < 0 || dims.columns < 0 || dims.depth < 0) {
     reason = "it is no product of two matrices";
@@ -395,6 +412,8 @@ FailureOr<MatmulCall> MatmulCall::get(const Problem &problem,
   call.depth = problem.extents[dims->depth];
   if (dims->batch >= 0)
     call.batch = problem.extents[dims->batch];
+  if (dims->calls >= 0)
+    call.calls = problem.extents[dims->calls];
 
   InitKind init = problem.accumulatorInit;
   if (init == InitKind::Fill &&
@@ -425,8 +444,14 @@ FailureOr<MatmulCall> MatmulCall::get(const Problem &problem,
       return failure();
     if (dims->batch >= 0)
       operand.stride = offset.dims[dims->batch];
-    if (operand.stride < 0 || failed(setStrides(offset, problem, rows, columns,
-                                                operand, mayTranspose))) {
+    if (dims->calls >= 0) {
+      operand.step = offset.dims[dims->calls];
+      operand.alignment = std::gcd(
+          operand.alignment, operand.step * getByteSize(access.elementType));
+    }
+    if (operand.stride < 0 || operand.step < 0 ||
+        failed(setStrides(offset, problem, rows, columns, operand,
+                          mayTranspose))) {
       reason = "the strides of an operand are not those of a matrix";
       return failure();
     }

@@ -20,7 +20,7 @@
 
 namespace mlir::memrev::simt {
 
-/// A matrix of a call, or a batch of them, in column-major order.
+/// A matrix, or a batch of them for each call, in column-major order.
 struct MatrixOperand {
   /// The number of the kernel's argument that it is in.
   int64_t argument = 0;
@@ -28,8 +28,9 @@ struct MatrixOperand {
   /// the argument of that number times a factor.
   int64_t offset = 0;
   SmallVector<std::pair<int64_t, int64_t>> terms;
-  /// The elements from one column to the next and from one matrix to the next.
-  int64_t leading = 0, stride = 0;
+  /// The elements from one column to the next, from one matrix of a batch to the
+  /// next, and from the matrices of one call to those of the next.
+  int64_t leading = 0, stride = 0, step = 0;
   /// The matrix is in memory as its transpose.
   bool transposed = false;
   /// The address is a multiple of this, in bytes.
@@ -42,6 +43,8 @@ struct MatmulCall {
   enum class Compute { F32, TF32, F64 };
 
   int64_t rows = 1, columns = 1, depth = 1, batch = 1;
+  /// How often the library is called: it knows one dimension of batches.
+  int64_t calls = 1;
   Type factorType, resultType;
   Compute compute = Compute::F32;
   bool accumulates = false;
@@ -70,7 +73,9 @@ struct MatmulCall {
   bool overwritesAll(func::FuncOp kernel) const;
 
   /// Multiply-adds.
-  double getWork() const { return double(rows) * columns * depth * batch; }
+  double getWork() const {
+    return double(rows) * columns * depth * batch * calls;
+  }
 
 private:
   bool fits(func::FuncOp kernel) const;

@@ -127,10 +127,8 @@ private:
         call = describe(op, rounding, isContraction, reason);
       }
       if (succeeded(call)) {
-        // What follows would be part of a generated kernel.
-        bool isFused = user && !rounding;
         if (isRequested || contractions == "vendor" ||
-            (!isFused && isFasterInLibrary(*call, description)))
+            (isFasterInLibrary(*call, description) && !isFused(op)))
           mark(op, rounding);
         return;
       }
@@ -141,9 +139,18 @@ private:
                        "' is computed by a generated kernel because " + reason);
   }
 
-  /// The call in place of the kernel that `op`, and `rounding` if it is not
-  /// null, would be.
-  FailureOr<MatmulCall> describe(Operation *op, linalg::GenericOp rounding,
+  /// Whether what follows `op` would be part of its kernel.
+  static bool isFused(Operation *op) {
+    OwningOpRef<func::FuncOp> kernel = createKernelOf(op);
+    std::string reason;
+    FailureOr<Problem> problem =
+        buildProblem(*kernel, Contractions::Widening, reason);
+    return succeeded(problem) && problem->isContraction && problem->body;
+  }
+
+  /// The call in place of the kernel that `op` and `rounding` would be; sets
+  /// `rounding` to null if it is no part of that.
+  FailureOr<MatmulCall> describe(Operation *op, linalg::GenericOp &rounding,
                                  bool &isContraction, std::string &reason) {
     mark(op, rounding);
     OwningOpRef<func::FuncOp> kernel = createKernelOf(op);
@@ -157,6 +164,8 @@ private:
     if (failed(problem))
       return failure();
     isContraction |= problem->isContraction;
+    if (!problem->body)
+      rounding = {};
     return MatmulCall::get(*problem, *kernel, description, precision, reason);
   }
 

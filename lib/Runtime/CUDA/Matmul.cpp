@@ -119,6 +119,11 @@ static AllProducts &getAllProducts() {
   return products;
 }
 
+/// Returns the bytes of an element of a cudaDataType.
+static int64_t getBytes(int64_t type) {
+  return type == kReal64 ? 8 : type == kReal32 ? 4 : 2;
+}
+
 /// Describes `product` for messages.
 static std::string describe(const MemrevCudaMatmul &product) {
   std::string text = "multiply " + std::to_string(product.rows) + " x " +
@@ -232,54 +237,58 @@ static void destroy(const CublasLt &library, const Plan &plan) {
       library.layoutDestroy(layout);
 }
 
-/// Returns the library in the current `context`, where this thread's recording
-/// does not mind; a null pointer after an error.
-static Products *getProducts(const CublasLt &library, AllProducts &all,
-                             Context context) {
+/// Returns the library in the current `context`; a null pointer after an error.
+/// `all` is locked.
+static Products *getProducts(const Driver &driver, const CublasLt &library,
+                             AllProducts &all, Context context) {
   Products &products = all.inContext[context];
-  if (!products.handle &&
-      !check(library, library.create(&products.handle), "be used on a device"))
+  if (products.handle)
+    return &products;
+  OutsideOfRecordings outside(driver);
+  return check(library, library.create(&products.handle), "be used on a device")
+             ? &products
+             : nullptr;
+}
+
+/// Makes the current context that of the thread's work and returns the library;
+/// a null pointer after an error.
+static const CublasLt *enterLibrary(const Driver *&driver, Context &context) {
+  driver = enter(context);
+  if (!driver)
     return nullptr;
-  return &products;
+  std::string error;
+  const CublasLt *library = getCublasLt(error);
+  if (!library)
+    fail(error);
+  return library;
 }
 
 void memrevCudaPrepareMatmul(void) {
+  const Driver *driver;
   Context context;
-  const Driver *driver = enter(context);
-  if (!driver)
+  const CublasLt *library = enterLibrary(driver, context);
+  if (!library)
     return;
-  std::string error;
-  const CublasLt *library = getCublasLt(error);
-  if (!library) {
-    fail(error);
-    return;
-  }
   AllProducts &all = getAllProducts();
   std::lock_guard<std::mutex> lock(all.mutex);
-  OutsideOfRecordings outside(*driver);
-  getProducts(*library, all, context);
+  getProducts(*driver, *library, all, context);
 }
 
 void memrevCudaMatmul(const MemrevCudaMatmul *product, const void *a,
                       const void *b, const void *c, void *d, void *workspace,
                       void *stream) {
+  const Driver *driver;
   Context context;
-  const Driver *driver = enter(context);
-  if (!driver)
+  const CublasLt *library = enterLibrary(driver, context);
+  if (!library)
     return;
-  std::string error;
-  const CublasLt *library = getCublasLt(error);
-  if (!library) {
-    fail(error);
-    return;
-  }
   OutsideOfRecordings outside(*driver);
   CublasLtHandle handle = nullptr;
   const Plan *plan = nullptr;
   {
     AllProducts &all = getAllProducts();
     std::lock_guard<std::mutex> lock(all.mutex);
-    Products *products = getProducts(*library, all, context);
+    Products *products = getProducts(*driver, *library, all, context);
     if (!products)
       return;
     auto [entry, isNew] = products->plans.try_emplace(*product);
@@ -308,11 +317,20 @@ void memrevCudaMatmul(const MemrevCudaMatmul *product, const void *a,
     one.single = 1;
     added.single = product->accumulates ? 1 : 0;
   }
-  check(*library,
-        library->matmul(handle, plan->operation, &one, a, plan->a, b, plan->b,
-                        &added, c, plan->c, d, plan->d, &plan->choice.algorithm,
-                        reinterpret_cast<void *>(address),
-                        plan->choice.workspaceBytes,
-                        static_cast<Stream>(stream)),
-        describe(*product));
+  auto get = [](const void *matrix, int64_t elements, int64_t type) {
+    return static_cast<const char *>(matrix) + elements * getBytes(type);
+  };
+  for (int64_t call = 0; call < product->calls; ++call) {
+    CublasStatus status = library->matmul(
+        handle, plan->operation, &one,
+        get(a, call * product->stepA, product->factorType), plan->a,
+        get(b, call * product->stepB, product->factorType), plan->b, &added,
+        get(c, call * product->stepC, product->resultType), plan->c,
+        static_cast<char *>(d) +
+            call * product->stepD * getBytes(product->resultType),
+        plan->d, &plan->choice.algorithm, reinterpret_cast<void *>(address),
+        plan->choice.workspaceBytes, static_cast<Stream>(stream));
+    if (!check(*library, status, describe(*product)))
+      return;
+  }
 }

@@ -4,6 +4,9 @@
 // CHIP: error: expects a chip to call libraries on, sm_90 for example, but got 'volta'
 // PRECISION: error: expects fp32-precision to be ieee, tf32 or tf32x3 to call libraries, but got 'fp8'
 
-func.func @nothing() {
-  return
+// RUN: memrev-opt %s --gpu-call-libraries -verify-diagnostics
+
+// expected-error @below {{'func.func' op expects 'memrev.engine' to be generated or vendor, but got "cublas"}}
+func.func private @kernel(%x: tensor<4xf32>) -> tensor<4xf32> attributes {memrev.kernel, memrev.engine = "cublas"} {
+  return %x : tensor<4xf32>
 }

@@ -8,10 +8,10 @@
 // CHECK-LABEL: func.func private @product_library
 // CHECK-SAME: (tensor<512x256xf32> {bufferization.access = "read"}, tensor<256x512xf32> {bufferization.access = "read"}, tensor<33554688xi8> {bufferization.access = "write"}, tensor<512x512xf32> {bufferization.access = "write"}) -> (tensor<33554688xi8>, tensor<512x512xf32>)
 // CHECK-SAME: memrev.kernel
-// CHECK-SAME: memrev.matmul = {a = {alignment = 16 : i64, argument = 1 : i64, leading = 512 : i64, offset = 0 : i64, stride = 0 : i64, terms = array<i64>, transposed = false}, accumulates = false, b = {alignment = 16 : i64, argument = 0 : i64, leading = 256 : i64
+// CHECK-SAME: memrev.matmul = {a = {alignment = 16 : i64, argument = 1 : i64, leading = 512 : i64, offset = 0 : i64, step = 0 : i64, stride = 0 : i64, terms = array<i64>, transposed = false}, accumulates = false, b = {alignment = 16 : i64, argument = 0 : i64, leading = 256 : i64
 // CHECK-SAME: c = {alignment = 16 : i64, argument = 3 : i64, leading = 512 : i64
 // CHECK-SAME: compute = "f32", d = {alignment = 16 : i64, argument = 3 : i64, leading = 512 : i64
-// CHECK-SAME: library = "cublasLt", sizes = array<i64: 512, 512, 256, 1>, types = [f32, f32], workspace = array<i64: 2, 33554432>
+// CHECK-SAME: library = "cublasLt", sizes = array<i64: 512, 512, 256, 1, 1>, types = [f32, f32], workspace = array<i64: 2, 33554432>
 // CHECK: func.func private @product(%[[A:.*]]: tensor<512x256xf32>, %[[B:.*]]: tensor<256x512xf32>, %[[D:.*]]: tensor<512x512xf32>) -> tensor<512x512xf32> {
 // CHECK:   %[[W:.*]] = tensor.empty() : tensor<33554688xi8>
 // CHECK:   %[[R:.*]]:2 = call @product_library(%[[A]], %[[B]], %[[W]], %[[D]])
@@ -46,9 +46,9 @@ func.func @caller(%w: tensor<5x8x8xf32>, %i: index, %d: tensor<10x20xf32>) -> te
 // CHECK: func.func private @part_library(tensor<5x8x8xf32> {bufferization.access = "read"}, tensor<8x12xf32> {bufferization.access = "read"}, index, tensor<12544xi8> {bufferization.access = "write"}, tensor<10x20xf32> {bufferization.access = "read-write"})
 // CHECK-SAME: a = {alignment = 16 : i64, argument = 1 : i64, leading = 12 : i64, offset = 0 : i64
 // CHECK-SAME: accumulates = true
-// CHECK-SAME: b = {alignment = 4 : i64, argument = 0 : i64, leading = 8 : i64, offset = 1 : i64, stride = 0 : i64, terms = array<i64: 2, 64>
+// CHECK-SAME: b = {alignment = 4 : i64, argument = 0 : i64, leading = 8 : i64, offset = 1 : i64, step = 0 : i64, stride = 0 : i64, terms = array<i64: 2, 64>
 // CHECK-SAME: d = {alignment = 8 : i64, argument = 4 : i64, leading = 20 : i64, offset = 22 : i64
-// CHECK-SAME: sizes = array<i64: 12, 8, 6, 1>
+// CHECK-SAME: sizes = array<i64: 12, 8, 6, 1, 1>
 // CHECK-SAME: workspace = array<i64: 3, 12288>
 func.func private @part(%w: tensor<5x8x8xf32>, %x: tensor<8x12xf32>, %i: index, %d: tensor<10x20xf32>) -> tensor<10x20xf32> attributes {memrev.kernel, memrev.engine = "vendor"} {
   %a = tensor.extract_slice %w[%i, 0, 1] [1, 8, 6] [1, 1, 1] : tensor<5x8x8xf32> to tensor<8x6xf32>

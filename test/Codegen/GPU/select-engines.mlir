@@ -79,17 +79,17 @@ func.func @rounded(%a: tensor<1024x1024xf16>, %b: tensor<1024x1024xf16>) -> tens
 // VENDOR: linalg.matmul {memrev.alone, memrev.engine = "vendor"}
 // VENDOR: linalg.generic
 // VENDOR-NOT: memrev.engine
-func.func @followed(%a: tensor<1024x1024xf16>, %b: tensor<1024x1024xf16>) -> tensor<1024x1024xf32> {
-  %zero = arith.constant 0.0 : f32
-  %e = tensor.empty() : tensor<1024x1024xf32>
-  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<1024x1024xf32>) -> tensor<1024x1024xf32>
-  %r = linalg.matmul ins(%a, %b : tensor<1024x1024xf16>, tensor<1024x1024xf16>) outs(%init : tensor<1024x1024xf32>) -> tensor<1024x1024xf32>
-  %n = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%r : tensor<1024x1024xf32>) outs(%e : tensor<1024x1024xf32>) {
-  ^bb0(%v: f32, %o: f32):
-    %t = arith.maximumf %v, %zero : f32
-    linalg.yield %t : f32
-  } -> tensor<1024x1024xf32>
-  return %n : tensor<1024x1024xf32>
+func.func @followed(%a: tensor<1024x1024xf16>, %b: tensor<1024x1024xf16>) -> tensor<1024x1024xf16> {
+  %zero = arith.constant 0.0 : f16
+  %e = tensor.empty() : tensor<1024x1024xf16>
+  %init = linalg.fill ins(%zero : f16) outs(%e : tensor<1024x1024xf16>) -> tensor<1024x1024xf16>
+  %r = linalg.matmul ins(%a, %b : tensor<1024x1024xf16>, tensor<1024x1024xf16>) outs(%init : tensor<1024x1024xf16>) -> tensor<1024x1024xf16>
+  %n = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%r : tensor<1024x1024xf16>) outs(%e : tensor<1024x1024xf16>) {
+  ^bb0(%v: f16, %o: f16):
+    %t = arith.maximumf %v, %zero : f16
+    linalg.yield %t : f16
+  } -> tensor<1024x1024xf16>
+  return %n : tensor<1024x1024xf16>
 }
 
 // -----
@@ -104,4 +104,23 @@ func.func @asked(%a: tensor<64x32xf32>, %b: tensor<32x48xf32>, %c: tensor<64x48x
   %r = linalg.matmul {memrev.engine = "vendor"} ins(%a, %b : tensor<64x32xf32>, tensor<32x48xf32>) outs(%c : tensor<64x48xf32>) -> tensor<64x48xf32>
   %s = linalg.matmul {memrev.engine = "generated"} ins(%a, %b : tensor<64x32xf32>, tensor<32x48xf32>) outs(%d : tensor<64x48xf32>) -> tensor<64x48xf32>
   return %r, %s : tensor<64x48xf32>, tensor<64x48xf32>
+}
+
+// -----
+
+// The library rounds nothing that it adds to.
+
+#id = affine_map<(i, j) -> (i, j)>
+// CHECK-LABEL: @added
+// VENDOR: linalg.matmul {memrev.alone, memrev.engine = "vendor"}
+// VENDOR-NOT: memrev.alone
+func.func @added(%a: tensor<64x32xf16>, %b: tensor<32x48xf16>, %c: tensor<64x48xf32>) -> tensor<64x48xf16> {
+  %r = linalg.matmul ins(%a, %b : tensor<64x32xf16>, tensor<32x48xf16>) outs(%c : tensor<64x48xf32>) -> tensor<64x48xf32>
+  %h = tensor.empty() : tensor<64x48xf16>
+  %n = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%r : tensor<64x48xf32>) outs(%h : tensor<64x48xf16>) {
+  ^bb0(%v: f32, %o: f16):
+    %t = arith.truncf %v : f32 to f16
+    linalg.yield %t : f16
+  } -> tensor<64x48xf16>
+  return %n : tensor<64x48xf16>
 }

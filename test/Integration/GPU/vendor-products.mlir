@@ -149,6 +149,22 @@ func.func @heads(%q: tensor<12x3x8xf32>, %k: tensor<12x3x8xf32>, %v: tensor<12x3
   return %r : tensor<12x3x8xf32>
 }
 
+// With images besides, of whose two the library is called for each.
+// CALL-COUNT-2: cublasLtMatmul 12 x 12 x 8, batch 3, TN, types 0 0 by 68, leading 24 24 12 12, beta 1,
+// CHECK: @images: 1 buffers written, error 0.0e+00
+func.func @images(%q: tensor<2x12x3x8xf32>, %k: tensor<2x12x3x8xf32>, %init: tensor<2x3x12x12xf32>) -> tensor<2x3x12x12xf32> {
+  %s = linalg.generic {indexing_maps = [affine_map<(n, h, i, j, d) -> (n, i, h, d)>, affine_map<(n, h, i, j, d) -> (n, j, h, d)>,
+                                        affine_map<(n, h, i, j, d) -> (n, h, i, j)>],
+                       iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction"]}
+      ins(%q, %k : tensor<2x12x3x8xf32>, tensor<2x12x3x8xf32>) outs(%init : tensor<2x3x12x12xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.mulf %a, %b : f32
+    %1 = arith.addf %o, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<2x3x12x12xf32>
+  return %s : tensor<2x3x12x12xf32>
+}
+
 // CALL: cublasLtMatmul 24 x 40 x 26, batch 3, NN, types 1 1 by 70,
 // CHECK: @double: 1 buffers written, error 0.0e+00
 func.func @double(%a: tensor<3x40x26xf64>, %b: tensor<3x26x24xf64>) -> tensor<3x40x24xf64> {
@@ -198,6 +214,31 @@ func.func @half(%a: tensor<72x48xf16>, %b: tensor<48x40xf16>, %b1: tensor<48x40x
     linalg.yield %t : bf16
   } -> tensor<48x64xbf16>
   return %r0, %relu, %b2 : tensor<72x40xf32>, tensor<72x40xf16>, tensor<48x64xbf16>
+}
+
+// What comes before stays outside, also where a generated kernel would take it
+// in.
+// CALL: cublasLtMatmul 24 x 32 x 16, batch 1, NN, types 14 0 by 68,
+// CHECK: @before: 1 buffers written, error 0.0e+00
+func.func @before(%a: tensor<32x16xbf16>, %b: tensor<16x24xbf16>, %c: tensor<32x24xf32>) -> tensor<32x24xf32> {
+  %e = tensor.empty() : tensor<32x16xbf16>
+  %minus = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%a : tensor<32x16xbf16>) outs(%e : tensor<32x16xbf16>) {
+  ^bb0(%v: bf16, %o: bf16):
+    %m = arith.negf %v : bf16
+    linalg.yield %m : bf16
+  } -> tensor<32x16xbf16>
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, k)>, affine_map<(i, j, k) -> (k, j)>, affine_map<(i, j, k) -> (i, j)>],
+                       iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%minus, %b : tensor<32x16xbf16>, tensor<16x24xbf16>) outs(%c : tensor<32x24xf32>) {
+  ^bb0(%x: bf16, %y: bf16, %o: f32):
+    %wx = arith.extf %x : bf16 to f32
+    %wy = arith.extf %y : bf16 to f32
+    %0 = arith.mulf %wx, %wy : f32
+    %1 = arith.addf %o, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<32x24xf32>
+  return %r : tensor<32x24xf32>
 }
 
 // A constant is copied to where the library can read it.

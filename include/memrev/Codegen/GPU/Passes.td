@@ -87,7 +87,7 @@ def GPUSelectEngines : Pass<"gpu-select-engines", "func::FuncOp"> {
   let description = [{
     Reads each sum of products as loops and accesses. What is a product of
     matrices that cuBLASLt computes, of one range of rows, columns and depth
-    and at most one of a batch, in column-major or row-major order with any
+    and one of a batch, or two with at most 16 in one, in column-major or row-major order with any
     distance of lines, becomes a kernel of its own: it gets
     `memrev.engine = "vendor"`, which `gpu-call-libraries` looks for, and with an
     operation that only rounds its result `memrev.alone`, which keeps fusion
@@ -95,10 +95,10 @@ def GPUSelectEngines : Pass<"gpu-select-engines", "func::FuncOp"> {
 
     With `contractions=vendor` all of them are marked, and a remark names each
     other sum of products with the reason. With `contractions=auto` those are
-    whose result no elementwise operation takes, other than to round it, that
-    have 2^30 multiply-adds or more, and whose factors are f16, bf16 or, with
-    tf32, f32, on chips with `wgmma` or a later instruction (sm_90 and above)
-    where the generated kernel would use `mma.sync`.
+    that no other operation would be part of the kernel of, that have 2^30
+    multiply-adds or more, and whose factors are f16, bf16 or, with tf32, f32, on
+    chips with `wgmma` or a later instruction (sm_90 and above) where the
+    generated kernel would use `mma.sync`.
 
     An operation that has the attribute `memrev.engine` before is marked if this
     is "vendor", whatever the option says, and not if it is "generated".
@@ -204,6 +204,34 @@ def GPUScheduleKernels : Pass<"gpu-schedule-kernels", "ModuleOp"> {
                            "tensor::TensorDialect"];
 }
 
+def GPUEmitCopies : Pass<"gpu-emit-copies", "ModuleOp"> {
+  let summary = "Emit copies of buffers as kernels";
+  let description = [{
+    Emits each `memref.copy` and `linalg.copy` of static shape, between whole
+    buffers or slices of them, as an elementwise kernel, with accesses of up to 16
+    bytes, and calls it like those that `gpu-schedule-kernels` emits. Copies of
+    the same shapes and strides share a kernel, which gets dynamic offsets as
+    arguments. Other copies are left alone.
+
+    Example:
+
+    ```mlir
+    %s = memref.subview %b[%i, 0] [1, 64] [1, 1] : memref<8x64xf32> to memref<64xf32, strided<[1], offset: ?>>
+    memref.copy %a, %s : memref<64xf32> to memref<64xf32, strided<[1], offset: ?>>
+    ```
+
+    becomes
+
+    ```mlir
+    call @copy(%a, %i, %b) : (memref<64xf32>, index, memref<8x64xf32>) -> ()
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "func::FuncDialect",
+                           "gpu::GPUDialect", "linalg::LinalgDialect",
+                           "LLVM::LLVMDialect", "NVVM::NVVMDialect",
+                           "scf::SCFDialect", "tensor::TensorDialect"];
+}
+
 def GPUJoinKernels : Pass<"gpu-join-kernels", "ModuleOp"> {
   let summary = "Launch neighbouring kernels of one block as one";
   let description = [{
@@ -293,6 +321,41 @@ def GPUStoreScalarResults : Pass<"gpu-store-scalar-results", "ModuleOp"> {
     ```
   }];
   let dependentDialects = ["memref::MemRefDialect"];
+}
+
+def GPUScalarsToTensors : Pass<"gpu-scalars-to-tensors", "func::FuncOp"> {
+  let summary = "Compute scalars that only kernels need on the device";
+  let description = [{
+    A `tensor.extract` is a read by the host, which waits for the device, and
+    which no CUDA graph can hold. A scalar that is computed from such elements,
+    the factor of a clipped gradient or a learning rate for example, is often
+    only read by kernels again. This pass computes it by a `linalg.generic`
+    without dimensions, once for all its readers, which get the result as an
+    input: operations whose bodies capture it, fills, `tensor.splat`,
+    `tensor.from_elements` of one element, selections between tensors.
+
+    Loops of known trips and branches carry such scalars as tensors. What a trip
+    count, a condition, an offset or a size depends on stays with the host, and
+    so does what an `scf.while` carries.
+
+    Example:
+
+    ```mlir
+    %s = tensor.extract %norm[] : tensor<f32>
+    %f = arith.divf %largest, %s : f32
+    %r = linalg.generic ... ins(%x : tensor<64xf32>) ... { ... arith.mulf %a, %f ... }
+    ```
+
+    becomes
+
+    ```mlir
+    %f = linalg.generic ... ins(%norm : tensor<f32>) ... { ... arith.divf %largest, %a ... } -> tensor<f32>
+    %r = linalg.generic ... ins(%x, %f : tensor<64xf32>, tensor<f32>) ... { ... arith.mulf %a, %b ... }
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect",
+                           "bufferization::BufferizationDialect",
+                           "linalg::LinalgDialect", "tensor::TensorDialect"];
 }
 
 def GPUScalarsToDevice : Pass<"gpu-scalars-to-device", "func::FuncOp"> {

@@ -122,14 +122,14 @@ MEMREV_CUDA_API void memrevCudaForgetFunction(void **slot);
 // Products of matrices by cuBLASLt, which is loaded when it is first needed
 //===----------------------------------------------------------------------===//
 
-/// d = a b, or d = a b + c, of matrices in column-major order, for each of a
-/// batch. Distances are in elements, alignments in bytes.
+/// d = a b, or d = a b + c, of matrices in column-major order, for each of the
+/// batches of some calls. Distances are in elements, alignments in bytes.
 typedef struct {
   /// cudaDataType of a and b, and of c and d.
   int64_t factorType, resultType;
   /// cublasComputeType_t.
   int64_t computeType;
-  int64_t rows, columns, depth, batch;
+  int64_t rows, columns, depth, batch, calls;
   /// 1 to add c, and else 0.
   int64_t accumulates;
   /// 1 for a matrix that is in memory as its transpose, and else 0.
@@ -138,6 +138,8 @@ typedef struct {
   int64_t leadingA, leadingB, leadingC, leadingD;
   /// From one matrix of the batch to the next.
   int64_t strideA, strideB, strideC, strideD;
+  /// From the matrices of one call to those of the next.
+  int64_t stepA, stepB, stepC, stepD;
   /// What all addresses are multiples of.
   int64_t alignmentA, alignmentB, alignmentC, alignmentD;
   int64_t workspaceBytes;

@@ -84,6 +84,14 @@ def call_twice():
     runtime.mgpuModuleUnload(pointer(module))
 
 
+def grids():
+    """The largest grid, and numbers of blocks of which 32 bits would be left."""
+    for blocks in 2147483647, 2147483648, 4294967297, -1:
+        launch(runtime.mgpuModuleLoadJIT(ptx("sm_80"), 2), grid=blocks)
+        report(str(blocks))
+        runtime.memrevCudaClearError()
+
+
 def images():
     for name, image in (("sm_80", cubin(80, 7)), ("sm_100", cubin(100, 8))):
         launch(runtime.mgpuModuleLoad(image, ctypes.c_size_t(64)))
