@@ -26,7 +26,8 @@ using namespace mlir::memrev;
 
 /// Whether calls of `kernel` are launches: it is not a library's.
 static bool isLaunched(func::FuncOp kernel) {
-  return isDeclaredKernel(kernel) && !kernel->hasAttr(kMatmulAttr);
+  return isDeclaredKernel(kernel) && !kernel->hasAttr(kMatmulAttr) &&
+         !kernel->hasAttr(kConvolutionAttr);
 }
 
 /// The address of `buffer` as a pointer of `type`.

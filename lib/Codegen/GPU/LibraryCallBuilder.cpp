@@ -43,21 +43,33 @@ static int64_t getComputeType(MatmulCall::Compute compute) {
   llvm_unreachable("all kinds have a number");
 }
 
+static bool isOfLibrary(func::FuncOp kernel) {
+  return isDeclaredKernel(kernel) &&
+         (kernel->hasAttr(kMatmulAttr) || kernel->hasAttr(kConvolutionAttr));
+}
+
 func::FuncOp LibraryCallBuilder::getKernel(func::CallOp call) {
   auto kernel = symbols.lookup<func::FuncOp>(call.getCallee());
-  return kernel && isDeclaredKernel(kernel) && kernel->hasAttr(kMatmulAttr)
-             ? kernel
-             : func::FuncOp();
+  return kernel && isOfLibrary(kernel) ? kernel : func::FuncOp();
 }
 
 LogicalResult LibraryCallBuilder::verify(func::CallOp call,
                                          func::FuncOp kernel) {
-  auto attribute = kernel->getAttrOfType<DictionaryAttr>(kMatmulAttr);
-  if (!attribute || failed(MatmulCall::fromAttribute(attribute, kernel)))
+  auto product = kernel->getAttrOfType<DictionaryAttr>(kMatmulAttr);
+  if (kernel->hasAttr(kMatmulAttr) &&
+      (!product || failed(MatmulCall::fromAttribute(product, kernel))))
     return kernel.emitOpError("expects '")
            << kMatmulAttr
            << "' to describe a product of its arguments, but got "
            << kernel->getAttr(kMatmulAttr);
+  auto convolution = kernel->getAttrOfType<DictionaryAttr>(kConvolutionAttr);
+  if (kernel->hasAttr(kConvolutionAttr) &&
+      (!convolution ||
+       failed(ConvolutionCall::fromAttribute(convolution, kernel))))
+    return kernel.emitOpError("expects '")
+           << kConvolutionAttr
+           << "' to describe a convolution of its arguments, but got "
+           << kernel->getAttr(kConvolutionAttr);
   for (Value operand : call.getOperands())
     if (isa<BaseMemRefType>(operand.getType()) &&
         !isPlainBuffer(operand.getType()))
@@ -67,10 +79,9 @@ LogicalResult LibraryCallBuilder::verify(func::CallOp call,
   return success();
 }
 
-LLVM::GlobalOp LibraryCallBuilder::getDescription(func::FuncOp kernel,
-                                                  const MatmulCall &call) {
+static SmallVector<int64_t> getMembers(const MatmulCall &call) {
   // The members of MemrevCudaMatmul.
-  const int64_t members[] = {
+  return {
       getDataType(call.factorType),
       getDataType(call.resultType),
       getComputeType(call.compute),
@@ -100,18 +111,52 @@ LLVM::GlobalOp LibraryCallBuilder::getDescription(func::FuncOp kernel,
       call.d.alignment,
       call.workspaceBytes,
   };
+}
+
+static SmallVector<int64_t> getMembers(const ConvolutionCall &call) {
+  // The members of MemrevCudaConvolution, which has numbers of cuDNN.
+  enum { f32 = 0, f16 = 2, bf16 = 9 };
+  Type type = call.elementType;
+  const ConvolutionWindow &height = call.height, &width = call.width;
+  return {
+      call.kind == ConvolutionCall::Kind::FilterGradient,
+      type.isF32()   ? f32
+      : type.isF16() ? f16
+                     : bf16,
+      !type.isF32() || call.isTF32,
+      call.accumulates,
+      call.images,
+      call.groups,
+      call.channels,
+      call.filters,
+      height.image,
+      width.image,
+      height.taps,
+      width.taps,
+      height.result,
+      width.result,
+      height.stride,
+      width.stride,
+      height.dilation,
+      width.dilation,
+      height.padding,
+      width.padding,
+      call.workspaceBytes,
+  };
+}
+
+LLVM::GlobalOp LibraryCallBuilder::getDescription(func::FuncOp kernel,
+                                                  ArrayRef<int64_t> members) {
   OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
   Type i64 = builder.getI64Type();
   auto value = DenseElementsAttr::get(
-      RankedTensorType::get({int64_t(std::size(members))}, i64),
-      ArrayRef(members));
+      RankedTensorType::get({int64_t(members.size())}, i64), members);
   LLVM::GlobalOp &known = descriptions[value];
   if (!known) {
     known = LLVM::GlobalOp::create(
-        builder, kernel.getLoc(),
-        LLVM::LLVMArrayType::get(i64, std::size(members)), /*isConstant=*/true,
-        LLVM::Linkage::Internal, (kernel.getName() + "_description").str(),
-        value);
+        builder, kernel.getLoc(), LLVM::LLVMArrayType::get(i64, members.size()),
+        /*isConstant=*/true, LLVM::Linkage::Internal,
+        (kernel.getName() + "_description").str(), value);
     symbols.insert(known);
   }
   return known;
@@ -119,9 +164,6 @@ LLVM::GlobalOp LibraryCallBuilder::getDescription(func::FuncOp kernel,
 
 void LibraryCallBuilder::replace(func::CallOp call, func::FuncOp kernel,
                                  Value stream) {
-  MatmulCall matmul = *MatmulCall::fromAttribute(
-      kernel->getAttrOfType<DictionaryAttr>(kMatmulAttr), kernel);
-  LLVM::GlobalOp description = getDescription(kernel, matmul);
   OpBuilder builder(call);
   Location loc = call.getLoc();
   Type pointer = LLVM::LLVMPointerType::get(module.getContext());
@@ -139,9 +181,12 @@ void LibraryCallBuilder::replace(func::CallOp call, func::FuncOp kernel,
         arith::IndexCastOp::create(builder, loc, builder.getI64Type(), address);
     return LLVM::IntToPtrOp::create(builder, loc, pointer, address);
   };
-  SmallVector<Value> operands{
-      LLVM::AddressOfOp::create(builder, loc, description)};
-  auto addMatrix = [&](const MatrixOperand &operand, Type elementType) {
+  SmallVector<Value> operands;
+  auto describe = [&](ArrayRef<int64_t> members) {
+    operands.push_back(LLVM::AddressOfOp::create(
+        builder, loc, getDescription(kernel, members)));
+  };
+  auto addOperand = [&](const LibraryOperand &operand, Type elementType) {
     Value offset = number(operand.offset);
     for (auto [argument, factor] : operand.terms) {
       Value term = arith::MulIOp::create(
@@ -151,30 +196,51 @@ void LibraryCallBuilder::replace(func::CallOp call, func::FuncOp kernel,
     operands.push_back(
         getAddress(operand.argument, offset, getByteSize(elementType)));
   };
-  addMatrix(matmul.a, matmul.factorType);
-  addMatrix(matmul.b, matmul.factorType);
-  addMatrix(matmul.c, matmul.resultType);
-  addMatrix(matmul.d, matmul.resultType);
-  operands.push_back(getAddress(matmul.workspace, number(0), 1));
+  StringRef function;
+  int64_t workspace;
+  if (auto product = kernel->getAttrOfType<DictionaryAttr>(kMatmulAttr)) {
+    MatmulCall matmul = *MatmulCall::fromAttribute(product, kernel);
+    function = "memrevCudaMatmul";
+    describe(getMembers(matmul));
+    addOperand(matmul.a, matmul.factorType);
+    addOperand(matmul.b, matmul.factorType);
+    addOperand(matmul.c, matmul.resultType);
+    addOperand(matmul.d, matmul.resultType);
+    workspace = matmul.workspace;
+  } else {
+    ConvolutionCall convolution = *ConvolutionCall::fromAttribute(
+        kernel->getAttrOfType<DictionaryAttr>(kConvolutionAttr), kernel);
+    function = "memrevCudaConvolution";
+    describe(getMembers(convolution));
+    addOperand(convolution.image, convolution.elementType);
+    addOperand(convolution.filter, convolution.elementType);
+    addOperand(convolution.result, convolution.elementType);
+    workspace = convolution.workspace;
+  }
+  operands.push_back(getAddress(workspace, number(0), 1));
   operands.push_back(stream);
   SmallVector<Type> types(operands.size(), pointer);
-  func::CallOp::create(
-      builder, loc,
-      getRuntimeFunction(module, symbols, "memrevCudaMatmul", types, {}),
-      operands);
+  func::CallOp::create(builder, loc,
+                       getRuntimeFunction(module, symbols, function, types, {}),
+                       operands);
   call.erase();
 }
 
-void LibraryCallBuilder::prepare(func::FuncOp entry) {
+StringRef LibraryCallBuilder::getPreparation(func::FuncOp kernel) {
+  return kernel->hasAttr(kMatmulAttr) ? "memrevCudaPrepareMatmul"
+                                      : "memrevCudaPrepareConvolution";
+}
+
+void LibraryCallBuilder::prepare(func::FuncOp entry, StringRef preparation) {
   OpBuilder builder = OpBuilder::atBlockBegin(&entry.front());
   func::CallOp::create(
       builder, entry.getLoc(),
-      getRuntimeFunction(module, symbols, "memrevCudaPrepareMatmul", {}, {}));
+      getRuntimeFunction(module, symbols, preparation, {}, {}));
 }
 
 void LibraryCallBuilder::finish() {
   for (auto function :
        llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
-    if (isDeclaredKernel(function) && function->hasAttr(kMatmulAttr))
+    if (isOfLibrary(function))
       symbols.erase(function);
 }

@@ -10,6 +10,7 @@
 #ifndef MEMREV_LIB_CODEGEN_GPU_LIBRARYCALLBUILDER_H
 #define MEMREV_LIB_CODEGEN_GPU_LIBRARYCALLBUILDER_H
 
+#include "ConvolutionCall.h"
 #include "MatmulCall.h"
 #include "mlir/IR/SymbolTable.h"
 
@@ -31,16 +32,17 @@ public:
   /// Replaces `call` by one that submits the library's work to `stream`.
   void replace(func::CallOp call, func::FuncOp kernel, Value stream);
 
-  /// Lets `entry` ask for the library before it does anything, so that results
-  /// are as they were if there is none.
-  void prepare(func::FuncOp entry);
+  /// The runtime's function that prepares the library of `kernel`.
+  static StringRef getPreparation(func::FuncOp kernel);
+  /// Lets `entry` call that before it does anything, so that results are as
+  /// they were if there is no library.
+  void prepare(func::FuncOp entry, StringRef preparation);
 
   /// Erases the declarations of kernels that were replaced.
   void finish();
 
 private:
-  LLVM::GlobalOp getDescription(func::FuncOp kernel,
-                                const simt::MatmulCall &call);
+  LLVM::GlobalOp getDescription(func::FuncOp kernel, ArrayRef<int64_t> members);
 
   ModuleOp module;
   SymbolTable &symbols;

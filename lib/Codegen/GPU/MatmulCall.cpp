@@ -7,7 +7,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "MatmulCall.h"
-#include "mlir/IR/Matchers.h"
 #include <numeric>
 
 using namespace mlir;
@@ -43,19 +42,15 @@ static StringRef getName(MatmulCall::Compute compute) {
 }
 
 static DictionaryAttr toAttribute(const MatrixOperand &operand, Builder b) {
-  SmallVector<int64_t> terms;
-  for (auto [argument, factor] : operand.terms)
-    terms.append({argument, factor});
-  return b.getDictionaryAttr({
-      b.getNamedAttr("argument", b.getI64IntegerAttr(operand.argument)),
-      b.getNamedAttr("offset", b.getI64IntegerAttr(operand.offset)),
-      b.getNamedAttr("terms", b.getDenseI64ArrayAttr(terms)),
+  SmallVector<NamedAttribute> members = operand.toAttributes(b);
+  members.append({
       b.getNamedAttr("leading", b.getI64IntegerAttr(operand.leading)),
       b.getNamedAttr("stride", b.getI64IntegerAttr(operand.stride)),
       b.getNamedAttr("step", b.getI64IntegerAttr(operand.step)),
       b.getNamedAttr("transposed", b.getBoolAttr(operand.transposed)),
       b.getNamedAttr("alignment", b.getI64IntegerAttr(operand.alignment)),
   });
+  return b.getDictionaryAttr(members);
 }
 
 DictionaryAttr MatmulCall::toAttribute(MLIRContext *context) const {
@@ -78,19 +73,16 @@ DictionaryAttr MatmulCall::toAttribute(MLIRContext *context) const {
 }
 
 static std::optional<MatrixOperand> readOperand(DictionaryAttr attribute) {
-  if (!attribute)
+  MatrixOperand operand;
+  if (!attribute || !operand.read(attribute))
     return std::nullopt;
-  auto terms = attribute.getAs<DenseI64ArrayAttr>("terms");
   auto transposed = attribute.getAs<BoolAttr>("transposed");
-  bool isWhole = terms && terms.size() % 2 == 0 && transposed;
+  bool isWhole = static_cast<bool>(transposed);
   auto get = [&](StringRef name) -> int64_t {
     auto value = attribute.getAs<IntegerAttr>(name);
     isWhole &= value && value.getType().isInteger(64);
     return isWhole ? value.getInt() : 0;
   };
-  MatrixOperand operand;
-  operand.argument = get("argument");
-  operand.offset = get("offset");
   operand.leading = get("leading");
   operand.stride = get("stride");
   operand.step = get("step");
@@ -98,8 +90,6 @@ static std::optional<MatrixOperand> readOperand(DictionaryAttr attribute) {
   if (!isWhole)
     return std::nullopt;
   operand.transposed = transposed.getValue();
-  for (int64_t i = 0; i < terms.size(); i += 2)
-    operand.terms.emplace_back(terms[i], terms[i + 1]);
   return operand;
 }
 
@@ -174,35 +164,19 @@ static bool isInside(const MatrixOperand &operand, int64_t rows,
                      func::FuncOp kernel) {
   if (operand.transposed)
     std::swap(rows, columns);
-  unsigned numArguments = kernel.getNumArguments();
-  auto isArgument = [&](int64_t number) {
-    return number >= 0 && number < int64_t(numArguments);
-  };
-  if (!isArgument(operand.argument) || operand.offset < 0 ||
-      operand.leading < rows || operand.leading > kMaxSize ||
+  if (operand.leading < rows || operand.leading > kMaxSize ||
       operand.stride < 0 || operand.step < 0 || operand.alignment < 1 ||
       operand.alignment > kVectorBytes ||
       !llvm::isPowerOf2_64(operand.alignment))
-    return false;
-  for (auto [number, factor] : operand.terms)
-    if (!isArgument(number) || !kernel.getArgumentTypes()[number].isIndex())
-      return false;
-  auto buffer =
-      dyn_cast<ShapedType>(kernel.getArgumentTypes()[operand.argument]);
-  if (!buffer || !buffer.hasStaticShape() ||
-      buffer.getElementType() != elementType)
     return false;
   auto reach = [](int64_t count, int64_t step, uint64_t more) {
     return llvm::SaturatingMultiplyAdd(uint64_t(count - 1), uint64_t(step),
                                        more);
   };
-  uint64_t last =
-      llvm::SaturatingAdd(uint64_t(rows - 1), uint64_t(operand.offset));
-  last = reach(columns, operand.leading, last);
+  uint64_t last = reach(columns, operand.leading, rows - 1);
   last = reach(call.batch, operand.stride, last);
   last = reach(call.calls, operand.step, last);
-  // With terms, where it starts is known at run time only.
-  return last < uint64_t(buffer.getNumElements());
+  return operand.fits(kernel, elementType, last);
 }
 
 bool MatmulCall::fits(func::FuncOp kernel) const {
@@ -211,13 +185,9 @@ bool MatmulCall::fits(func::FuncOp kernel) const {
       return false;
   if (!areTypesKnown(factorType, resultType, compute) || c.transposed ||
       d.transposed || (batch > 1 && d.stride == 0) ||
-      (calls > 1 && d.step == 0) || workspace < 0 || workspaceBytes < 0 ||
-      workspace >= int64_t(kernel.getNumArguments()))
+      (calls > 1 && d.step == 0))
     return false;
-  auto space = dyn_cast<ShapedType>(kernel.getArgumentTypes()[workspace]);
-  return space && space.hasStaticShape() &&
-         space.getElementType().isInteger(8) &&
-         space.getNumElements() >= workspaceBytes + kWorkspaceAlignment &&
+  return isWorkspace(kernel, workspace, workspaceBytes) &&
          isInside(a, rows, depth, *this, factorType, kernel) &&
          isInside(b, depth, columns, *this, factorType, kernel) &&
          isInside(c, rows, columns, *this, resultType, kernel) &&
@@ -227,19 +197,6 @@ bool MatmulCall::fits(func::FuncOp kernel) const {
 //===----------------------------------------------------------------------===//
 // Reading a problem
 //===----------------------------------------------------------------------===//
-
-/// Whether the epilogue of `problem` only rounds the sum to a narrower type.
-static bool onlyRounds(const Problem &problem) {
-  if (problem.inputs.size() != 1 || problem.inputs.front() ||
-      problem.outputs.size() != 1 ||
-      problem.outputs.front().init != InitKind::None)
-    return false;
-  auto rounded = problem.body->getTerminator()
-                     ->getOperand(0)
-                     .getDefiningOp<arith::TruncFOp>();
-  return rounded && rounded.getIn() == problem.body->getArgument(0) &&
-         !rounded.getRoundingmode();
-}
 
 /// How the elements of `problem` are multiplied, if cuBLASLt does that.
 static std::optional<MatmulCall::Compute> getCompute(const Problem &problem,
@@ -273,32 +230,11 @@ static LogicalResult place(const Access &access, const Linear &offset,
     reason = "an operand is padded";
     return failure();
   }
-  auto source = dyn_cast<BlockArgument>(access.source);
-  if (access.isScalar() || !source) {
-    reason = "an operand is no matrix in memory";
+  if (failed(placeOperand(access, offset, operand, reason)))
     return failure();
-  }
-  operand.argument = source.getArgNumber();
-  operand.offset = offset.constant;
   int64_t bytes = getByteSize(access.elementType);
-  int64_t total = bytes;
-  for (int64_t size : access.shape)
-    total *= size;
-  // Smaller buffers have the alignment that their size divides.
-  int64_t alignment =
-      std::gcd(total >= kVectorBytes ? kVectorBytes : total, kVectorBytes);
-  alignment = std::gcd(alignment, operand.offset * bytes);
-  for (auto [symbol, factor] :
-       llvm::zip_equal(access.symbols, offset.symbols)) {
-    auto index = dyn_cast<BlockArgument>(symbol);
-    if (!index) {
-      reason = "an operand starts where the kernel computes";
-      return failure();
-    }
-    operand.terms.emplace_back(index.getArgNumber(), factor);
-    alignment = std::gcd(alignment, factor * bytes);
-  }
-  operand.alignment = alignment;
+  operand.alignment = operand.getAlignment(
+      ShapedType::getNumElements(access.shape) * bytes, bytes);
   return success();
 }
 
@@ -385,10 +321,8 @@ FailureOr<MatmulCall> MatmulCall::get(const Problem &problem,
     reason = "it is no sum of products";
     return failure();
   }
-  if (problem.body && !onlyRounds(problem)) {
-    reason = "its result is more than a rounded sum";
+  if (failed(checkStart(problem, reason)))
     return failure();
-  }
   MatmulCall call;
   call.factorType = problem.lhs.elementType;
   call.resultType = problem.getElementType();
@@ -416,16 +350,7 @@ FailureOr<MatmulCall> MatmulCall::get(const Problem &problem,
     call.calls = problem.extents[dims->calls];
 
   InitKind init = problem.accumulatorInit;
-  if (init == InitKind::Fill &&
-      !matchPattern(problem.accumulatorFill, m_AnyZeroFloat())) {
-    reason = "its sums start from a number that is not zero";
-    return failure();
-  }
   call.accumulates = init != InitKind::Fill;
-  if (call.accumulates && problem.body) {
-    reason = "it rounds the sum with another tensor";
-    return failure();
-  }
   struct {
     const Access &access;
     MatrixOperand &operand;

@@ -16,20 +16,14 @@
 #ifndef MEMREV_LIB_CODEGEN_GPU_MATMULCALL_H
 #define MEMREV_LIB_CODEGEN_GPU_MATMULCALL_H
 
-#include "KernelStrategy.h"
+#include "LibraryOperand.h"
 
 namespace mlir::memrev::simt {
 
 /// A matrix, or a batch of them for each call, in column-major order.
-struct MatrixOperand {
-  /// The number of the kernel's argument that it is in.
-  int64_t argument = 0;
-  /// Where it starts there, in elements: at `offset` and, for each of `terms`,
-  /// the argument of that number times a factor.
-  int64_t offset = 0;
-  SmallVector<std::pair<int64_t, int64_t>> terms;
-  /// The elements from one column to the next, from one matrix of a batch to the
-  /// next, and from the matrices of one call to those of the next.
+struct MatrixOperand : LibraryOperand {
+  /// The elements from one column to the next, from one matrix of a batch to
+  /// the next, and from the matrices of one call to those of the next.
   int64_t leading = 0, stride = 0, step = 0;
   /// The matrix is in memory as its transpose.
   bool transposed = false;
@@ -80,9 +74,6 @@ struct MatmulCall {
 private:
   bool fits(func::FuncOp kernel) const;
 };
-
-/// What cuBLASLt wants of the address of a workspace, in bytes.
-inline constexpr int64_t kWorkspaceAlignment = 256;
 
 } // namespace mlir::memrev::simt
 

@@ -1,4 +1,4 @@
-//===- SelectEngines.cpp - Choose which products a library computes -------===//
+//===- SelectEngines.cpp - Choose what a library computes -----------------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ConvolutionCall.h"
 #include "MatmulCall.h"
 #include "Remarks.h"
 #include "memrev/Codegen/Common/AttributeNames.h"
@@ -25,14 +26,24 @@ using namespace mlir::memrev::simt;
 /// Products of fewer multiply-adds take as long as their launch.
 static constexpr double kLargeWork = double(1 << 30);
 
-/// Whether cuBLASLt is taken to be faster than a generated kernel: on chips
+namespace {
+/// What a library would compute.
+struct Candidate {
+  Type factorType;
+  bool isTF32;
+  /// Multiply-adds.
+  double work;
+};
+} // namespace
+
+/// Whether a library is taken to be faster than a generated kernel: on chips
 /// that have `wgmma` or a later instruction, where kernels use `mma.sync`.
-static bool isFasterInLibrary(const MatmulCall &call, const Chip &chip) {
-  bool isOnTensorCores = call.factorType.isF16() || call.factorType.isBF16() ||
-                         call.compute == MatmulCall::Compute::TF32;
-  bool hasGroups = chip.hasWarpGroups && !call.factorType.isF32();
+static bool isFasterInLibrary(const Candidate &candidate, const Chip &chip) {
+  Type type = candidate.factorType;
+  bool isOnTensorCores = type.isF16() || type.isBF16() || candidate.isTF32;
+  bool hasGroups = chip.hasWarpGroups && !type.isF32();
   return isOnTensorCores && chip.architecture >= 90 && !hasGroups &&
-         call.getWork() >= kLargeWork;
+         candidate.work >= kLargeWork;
 }
 
 /// The one operation that reads the result of `op`, if it is elementwise.
@@ -150,8 +161,8 @@ private:
 
   /// The call in place of the kernel that `op` and `rounding` would be; sets
   /// `rounding` to null if it is no part of that.
-  FailureOr<MatmulCall> describe(Operation *op, linalg::GenericOp &rounding,
-                                 bool &isContraction, std::string &reason) {
+  FailureOr<Candidate> describe(Operation *op, linalg::GenericOp &rounding,
+                                bool &isContraction, std::string &reason) {
     mark(op, rounding);
     OwningOpRef<func::FuncOp> kernel = createKernelOf(op);
     unmark(op, rounding);
@@ -166,7 +177,20 @@ private:
     isContraction |= problem->isContraction;
     if (!problem->body)
       rounding = {};
-    return MatmulCall::get(*problem, *kernel, description, precision, reason);
+    auto product =
+        MatmulCall::get(*problem, *kernel, description, precision, reason);
+    if (succeeded(product))
+      return Candidate{product->factorType,
+                       product->compute == MatmulCall::Compute::TF32,
+                       product->getWork()};
+    std::string other;
+    auto match = readConvolution(*problem, *kernel, precision, other);
+    if (succeeded(match))
+      return Candidate{match->call.elementType, match->call.isTF32,
+                       match->call.getWork()};
+    if (hasWindows(*problem))
+      reason = other;
+    return failure();
   }
 
   void mark(Operation *op, linalg::GenericOp rounding) {

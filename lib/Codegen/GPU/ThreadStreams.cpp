@@ -16,6 +16,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 
 namespace mlir::memrev {
@@ -64,7 +65,7 @@ private:
 
   /// Collects into `onDevice` the functions that use the device, into
   /// `waiting` those that wait for it, and into `callingLibraries` those that
-  /// need one, callees included.
+  /// need one, by what prepares it, callees included.
   void collectDeviceFunctions();
 
   /// Moves the body of the public `function` to a private one and leaves calls
@@ -86,7 +87,7 @@ private:
   llvm::SetVector<func::FuncOp> onDevice;
   /// Those that wait for the device because the host reads something back.
   llvm::SetVector<func::FuncOp> waiting;
-  llvm::SetVector<func::FuncOp> callingLibraries;
+  llvm::MapVector<StringRef, llvm::SetVector<func::FuncOp>> callingLibraries;
   /// The functions that the original ones are called by inside the module.
   llvm::DenseMap<StringAttr, func::FuncOp> internal;
   llvm::DenseMap<Attribute, func::FuncOp> launchers;
@@ -160,14 +161,16 @@ void StreamThreader::collectDeviceFunctions() {
         return;
       if (auto callee = symbols.lookup<func::FuncOp>(call.getCallee()))
         callers[callee].push_back(function);
-      if (libraries.getKernel(call)) {
+      if (func::FuncOp kernel = libraries.getKernel(call)) {
         onDevice.insert(function);
-        callingLibraries.insert(function);
+        callingLibraries[libraries.getPreparation(kernel)].insert(function);
       }
     });
   }
-  for (llvm::SetVector<func::FuncOp> *closure :
-       {&onDevice, &waiting, &callingLibraries})
+  SmallVector<llvm::SetVector<func::FuncOp> *> closures{&onDevice, &waiting};
+  for (auto &[preparation, functions] : callingLibraries)
+    closures.push_back(&functions);
+  for (llvm::SetVector<func::FuncOp> *closure : closures)
     for (unsigned i = 0; i < closure->size(); ++i)
       for (func::FuncOp caller : callers.lookup((*closure)[i]))
         closure->insert(caller);
@@ -197,8 +200,9 @@ LogicalResult StreamThreader::makeEntry(func::FuncOp function) {
   internal[function.getNameAttr()] = body;
 
   entries.build(function, body, !waiting.contains(function));
-  if (callingLibraries.contains(function))
-    libraries.prepare(function);
+  for (auto &[preparation, functions] : callingLibraries)
+    if (functions.contains(function))
+      libraries.prepare(function, preparation);
   return success();
 }
 

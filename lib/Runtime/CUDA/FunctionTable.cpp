@@ -17,12 +17,20 @@ void *memrev::cuda::findFunction(const std::string &name) {
     const char *name;
     void *address;
   } functions[] = {
-      FUNCTION(memrevCudaBeginCall),      FUNCTION(memrevCudaEndCall),
-      FUNCTION(memrevCudaForgetFunction), FUNCTION(mgpuModuleLoad),
-      FUNCTION(mgpuModuleLoadJIT),        FUNCTION(mgpuModuleUnload),
-      FUNCTION(mgpuModuleGetFunction),    FUNCTION(mgpuLaunchKernel),
-      FUNCTION(mgpuStreamSynchronize),    FUNCTION(mgpuMemcpy),
-      FUNCTION(memrevCudaPrepareMatmul),  FUNCTION(memrevCudaMatmul),
+      FUNCTION(memrevCudaBeginCall),
+      FUNCTION(memrevCudaEndCall),
+      FUNCTION(memrevCudaForgetFunction),
+      FUNCTION(mgpuModuleLoad),
+      FUNCTION(mgpuModuleLoadJIT),
+      FUNCTION(mgpuModuleUnload),
+      FUNCTION(mgpuModuleGetFunction),
+      FUNCTION(mgpuLaunchKernel),
+      FUNCTION(mgpuStreamSynchronize),
+      FUNCTION(mgpuMemcpy),
+      FUNCTION(memrevCudaPrepareMatmul),
+      FUNCTION(memrevCudaMatmul),
+      FUNCTION(memrevCudaPrepareConvolution),
+      FUNCTION(memrevCudaConvolution),
   };
   for (const auto &function : functions)
     if (name == function.name)

@@ -9,6 +9,7 @@
 #ifndef MEMREV_LIB_RUNTIME_CUDA_LIBRARY_H
 #define MEMREV_LIB_RUNTIME_CUDA_LIBRARY_H
 
+#include "Runtime.h"
 #include <dlfcn.h>
 #include <string>
 #include <vector>
@@ -33,6 +34,64 @@ bool findFunction(void *library, const std::string &title, const char *name,
     error =
         "expects another version of " + title + ": the one found lacks " + name;
   return function != nullptr;
+}
+
+/// As long as it lives, its thread may do what is no part of a graph that it
+/// records: the library allocates and loads kernels when it first needs them.
+class OutsideOfRecordings {
+public:
+  explicit OutsideOfRecordings(const Driver &driver) : driver(driver) {
+    driver.exchangeCaptureMode(&mode);
+  }
+  ~OutsideOfRecordings() { driver.exchangeCaptureMode(&mode); }
+  OutsideOfRecordings(const OutsideOfRecordings &) = delete;
+  OutsideOfRecordings &operator=(const OutsideOfRecordings &) = delete;
+
+private:
+  const Driver &driver;
+  int mode = kCaptureRelaxed;
+};
+
+/// Returns the library whose functions are `Functions`, which the first call
+/// loads with `load`. If it cannot be had, returns a null pointer and says why
+/// in `error`.
+template <typename Functions>
+const Functions *getLibrary(bool (*load)(Functions &, std::string &),
+                            std::string &error) {
+  struct Loaded {
+    explicit Loaded(bool (*load)(Functions &, std::string &))
+        : usable(load(functions, error)) {}
+    Functions functions = {};
+    std::string error;
+    bool usable;
+  };
+  static const Loaded &loaded = *new Loaded(load);
+  error = loaded.error;
+  return loaded.usable ? &loaded.functions : nullptr;
+}
+
+/// Makes the current context that of the thread's work and returns the library;
+/// a null pointer after an error.
+template <typename Functions>
+const Functions *enterLibrary(bool (*load)(Functions &, std::string &),
+                              const Driver *&driver, Context &context) {
+  driver = enter(context);
+  if (!driver)
+    return nullptr;
+  std::string error;
+  const Functions *library = getLibrary(load, error);
+  if (!library)
+    fail(error);
+  return library;
+}
+
+/// Returns the first multiple of 256 in `workspace`, which is that much longer
+/// than what a library is told.
+inline void *alignWorkspace(void *workspace) {
+  constexpr uintptr_t alignment = 256;
+  uintptr_t address = reinterpret_cast<uintptr_t>(workspace);
+  return reinterpret_cast<void *>((address + alignment - 1) / alignment *
+                                  alignment);
 }
 
 } // namespace memrev::cuda

@@ -48,19 +48,6 @@ static bool load(CublasLt &functions, std::string &error) {
          find("cublasLtMatmul", functions.matmul);
 }
 
-/// Returns the library, loaded by the first call. If it cannot be had, returns
-/// a null pointer and says why in `error`.
-static const CublasLt *getCublasLt(std::string &error) {
-  struct Loaded {
-    CublasLt functions = {};
-    std::string error;
-    bool usable = load(functions, error);
-  };
-  static const Loaded &loaded = *new Loaded();
-  error = loaded.error;
-  return loaded.usable ? &loaded.functions : nullptr;
-}
-
 static bool check(const CublasLt &library, CublasStatus status,
                   const std::string &action) {
   if (status == kCublasSuccess)
@@ -71,22 +58,6 @@ static bool check(const CublasLt &library, CublasStatus status,
 }
 
 namespace {
-/// As long as it lives, its thread may do what is no part of a graph that it
-/// records: the library allocates and loads kernels when it first needs them.
-class OutsideOfRecordings {
-public:
-  explicit OutsideOfRecordings(const Driver &driver) : driver(driver) {
-    driver.exchangeCaptureMode(&mode);
-  }
-  ~OutsideOfRecordings() { driver.exchangeCaptureMode(&mode); }
-  OutsideOfRecordings(const OutsideOfRecordings &) = delete;
-  OutsideOfRecordings &operator=(const OutsideOfRecordings &) = delete;
-
-private:
-  const Driver &driver;
-  int mode = kCaptureRelaxed;
-};
-
 /// How the library computes a product. Never destroyed, but if it fails.
 struct Plan {
   MatmulDesc operation = nullptr;
@@ -250,23 +221,10 @@ static Products *getProducts(const Driver &driver, const CublasLt &library,
              : nullptr;
 }
 
-/// Makes the current context that of the thread's work and returns the library;
-/// a null pointer after an error.
-static const CublasLt *enterLibrary(const Driver *&driver, Context &context) {
-  driver = enter(context);
-  if (!driver)
-    return nullptr;
-  std::string error;
-  const CublasLt *library = getCublasLt(error);
-  if (!library)
-    fail(error);
-  return library;
-}
-
 void memrevCudaPrepareMatmul(void) {
   const Driver *driver;
   Context context;
-  const CublasLt *library = enterLibrary(driver, context);
+  const CublasLt *library = enterLibrary(load, driver, context);
   if (!library)
     return;
   AllProducts &all = getAllProducts();
@@ -279,7 +237,7 @@ void memrevCudaMatmul(const MemrevCudaMatmul *product, const void *a,
                       void *stream) {
   const Driver *driver;
   Context context;
-  const CublasLt *library = enterLibrary(driver, context);
+  const CublasLt *library = enterLibrary(load, driver, context);
   if (!library)
     return;
   OutsideOfRecordings outside(*driver);
@@ -302,10 +260,6 @@ void memrevCudaMatmul(const MemrevCudaMatmul *product, const void *a,
     handle = products->handle;
     plan = &entry->second;
   }
-  // The bytes from the first multiple of the alignment on.
-  constexpr uintptr_t alignment = 256;
-  uintptr_t address = reinterpret_cast<uintptr_t>(workspace);
-  address = (address + alignment - 1) / alignment * alignment;
   union Scale {
     float single;
     double whole;
@@ -328,7 +282,7 @@ void memrevCudaMatmul(const MemrevCudaMatmul *product, const void *a,
         get(c, call * product->stepC, product->resultType), plan->c,
         static_cast<char *>(d) +
             call * product->stepD * getBytes(product->resultType),
-        plan->d, &plan->choice.algorithm, reinterpret_cast<void *>(address),
+        plan->d, &plan->choice.algorithm, alignWorkspace(workspace),
         plan->choice.workspaceBytes, static_cast<Stream>(stream));
     if (!check(*library, status, describe(*product)))
       return;

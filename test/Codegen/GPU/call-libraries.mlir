@@ -89,3 +89,64 @@ func.func private @relu(%x: tensor<64xf32>, %d: tensor<64xf32>) -> tensor<64xf32
   } -> tensor<64xf32>
   return %r : tensor<64xf32>
 }
+
+// -----
+
+// A convolution has its filter in the library's order, the output channels first
+// and the input channels last, from a kernel of its own. Padding is what the
+// image is read outside of.
+
+// CHECK-LABEL: func.func private @convolution_filter(%{{.*}}: tensor<3x3x4x8xf32>, %{{.*}}: tensor<8x3x3x4xf32>) -> tensor<8x3x3x4xf32> attributes {memrev.kernel}
+// CHECK: linalg.generic
+// CHECK: func.func private @convolution_library(tensor<2x8x8x4xf32> {bufferization.access = "read"}, tensor<3x3x4x8xf32> {bufferization.access = "none"}, tensor<8x3x3x4xf32> {bufferization.access = "read"}, tensor<29440xi8> {bufferization.access = "write"}, tensor<2x8x8x8xf32> {bufferization.access = "write"}) -> (tensor<29440xi8>, tensor<2x8x8x8xf32>)
+// CHECK-SAME: memrev.convolution = {accumulates = false, filter = {argument = 2 : i64, offset = 0 : i64, terms = array<i64>}, height = array<i64: 8, 3, 8, 1, 1, 1>, image = {argument = 0 : i64, offset = 0 : i64, terms = array<i64>}, kind = "forward", library = "cudnn", result = {argument = 4 : i64, offset = 0 : i64, terms = array<i64>}, sizes = array<i64: 2, 1, 4, 8>, tf32 = false, type = f32, width = array<i64: 8, 3, 8, 1, 1, 1>, workspace = array<i64: 3, 29184>}
+// CHECK: func.func private @convolution(%[[X:.*]]: tensor<2x8x8x4xf32>, %[[W:.*]]: tensor<3x3x4x8xf32>, %[[Y:.*]]: tensor<2x8x8x8xf32>) -> tensor<2x8x8x8xf32> {
+// CHECK:   %[[F:.*]] = call @convolution_filter(%[[W]], %{{.*}})
+// CHECK:   %[[R:.*]]:2 = call @convolution_library(%[[X]], %[[W]], %[[F]], %{{.*}}, %[[Y]])
+// CHECK:   return %[[R]]#1
+// SM80: kind = "forward"{{.*}} tf32 = true
+func.func private @convolution(%x: tensor<2x8x8x4xf32>, %w: tensor<3x3x4x8xf32>, %y: tensor<2x8x8x8xf32>) -> tensor<2x8x8x8xf32> attributes {memrev.kernel, memrev.engine = "vendor"} {
+  %zero = arith.constant 0.0 : f32
+  %p = tensor.pad %x low[0, 1, 1, 0] high[0, 1, 1, 0] {
+  ^bb0(%a: index, %b: index, %c: index, %d: index):
+    tensor.yield %zero : f32
+  } : tensor<2x8x8x4xf32> to tensor<2x10x10x4xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%y : tensor<2x8x8x8xf32>) -> tensor<2x8x8x8xf32>
+  %r = linalg.conv_2d_nhwc_hwcf ins(%p, %w : tensor<2x10x10x4xf32>, tensor<3x3x4x8xf32>) outs(%init : tensor<2x8x8x8xf32>) -> tensor<2x8x8x8xf32>
+  return %r : tensor<2x8x8x8xf32>
+}
+
+// -----
+
+// The gradient of a filter comes in that order and is added by a kernel.
+
+// CHECK-LABEL: func.func private @gradient_gradient(%{{.*}}: tensor<8x3x3x4xf32>, %{{.*}}: tensor<3x3x4x8xf32>) -> tensor<3x3x4x8xf32> attributes {memrev.kernel}
+// CHECK: arith.addf
+// CHECK: func.func private @gradient_library(tensor<2x8x8x4xf32> {bufferization.access = "read"}, tensor<2x6x6x8xf32> {bufferization.access = "read"}, tensor<{{.*}}xi8> {bufferization.access = "write"}, tensor<8x3x3x4xf32> {bufferization.access = "write"})
+// CHECK-SAME: accumulates = false, filter = {argument = 3 : i64
+// CHECK-SAME: kind = "filterGradient"
+// CHECK: func.func private @gradient(%[[X:.*]]: tensor<2x8x8x4xf32>, %[[Y:.*]]: tensor<2x6x6x8xf32>, %[[W:.*]]: tensor<3x3x4x8xf32>)
+// CHECK:   %[[R:.*]]:2 = call @gradient_library(%[[X]], %[[Y]], %{{.*}}, %{{.*}})
+// CHECK:   %[[S:.*]] = call @gradient_gradient(%[[R]]#1, %[[W]])
+// CHECK:   return %[[S]]
+func.func private @gradient(%x: tensor<2x8x8x4xf32>, %y: tensor<2x6x6x8xf32>, %w: tensor<3x3x4x8xf32>) -> tensor<3x3x4x8xf32> attributes {memrev.kernel, memrev.engine = "vendor"} {
+  %r = linalg.generic {indexing_maps = [affine_map<(r, s, c, f, n, y, x) -> (n, y + r, x + s, c)>, affine_map<(r, s, c, f, n, y, x) -> (n, y, x, f)>,
+                                        affine_map<(r, s, c, f, n, y, x) -> (r, s, c, f)>],
+                       iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
+      ins(%x, %y : tensor<2x8x8x4xf32>, tensor<2x6x6x8xf32>) outs(%w : tensor<3x3x4x8xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.mulf %a, %b : f32
+    %1 = arith.addf %o, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<3x3x4x8xf32>
+  return %r : tensor<3x3x4x8xf32>
+}
+
+// -----
+
+// REMARK: 'parts' is generated because the image is a part of another one
+func.func private @parts(%x: tensor<2x8x8x8xf32>, %w: tensor<3x3x4x8xf32>, %y: tensor<2x6x6x8xf32>) -> tensor<2x6x6x8xf32> attributes {memrev.kernel, memrev.engine = "vendor"} {
+  %p = tensor.extract_slice %x[0, 0, 0, 4] [2, 8, 8, 4] [1, 1, 1, 1] : tensor<2x8x8x8xf32> to tensor<2x8x8x4xf32>
+  %r = linalg.conv_2d_nhwc_hwcf ins(%p, %w : tensor<2x8x8x4xf32>, tensor<3x3x4x8xf32>) outs(%y : tensor<2x6x6x8xf32>) -> tensor<2x6x6x8xf32>
+  return %r : tensor<2x6x6x8xf32>
+}

@@ -11,10 +11,115 @@ func.func @dynamic(%a: tensor<?x32xf32>, %b: tensor<32x48xf32>, %c: tensor<?x48x
 
 // -----
 
-// CHECK: 'linalg.conv_2d_nhwc_hwcf' is computed by a generated kernel because its rows, columns, depth or batch are not one range
-func.func @window(%x: tensor<2x8x8x4xf32>, %w: tensor<3x3x4x8xf32>, %y: tensor<2x6x6x8xf32>) -> tensor<2x6x6x8xf32> {
+// CHECK: 'linalg.conv_2d_nhwc_hwcf' is computed by a generated kernel because cuDNN has no convolution of its element types with the channels last
+func.func @window_f64(%x: tensor<2x8x8x4xf64>, %w: tensor<3x3x4x8xf64>, %y: tensor<2x6x6x8xf64>) -> tensor<2x6x6x8xf64> {
+  %r = linalg.conv_2d_nhwc_hwcf ins(%x, %w : tensor<2x8x8x4xf64>, tensor<3x3x4x8xf64>) outs(%y : tensor<2x6x6x8xf64>) -> tensor<2x6x6x8xf64>
+  return %r : tensor<2x6x6x8xf64>
+}
+
+// -----
+
+// CHECK: 'linalg.conv_2d_nhwc_hwcf' is computed by a generated kernel because an image is padded by more at one end than at the other, or is a part of another one
+func.func @one_end(%x: tensor<2x8x8x4xf32>, %w: tensor<2x2x4x8xf32>, %y: tensor<2x8x8x8xf32>) -> tensor<2x8x8x8xf32> {
+  %v = arith.constant 0.0 : f32
+  %p = tensor.pad %x low[0, 0, 0, 0] high[0, 1, 1, 0] {
+  ^bb0(%a: index, %b: index, %c: index, %d: index):
+    tensor.yield %v : f32
+  } : tensor<2x8x8x4xf32> to tensor<2x9x9x4xf32>
+  %r = linalg.conv_2d_nhwc_hwcf ins(%p, %w : tensor<2x9x9x4xf32>, tensor<2x2x4x8xf32>) outs(%y : tensor<2x8x8x8xf32>) -> tensor<2x8x8x8xf32>
+  return %r : tensor<2x8x8x8xf32>
+}
+
+// -----
+
+// CHECK: 'linalg.conv_2d_nhwc_hwcf' is computed by a generated kernel because an image is padded with a number that is not zero
+func.func @padded_ones(%x: tensor<2x8x8x4xf32>, %w: tensor<3x3x4x8xf32>, %y: tensor<2x8x8x8xf32>) -> tensor<2x8x8x8xf32> {
+  %v = arith.constant 1.0 : f32
+  %p = tensor.pad %x low[0, 1, 1, 0] high[0, 1, 1, 0] {
+  ^bb0(%a: index, %b: index, %c: index, %d: index):
+    tensor.yield %v : f32
+  } : tensor<2x8x8x4xf32> to tensor<2x10x10x4xf32>
+  %r = linalg.conv_2d_nhwc_hwcf ins(%p, %w : tensor<2x10x10x4xf32>, tensor<3x3x4x8xf32>) outs(%y : tensor<2x8x8x8xf32>) -> tensor<2x8x8x8xf32>
+  return %r : tensor<2x8x8x8xf32>
+}
+
+// -----
+
+// CHECK: 'linalg.conv_2d_nhwc_hwcf' is computed by a generated kernel because the image is a part of another one
+func.func @channels(%x: tensor<2x8x8x8xf32>, %w: tensor<3x3x4x8xf32>, %y: tensor<2x6x6x8xf32>) -> tensor<2x6x6x8xf32> {
+  %part = tensor.extract_slice %x[0, 0, 0, 4] [2, 8, 8, 4] [1, 1, 1, 1] : tensor<2x8x8x8xf32> to tensor<2x8x8x4xf32>
+  %r = linalg.conv_2d_nhwc_hwcf ins(%part, %w : tensor<2x8x8x4xf32>, tensor<3x3x4x8xf32>) outs(%y : tensor<2x6x6x8xf32>) -> tensor<2x6x6x8xf32>
+  return %r : tensor<2x6x6x8xf32>
+}
+
+// -----
+
+// CHECK: 'linalg.conv_2d_nhwc_hwcf' is computed by a generated kernel because the image is a part of another one
+func.func @rows(%x: tensor<2x12x8x4xf32>, %w: tensor<3x3x4x8xf32>, %y: tensor<2x6x6x8xf32>) -> tensor<2x6x6x8xf32> {
+  %part = tensor.extract_slice %x[0, 2, 0, 0] [2, 8, 8, 4] [1, 1, 1, 1] : tensor<2x12x8x4xf32> to tensor<2x8x8x4xf32>
+  %r = linalg.conv_2d_nhwc_hwcf ins(%part, %w : tensor<2x8x8x4xf32>, tensor<3x3x4x8xf32>) outs(%y : tensor<2x6x6x8xf32>) -> tensor<2x6x6x8xf32>
+  return %r : tensor<2x6x6x8xf32>
+}
+
+// -----
+
+// CHECK: 'linalg.conv_2d_nhwc_hwcf' is computed by a generated kernel because an operand is not aligned to 16 bytes
+func.func @unaligned(%x: tensor<3x5x5x3xf32>, %w: tensor<3x3x3x8xf32>, %y: tensor<2x3x3x8xf32>) -> tensor<2x3x3x8xf32> {
+  %part = tensor.extract_slice %x[1, 0, 0, 0] [2, 5, 5, 3] [1, 1, 1, 1] : tensor<3x5x5x3xf32> to tensor<2x5x5x3xf32>
+  %r = linalg.conv_2d_nhwc_hwcf ins(%part, %w : tensor<2x5x5x3xf32>, tensor<3x3x3x8xf32>) outs(%y : tensor<2x3x3x8xf32>) -> tensor<2x3x3x8xf32>
+  return %r : tensor<2x3x3x8xf32>
+}
+
+// -----
+
+// CHECK: 'linalg.conv_2d_nhwc_hwcf' is computed by a generated kernel because its filter is shorter than 16 bytes
+func.func @small(%x: tensor<2x8x8x1xf32>, %w: tensor<1x3x1x1xf32>, %y: tensor<2x8x6x1xf32>) -> tensor<2x8x6x1xf32> {
+  %r = linalg.conv_2d_nhwc_hwcf ins(%x, %w : tensor<2x8x8x1xf32>, tensor<1x3x1x1xf32>) outs(%y : tensor<2x8x6x1xf32>) -> tensor<2x8x6x1xf32>
+  return %r : tensor<2x8x6x1xf32>
+}
+
+// -----
+
+// X3: 'linalg.conv_2d_nhwc_hwcf' is computed by a generated kernel because cuDNN does not multiply as tf32x3
+func.func @window_x3(%x: tensor<2x8x8x4xf32>, %w: tensor<3x3x4x8xf32>, %y: tensor<2x6x6x8xf32>) -> tensor<2x6x6x8xf32> {
   %r = linalg.conv_2d_nhwc_hwcf ins(%x, %w : tensor<2x8x8x4xf32>, tensor<3x3x4x8xf32>) outs(%y : tensor<2x6x6x8xf32>) -> tensor<2x6x6x8xf32>
   return %r : tensor<2x6x6x8xf32>
+}
+
+// -----
+
+// The gradient of an image by phases, for a stride: each writes every second row.
+
+// CHECK: 'linalg.conv_2d_nhwc_hwcf' is computed by a generated kernel because its result, or the gradient of that, is a part of a tensor
+func.func @phase(%x: tensor<2x5x5x4xf32>, %w: tensor<2x2x4x8xf32>, %y: tensor<2x8x8x8xf32>) -> tensor<2x8x8x8xf32> {
+  %part = tensor.extract_slice %y[0, 0, 0, 0] [2, 4, 4, 8] [1, 2, 2, 1] : tensor<2x8x8x8xf32> to tensor<2x4x4x8xf32>
+  %r = linalg.conv_2d_nhwc_hwcf ins(%x, %w : tensor<2x5x5x4xf32>, tensor<2x2x4x8xf32>) outs(%part : tensor<2x4x4x8xf32>) -> tensor<2x4x4x8xf32>
+  %in = tensor.insert_slice %r into %y[0, 0, 0, 0] [2, 4, 4, 8] [1, 2, 2, 1] : tensor<2x4x4x8xf32> into tensor<2x8x8x8xf32>
+  return %in : tensor<2x8x8x8xf32>
+}
+
+// -----
+
+// CHECK: 'linalg.conv_3d_ndhwc_dhwcf' is computed by a generated kernel because its images do not have one or two dimensions, with the channels last
+func.func @volume(%x: tensor<2x6x6x6x4xf32>, %w: tensor<3x3x3x4x8xf32>, %y: tensor<2x4x4x4x8xf32>) -> tensor<2x4x4x4x8xf32> {
+  %r = linalg.conv_3d_ndhwc_dhwcf ins(%x, %w : tensor<2x6x6x6x4xf32>, tensor<3x3x3x4x8xf32>) outs(%y : tensor<2x4x4x4x8xf32>) -> tensor<2x4x4x4x8xf32>
+  return %r : tensor<2x4x4x4x8xf32>
+}
+
+// -----
+
+// CHECK: 'linalg.conv_2d_nchw_fchw' is computed by a generated kernel because its images do not have one or two dimensions, with the channels last
+func.func @channels_first(%x: tensor<2x4x8x8xf32>, %w: tensor<8x4x3x3xf32>, %y: tensor<2x8x6x6xf32>) -> tensor<2x8x6x6xf32> {
+  %r = linalg.conv_2d_nchw_fchw ins(%x, %w : tensor<2x4x8x8xf32>, tensor<8x4x3x3xf32>) outs(%y : tensor<2x8x6x6xf32>) -> tensor<2x8x6x6xf32>
+  return %r : tensor<2x8x6x6xf32>
+}
+
+// -----
+
+// CHECK: 'linalg.conv_2d' is computed by a generated kernel because it has neither several images nor several channels
+func.func @plain(%x: tensor<8x8xf32>, %w: tensor<3x3xf32>, %y: tensor<6x6xf32>) -> tensor<6x6xf32> {
+  %r = linalg.conv_2d ins(%x, %w : tensor<8x8xf32>, tensor<3x3xf32>) outs(%y : tensor<6x6xf32>) -> tensor<6x6xf32>
+  return %r : tensor<6x6xf32>
 }
 
 // -----

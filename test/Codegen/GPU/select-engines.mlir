@@ -124,3 +124,29 @@ func.func @added(%a: tensor<64x32xf16>, %b: tensor<32x48xf16>, %c: tensor<64x48x
   } -> tensor<64x48xf16>
   return %n : tensor<64x48xf16>
 }
+
+// -----
+
+// The same for convolutions, by cuDNN.
+
+// CHECK-LABEL: @small_images
+// VENDOR: linalg.conv_2d_nhwc_hwcf {memrev.alone, memrev.engine = "vendor"}
+// AUTO-NOT: memrev.engine
+// GROUPS-NOT: memrev.engine
+// GENERATED-NOT: memrev.engine
+func.func @small_images(%x: tensor<2x8x8x4xf32>, %w: tensor<3x3x4x8xf32>, %y: tensor<2x6x6x8xf32>) -> tensor<2x6x6x8xf32> {
+  %r = linalg.conv_2d_nhwc_hwcf ins(%x, %w : tensor<2x8x8x4xf32>, tensor<3x3x4x8xf32>) outs(%y : tensor<2x6x6x8xf32>) -> tensor<2x6x6x8xf32>
+  return %r : tensor<2x6x6x8xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @large_images
+// VENDOR: linalg.conv_2d_nhwc_hwcf {memrev.alone, memrev.engine = "vendor"}
+// AUTO-NOT: memrev.engine
+// GROUPS: linalg.conv_2d_nhwc_hwcf {memrev.alone, memrev.engine = "vendor"}
+// SM80-NOT: memrev.engine
+func.func @large_images(%x: tensor<32x34x34x64xf32>, %w: tensor<3x3x64x64xf32>, %y: tensor<32x32x32x64xf32>) -> tensor<32x32x32x64xf32> {
+  %r = linalg.conv_2d_nhwc_hwcf ins(%x, %w : tensor<32x34x34x64xf32>, tensor<3x3x64x64xf32>) outs(%y : tensor<32x32x32x64xf32>) -> tensor<32x32x32x64xf32>
+  return %r : tensor<32x32x32x64xf32>
+}

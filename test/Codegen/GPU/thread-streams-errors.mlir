@@ -118,3 +118,17 @@ func.func @view(%a: memref<8x6xf32, strided<[6, 1], offset: ?>>, %b: memref<6x12
   call @product_library(%a, %b, %w, %d) : (memref<8x6xf32, strided<[6, 1], offset: ?>>, memref<6x12xf32>, memref<1024xi8>, memref<8x12xf32>) -> ()
   return
 }
+
+// -----
+
+// The rows of the result are not those that the windows give.
+// expected-error @below {{'func.func' op expects 'memrev.convolution' to describe a convolution of its arguments, but got}}
+func.func private @convolution_library(memref<2x8x8x4xf32>, memref<8x3x3x4xf32>, memref<1280xi8>, memref<2x8x8x8xf32>) attributes {memrev.kernel,
+  memrev.convolution = {accumulates = false, filter = {argument = 1 : i64, offset = 0 : i64, terms = array<i64>}, height = array<i64: 8, 3, 7, 1, 1, 1>,
+    image = {argument = 0 : i64, offset = 0 : i64, terms = array<i64>}, kind = "forward", library = "cudnn",
+    result = {argument = 3 : i64, offset = 0 : i64, terms = array<i64>}, sizes = array<i64: 2, 1, 4, 8>, tf32 = false, type = f32,
+    width = array<i64: 8, 3, 8, 1, 1, 1>, workspace = array<i64: 2, 1024>}}
+func.func @rows(%x: memref<2x8x8x4xf32>, %f: memref<8x3x3x4xf32>, %w: memref<1280xi8>, %y: memref<2x8x8x8xf32>) {
+  call @convolution_library(%x, %f, %w, %y) : (memref<2x8x8x4xf32>, memref<8x3x3x4xf32>, memref<1280xi8>, memref<2x8x8x8xf32>) -> ()
+  return
+}

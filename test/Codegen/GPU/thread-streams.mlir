@@ -15,6 +15,7 @@ gpu.module @k {
 
 // CHECK-DAG: llvm.mlir.global internal @entry_state() {{.*}} : !llvm.ptr
 // CHECK-DAG: llvm.mlir.global internal constant @entry_name("entry\00")
+// CHECK-DAG: llvm.mlir.global internal constant @convolution_library_description(dense<[0, 0, 0, 0, 2, 1, 4, 8, 8, 8, 3, 3, 8, 8, 1, 1, 1, 1, 1, 1, 1024]> : tensor<21xi64>) {{.*}} : !llvm.array<21 x i64>
 // CHECK-DAG: llvm.mlir.global internal constant @product_library_description(dense<[0, 0, 77, 12, 8, 6, 1, 1, 1, 0, 1, 12, 8, 12, 12, 0, 0, 0, 0, 0, 0, 0, 0, 16, 4, 16, 16, 768]> : tensor<28xi64>) {{.*}} : !llvm.array<28 x i64>
 
 // CHECK-LABEL: func @entry
@@ -127,6 +128,23 @@ func.func private @product_library(memref<6x30xf32>, memref<6x12xf32>, index, me
     library = "cublasLt", sizes = array<i64: 12, 8, 6, 1, 1>, types = [f32, f32], workspace = array<i64: 3, 768>}}
 func.func @multiply(%a: memref<6x30xf32>, %b: memref<6x12xf32>, %i: index, %w: memref<1024xi8>, %d: memref<8x12xf32>) {
   call @product_library(%a, %b, %i, %w, %d) : (memref<6x30xf32>, memref<6x12xf32>, index, memref<1024xi8>, memref<8x12xf32>) -> ()
+  return
+}
+
+// The same for a convolution. Type 0 is f32, and its first members say that it
+// is no gradient, does not use tensor cores and overwrites its result.
+// CHECK-LABEL: func.func @convolution(
+//       CHECK:   call @memrevCudaPrepareConvolution()
+// CHECK-LABEL: func.func private @convolution_on_stream
+//   CHECK-DAG:   %[[DESCRIPTION:.*]] = llvm.mlir.addressof @convolution_library_description
+//       CHECK:   call @memrevCudaConvolution(%[[DESCRIPTION]], %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}})
+func.func private @convolution_library(memref<2x8x8x4xf32>, memref<8x3x3x4xf32>, memref<1280xi8>, memref<2x8x8x8xf32>) attributes {memrev.kernel,
+  memrev.convolution = {accumulates = false, filter = {argument = 1 : i64, offset = 0 : i64, terms = array<i64>}, height = array<i64: 8, 3, 8, 1, 1, 1>,
+    image = {argument = 0 : i64, offset = 0 : i64, terms = array<i64>}, kind = "forward", library = "cudnn",
+    result = {argument = 3 : i64, offset = 0 : i64, terms = array<i64>}, sizes = array<i64: 2, 1, 4, 8>, tf32 = false, type = f32,
+    width = array<i64: 8, 3, 8, 1, 1, 1>, workspace = array<i64: 2, 1024>}}
+func.func @convolution(%x: memref<2x8x8x4xf32>, %f: memref<8x3x3x4xf32>, %w: memref<1280xi8>, %y: memref<2x8x8x8xf32>) {
+  call @convolution_library(%x, %f, %w, %y) : (memref<2x8x8x4xf32>, memref<8x3x3x4xf32>, memref<1280xi8>, memref<2x8x8x8xf32>) -> ()
   return
 }
 

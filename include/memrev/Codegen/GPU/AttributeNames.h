@@ -21,6 +21,10 @@ inline constexpr llvm::StringLiteral kLaunchAttr = "memrev.launch";
 /// in its place.
 inline constexpr llvm::StringLiteral kMatmulAttr = "memrev.matmul";
 
+/// Dictionary, on a kernel without a body: the convolution that cuDNN computes
+/// in its place.
+inline constexpr llvm::StringLiteral kConvolutionAttr = "memrev.convolution";
+
 /// String, on a structured operation or a kernel function: "vendor" for a
 /// library, or "generated".
 inline constexpr llvm::StringLiteral kEngineAttr = "memrev.engine";

@@ -156,6 +156,42 @@ MEMREV_CUDA_API void memrevCudaMatmul(const MemrevCudaMatmul *product,
                                       void *stream);
 
 //===----------------------------------------------------------------------===//
+// Convolutions by cuDNN, which is loaded when it is first needed
+//===----------------------------------------------------------------------===//
+
+/// A convolution of images with the channels last, whose elements lie one after
+/// another, or its gradient by the filter. Filters are not reversed, and in
+/// memory have the output channels first and the input channels last.
+typedef struct {
+  /// 1 for the filter's gradient, from image and result, and else 0.
+  int64_t isFilterGradient;
+  /// cudnnDataType_t of all tensors: 0 for f32, 2 for f16, 9 for bf16.
+  int64_t type;
+  /// 1 for tensor cores, which round f32 to TF32, and else 0.
+  int64_t usesTensorCores;
+  /// 1 to add to what the written tensor holds, and else 0.
+  int64_t accumulates;
+  /// Channels are those of all groups together; of the image, and of the
+  /// result.
+  int64_t images, groups, channels, filters;
+  int64_t height, width, filterHeight, filterWidth, resultHeight, resultWidth;
+  int64_t strideHeight, strideWidth, dilationHeight, dilationWidth;
+  /// Zeros at either end.
+  int64_t paddingHeight, paddingWidth;
+  int64_t workspaceBytes;
+} MemrevCudaConvolution;
+
+/// As memrevCudaPrepareMatmul.
+MEMREV_CUDA_API void memrevCudaPrepareConvolution(void);
+/// Submits a convolution to `stream`. Writes `result`, or `filter` if that is
+/// the gradient. All tensors are aligned to 16 bytes; the workspace is as for
+/// memrevCudaMatmul.
+MEMREV_CUDA_API void
+memrevCudaConvolution(const MemrevCudaConvolution *convolution,
+                      const void *image, void *filter, void *result,
+                      void *workspace, void *stream);
+
+//===----------------------------------------------------------------------===//
 // What compiled host code calls; the names and types are those of MLIR
 //===----------------------------------------------------------------------===//
 
