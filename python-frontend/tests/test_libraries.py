@@ -1,8 +1,8 @@
 # Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Programs that call cuBLASLt: on the emulator, with a stand-in for the library that checks
-what it is asked for."""
+"""Programs that call cuBLASLt and cuDNN: on the emulator, with stand-ins for the libraries that
+check what they are asked for."""
 
 import ctypes
 import os
@@ -39,13 +39,29 @@ func.func @update(%c: tensor<8x4xf32> {rev.donated}, %x: tensor<8x16xf32>,
 }
 """
 
+CONVOLUTION = """
+func.func @step(%x: tensor<2x8x8x4xf32>, %w: tensor<3x3x4x8xf32>) -> tensor<2x6x6x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x6x6x8xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<2x6x6x8xf32>) -> tensor<2x6x6x8xf32>
+  %r = linalg.conv_2d_nhwc_hwcf ins(%x, %w : tensor<2x8x8x4xf32>, tensor<3x3x4x8xf32>)
+      outs(%z : tensor<2x6x6x8xf32>) -> tensor<2x6x6x8xf32>
+  return %r : tensor<2x6x6x8xf32>
+}
+"""
+
 test_on_emulator = runs_on_emulator(
     __file__, LD_LIBRARY_PATH=LIBRARIES, MEMREV_SIMT_CHIP="sm_90", MEMREV_VENDOR_TRACE="1")
 
 
-def _compile(**options):
-    return memrev.compile(PROGRAM, "cuda", chip="sm_90", kernel_format="llvm",
+def _compile(program=PROGRAM, **options):
+    return memrev.compile(program, "cuda", chip="sm_90", kernel_format="llvm",
                           contractions="vendor", **options)
+
+
+def _convolve(x, w):
+    """What CONVOLUTION computes."""
+    return sum(x[:, i:i + 6, j:j + 6] @ w[i, j] for i in range(3) for j in range(3))
 
 
 @pytest.fixture
@@ -59,6 +75,13 @@ def test_workspace_is_planned():
     module, plain = _compile(), memrev.compile(PROGRAM, "cuda", chip="sm_90")
     assert module["step"].workspace_bytes >= 32 * 8 * 4 * 4 + 256
     assert plain["step"].workspace_bytes < 32 * 8 * 4 * 4
+
+
+def test_workspace_of_a_convolution_is_planned():
+    """Four times its tensors, and what aligns it; the filter in another order is planned, too."""
+    tensors = 4 * (2 * 8 * 8 * 4 + 3 * 3 * 4 * 8 + 2 * 6 * 6 * 8)
+    planned = _compile(CONVOLUTION)["step"].workspace_bytes
+    assert 4 * tensors + 256 + 4 * 3 * 3 * 4 * 8 <= planned < 5 * tensors + 1024
 
 
 def test_option_is_checked():
@@ -103,6 +126,41 @@ print((c.numpy() == 1).all())
     assert result.stdout.endswith("True\n")
 
 
+def _has_cudnn():
+    try:
+        return bool(ctypes.CDLL("libcudnn.so.9"))
+    except OSError:
+        return any(list(Path(folder).glob("nvidia/cudnn/lib/libcudnn.so.9"))
+                   for folder in sys.path)
+
+
+@pytest.mark.skipif(INSIDE or _has_cudnn(), reason="needs a machine without cuDNN")
+@pytest.mark.parametrize("is_there", (False, True))
+def test_cudnn_is_searched_for(tmp_path, is_there):
+    """In NVIDIA's packages; a clear error without it."""
+    folder = tmp_path / "lib/python3.11/site-packages/nvidia/cudnn/lib"
+    folder.mkdir(parents=True)
+    if is_there:
+        (folder / "libcudnn.so.9").symlink_to(BUILD / "test" / "vendor" / "libcudnn.so.9")
+    code = f"""
+import numpy as np, memrev
+module = memrev.compile({CONVOLUTION!r}, "cuda", chip="sm_90", kernel_format="llvm",
+                        contractions="vendor")
+try:
+    print(module["step"](np.ones((2, 8, 8, 4), "f4"), np.ones((3, 3, 4, 8), "f4")).sum())
+except RuntimeError as error:
+    print(error)
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment(MEMREV_SIMT_CHIP="sm_90", VIRTUAL_ENV=str(tmp_path),
+                        CUDA_HOME="/nowhere"),
+        stdout=subprocess.PIPE, text=True, check=True)
+    assert (result.stdout == "20736.0\n" if is_there else
+            "expects cuDNN for a program compiled to call it, but libcudnn.so.9 is neither found "
+            "by the loader" in result.stdout)
+
+
 @pytest.mark.skipif(INSIDE or _has_library(), reason="needs a machine without cuBLASLt")
 @pytest.mark.parametrize("variable, folder", [
     ("CUDA_HOME", "lib64"),
@@ -129,13 +187,17 @@ print(module["step"](np.ones((8, 16), "f4"), np.ones((16, 4), "f4")).sum())
 @on_emulator
 def test_calls_and_threads(arrays, capfd):
     """As they are, recorded, and launched as graphs, in several threads at once."""
-    module = _compile()
+    module, convolution = _compile(), _compile(CONVOLUTION)
     x, w = arrays
+    rng = np.random.default_rng(1)
+    images, kernel = rng.random((2, 8, 8, 4), "f4"), rng.random((3, 3, 4, 8), "f4")
     failures = []
 
     def call():
         try:
             for _ in range(5):
+                np.testing.assert_allclose(convolution["step"](images, kernel),
+                                           _convolve(images, kernel), rtol=1e-6)
                 np.testing.assert_allclose(module["step"](x, w), x @ w, rtol=1e-6)
                 c = np.ones((8, 4), "f4")
                 np.testing.assert_allclose(module["update"](c, x, w), 2 + x @ w, rtol=1e-6)
@@ -148,7 +210,9 @@ def test_calls_and_threads(arrays, capfd):
     for thread in threads:
         thread.join()
     assert not failures, failures[0]
-    assert "cublasLtMatmul 4 x 8 x 16, batch 1, NN, types 0 0 by 68" in capfd.readouterr().err
+    traced = capfd.readouterr().err
+    assert "cublasLtMatmul 4 x 8 x 16, batch 1, NN, types 0 0 by 68" in traced
+    assert "cudnnConvolutionForward 2 x 8 x 8 x 4 by 8 x 3 x 3 x 4," in traced
 
 
 @on_emulator
@@ -194,6 +258,17 @@ def test_shared_library(arrays, tmp_path):
         np.testing.assert_allclose(library["step"](x, w), x @ w, rtol=1e-6)
     step = library["step"]
     assert library.peak_device_bytes() == 4 * (8 * 16 + 16 * 4 + 8 * 4) + step.workspace_bytes
+
+
+@on_emulator
+def test_shared_library_with_a_convolution(tmp_path):
+    _compile(CONVOLUTION).write_library(tmp_path / "convolution.so")
+    library = aot.Library(tmp_path / "convolution.so")
+    x, w = np.ones((2, 8, 8, 4), "f4"), np.ones((3, 3, 4, 8), "f4")
+    for _ in range(3):
+        np.testing.assert_array_equal(library["step"](x, w), 36)
+    assert library.peak_device_bytes() == (
+        4 * (2 * 8 * 8 * 4 + 3 * 3 * 4 * 8 + 2 * 6 * 6 * 8) + library["step"].workspace_bytes)
 
 
 #: The members of MemrevCudaMatmul, and those of a product of 4 x 8 by 8 x 4 elements.
@@ -249,6 +324,137 @@ def test_errors_of_the_library():
     # What it gets of a workspace is aligned.
     assert multiply(skipped=16, accumulates=1) == (None, {9})
     assert multiply() == (None, {8})
+
+
+#: The members of MemrevCudaConvolution, and those of 3 x 3 taps over 6 x 6 pixels.
+CONVOLUTION_MEMBERS = (
+    "isFilterGradient type usesTensorCores accumulates images groups channels filters height "
+    "width filterHeight filterWidth resultHeight resultWidth strideHeight strideWidth "
+    "dilationHeight dilationWidth paddingHeight paddingWidth workspaceBytes").split()
+PIXELS = {"images": 1, "groups": 1, "channels": 4, "filters": 4, "height": 6, "width": 6,
+          "filterHeight": 3, "filterWidth": 3, "resultHeight": 4, "resultWidth": 4,
+          "strideHeight": 1, "strideWidth": 1, "dilationHeight": 1, "dilationWidth": 1,
+          "workspaceBytes": 1024}
+
+
+@on_emulator
+def test_errors_of_cudnn(capfd):
+    """What it does not do is the thread's error; nothing is written, and it goes on after. Only
+    deterministic algorithms with the precision that is asked for are taken."""
+    runtime = ctypes.CDLL(str(BUILD / "lib" / "libMemRevCUDARuntime.so"))
+    runtime.memrevCudaLastError.restype = ctypes.c_char_p
+    counts = {"image": 144, "filter": 144, "result": 64, "workspace": 320}
+    buffers = {name: ctypes.c_void_p() for name in counts}
+    for name, buffer in buffers.items():
+        nbytes = ctypes.c_size_t(4 * counts[name])
+        assert runtime.memrevCudaAllocate(ctypes.byref(buffer), nbytes) == 0
+        ones = np.ones(counts[name], "f4")
+        assert runtime.memrevCudaCopyToDevice(buffer, ctypes.c_void_p(ones.ctypes.data),
+                                              nbytes) == 0
+    stream = ctypes.c_void_p()
+    assert ctypes.CDLL("libcuda.so.1").cuStreamCreate(ctypes.byref(stream), 1) == 0
+
+    def convolve(offset=0, **changed):
+        values = {**PIXELS, **changed}
+        description = (ctypes.c_int64 * len(CONVOLUTION_MEMBERS))(
+            *(values.get(name, 0) for name in CONVOLUTION_MEMBERS))
+        image, *others = (buffer.value for buffer in buffers.values())
+        runtime.memrevCudaConvolution(description, *map(
+            ctypes.c_void_p, (image + offset, *others)), stream)
+        error = runtime.memrevCudaLastError()
+        runtime.memrevCudaClearError()
+        runtime.mgpuStreamSynchronize(stream)
+        written = "filter" if values.get("isFilterGradient") else "result"
+        result = np.zeros(counts[written], "f4")
+        assert runtime.memrevCudaCopyToHost(ctypes.c_void_p(result.ctypes.data),
+                                            buffers[written],
+                                            ctypes.c_size_t(result.nbytes)) == 0
+        found = set(result)
+        result[:] = 1
+        assert runtime.memrevCudaCopyToDevice(
+            buffers[written], ctypes.c_void_p(result.ctypes.data),
+            ctypes.c_size_t(result.nbytes)) == 0
+        return error and error.decode(), found
+
+    what = "cuDNN cannot convolve images of 1 x 6 x 6 x 4 elements with a filter of 3 x 3 x 4 x 4"
+
+    def fails_with(status):
+        return f"{what}: CUDNN_STATUS_{status}", {1}
+
+    assert convolve(resultHeight=5) == fails_with("BAD_PARAM")
+    assert convolve(type=1) == fails_with("NOT_SUPPORTED")
+    assert convolve(offset=4) == fails_with("BAD_PARAM")
+    assert convolve(workspaceBytes=8192, offset=0)[0] is None  # It needs less.
+    assert convolve() == (None, {36})
+    assert convolve(accumulates=1) == (None, {37})
+    assert convolve(isFilterGradient=1) == (None, {16})
+    traced = capfd.readouterr().err
+    assert traced.count("math 3, algorithm 1, beta 0, workspace 1024") == 3
+    # Without a workspace one algorithm is left, and for the gradient none.
+    assert convolve(workspaceBytes=0) == (None, {36})
+    assert "math 3, algorithm 0, beta 0, workspace 0" in capfd.readouterr().err
+    assert convolve(workspaceBytes=512, isFilterGradient=1) == (
+        "cuDNN cannot compute the gradient of a filter of 3 x 3 x 4 x 4 elements from images of "
+        "1 x 6 x 6 x 4: it has no deterministic algorithm for this device that needs at most 512 "
+        "bytes of workspace", {1})
+    assert convolve(usesTensorCores=1) == (None, {36})
+    assert "math 1, algorithm 1," in capfd.readouterr().err
+
+
+@on_emulator
+@pytest.mark.parametrize("name", ("revnet", "resnet"))
+def test_step_in_single_precision(name, capfd):
+    """Convolutions of the models and of their gradients, by cuDNN."""
+    step, arguments = SMALL[name]()
+    arguments = tree.map(
+        lambda x: x.astype("f4") if getattr(x, "dtype", None) == np.float64 else x, arguments)
+    expected = memrev.jit(step)(*arguments)
+    found = memrev.jit(step, device="cuda", contractions="vendor")(*arguments)
+    for a, b in zip(tree.leaves(found), tree.leaves(expected)):
+        a, b = np.asarray(a.numpy(), np.float64), np.asarray(b, np.float64)
+        # Sums of some hundred terms in another order, through ten layers.
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-4 * max(1, np.abs(b).max()))
+    traced = capfd.readouterr().err
+    assert traced.count("cudnnConvolutionForward") >= 6
+    assert traced.count("cudnnConvolutionBackwardFilter") >= 3
+
+
+def test_setting_of_torch():
+    memcnn = pytest.importorskip("memrev.torch")
+    assert memcnn.get_contractions() == "generated"
+    with memcnn.set_contractions("auto"):
+        assert memcnn.get_contractions() == "auto"
+    assert memcnn.get_contractions() == "generated"
+    with pytest.raises(ValueError, match="expects contractions to be one of generated, vendor, "
+                       "auto, but got 'cudnn'"):
+        memcnn.set_contractions("cudnn")
+
+
+@on_emulator
+def test_torch_calls_libraries(capfd):
+    """As its setting says, whatever was compiled for another one before."""
+    torch = pytest.importorskip("torch")
+    import memrev.torch as memcnn
+    from torch_emulated import move, on_emulated_device, put
+    torch.manual_seed(0)
+    net = move(torch.nn.Sequential(torch.nn.Conv2d(4, 8, 3, padding=1), torch.nn.ReLU(),
+                                   torch.nn.Conv2d(8, 4, 3)))
+    x = put(torch.randn(2, 4, 6, 6))
+    expected = net(x)
+    gradients = torch.autograd.grad(expected.square().sum(), list(net.parameters()))
+    compiled = torch.compile(net, backend="memrev")
+    for contractions in ("generated", "vendor"):
+        torch._dynamo.reset()
+        with memcnn.set_contractions(contractions), on_emulated_device():
+            found = compiled(x)
+            torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+            torch.testing.assert_close(
+                torch.autograd.grad(found.square().sum(), list(net.parameters())), gradients,
+                rtol=1e-4, atol=1e-4)
+        traced = capfd.readouterr().err
+        is_vendor = contractions == "vendor"
+        assert ("cudnnConvolutionForward" in traced) == is_vendor
+        assert ("cudnnConvolutionBackwardFilter" in traced) == is_vendor
 
 
 @on_emulator

@@ -72,7 +72,8 @@ def on_emulated_device():
 
     changes = {
         "run": run_there, "empty": empty, "stream_of": lambda device: 0,
-        "options_of": lambda device: {"target": "cuda", "chip": memrev.cuda.chip()},
+        "options_of": lambda device: {"target": "cuda", "chip": memrev.cuda.chip(),
+                                      "contractions": _place.get_contractions()},
         "draw_seed": lambda device: put(torch.randint(-2**63, 2**63 - 1, ())),
     }
     before = {name: getattr(_place, name) for name in changes}

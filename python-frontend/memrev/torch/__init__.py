@@ -14,6 +14,7 @@ PyTorch as programs of memrev.
 from . import _dynamo  # Registers the backend of torch.compile.
 from . import models
 from ._backend import get_backend, set_backend
+from ._place import get_contractions, set_contractions
 from .models.additive import AdditiveCoupling
 from .models.affine import AffineAdapterNaive, AffineAdapterSigmoid, AffineCoupling
 from .models.revop import (
@@ -32,7 +33,9 @@ __all__ = [
     "ReversibleBlock",
     "create_coupling",
     "get_backend",
+    "get_contractions",
     "is_invertible_module",
     "models",
     "set_backend",
+    "set_contractions",
 ]

@@ -251,7 +251,7 @@ class Binding:
 def _type_of_call(coupling, inverted, x):
     return (type(coupling), coupling.split_dim, inverted, _type_of_activation(x),
             torch.is_autocast_enabled(x.device.type), torch.get_autocast_dtype(x.device.type),
-            torch.get_default_dtype(), _place.fp32_precision())
+            torch.get_default_dtype(), _place.fp32_precision(), _place.get_contractions())
 
 
 class _Modes:

@@ -12,7 +12,7 @@ from torch.utils import _pytree
 
 from ._call import is_batched
 from ._capture import Capture, capture, lock, tensors_of
-from ._place import device_of, fp32_precision
+from ._place import device_of, fp32_precision, get_contractions
 from ._program import Layout, Program, are_apart
 
 #: Programs that one module keeps; those not used longest go first.
@@ -252,7 +252,7 @@ class CompiledModule:
             kind = device_of(tensors_of(self.module, leaves)).type
             key = (spec, fingerprint(self.module), torch.is_grad_enabled(),
                    torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind),
-                   torch.get_default_dtype(), fp32_precision(),
+                   torch.get_default_dtype(), fp32_precision(), get_contractions(),
                    tuple(_type(x) if isinstance(x, torch.Tensor) else (type(x), x)
                          for x in leaves))
         with self._lock:

@@ -16,6 +16,15 @@ from .. import _device
 
 CPU = torch.device("cpu")
 
+_CONTRACTIONS = ("generated", "vendor", "auto")
+
+
+class _Setting:
+    contractions = "generated"
+
+
+_setting = _Setting()
+
 
 def why_not(device: torch.device) -> Optional[str]:
     """Why programs do not run on a device, or None."""
@@ -36,13 +45,43 @@ def options_of(device: torch.device) -> dict:
     if device.type == "cpu":
         return {}
     return {"target": "cuda", "chip": _device.chip_of(device.index),
-            "fp32_precision": fp32_precision()}
+            "fp32_precision": fp32_precision(), "contractions": get_contractions()}
 
 
 def fp32_precision() -> str:
     """How CUDA devices multiply matrices of float32, as torch.set_float32_matmul_precision
     says."""
     return "ieee" if torch.get_float32_matmul_precision() == "highest" else "tf32"
+
+
+class set_contractions:
+    """Sets who computes products of matrices and convolutions on CUDA devices; in a `with`
+    statement until its end.
+
+    name: "generated": kernels of memrev's own, as by default.
+        "vendor": cuBLASLt and cuDNN wherever they can.
+        "auto": these where they are taken to be faster.
+
+    Raises ValueError for another name.
+    """
+
+    def __init__(self, name: str):
+        if name not in _CONTRACTIONS:
+            raise ValueError(f"expects contractions to be one of {', '.join(_CONTRACTIONS)}, "
+                             f"but got {name!r}")
+        self._previous = _setting.contractions
+        _setting.contractions = name
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        _setting.contractions = self._previous
+
+
+def get_contractions() -> str:
+    """The name that `set_contractions` has set."""
+    return _setting.contractions
 
 
 def empty(shape, dtype, device: torch.device, strides=None) -> torch.Tensor:
