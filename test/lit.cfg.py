@@ -45,10 +45,11 @@ if shutil.which("ptxas"):
     config.available_features.add("ptxas")
 if ctypes.util.find_library("cuda"):
     config.available_features.add("cuda")
-# Where programs would find it, which the emulator is no driver for.
-if ctypes.util.find_library("cublasLt") or any(
-        glob.glob(f"{folder}/nvidia/*/lib/libcublasLt.so.*") for folder in sys.path):
-    config.available_features.add("cublaslt")
+# Where programs would find them, which the emulator is no driver for.
+for library in ("cublasLt", "cudnn"):
+    if ctypes.util.find_library(library) or any(
+            glob.glob(f"{folder}/nvidia/*/lib/lib{library}.so.*") for folder in sys.path):
+        config.available_features.add("vendor-libraries")
 
 # Commands that use the Python package run in the environment of
 # scripts/setup-python.sh, if it is there.

@@ -138,7 +138,7 @@ class Checker:
                 record["seconds"] = self._time(call)
         except (DeviceError, RuntimeError) as error:
             # Only programs that are compiled to call a library need it.
-            is_missing = str(error).startswith("expects cuBLASLt")
+            is_missing = str(error).startswith(("expects cuBLASLt", "expects cuDNN"))
             record.update({"is_right": None, "missing": str(error)} if is_missing
                           else {"is_right": False, "failure": str(error)})
         finally:

@@ -56,7 +56,7 @@ class Family:
         For models: of the norm of the difference, by that of the result, over all arrays of a
         result.
     is_timed: whether the programs are also measured.
-    contractions: who computes products of matrices, as `memrev.compile` has it.
+    contractions: who computes products of matrices and convolutions, as `memrev.compile` has it.
     """
 
     programs: Dict[str, Program]
@@ -191,9 +191,10 @@ def _tails(dtype):
         "odd_columns": reduction((3, 11, 6), (0, 1), dtype)}
 
 
-def _small_products(dtype):
-    """Products of matrices of the small programs."""
-    return {"odd_gemm": gemm(37, 53, 61, dtype), "thin_gemm": gemm(130, 8, 40, dtype),
+def _small_contractions(dtype):
+    """What libraries compute of the small programs, and 1x1 convolutions."""
+    return {**{name: program for name, program in _tails(dtype).items()
+               if "gemm" in name or "3x3" in name},
             **{f"odd_1x1_{of}": convolution(3, 5, 9, 7, 1, 1, dtype, of)
                for of in ("forward", "image", "filter")}}
 
@@ -205,11 +206,6 @@ def _gemms(dtype):
 def _convolutions(dtype):
     return {f"{name}_{of}": convolution(*sizes, dtype, of)
             for name, sizes in _CONVOLUTIONS.items() for of in ("forward", "image", "filter")}
-
-
-def _pixel_products(dtype):
-    """The convolutions that are products of matrices."""
-    return {name: program for name, program in _convolutions(dtype).items() if "_1x1_" in name}
 
 
 def _limited_by_memory(dtype):
@@ -227,9 +223,9 @@ def families() -> Dict[str, Callable[[], Family]]:
                                 ("memory", _limited_by_memory, ("f32", "f16"))):
         for kind in types:
             found[f"{prefix}_{kind}"] = functools.partial(_kernels, make, kind, prefix != "tails")
-    # The same by NVIDIA's library, called from the same host code.
-    for prefix, make, types in (("tails", _small_products, _TYPES), ("gemm", _gemms, _TYPES),
-                                ("convolutions", _pixel_products, ("tf32", "f16", "bf16"))):
+    # The same by NVIDIA's libraries, called from the same host code.
+    for prefix, make, types in (("tails", _small_contractions, _TYPES), ("gemm", _gemms, _TYPES),
+                                ("convolutions", _convolutions, ("tf32", "f16", "bf16"))):
         for kind in types:
             found[f"{prefix}_{kind}_vendor"] = functools.partial(
                 _kernels, make, kind, prefix != "tails", "vendor")

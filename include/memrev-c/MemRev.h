@@ -81,10 +81,11 @@ typedef struct {
 ///                      ieee, the default; tf32, by tensor cores that round
 ///                      the factors to 10 bits of mantissa; or tf32x3, by three
 ///                      such products for one, which loses a bit or two
-///   contractions=WHO   who computes matrix products of a program for cuda:
-///                      generated, the default, for kernels of its own; vendor
-///                      for cuBLASLt, loaded at run time, where it can; or auto
-///                      for cuBLASLt where it is taken to be faster
+///   contractions=WHO   who computes matrix products and convolutions of a
+///                      program for cuda: generated, the default, for kernels
+///                      of its own; vendor for cuBLASLt and cuDNN, loaded at
+///                      run time, where they can; or auto for these where they
+///                      are taken to be faster
 ///   kernel-format=FORMAT
 ///                      what a program for cuda holds its kernels as: ptx,
 ///                      cubin, fatbin, llvm, or auto, which is fatbin where

@@ -429,8 +429,8 @@ def jit(fn=None, *, donate=(), static_argnums=(), static_argnames=(), threads=0,
     device: where calls run: "cpu", "cuda", "cuda:1"; by default where arguments are.
     fp32_precision: how CUDA devices multiply matrices of float32: "ieee", "tf32x3" or
         "tf32" (see `memrev.compile`).
-    contractions: who multiplies matrices on CUDA devices: "generated" kernels, or cuBLASLt
-        where it can, "vendor", or where it is taken to be faster, "auto".
+    contractions: who multiplies matrices and convolves on CUDA devices: "generated" kernels, or
+        cuBLASLt and cuDNN where they can, "vendor", or where they are taken to be faster, "auto".
 
     Compiled programs are kept on disk for other processes (`memrev.cache`).
     May be used as a decorator, with or without arguments. Raises CompileError if the

@@ -437,9 +437,9 @@ def compile(text, target="cpu", *, chip=None, fp32_precision="ieee",
     device 0. With `fp32_precision="tf32"` it multiplies matrices of float32 on tensor cores,
     which round the factors to 10 bits of mantissa (as `torch.backends.fp32_precision` does);
     "tf32x3" makes three such products of one, which loses a bit or two of 24.
-    Products of matrices are computed by kernels of its own with `contractions="generated"`, by
-    cuBLASLt wherever that can with "vendor", and where that is taken to be faster with "auto";
-    it is loaded when the program first runs.
+    Products of matrices and convolutions are computed by kernels of its own with
+    `contractions="generated"`, by cuBLASLt and cuDNN wherever these can with "vendor", and where
+    they are taken to be faster with "auto"; they are loaded when the program first runs.
     It holds its kernels as "ptx", which the driver compiles when they are loaded,
     "cubin", "fatbin" (both) or "llvm" (bitcode); "auto" is "fatbin" where ptxas and fatbinary
     are found, and else "ptx". The default is what the environment variable

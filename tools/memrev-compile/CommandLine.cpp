@@ -98,10 +98,9 @@ static const OptionInfo options[] = {
        return !value.empty();
      }},
     {"contractions", "generated|vendor|auto",
-     "who computes products of matrices with --target=cuda: generated kernels; "
-     "vendor is cuBLASLt, loaded at run time, wherever it can; auto is "
-     "cuBLASLt "
-     "where it is taken to be faster",
+     "who computes products of matrices and convolutions with --target=cuda: "
+     "generated kernels; vendor is cuBLASLt and cuDNN, loaded at run time, "
+     "wherever they can; auto is these where they are taken to be faster",
      [](CommandLine &line, StringRef value) {
        line.compile.contractions = value.str();
        return !value.empty();

@@ -61,8 +61,9 @@ struct GPUScheduleOptions : PassPipelineOptions<GPUScheduleOptions> {
       llvm::cl::init("ieee")};
   PassOptions::Option<std::string> contractions{
       *this, "contractions",
-      llvm::cl::desc("Who computes products of matrices: generated kernels, "
-                     "vendor for NVIDIA's libraries where they can, or auto"),
+      llvm::cl::desc("Who computes products of matrices and convolutions: "
+                     "generated kernels, vendor for NVIDIA's libraries where "
+                     "they can, or auto"),
       llvm::cl::init("generated")};
 };
 

@@ -78,7 +78,8 @@ def make_parser() -> argparse.ArgumentParser:
         help="how a CUDA device multiplies matrices (%(default)s)")
     add("--contractions", default="generated", choices=("generated", "vendor", "auto"),
         metavar="generated|vendor|auto",
-        help="who multiplies them: vendor is cuBLASLt where it can (%(default)s)")
+        help="who multiplies them and convolves: vendor is cuBLASLt and cuDNN where these can "
+             "(%(default)s)")
 
     def setting(name, kind, text, **options):
         options.setdefault("default", default[name])

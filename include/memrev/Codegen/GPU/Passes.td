@@ -83,7 +83,7 @@ def GPUOutlineScatters : Pass<"gpu-outline-scatters", "ModuleOp"> {
 }
 
 def GPUSelectEngines : Pass<"gpu-select-engines", "func::FuncOp"> {
-  let summary = "Choose which products of matrices a library computes";
+  let summary = "Choose which products and convolutions a library computes";
   let description = [{
     Reads each sum of products as loops and accesses. What is a product of
     matrices that cuBLASLt computes, of one range of rows, columns and depth
@@ -92,8 +92,11 @@ def GPUSelectEngines : Pass<"gpu-select-engines", "func::FuncOp"> {
     `memrev.engine = "vendor"`, which `gpu-call-libraries` looks for, and with an
     operation that only rounds its result `memrev.alone`, which keeps fusion
     away. A 1x1 convolution is such a product, and so are the gradients of one.
+    So does a convolution of one or two dimensions with the channels last that
+    cuDNN computes: forward, or the gradient by its filter, or that by its image
+    for a stride of 1, which is a convolution itself.
 
-    With `contractions=vendor` all of them are marked, and a remark names each
+    With `contractions=vendor` all of these are marked, and a remark names each
     other sum of products with the reason. With `contractions=auto` those are
     that no other operation would be part of the kernel of, that have 2^30
     multiply-adds or more, and whose factors are f16, bf16 or, with tf32, f32, on
@@ -113,7 +116,8 @@ def GPUSelectEngines : Pass<"gpu-select-engines", "func::FuncOp"> {
            "How matrices of f32 are multiplied: ieee, tf32 or tf32x3">,
     Option<"contractions", "contractions", "std::string",
            /*default=*/"\"generated\"",
-           "Who computes products: generated, vendor or auto">
+           "Who computes products and convolutions: generated, vendor or "
+           "auto">
   ];
 }
 
@@ -121,7 +125,8 @@ def GPUCallLibraries : Pass<"gpu-call-libraries", "ModuleOp"> {
   let summary = "Declare kernels that a library computes";
   let description = [{
     Leaves a declaration of each kernel function that has the attribute
-    `memrev.engine = "vendor"`, or an operation with it, for cuBLASLt to compute.
+    `memrev.engine = "vendor"`, or an operation with it, for cuBLASLt or cuDNN to
+    compute.
     `memrev.matmul` describes the product: which arguments the matrices are in
     and where, sizes and types, and whether it is added to what the destination
     holds. The kernel function gives the declared kernel a workspace, a tensor
@@ -129,8 +134,13 @@ def GPUCallLibraries : Pass<"gpu-call-libraries", "ModuleOp"> {
     as NVIDIA recommends, but no more than 32 times the sums. Constant operands
     are copied to device memory.
 
-    A kernel that the library cannot compute is left to be generated, with a
-    remark.
+    A convolution is described by `memrev.convolution` for cuDNN. It has the
+    filter with the output channels first and the input channels last: a kernel
+    in front of the call copies it, or one behind it copies or adds the gradient
+    to where the program has that. The workspace is 32 MiB, but no more than four
+    times the bytes of the three tensors.
+
+    A kernel that no library can compute is left to be generated, with a remark.
 
     Example: a product becomes
 
