@@ -44,8 +44,8 @@ struct CompileOptions {
   std::string fp32Precision = "ieee";
   /// Who computes products of matrices and convolutions of a program for
   /// "cuda": "generated" kernels; NVIDIA's libraries wherever they can,
-  /// "vendor"; or "auto", those where they are taken to be faster. The libraries
-  /// are loaded at run time.
+  /// "vendor"; or "auto", those where they are taken to be faster. The
+  /// libraries are loaded at run time.
   std::string contractions = "generated";
   /// What becomes of the kernels of a program for "cuda": "isa" (PTX), "bin"
   /// (a cubin), "fatbin" (both) or "llvm" (bitcode). "bin" and "fatbin" need
