@@ -126,10 +126,11 @@ MEMREV_EXPORT bool memrevGetResult(const MemRevCompilation *compilation,
 /// Returns the text of the program after the last stage (option ir=1), else "".
 MEMREV_EXPORT const char *memrevGetIR(const MemRevCompilation *compilation);
 
-/// Returns the memory of all functions as JSON, or as text for people. The
-/// caller frees it with memrevFreeString.
+/// Returns the memory of all functions in `format`: "text", "json" or "html", a
+/// page with pictures; NULL for another one. The caller frees it with
+/// memrevFreeString.
 MEMREV_EXPORT char *memrevGetMemoryReport(const MemRevCompilation *compilation,
-                                          bool asJSON);
+                                          const char *format);
 
 /// Returns a C header for the functions of memrevWriteLibrary. The caller frees
 /// it with memrevFreeString.

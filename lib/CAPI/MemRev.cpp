@@ -186,16 +186,17 @@ const char *memrevGetIR(const MemRevCompilation *compilation) {
   return program ? program->getIR().data() : "";
 }
 
-char *memrevGetMemoryReport(const MemRevCompilation *compilation, bool asJSON) {
+char *memrevGetMemoryReport(const MemRevCompilation *compilation,
+                            const char *format) {
+  std::optional<ReportFormat> parsed = parseReportFormat(format);
+  if (!parsed)
+    return nullptr;
   llvm::ArrayRef<FunctionMemory> memory;
   if (compilation->result.program)
     memory = compilation->result.program->getMemory();
   std::string text;
   llvm::raw_string_ostream os(text);
-  if (asJSON)
-    printMemoryJSON(os, memory);
-  else
-    printMemoryText(os, memory);
+  printMemory(os, memory, *parsed);
   return copyString(text);
 }
 

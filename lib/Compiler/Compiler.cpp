@@ -343,7 +343,7 @@ LogicalResult CompilerInstance::collectSignatures(ModuleOp module) {
     if (failed(signature))
       return failure();
     program->memory.push_back(
-        measureMemory(*signature, plan, parsePeak(entry.arenaPeak)));
+        measureMemory(*signature, plan, parseBuffers(entry.arenaBuffers)));
     program->functions.push_back(std::move(*signature));
   }
   return success();

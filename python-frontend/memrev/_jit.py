@@ -383,6 +383,10 @@ class Jitted:
         report = self._compile(entry).memory_report()
         return next(f for f in report if f["function"] == entry.name)
 
+    def memory_page(self, *args, **kwargs):
+        """The same as an HTML page with pictures, which needs no other file."""
+        return self.compile(*args, **kwargs).memory_page()
+
     def cache_clear(self):
         """Forgets all compiled programs."""
         with self._lock:

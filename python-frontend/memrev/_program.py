@@ -313,9 +313,18 @@ class Module:
         return _capi.lib.memrevGetIR(self._handle).decode(errors="replace")
 
     def memory_report(self):
-        """For each function the bytes of arguments, results and workspace, and
-        how each value that the backward pass needs is had."""
-        return json.loads(_capi.take_string(_capi.lib.memrevGetMemoryReport(self._handle, True)))
+        """For each function the bytes of arguments, results and workspace, what lies in the
+        workspace (`buffers`, with `begin` and `end` as parts of a call in the order of the
+        program), what of it is in use at the peak, and how each value that the backward pass
+        needs is had."""
+        return json.loads(self._report(b"json"))
+
+    def memory_page(self):
+        """The same as an HTML page with pictures, which needs no other file."""
+        return self._report(b"html")
+
+    def _report(self, format):
+        return _capi.take_string(_capi.lib.memrevGetMemoryReport(self._handle, format))
 
     @property
     def header(self):

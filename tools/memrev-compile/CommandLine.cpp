@@ -137,10 +137,11 @@ static const OptionInfo options[] = {
        line.reportMemory = true;
        return value == "memory";
      }},
-    {"report-format", "text|json", "how to print the report",
+    {"report-format", "text|json|html", "how to print the report",
      [](CommandLine &line, StringRef value) {
-       line.reportAsJSON = value == "json";
-       return value == "json" || value == "text";
+       std::optional<ReportFormat> format = parseReportFormat(value);
+       line.reportFormat = format.value_or(ReportFormat::Text);
+       return format.has_value();
      }},
     {"help", "", "print this text",
      [](CommandLine &line, StringRef) { return line.help = true; }},

@@ -59,9 +59,8 @@ struct Entry {
   /// For each result the position of the parameter that holds it.
   SmallVector<int64_t> resultParameters;
   int64_t arenaBytes = 0;
-  /// The buffers that are live when most bytes of the arena are: dictionaries
-  /// of bytes, type and location.
-  ArrayAttr arenaPeak;
+  /// The buffers of the arena (see `kArenaBuffersAttr`).
+  ArrayAttr arenaBuffers;
 };
 
 /// Reads the entries of `module` from what the bufferize stage left on them.
