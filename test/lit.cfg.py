@@ -68,6 +68,7 @@ llvm_config.add_tool_substitutions(
         ToolSubst("memrev-compile", unresolved="ignore"),
         ToolSubst("memrev-fuzz-autodiff", unresolved="ignore"),
         ToolSubst("memrev-check-packing", unresolved="ignore"),
+        ToolSubst("memrev-check-planning", unresolved="ignore"),
         ToolSubst("memrev-simt", unresolved="ignore"),
         ToolSubst("memrev-tblgen", unresolved="ignore"),
         "mlir-opt",
