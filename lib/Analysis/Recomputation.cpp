@@ -10,6 +10,7 @@
 #include "MemoryTimeline.h"
 #include "memrev/Analysis/Cost.h"
 #include "memrev/Analysis/MemoryPlan.h"
+#include "memrev/Dialect/Rev/IR/Rev.h"
 #include "memrev/Interfaces/CheckpointedLoop.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
 #include "memrev/Interfaces/InvertibleOpInterface.h"
@@ -20,6 +21,7 @@
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
+#include <memory>
 
 using namespace mlir;
 using namespace mlir::memrev;
@@ -58,13 +60,19 @@ class BlockPlan {
 public:
   BlockPlan(Block &block, const Activity &activity);
 
-  /// Plans the block and those inside of it, and writes the plan into them.
+  /// Plans the block and those inside of it.
   void run();
+  /// Writes the plan into them.
+  void write() const;
 
   /// The estimate of what lives in the block at once.
   int64_t getPeakBytes() const { return timeline.getPeakBytes(); }
-  /// What each iteration of the loop around the block stores.
+  /// What each iteration of the loop around the block stores, or an evaluation
+  /// of the region that it is, if it is not evaluated again.
   int64_t getTapeBytes() const;
+  const MemoryTimeline &getTimeline() const { return timeline; }
+  /// The plan of the region of `op`, or null.
+  const BlockPlan *getInside(Operation *op) const;
 
 private:
   void planInside(Operation *op);
@@ -97,6 +105,8 @@ private:
   TimelineInput input;
   MemoryTimeline timeline;
   Choice chosen;
+  /// The plans of the regions of operations of the block.
+  llvm::MapVector<Operation *, std::unique_ptr<BlockPlan>> inner;
 };
 
 } // namespace
@@ -357,11 +367,12 @@ int64_t BlockPlan::getTapeBytes() const {
 void BlockPlan::planInside(Operation *op) {
   if (!isa<rev::CouplingOp, scf::ForOp>(op) || CheckpointedLoop::get(op))
     return;
-  BlockPlan inside(op->getRegion(0).front(), activity);
-  inside.run();
-  input.inside[op] = inside.getPeakBytes();
+  auto &inside = inner[op];
+  inside = std::make_unique<BlockPlan>(op->getRegion(0).front(), activity);
+  inside->run();
+  input.inside[op] = inside->getPeakBytes();
   if (isTapedLoop(op))
-    input.tapes[op] = inside.getTapeBytes() *
+    input.tapes[op] = inside->getTapeBytes() *
                       getConstantTripCount(cast<scf::ForOp>(op)).value_or(64);
 }
 
@@ -380,10 +391,59 @@ void BlockPlan::run() {
     chosen = lowerPeak(std::move(chosen));
   else
     estimate(chosen);
+}
+
+void BlockPlan::write() const {
+  for (auto &[op, inside] : inner)
+    inside->write();
   for (Value value : chosen.recomputed)
     setRecomputed(cast<OpResult>(value));
 }
 
+const BlockPlan *BlockPlan::getInside(Operation *op) const {
+  auto found = inner.find(op);
+  return found == inner.end() ? nullptr : found->second.get();
+}
+
 void memrev::planRecomputation(Block &block, const Activity &activity) {
-  BlockPlan(block, activity).run();
+  BlockPlan plan(block, activity);
+  plan.run();
+  plan.write();
+}
+
+/// Adds what storing `coupling`, whose region has a plan, costs and saves.
+static void addStored(rev::CouplingOp coupling, const BlockPlan &region,
+                      llvm::SmallDenseSet<Value> &kept, InvertedOp &sum) {
+  sum.storedBytes += region.getTapeBytes();
+  // A coupling that is inverted gives what other regions read back.
+  for (Value given : coupling.getGiven())
+    if (kept.insert(given).second)
+      sum.storedBytes += getApproximateBytes(given.getType());
+  sum.savedWork += getApproximateWork(coupling);
+}
+
+StorageEstimate memrev::estimateStorage(Block &block,
+                                        const Activity &activity) {
+  BlockPlan plan(block, activity);
+  plan.run();
+  StorageEstimate estimate;
+  estimate.peakBytes = plan.getPeakBytes();
+  for (Operation &op : block) {
+    const BlockPlan *inside = plan.getInside(&op);
+    if (!inside || !getPlannedEdge(&op))
+      continue;
+    InvertedOp inverted{&op};
+    inverted.forwardBytes = plan.getTimeline().getForwardBytes(&op);
+    inverted.backwardBytes = plan.getTimeline().getBackwardBytes(&op);
+    llvm::SmallDenseSet<Value> kept;
+    if (auto coupling = dyn_cast<rev::CouplingOp>(op))
+      addStored(coupling, *inside, kept, inverted);
+    else
+      for (auto coupling : op.getRegion(0).front().getOps<rev::CouplingOp>())
+        if (const BlockPlan *region = inside->getInside(coupling))
+          addStored(coupling, *region, kept, inverted);
+    if (inverted.savedWork > 0)
+      estimate.inverted.push_back(inverted);
+  }
+  return estimate;
 }

@@ -42,6 +42,13 @@ static std::string setOption(CompileOptions &options, StringRef text) {
     options.chip = value.str();
   } else if (name == "fp32-precision") {
     options.fp32Precision = value.str();
+  } else if (name == "memory-budget") {
+    std::optional<int64_t> bytes = parseBytes(value);
+    if (!bytes)
+      return "option 'memory-budget' expects a number of bytes, 200MiB for "
+             "example, but got '" +
+             value.str() + "'";
+    options.memoryBudget = *bytes;
   } else if (name == "kernel-format") {
     std::optional<std::string> format = parseKernelFormat(value);
     if (!format)

@@ -97,6 +97,14 @@ static const OptionInfo options[] = {
        line.compile.fp32Precision = value.str();
        return !value.empty();
      }},
+    {"memory-budget", "BYTES",
+     "the most bytes that a call may take, 200MiB for example; what fits is "
+     "stored to save time",
+     [](CommandLine &line, StringRef value) {
+       std::optional<int64_t> bytes = parseBytes(value);
+       line.compile.memoryBudget = bytes.value_or(0);
+       return bytes.has_value();
+     }},
     {"kernel-format", "auto|ptx|cubin|fatbin|llvm",
      "what a program for cuda holds its kernels as; auto is fatbin for "
      "--emit=so and obj, and to run fatbin or, without ptxas, ptx",
