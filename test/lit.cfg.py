@@ -4,6 +4,7 @@
 """How lit runs memrev's tests: which files are tests, and which tools they call."""
 
 import ctypes.util
+import glob
 import os
 import shutil
 import subprocess
@@ -33,7 +34,8 @@ config.substitutions.append(
         f"{sys.executable} {config.test_source_root}/Integration/GPU/Inputs/emulate.py "
         f"--lib-dir {config.memrev_lib_dir} --mlir-lib-dir {config.mlir_lib_dir} "
         f"--cxx {config.host_cxx} "
-        f"--emulator-dir {config.memrev_obj_root}/test/simt",
+        f"--emulator-dir {config.memrev_obj_root}/test/simt:"
+        f"{config.memrev_obj_root}/test/vendor",
     )
 )
 
@@ -43,6 +45,10 @@ if shutil.which("ptxas"):
     config.available_features.add("ptxas")
 if ctypes.util.find_library("cuda"):
     config.available_features.add("cuda")
+# Where programs would find it, which the emulator is no driver for.
+if ctypes.util.find_library("cublasLt") or any(
+        glob.glob(f"{folder}/nvidia/*/lib/libcublasLt.so.*") for folder in sys.path):
+    config.available_features.add("cublaslt")
 
 # Commands that use the Python package run in the environment of
 # scripts/setup-python.sh, if it is there.

@@ -46,6 +46,7 @@ def compile_family(name, family, folder, target, chip=None):
     chosen = family.programs if target == "cuda" else family.oracles
     memrev.export(path, target=target, chip=chip, cpu="x86-64-v3", threads=1,
                   fp32_precision=family.precision if target == "cuda" else "ieee",
+                  contractions=family.contractions if target == "cuda" else "generated",
                   **{n: (p.function, *p.arguments) for n, p in chosen.items()})
     path.with_suffix(".h").unlink()
     subprocess.run(["strip", "--strip-unneeded", path], check=True)

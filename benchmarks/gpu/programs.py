@@ -56,6 +56,7 @@ class Family:
         For models: of the norm of the difference, by that of the result, over all arrays of a
         result.
     is_timed: whether the programs are also measured.
+    contractions: who computes products of matrices, as `memrev.compile` has it.
     """
 
     programs: Dict[str, Program]
@@ -64,6 +65,7 @@ class Family:
     precision: str = "ieee"
     is_model: bool = False
     is_timed: bool = True
+    contractions: str = "generated"
 
 
 def _bytes(*shapes):
@@ -189,6 +191,13 @@ def _tails(dtype):
         "odd_columns": reduction((3, 11, 6), (0, 1), dtype)}
 
 
+def _small_products(dtype):
+    """Products of matrices of the small programs."""
+    return {"odd_gemm": gemm(37, 53, 61, dtype), "thin_gemm": gemm(130, 8, 40, dtype),
+            **{f"odd_1x1_{of}": convolution(3, 5, 9, 7, 1, 1, dtype, of)
+               for of in ("forward", "image", "filter")}}
+
+
 def _gemms(dtype):
     return {f"gemm_{n}": gemm(n, n, n, dtype) for n in (512, 1024, 2048, 4096)}
 
@@ -196,6 +205,11 @@ def _gemms(dtype):
 def _convolutions(dtype):
     return {f"{name}_{of}": convolution(*sizes, dtype, of)
             for name, sizes in _CONVOLUTIONS.items() for of in ("forward", "image", "filter")}
+
+
+def _pixel_products(dtype):
+    """The convolutions that are products of matrices."""
+    return {name: program for name, program in _convolutions(dtype).items() if "_1x1_" in name}
 
 
 def _limited_by_memory(dtype):
@@ -213,6 +227,12 @@ def families() -> Dict[str, Callable[[], Family]]:
                                 ("memory", _limited_by_memory, ("f32", "f16"))):
         for kind in types:
             found[f"{prefix}_{kind}"] = functools.partial(_kernels, make, kind, prefix != "tails")
+    # The same by NVIDIA's library, called from the same host code.
+    for prefix, make, types in (("tails", _small_products, _TYPES), ("gemm", _gemms, _TYPES),
+                                ("convolutions", _pixel_products, ("tf32", "f16", "bf16"))):
+        for kind in types:
+            found[f"{prefix}_{kind}_vendor"] = functools.partial(
+                _kernels, make, kind, prefix != "tails", "vendor")
     for precision, batches in (("ieee", (100,)), ("tf32", (100, 1000))):
         for network in ("revnet38", "revnet110", "revnet164"):
             for batch in batches:
@@ -222,9 +242,10 @@ def families() -> Dict[str, Callable[[], Family]]:
     return found
 
 
-def _kernels(make, kind, is_timed):
+def _kernels(make, kind, is_timed, contractions="generated"):
     return Family(make(_TYPES[kind]), make(FLOAT32), TOLERANCES[kind],
-                  "tf32" if kind == "tf32" else "ieee", is_timed=is_timed)
+                  "tf32" if kind == "tf32" else "ieee", is_timed=is_timed,
+                  contractions=contractions)
 
 
 def _network(network, batch, precision):

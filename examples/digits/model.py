@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """A convolutional RevNet and its training step as the text of an MLIR module.
 
 The network: a 3x3 convolution to two streams, stages of reversible blocks

@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Trains a convolutional RevNet on scikit-learn's handwritten digits with memrev.
 
 A training step (loss, gradients by inversion, update of the parameters) is one

@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Writes operations on tensors as MLIR text."""
 
 import dataclasses

@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Trains a reversible language model on the source code of Python's standard library.
 
 The model is one of Gal et al. (arXiv 2512.02056): its layers integrate a differential

@@ -81,6 +81,10 @@ typedef struct {
 ///                      ieee, the default; tf32, by tensor cores that round
 ///                      the factors to 10 bits of mantissa; or tf32x3, by three
 ///                      such products for one, which loses a bit or two
+///   contractions=WHO   who computes matrix products of a program for cuda:
+///                      generated, the default, for kernels of its own; vendor
+///                      for cuBLASLt, loaded at run time, where it can; or auto
+///                      for cuBLASLt where it is taken to be faster
 ///   kernel-format=FORMAT
 ///                      what a program for cuda holds its kernels as: ptx,
 ///                      cubin, fatbin, llvm, or auto, which is fatbin where
@@ -228,6 +232,32 @@ MEMREV_EXPORT size_t memrevGetDeviceBytes(void);
 MEMREV_EXPORT size_t memrevGetPeakDeviceBytes(void);
 /// Begins to look for the most anew.
 MEMREV_EXPORT void memrevResetPeakDeviceBytes(void);
+
+//===----------------------------------------------------------------------===//
+// Device memory that Python gives to other libraries, by DLPack
+//
+// Tensors whose manager is a reference to an object of Python. The library is
+// not linked to Python: it is given the functions of Python's C interface.
+//===----------------------------------------------------------------------===//
+
+typedef struct {
+  int (*isInitialized)(void);                       ///< Py_IsInitialized
+  int (*ensureGIL)(void);                           ///< PyGILState_Ensure
+  void (*releaseGIL)(int state);                    ///< PyGILState_Release
+  void (*dropReference)(void *object);              ///< Py_DecRef
+  int (*isValidCapsule)(void *, const char *);      ///< PyCapsule_IsValid
+  void *(*getCapsulePointer)(void *, const char *); ///< PyCapsule_GetPointer
+} MemRevPythonFunctions;
+
+/// Has to be called before the other two are.
+MEMREV_EXPORT void
+memrevSetPythonFunctions(const MemRevPythonFunctions *functions);
+/// The deleter of a DLManagedTensor: drops the reference that its `manager_ctx`
+/// is. Any thread may call it.
+MEMREV_EXPORT void memrevDeleteDLPackTensor(void *tensor);
+/// The destructor of a capsule with such a tensor, which it deletes if nobody
+/// has taken it.
+MEMREV_EXPORT void memrevDestroyDLPackCapsule(void *capsule);
 
 //===----------------------------------------------------------------------===//
 // What the process shares

@@ -303,6 +303,7 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
       GPUScheduleOptions schedule;
       schedule.chip = program->chip;
       schedule.fp32Precision = options.fp32Precision;
+      schedule.contractions = options.contractions;
       buildGPUSchedulePipeline(pm, schedule);
       break;
     }
@@ -498,6 +499,14 @@ LogicalResult CompilerInstance::checkTarget() {
     report("expects fp32-precision to be ieee, or tf32 or tf32x3 for target "
            "cuda, but got '" +
            options.fp32Precision + "' for target " + options.target);
+    return failure();
+  }
+  bool usesLibraries =
+      options.contractions == "vendor" || options.contractions == "auto";
+  if (options.contractions != "generated" && !(usesLibraries && isForGPU())) {
+    report("expects contractions to be generated, or vendor or auto for target "
+           "cuda, but got '" +
+           options.contractions + "' for target " + options.target);
     return failure();
   }
   program->target = options.target;

@@ -22,8 +22,10 @@ void memrev::buildBufferizePipeline(OpPassManager &pm,
   pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
   pm.addNestedPass<func::FuncOp>(createCodegenConstantsToFills());
   pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCodegenAlignWhileTensors());
   pm.addPass(createCodegenYieldInPlace());
   pm.addPass(createCodegenSinkOverwrites());
+  pm.addPass(createCodegenCopyOverwritten());
 
   // From here to bufferization nothing may merge or hoist equal tensors.
   pm.addPass(createCodegenPrivatizeDestinations());

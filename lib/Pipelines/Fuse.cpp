@@ -15,7 +15,8 @@
 
 using namespace mlir;
 
-void memrev::buildFusePipeline(OpPassManager &pm) {
+void memrev::buildFusePipeline(
+    OpPassManager &pm, function_ref<void(OpPassManager &)> addBeforeFusion) {
   // A product that starts from a splat constant takes a fill into its kernel.
   // Small ones too: a constant would be copied before it is added to.
   CodegenConstantsToFillsOptions fills;
@@ -26,6 +27,8 @@ void memrev::buildFusePipeline(OpPassManager &pm) {
   pm.addNestedPass<func::FuncOp>(createCodegenDropUnitDims());
   // Fusion also drops the operands that this leaves without a use.
   pm.addNestedPass<func::FuncOp>(createCodegenUpdateSlicesInPlace());
+  if (addBeforeFusion)
+    addBeforeFusion(pm);
   pm.addNestedPass<func::FuncOp>(createCodegenFuseElementwise());
   pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
   pm.addNestedPass<func::FuncOp>(createCodegenEliminateCommonSubexpressions());

@@ -25,9 +25,22 @@ using namespace mlir;
 
 void memrev::buildGPUSchedulePipeline(OpPassManager &pm,
                                       const GPUScheduleOptions &options) {
-  buildFusePipeline(pm);
+  // Bufferization would inline these, behind what looks for scalars.
+  pm.addPass(createCodegenInlineCalls());
+  pm.addNestedPass<func::FuncOp>(createGPUScalarsToTensors());
+  buildFusePipeline(pm, [&](OpPassManager &beforeFusion) {
+    GPUSelectEnginesOptions engines;
+    engines.chip = options.chip;
+    engines.fp32Precision = options.fp32Precision;
+    engines.contractions = options.contractions;
+    beforeFusion.addNestedPass<func::FuncOp>(createGPUSelectEngines(engines));
+  });
   pm.addNestedPass<func::FuncOp>(createGPUCopyConstants());
   pm.addPass(createGPUOutlineScatters());
+  GPUCallLibrariesOptions libraries;
+  libraries.chip = options.chip;
+  libraries.fp32Precision = options.fp32Precision;
+  pm.addPass(createGPUCallLibraries(libraries));
   GPUSelectStrategyOptions strategy;
   strategy.chip = options.chip;
   strategy.fp32Precision = options.fp32Precision;
@@ -45,6 +58,7 @@ void memrev::buildGPUKernelsPipeline(OpPassManager &pm) {
   // one iteration, whose memory accesses would then be on the host, and hoist
   // the constants of kernels out of the launches, to become their parameters.
   pm.addPass(createGPUStoreScalarResults());
+  pm.addPass(createGPUEmitCopies());
   pm.addPass(createGPUJoinKernels());
   pm.addPass(createGPULaunchKernels());
   OpPassManager &functions = pm.nest<func::FuncOp>();

@@ -50,6 +50,17 @@ class DeviceCall(ctypes.Structure):
     ]
 
 
+class PythonFunctions(ctypes.Structure):
+    _fields_ = [
+        ("is_initialized", ctypes.c_void_p),
+        ("ensure_gil", ctypes.c_void_p),
+        ("release_gil", ctypes.c_void_p),
+        ("drop_reference", ctypes.c_void_p),
+        ("is_valid_capsule", ctypes.c_void_p),
+        ("get_capsule_pointer", ctypes.c_void_p),
+    ]
+
+
 def _candidates():
     """Where the library may be: told, installed, or built in the source tree."""
     name = "libMemRevC.so"
@@ -109,6 +120,7 @@ def _declare(lib):
         "memrevGetDeviceBytes": (size, []),
         "memrevGetPeakDeviceBytes": (size, []),
         "memrevResetPeakDeviceBytes": (None, []),
+        "memrevSetPythonFunctions": (None, [ctypes.POINTER(PythonFunctions)]),
         "memrevSave": (owned, [compilation, ctypes.POINTER(size)]),
         "memrevLoad": (compilation, [ctypes.c_char_p, size]),
         "memrevGetIdentity": (ctypes.c_char_p, []),

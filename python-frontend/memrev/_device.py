@@ -131,6 +131,8 @@ class Arguments:
                 if view.device_number != device.number:
                     self._check(i)
                 view.view(self._stream)
+        #: Whether the work of the call has to be done when it returns.
+        self._waits = False
         #: (dtype, shape, whether it is a scalar) of each leaf.
         self.types = [(leaf.dtype, leaf.shape, False) for leaf in map(
             lambda view, leaf: leaf if view is None else view, views, self.leaves)]
@@ -157,11 +159,17 @@ class Arguments:
         view = self._views[i]
         if view.is_contiguous and view.is_aligned:
             return view
+        # Its library may use the memory of the copy again after this call, in the order of
+        # the stream that it was made on, which need not be that of the program.
         leaf = self.leaves[i]
         if _is_torch(leaf):
-            leaf = leaf.clone(memory_format=sys.modules["torch"].contiguous_format)
+            torch = sys.modules["torch"]
+            leaf = leaf.clone(memory_format=torch.contiguous_format)
+            if self._stream != _torch_stream(self.device):
+                leaf.record_stream(torch.cuda.ExternalStream(self._stream, self.device.number))
         elif hasattr(leaf, "copy"):  # CuPy's are in C order.
             leaf = leaf.copy()
+            self._waits = True
         self.leaves[i] = leaf
         view = self._view(i)
         if not (view.is_contiguous and view.is_aligned):
@@ -180,6 +188,8 @@ class Arguments:
                 view = self.leaves[i].view(self._stream)
             views.append(view)
         results = function.on_device.call(views, self.leaves, number, self._stream)
+        if self._waits:
+            cuda.synchronize(number, self._stream)
         if not self._is_torch:
             return results
         from_dlpack = sys.modules["torch"].from_dlpack

@@ -49,12 +49,6 @@ _get_pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
 _new_capsule = ctypes.pythonapi.PyCapsule_New
 _new_capsule.restype = ctypes.py_object
 _new_capsule.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
-# In a destructor the capsule is no object any more, but an address. It may run while an
-# exception is on its way, which calls of PYFUNCTYPE would take for their own.
-_is_valid = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p)(
-    ("PyCapsule_IsValid", ctypes.pythonapi))
-_get_pointer_of_address = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p)(
-    ("PyCapsule_GetPointer", ctypes.pythonapi))
 
 
 @dataclass(frozen=True)
@@ -145,20 +139,17 @@ def _from_interface(value, stream):
                 not is_read_only, value)
 
 
-# What was exported, by the address of its description, until its user has done with it.
-_exported = {}
+def _address_of(function):
+    return ctypes.cast(function, ctypes.c_void_p).value
 
 
-@ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-def _delete(managed):
-    _exported.pop(managed, None)
-
-
-@ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-def _destroy(capsule):
-    # A capsule that was used has another name, and its user deletes.
-    if _is_valid(capsule, _NAME):
-        _exported.pop(_get_pointer_of_address(capsule, _NAME), None)
+_api = ctypes.pythonapi
+_capi.lib.memrevSetPythonFunctions(ctypes.byref(_capi.PythonFunctions(*map(_address_of, (
+    _api.Py_IsInitialized, _api.PyGILState_Ensure, _api.PyGILState_Release, _api.Py_DecRef,
+    _api.PyCapsule_IsValid, _api.PyCapsule_GetPointer)))))
+# In C: they may run while an exception is on its way, which Python's functions would lose.
+_delete = _address_of(_capi.lib.memrevDeleteDLPackTensor)
+_destroy = _address_of(_capi.lib.memrevDestroyDLPackCapsule)
 
 
 def export(array, address, shape, dtype, device):
@@ -168,7 +159,9 @@ def export(array, address, shape, dtype, device):
     managed = _ManagedTensor()
     managed.tensor = _Tensor(address, _Device(CUDA, device), len(shape),
                              _DataType(code, dtype.itemsize * 8, 1), sizes, None, 0)
-    managed.deleter = ctypes.cast(_delete, ctypes.c_void_p)
-    place = ctypes.addressof(managed)
-    _exported[place] = managed, sizes, array
-    return _new_capsule(place, _NAME, ctypes.cast(_destroy, ctypes.c_void_p))
+    exported = managed, sizes, array
+    # A reference to all of it, which the deleter drops.
+    managed.context, managed.deleter = id(exported), _delete
+    capsule = _new_capsule(ctypes.addressof(managed), _NAME, _destroy)
+    _api.Py_IncRef(ctypes.py_object(exported))
+    return capsule

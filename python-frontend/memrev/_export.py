@@ -12,7 +12,8 @@ from ._jit import Jitted
 
 
 def export(path, /, cpu: str = "native", target: str = "cpu", chip: Optional[str] = None,
-           threads: int = 0, fp32_precision: str = "ieee", **functions):
+           threads: int = 0, fp32_precision: str = "ieee", contractions: str = "generated",
+           **functions):
     """Writes jitted functions as one shared library, and a C header next to it.
 
         memrev.export("model.so", predict=(predict, params, x), step=(step, params, x, y))
@@ -20,9 +21,10 @@ def export(path, /, cpu: str = "native", target: str = "cpu", chip: Optional[str
     path: of the library; the header has its name with the suffix ".h".
     cpu: the processor to compile for, as LLVM names it.
     target, chip: what to compile for, as `memrev.compile` has it; a library for "cuda" holds
-        its kernels and needs nothing but the driver.
+        its kernels and needs nothing but the driver, and libraries with other `contractions`.
     threads: 1 compiles for one thread, without OpenMP; 0 uses all processors.
-    fp32_precision: how matrices of float32 are multiplied for cuda, as `memrev.compile` has it.
+    fp32_precision, contractions: how matrices are multiplied for cuda, as `memrev.compile` has
+        it.
     functions: the name of each function in the library, and a tuple of what `jit`
         returned and the arguments of a call; arrays may be stood for by `ShapeDtype`.
 
@@ -41,7 +43,8 @@ def export(path, /, cpu: str = "native", target: str = "cpu", chip: Optional[str
             raise ValueError(f"export expects names in ASCII, but got '{name}'")
         function.trace_into(program, name, args)
     module = _program.compile(program.print(locations=True), target, chip=chip, cpu=cpu,
-                              threads=threads, fp32_precision=fp32_precision, file="<export>")
+                              threads=threads, fp32_precision=fp32_precision,
+                              contractions=contractions, file="<export>")
     module.write_library(path)
     with atomic_write(Path(path).with_suffix(".h")) as file:
         file.write(module.header.encode())

@@ -13,7 +13,7 @@ from typing import Tuple
 
 import numpy as np
 
-from . import _array, _device, _dtypes, _graph, _program, tree
+from . import _array, _device, _dtypes, _graph, _program, cuda, tree
 from ._device import as_contiguous, as_numpy
 
 #: Compiled programs that one function keeps; those not used longest go first.
@@ -166,7 +166,8 @@ class Jitted:
     their structure, shapes and element types."""
 
     def __init__(self, fn, donate=(), static_argnums=(), static_argnames=(), threads=0,
-                 cpu="native", device=None, fp32_precision="ieee", programs=None):
+                 cpu="native", device=None, fp32_precision="ieee", contractions="generated",
+                 programs=None):
         functools.update_wrapper(self, fn)  # First: a jitted `fn` has attributes like these.
         self._fn = fn
         self._donate = frozenset(donate)
@@ -174,7 +175,7 @@ class Jitted:
         self._static_argnames = frozenset(static_argnames)
         self._threads, self._cpu = threads, cpu
         self._device = _device.as_device(device)
-        self._fp32_precision = fp32_precision
+        self._fp32_precision, self._contractions = fp32_precision, contractions
         programs = programs or Programs()
         self._cache, self._lock = programs.by_signature, programs.lock
 
@@ -314,7 +315,8 @@ class Jitted:
         a program that may have others."""
         args, kwargs, static = self._split(args, {})
         leaves, structure = tree.flatten((args, kwargs))
-        leaves = self._as_arrays(leaves, structure)
+        leaves = [ShapeDtype(leaf.shape, leaf.dtype) if isinstance(leaf, cuda.DeviceArray)
+                  else self._as_array(leaf, structure, i) for i, leaf in enumerate(leaves)]
         self._trace_public(program, name, structure, leaves, static)
 
     def _compile(self, entry):
@@ -323,8 +325,9 @@ class Jitted:
                 target = "cpu" if entry.chip is None else "cuda"
                 entry.module = _program.compile(
                     entry.program.print(locations=True), target, chip=entry.chip,
-                    fp32_precision=self._fp32_precision, threads=self._threads, cpu=self._cpu,
-                    differentiate=entry.differentiate, file=f"<{entry.name}>", cache=True)
+                    fp32_precision=self._fp32_precision, contractions=self._contractions,
+                    threads=self._threads, cpu=self._cpu, differentiate=entry.differentiate,
+                    file=f"<{entry.name}>", cache=True)
             return entry.module
 
     def __call__(self, *args, **kwargs):
@@ -405,7 +408,7 @@ def call_traced(traced, arrays):
 
 
 def jit(fn=None, *, donate=(), static_argnums=(), static_argnames=(), threads=0, cpu="native",
-        device=None, fp32_precision="ieee"):
+        device=None, fp32_precision="ieee", contractions="generated"):
     """Compiles `fn`, a function of arrays, when it is called.
 
     The function is run once for each signature (structure, shapes and element types
@@ -430,6 +433,8 @@ def jit(fn=None, *, donate=(), static_argnums=(), static_argnames=(), threads=0,
     device: where calls run: "cpu", "cuda", "cuda:1"; by default where arguments are.
     fp32_precision: how CUDA devices multiply matrices of float32: "ieee", "tf32x3" or
         "tf32" (see `memrev.compile`).
+    contractions: who multiplies matrices on CUDA devices: "generated" kernels, or cuBLASLt
+        where it can, "vendor", or where it is taken to be faster, "auto".
 
     Compiled programs are kept on disk for other processes (`memrev.cache`).
     May be used as a decorator, with or without arguments. Raises CompileError if the
@@ -442,10 +447,11 @@ def jit(fn=None, *, donate=(), static_argnums=(), static_argnames=(), threads=0,
     if fn is None:
         return functools.partial(jit, donate=donate, static_argnums=static_argnums,
                                  static_argnames=static_argnames, threads=threads, cpu=cpu,
-                                 device=device, fp32_precision=fp32_precision)
+                                 device=device, fp32_precision=fp32_precision,
+                                 contractions=contractions)
 
     def as_tuple(x):
         return (x,) if isinstance(x, (int, str)) else tuple(x)
 
     return Jitted(fn, as_tuple(donate), as_tuple(static_argnums), as_tuple(static_argnames),
-                  threads, cpu, device, fp32_precision)
+                  threads, cpu, device, fp32_precision, contractions)

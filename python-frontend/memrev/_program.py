@@ -144,6 +144,9 @@ class Function:
         self._without_numpy = next((p.name for p in (*self.arguments, *self.results)
                                     if p.dtype is _dtypes.bfloat16), None)
 
+    def __reduce__(self):
+        return _get_function, (self._module, self.name)
+
     def __repr__(self):
         arguments = ", ".join(map(str, self.arguments))
         results = ", ".join(map(str, self.results))
@@ -291,6 +294,9 @@ class Module:
         names = (Function(self, i) for i in range(_capi.lib.memrevGetNumFunctions(handle)))
         self._functions = {function.name: function for function in names}
 
+    def __reduce__(self):
+        return from_bytes, (self.to_bytes(),)
+
     def __getitem__(self, name):
         try:
             return self._functions[name]
@@ -344,7 +350,8 @@ class Module:
                 shutil.copyfileobj(source, file)
 
     def to_bytes(self):
-        """The compiled program as bytes: machine code, signatures, memory report."""
+        """The compiled program as bytes: machine code, signatures, memory report. Modules
+        and their functions are pickled as these."""
         size = ctypes.c_size_t()
         pointer = _capi.lib.memrevSave(self._handle, ctypes.byref(size))
         if not pointer:
@@ -364,6 +371,10 @@ class Module:
         handle, self._handle = getattr(self, "_handle", None), None
         if handle and _capi is not None and _capi.lib is not None:
             _capi.lib.memrevDestroy(handle)
+
+
+def _get_function(module, name):
+    return module[name]
 
 
 def from_bytes(data):
@@ -426,15 +437,18 @@ def _diagnostics(handle):
     return result
 
 
-def compile(text, target="cpu", *, chip=None, fp32_precision="ieee", kernel_format=None,
-            cpu="native", until="binary", threads=0, differentiate=(), file="<input>", ir=False,
-            cache=False):
+def compile(text, target="cpu", *, chip=None, fp32_precision="ieee",
+            contractions="generated", kernel_format=None, cpu="native", until="binary",
+            threads=0, differentiate=(), file="<input>", ir=False, cache=False):
     """Compiles an MLIR program and returns it as a `Module`.
 
     A program for `target="cuda"` has a `chip`, "sm_90" for example; "native" is that of
     device 0. With `fp32_precision="tf32"` it multiplies matrices of float32 on tensor cores,
     which round the factors to 10 bits of mantissa (as `torch.backends.fp32_precision` does);
     "tf32x3" makes three such products of one, which loses a bit or two of 24.
+    Products of matrices are computed by kernels of its own with `contractions="generated"`, by
+    cuBLASLt wherever that can with "vendor", and where that is taken to be faster with "auto";
+    it is loaded when the program first runs.
     It holds its kernels as "ptx", which the driver compiles when they are loaded,
     "cubin", "fatbin" (both) or "llvm" (bitcode); "auto" is "fatbin" where ptxas and fatbinary
     are found, and else "ptx". The default is what the environment variable
@@ -462,6 +476,7 @@ def compile(text, target="cpu", *, chip=None, fp32_precision="ieee", kernel_form
         *([f"chip={chip}"] if chip is not None else []),
         *([f"kernel-format={kernel_format}"] if target == "cuda" else []),
         f"fp32-precision={fp32_precision}",
+        f"contractions={contractions}",
         f"cpu={cpu}",
         *(f"differentiate={text}" for text in differentiate),
         f"until={until}",

@@ -14,6 +14,7 @@ stream. All of these raise DeviceError if the device or the driver fails.
 
 import ctypes
 import math
+import operator
 import threading
 
 import numpy as np
@@ -92,13 +93,16 @@ class DeviceArray:
     def __init__(self, shape, dtype, device=0, stream=None):
         #: Where the elements are in device memory.
         self.address = None
-        self.shape = tuple(shape)
+        self.shape = tuple(map(operator.index, shape))
+        if any(size < 0 for size in self.shape):
+            raise ValueError(f"expects a shape without negative sizes, but got "
+                             f"{list(self.shape)}")
         self.dtype = _dtypes.as_dtype(dtype)
         #: The number of elements, and their bytes.
         self.size = math.prod(self.shape)
         self.nbytes = self.dtype.itemsize * self.size
         #: The device's number.
-        self.device_number = device
+        self.device_number = device = operator.index(device)
         self._stream = stream_address(stream)
         address = ctypes.c_void_p()
         check(_capi.lib.memrevDeviceAllocate(self.nbytes, device, self._stream,
@@ -124,6 +128,14 @@ class DeviceArray:
             raise ValueError("expects a copy: the elements are in device memory")
         array = self.numpy()
         return array if dtype is None else array.astype(dtype)
+
+    def __reduce__(self):
+        """Copies and pickles are arrays of their own, with the same elements."""
+        elements = np.empty(self.nbytes, np.uint8)
+        check(_capi.lib.memrevDeviceCopy(elements.ctypes.data, self.address, self.nbytes,
+                                         self.device_number, self._stream))
+        return _from_bytes, (elements.tobytes(), self.shape, self.dtype.name,
+                             self.device_number)
 
     def item(self):
         """The only element, as a number of Python."""
@@ -177,6 +189,14 @@ class DeviceArray:
             error = _capi.lib.memrevDeviceFree(address, self.device_number, self._stream)
             if error:
                 _capi.take_string(error)
+
+
+def _from_bytes(elements, shape, dtype, device):
+    """A `DeviceArray` that was copied or pickled."""
+    result = DeviceArray(shape, dtype, device)
+    check(_capi.lib.memrevDeviceCopy(result.address, elements, result.nbytes, device,
+                                     result._stream))
+    return result
 
 
 def to_device(array, device=0, stream=None):

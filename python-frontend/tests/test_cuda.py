@@ -4,15 +4,19 @@
 """Programs for CUDA devices, called from Python. They run on the SIMT emulator, which has
 the driver's name: this file runs itself in a process that finds it."""
 
+import copy
 import ctypes
 import gc
+import pickle
 import threading
+import weakref
 
 import numpy as np
 import pytest
 
 import emulator
 import memrev
+from device_arrays import Foreign, arrays  # noqa: F401
 from emulator import on_emulator
 from memrev import _dlpack
 
@@ -46,7 +50,7 @@ func.func @brain(%x: tensor<32xbf16>) -> tensor<32xbf16> {
 
 if not emulator.INSIDE:
 
-    test_on_emulator = emulator.runs_on_emulator(__file__)
+    test_on_emulator = emulator.runs_on_emulator(__file__, MEMREV_SIMT_TRACE="1")
 
     def test_no_driver():
         """Without one there is a message, and no crash."""
@@ -79,20 +83,6 @@ def _has_driver():
 @pytest.fixture(scope="module")
 def mod():
     return memrev.compile(PROGRAM, "cuda", chip="native", kernel_format="llvm")
-
-
-@pytest.fixture
-def arrays():
-    rng = np.random.default_rng(0)
-    return rng.random((8, 16), "f4"), rng.random((16, 4), "f4")
-
-
-class Foreign:
-    """An array of a library that knows CUDA's array interface only."""
-
-    def __init__(self, array, **changes):
-        self.__cuda_array_interface__ = {**array.__cuda_array_interface__, **changes}
-        self.array = array
 
 
 @on_emulator
@@ -165,12 +155,18 @@ def test_dlpack(mod):
     assert view.device_number == 0 and view.is_contiguous and view.nbytes == 24
     # An exported array lives as long as the capsule, or what its user made of it.
     del view
-    gc.collect()
-    assert len(_dlpack._exported) == 0
+    gone = weakref.ref(x)
     capsule = x.__dlpack__()
-    assert len(_dlpack._exported) == 1
+    del x
+    assert gone() is not None
     del capsule
-    assert len(_dlpack._exported) == 0
+    assert gone() is None
+    x = memrev.cuda.to_device(np.zeros(4, "i4"))
+    # Exceptions get past its end.
+    with pytest.raises(ZeroDivisionError):
+        print(x.__dlpack__(), 1 / 0)
+    with pytest.raises((BufferError, RuntimeError), match="evice"):
+        np.from_dlpack(x)
     with pytest.raises(BufferError):
         x.__dlpack__(copy=True)
     brain = memrev.cuda.DeviceArray((32,), memrev.bfloat16)
@@ -244,6 +240,24 @@ def test_callers_graph(mod):
 
 
 @on_emulator
+def test_graphs_of_many_sets_of_buffers(mod, capfd):
+    """A function that is called in many places of a network, each with buffers of its own,
+    runs once in each, is recorded, and launches graphs from then on."""
+    update, places = mod["update"], 40
+    pairs = [(memrev.cuda.to_device(np.full(64, place, "f4")),
+              memrev.cuda.to_device(np.full(64, 0.25, "f4"))) for place in range(places)]
+    launches = []
+    for _ in range(4):
+        for w, g in pairs:
+            update(w, g)
+        memrev.cuda.synchronize()
+        launches.append(capfd.readouterr().err.count("memrev-simt: launch "))
+    assert launches == [places, places, 0, 0]
+    for place, (w, _) in enumerate(pairs):
+        np.testing.assert_array_equal(w.numpy(), place - 1)
+
+
+@on_emulator
 def test_threads(mod):
     """Calls of several threads at once, each on a stream and with arrays of its own."""
     driver = ctypes.CDLL("libcuda.so.1")
@@ -287,6 +301,31 @@ def test_memory_is_kept_and_given_back(mod):
     memrev.cuda.free_idle()
     assert memrev.cuda.allocated_bytes() == before
     assert memrev.cuda.peak_bytes() >= before + 4000
+
+
+@on_emulator
+def test_copies_and_pickles(mod, arrays):
+    """They share nothing with the array that they are of."""
+    x, w = map(memrev.cuda.to_device, arrays)
+    brain = memrev.jit(lambda x: x.astype(memrev.bfloat16))(x)
+    for again in (copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))):
+        other = again(x)
+        assert other.address != x.address
+        np.testing.assert_array_equal(other.numpy(), arrays[0])
+        assert again(brain).dtype is memrev.bfloat16 and again(brain).shape == brain.shape
+        del other
+        gc.collect()
+        np.testing.assert_array_equal(x.numpy(), arrays[0])
+        np.testing.assert_array_equal(again(mod["step"])(x, w, 2.0)[0].numpy(),
+                                      mod["step"](x, w, 2.0)[0].numpy())
+
+
+@on_emulator
+def test_wrong_arrays():
+    with pytest.raises(ValueError, match=r"without negative sizes, but got \[-1, 3\]"):
+        memrev.cuda.DeviceArray((-1, 3), "f4")
+    with pytest.raises(TypeError, match="integer"):
+        memrev.cuda.to_device(np.ones(3), "cuda")
 
 
 @on_emulator

@@ -8,6 +8,7 @@ import ctypes
 import numpy as np
 import pytest
 import torch
+from device_arrays import Foreign, arrays  # noqa: F401
 from emulator import on_emulator, runs_on_emulator
 
 import memrev
@@ -25,33 +26,6 @@ def step(params, x, rate, count):
     """A step of gradient descent."""
     loss, grads = memrev.value_and_grad(lambda p: mnp.sum(mnp.tanh(x @ p["w"]) ** 2))(params)
     return {"w": params["w"] - rate * grads["w"]}, loss, count + 1
-
-
-@pytest.fixture
-def arrays():
-    rng = np.random.default_rng(0)
-    return rng.random((8, 16), "f4"), rng.random((16, 4), "f4")
-
-
-class Foreign:
-    """An array of a library that knows CUDA's array interface only."""
-
-    def __init__(self, array, **changes):
-        self.__cuda_array_interface__ = {**array.__cuda_array_interface__, **changes}
-        self.array = array
-        self.copies = 0
-
-    def copy(self):
-        self.copies += 1
-        interface = self.__cuda_array_interface__
-        if interface["strides"]:
-            elements = np.lib.stride_tricks.as_strided(
-                self.array.numpy(), interface["shape"], interface["strides"])
-        else:
-            start = (interface["data"][0] - self.array.address) // 4
-            count = int(np.prod(interface["shape"]))
-            elements = self.array.numpy().ravel()[start:start + count]
-        return memrev.device_put(elements.reshape(interface["shape"]))
 
 
 def check(found, x, w, rate):
@@ -115,7 +89,7 @@ def test_memory_report_is_of_the_same_program(arrays):
 
 
 @on_emulator
-def test_foreign_arrays(arrays):
+def test_foreign_arrays(arrays, monkeypatch):
     x, w = arrays
     there = memrev.device_put(x)
     given = Foreign(there)
@@ -129,9 +103,63 @@ def test_foreign_arrays(arrays):
     shifted = Foreign(shifted, shape=(8, 16), data=(shifted.address + 4, False))
     check(layer(shifted, w, 2.0), x, w, 2)
     assert shifted.copies == 1
-    del Foreign.copy
+    monkeypatch.delattr(Foreign, "copy")
     with pytest.raises(ValueError, match="aligned to 16 bytes, but got another one at '0'"):
         layer(shifted, w, 2.0)
+
+
+class Tensor(torch.Tensor):
+    """PyTorch's, as if it lay on the device."""
+
+    streams = ()
+
+    def __dlpack_device__(self):
+        return 2, 0
+
+    def __dlpack__(self, stream):
+        self.asked.append(stream)
+        return memrev._dlpack.export(self, self.address, self.shape, np.dtype("f4"), 0)
+
+    def detach(self):
+        return self
+
+    def clone(self, memory_format):
+        assert memory_format is torch.contiguous_format
+        made = tensor_of(memrev.device_put(self.there.numpy().ravel()[1:].reshape(self.shape)))
+        self.copies.append(made)
+        return made
+
+    def record_stream(self, stream):
+        self.streams += (stream,)
+
+
+def tensor_of(array, shape=None, skipped=0):
+    made = torch.empty(shape or array.shape).as_subclass(Tensor)
+    made.there, made.address = array, array.address + 4 * skipped
+    made.asked, made.copies = [], []
+    return made
+
+
+@on_emulator
+def test_copies_of_tensors(arrays, monkeypatch):
+    """The memory of a copy is not used again before the program on another stream has read
+    it."""
+    x, w = arrays
+    driver, handle = ctypes.CDLL("libcuda.so.1"), ctypes.c_void_p()
+    assert driver.cuStreamCreate(ctypes.byref(handle), 1) == 0
+    monkeypatch.setattr(memrev._device, "_torch_stream", lambda device: 0)
+    monkeypatch.setattr(torch.cuda, "ExternalStream", lambda *arguments: arguments)
+    monkeypatch.setattr(torch, "from_dlpack", lambda array: array)
+    there = memrev.device_put(np.concatenate([np.zeros(1, "f4"), x.ravel()]))
+    given = tensor_of(there, x.shape, skipped=1)
+    check(layer(given, w, 2.0), x, w, 2)
+    assert len(given.copies) == 1 and given.copies[0].streams == ()
+    with memrev.cuda.stream(handle):
+        found = layer(given, w, 2.0)
+    memrev.cuda.synchronize(0, handle)
+    check(found, x, w, 2)
+    copy = given.copies[1]
+    assert copy.streams == ((handle.value, 0),) and copy.asked == [handle.value]
 
 
 @on_emulator
@@ -207,3 +235,39 @@ def test_brain_floats():
     assert found.dtype is memrev.bfloat16 and found.nbytes == 6
     np.testing.assert_array_equal(
         memrev.jit(lambda x: x.astype("f4") + 1)(found).numpy(), [2, 2, 2])
+
+
+def extremes(rng, rows, columns):
+    """Factors with one number in each row and column that is not like others."""
+    most = np.finfo("f4").max
+    x, w = rng.standard_normal((rows, 40), "f4"), rng.standard_normal((40, columns), "f4")
+    numbers = [np.inf, -np.inf, np.nan, most, -most, 3.4025e38, 1e30, -1e30, 1e-30, 0]
+    for i in range(0, rows, 2):  # The others meet what is extreme in the other factor only.
+        x[i, i % 7] = numbers[i // 2 % len(numbers)]
+    for j in range(0, columns, 3):
+        w[j % 5, j] = [0, np.inf, 1e-30, 1.000001e30, -np.inf, np.nan, most, 1][j // 3 % 8]
+    return x, w
+
+
+@on_emulator
+@pytest.mark.parametrize("layout", ("nn", "tn", "nt", "tt"))
+def test_products_that_are_not_finite(layout):
+    """Each factor a sum of two numbers: infinities, NaNs, numbers that round to infinity and
+    products that overflow give what f32 gives; the rest of their tile has 19 bits."""
+    x, w = extremes(np.random.default_rng(0), 72, 48)
+    product = memrev.jit(lambda x, w: (x.T if layout[0] == "t" else x)
+                         @ (w.T if layout[1] == "t" else w), fp32_precision="tf32x3")
+    found = product(memrev.device_put(x.T.copy() if layout[0] == "t" else x),
+                    memrev.device_put(w.T.copy() if layout[1] == "t" else w)).numpy()
+    with np.errstate(invalid="ignore", over="ignore"):
+        terms = x.astype("f8")[:, :, None] * w
+        overflows = np.abs(terms) > np.finfo("f4").max
+        terms[overflows] = np.sign(terms[overflows]) * np.inf
+        expected, size = terms.sum(1), np.abs(terms).sum(1)
+        rounded = expected.astype("f4")
+    is_finite = np.isfinite(rounded)
+    assert 0.2 < is_finite.mean() < 0.8
+    assert np.isinf(rounded).sum() > 100 and np.isnan(rounded).sum() > 100
+    np.testing.assert_array_equal(found[~is_finite], rounded[~is_finite])
+    error = np.abs(found[is_finite] - expected[is_finite])
+    assert (error <= 2**-19 * size[is_finite]).all()

@@ -17,7 +17,7 @@ import pytest
 
 import cifar_files
 import tiny_network
-from memrev import io, tree
+from memrev import aot, io, tree
 from memrev.train import cifar, command
 from memrev.train.settings import Settings
 
@@ -151,6 +151,24 @@ def test_exported_library(whole, data):
     found = (*(copies[name] for name in ("params", "state", "opt_state")), loss, logits)
     for x, y in zip(tree.leaves(found), tree.leaves(expected)):
         np.testing.assert_array_equal(x, y)
+
+
+def test_library_for_a_device(whole, data, tmp_path, capfd):
+    """Which need not be there; what compilers do not know is said before the training."""
+    def main(folder, chip):
+        return command.main(options_of(data, folder, f"--export={library}",
+                                       f"--export-chip={chip}"))
+
+    library = tmp_path / "model.so"
+    assert main(whole[0].parent, "sm_80") == 0
+    assert "memrevCudaLastError" in library.with_suffix(".h").read_text()
+    exported = aot.Library(library)
+    assert (exported.target, exported.chip) == ("cuda", "sm_80")
+    capfd.readouterr()
+    assert main(tmp_path, "sm_1") == 1
+    out, err = capfd.readouterr()
+    assert "error: no library can be exported: " in err and "sm_1" in err and not out
+    assert not (tmp_path / "tiny-cifar10").exists()
 
 
 def test_interrupted_run(whole, arguments, tmp_path):

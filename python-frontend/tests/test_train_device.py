@@ -12,7 +12,7 @@ from emulator import on_emulator, runs_on_emulator
 
 import cifar_files
 import tiny_network  # noqa: F401  The network "tiny".
-from memrev import cuda, device_get, device_put, io, tree
+from memrev import aot, cuda, device_get, device_put, io, tree
 from memrev.train import cifar, command, reduction, replicas
 from memrev.train.programs import CompiledPrograms, make_optimizer
 from memrev.train.settings import Settings
@@ -64,6 +64,37 @@ def test_run(data, tmp_path, capfd):
     more = run(data, tmp_path / "cuda", capfd, "--iterations=4")
     assert "iteration 4 of 4" in more[3]
     assert more[2]["test_loss"] == pytest.approx(found[2]["test_loss"], rel=1e-6)
+
+
+@on_emulator
+def test_exported_library(data, tmp_path, capfd):
+    """A library for the device that trained: its functions compute what Python's do there."""
+    library = tmp_path / "model.so"
+    run(data, tmp_path / "cuda", capfd, f"--export={library}")
+    header = library.with_suffix(".h").read_text()
+    assert "memrevCudaLastError" in header and "void step(" in header
+    arrays = io.load(library.with_suffix(".npz"))
+    network, opt_state = [arrays["params"], arrays["state"]], arrays["opt_state"]
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (4, 32, 32, 3)).astype(np.float32) - arrays["mean_image"]
+    labels = rng.integers(0, 10, 4).astype(np.int32)
+    programs = CompiledPrograms(tiny_network.tiny(), make_optimizer(Settings("tiny", "cifar10")),
+                                device="cuda")
+    exported = aot.Library(library)
+    assert exported.target == "cuda" and exported.chip == "sm_90a"
+    loss, logits = programs.evaluate(*network, images, labels)
+    found_loss, found = exported["evaluate"](*tree.leaves(network), images, labels)
+    np.testing.assert_array_equal(found, logits)
+    assert found_loss == loss
+    rate, draw = np.float32(0.01), np.int32(60)
+    copies = tree.map(np.copy, (*network, opt_state))
+    expected = device_get(programs.step(*device_put((*network, opt_state)), images, labels, 0.01,
+                                        60))
+    *_, loss, logits = exported["step"](*tree.leaves(copies), images, labels, np.array(rate),
+                                        np.array(draw))
+    for x, y in zip(tree.leaves((copies, loss, logits)),
+                    tree.leaves((expected[:3], *expected[3:]))):
+        np.testing.assert_array_equal(x, y)
 
 
 @on_emulator

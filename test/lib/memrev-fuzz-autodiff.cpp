@@ -25,6 +25,7 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/PrettyStackTrace.h"
 #include "llvm/Support/raw_ostream.h"
 #include <chrono>
 
@@ -47,8 +48,8 @@ static cl::opt<unsigned>
     maxOperations("operations", cl::desc("Operations of a program, at most"),
                   cl::init(8));
 static cl::opt<std::string>
-    folder("folder", cl::desc("Where failing programs are written"),
-           cl::init("."));
+    folder("folder", cl::desc("Where failing programs are written (a new "
+                              "temporary folder)"));
 static cl::opt<std::string> replay("replay",
                                    cl::desc("Check the program in this file"));
 static cl::opt<unsigned>
@@ -92,6 +93,42 @@ static void write(StringRef path, StringRef text) {
   }
   os << text;
 }
+
+/// Where failing programs go, and the one that is checked.
+class Folder {
+public:
+  Folder() : path(folder), isTemporary(folder.empty()) {
+    std::error_code error =
+        isTemporary ? llvm::sys::fs::createUniqueDirectory("memrev-fuzz", path)
+                    : llvm::sys::fs::create_directories(path);
+    if (error) {
+      llvm::errs() << "cannot make a folder for programs: " << error.message()
+                   << "\n";
+      exit(2);
+    }
+    current = getPath("current.mlir");
+  }
+
+  /// Removes what no failure has left.
+  ~Folder() {
+    llvm::sys::fs::remove(current);
+    if (isTemporary)
+      llvm::sys::fs::remove(path); // Unless there is something in it.
+  }
+
+  std::string getPath(const Twine &name) const {
+    SmallString<128> file(path);
+    llvm::sys::path::append(file, name);
+    return std::string(file);
+  }
+
+  /// The program that is checked, for when that ends the process.
+  std::string current;
+
+private:
+  SmallString<128> path;
+  bool isTemporary;
+};
 
 static std::string toText(ModuleOp module) {
   std::string text;
@@ -208,8 +245,7 @@ int main(int argc, char **argv) {
                                          start)
         .count();
   };
-  SmallString<128> current(folder);
-  llvm::sys::path::append(current, "current.mlir");
+  Folder files;
   for (uint64_t seed = firstSeed;
        programs < numPrograms && findings < maxFindings &&
        (numSeconds == 0 || elapsed() < numSeconds);
@@ -219,8 +255,8 @@ int main(int argc, char **argv) {
         "fuzz.seed",
         IntegerAttr::get(IntegerType::get(&context, 64), APInt(64, seed)));
     std::string text = toText(*module);
-    // If checking crashes, this is the program that did it.
-    write(current, text);
+    write(files.current, text);
+    llvm::PrettyStackTraceString crash(files.current.c_str());
     if (printsPrograms)
       llvm::outs() << text;
     if (failed(verify(*module))) {
@@ -250,9 +286,7 @@ int main(int argc, char **argv) {
       });
       llvm::outs() << "\n";
     }
-    SmallString<128> path(folder);
-    llvm::sys::path::append(path,
-                            llvm::formatv("failure-{0}.mlir", seed).str());
+    std::string path = files.getPath("failure-" + Twine(seed) + ".mlir");
     write(path, "// seed " + std::to_string(seed) + ", " + finding->check +
                     ": " + StringRef(finding->details).split('\n').first.str() +
                     "\n" + toText(*module));

@@ -105,6 +105,15 @@ static const OptionInfo options[] = {
        line.compile.memoryBudget = bytes.value_or(0);
        return bytes.has_value();
      }},
+    {"contractions", "generated|vendor|auto",
+     "who computes products of matrices with --target=cuda: generated kernels; "
+     "vendor is cuBLASLt, loaded at run time, wherever it can; auto is "
+     "cuBLASLt "
+     "where it is taken to be faster",
+     [](CommandLine &line, StringRef value) {
+       line.compile.contractions = value.str();
+       return !value.empty();
+     }},
     {"kernel-format", "auto|ptx|cubin|fatbin|llvm",
      "what a program for cuda holds its kernels as; auto is fatbin for "
      "--emit=so and obj, and to run fatbin or, without ptxas, ptx",

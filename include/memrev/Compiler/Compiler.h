@@ -46,6 +46,10 @@ struct CompileOptions {
   /// tensor cores that take 10 bits of mantissa: "tf32" rounds the factors to
   /// that, "tf32x3" makes three products of one and loses a bit or two.
   std::string fp32Precision = "ieee";
+  /// Who computes products of matrices of a program for "cuda": "generated"
+  /// kernels; NVIDIA's libraries wherever they can, "vendor"; or "auto", those
+  /// where they are taken to be faster. The libraries are loaded at run time.
+  std::string contractions = "generated";
   /// What becomes of the kernels of a program for "cuda": "isa" (PTX), "bin"
   /// (a cubin), "fatbin" (both) or "llvm" (bitcode). "bin" and "fatbin" need
   /// ptxas; "auto" is "fatbin" where it can be had, and else "isa", which the

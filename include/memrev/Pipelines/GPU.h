@@ -59,6 +59,11 @@ struct GPUScheduleOptions : PassPipelineOptions<GPUScheduleOptions> {
       llvm::cl::desc("How matrices of f32 are multiplied: ieee, tf32 or "
                      "tf32x3"),
       llvm::cl::init("ieee")};
+  PassOptions::Option<std::string> contractions{
+      *this, "contractions",
+      llvm::cl::desc("Who computes products of matrices: generated kernels, "
+                     "vendor for NVIDIA's libraries where they can, or auto"),
+      llvm::cl::init("generated")};
 };
 
 /// Fuses functions on tensors into kernels and emits those in a `gpu.module`;

@@ -75,7 +75,10 @@ void buildLowerPipeline(OpPassManager &pm);
 
 /// Fuses elementwise ops and moves every computation into a private kernel
 /// function on tensors: what the schedule stages of all targets begin with.
-void buildFusePipeline(OpPassManager &pm);
+/// `addBeforeFusion` adds the passes of a target that keep operations apart.
+void buildFusePipeline(
+    OpPassManager &pm,
+    function_ref<void(OpPassManager &)> addBeforeFusion = nullptr);
 
 /// Fuses, and rewrites each kernel to one parallel loop over
 /// vector code. What no rule covers stays linalg and is named by a remark.

@@ -105,6 +105,14 @@ private:
   };
   TileSlice getTileSlice(unsigned output);
   SmallVector<Value> getIndices(Access &access);
+  /// Where to read, and whether that is what the access names: null if always.
+  /// Elsewhere the indices are 0.
+  struct Bounded {
+    SmallVector<Value> indices;
+    Value inside;
+  };
+  /// None if all of it is padding.
+  std::optional<Bounded> getBounded(Access &access, bool checkBounds);
   SmallVector<Value> getTileIndices(unsigned output);
   Tiles emitOnSlices(Tiles buffers);
   SmallVector<Value> emitParallel(SmallVector<Value> buffers);

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelGroup.h"
+#include "memrev/Codegen/Common/AttributeNames.h"
 #include "memrev/Codegen/Common/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -54,7 +55,9 @@ static bool isSlow(linalg::LinalgOp op) {
 /// Whether what computes `operand` may be fused into its reader.
 static bool mayFuse(OpOperand *operand) {
   auto result = dyn_cast<OpResult>(operand->get());
-  if (!result || !result.getOwner()->hasOneUse())
+  if (!result || !result.getOwner()->hasOneUse() ||
+      result.getOwner()->hasAttr(kAloneAttr) ||
+      operand->getOwner()->hasAttr(kAloneAttr))
     return false;
   auto producer = dyn_cast<linalg::LinalgOp>(result.getOwner());
   auto consumer = dyn_cast<linalg::LinalgOp>(operand->getOwner());
@@ -126,7 +129,7 @@ static bool isReadLater(Value value, Operation *op, Operation *place) {
 static bool duplicateProducers(Operation *root) {
   SmallVector<linalg::GenericOp> producers;
   root->walk([&](linalg::GenericOp op) {
-    if (isQuick(op) && !op->hasOneUse())
+    if (isQuick(op) && !op->hasOneUse() && !op->hasAttr(kAloneAttr))
       producers.push_back(op);
   });
   bool changed = false;
@@ -136,7 +139,7 @@ static bool duplicateProducers(Operation *root) {
     for (Operation *user : readers) {
       auto reader = dyn_cast<linalg::GenericOp>(user);
       if (!reader || reader->getBlock() != producer->getBlock() ||
-          isMultiplyAccumulate(reader) ||
+          isMultiplyAccumulate(reader) || reader->hasAttr(kAloneAttr) ||
           llvm::any_of(reader.getDpsInits(), [&](Value init) {
             return init == producer.getResult(0);
           }))

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "memrev/Codegen/Common/KernelCreation.h"
 #include "KernelGroup.h"
 #include "memrev/Codegen/Common/AttributeNames.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
@@ -235,4 +236,11 @@ void KernelGroup::replaceWithCall(func::FuncOp kernel, IRMapping &replaced,
   for (auto &destination : destinations)
     if (destination.fill)
       dead.push_back(destination.fill);
+}
+
+OwningOpRef<func::FuncOp> memrev::createKernelOf(Operation *root) {
+  if (!isKernelRoot(root))
+    return {};
+  OpBuilder builder(root->getContext());
+  return KernelGroup(root, /*claimed=*/{}).createKernel(builder, "kernel");
 }

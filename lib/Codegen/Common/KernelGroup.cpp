@@ -112,13 +112,11 @@ static bool usesDim(linalg::LinalgOp op, unsigned input, unsigned dim) {
       [&](AffineExpr expr) { return expr.isFunctionOfDim(dim); });
 }
 
-/// A contraction whose result only one elementwise op reads, at the same
-/// element that it writes, hands the result over in registers.
-void KernelGroup::planEpilogue(const DenseSet<Operation *> &claimed) {
-  auto linalgOp = dyn_cast<linalg::LinalgOp>(root);
-  if (!linalgOp || !isMultiplyAccumulate(linalgOp) ||
-      !root->getResult(0).hasOneUse())
-    return;
+/// Whether the result of `linalgOp` is computed where an epilogue can be
+/// applied to it.
+static bool mayHaveEpilogue(linalg::LinalgOp linalgOp) {
+  if (!isMultiplyAccumulate(linalgOp))
+    return false;
   // Only a product of rows and columns is computed in register tiles, which
   // the epilogue would be applied to; and only of floats.
   AffineMap result =
@@ -136,8 +134,8 @@ void KernelGroup::planEpilogue(const DenseSet<Operation *> &claimed) {
     hasColumns |= inRhs && !inLhs;
   }
   if (!hasRows || !hasColumns ||
-      !isa<FloatType>(getElementTypeOrSelf(root->getResult(0).getType())))
-    return;
+      !isa<FloatType>(getElementTypeOrSelf(linalgOp->getResult(0).getType())))
+    return false;
   // Long reductions, as those of filter gradients, are split into partial
   // sums, so there is no one place where the result is complete.
   int64_t reduction = 1;
@@ -146,13 +144,24 @@ void KernelGroup::planEpilogue(const DenseSet<Operation *> &claimed) {
        llvm::zip(extents, linalgOp.getIteratorTypesArray()))
     if (kind == utils::IteratorType::reduction)
       reduction *= extent;
-  if (reduction > 8192)
+  return reduction <= 8192;
+}
+
+/// A contraction whose result only one elementwise op reads, at the same
+/// element that it writes, hands the result over in registers.
+void KernelGroup::planEpilogue(const DenseSet<Operation *> &claimed) {
+  auto linalgOp = dyn_cast<linalg::LinalgOp>(root);
+  bool isAlone = root->hasAttr(kAloneAttr);
+  if (!linalgOp || root->getNumResults() != 1 ||
+      !root->getResult(0).hasOneUse() ||
+      !(isAlone || mayHaveEpilogue(linalgOp)))
     return;
 
   OpOperand &use = *root->getResult(0).getUses().begin();
   auto consumer = dyn_cast<linalg::GenericOp>(use.getOwner());
   if (!consumer || consumer->getBlock() != root->getBlock() ||
       claimed.contains(consumer) || !isKernelRoot(consumer) ||
+      consumer->hasAttr(kAloneAttr) != isAlone ||
       consumer.getNumReductionLoops() != 0 || !consumer.isDpsInput(&use) ||
       consumer.hasIndexSemantics())
     return;

@@ -13,6 +13,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Matchers.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace mlir::memrev;
@@ -495,6 +496,12 @@ FailureOr<Problem> memrev::buildProblem(func::FuncOp kernel,
     reason = "it has no iterations";
     return failure();
   }
+  int64_t iterations = 1;
+  for (int64_t extent : problem->extents)
+    if (llvm::MulOverflow(iterations, extent, iterations)) {
+      reason = "it has 2^63 iterations or more";
+      return failure();
+    }
   bool areNumbers = true;
   problem->forEachAccess([&](Access &access) {
     areNumbers &= access.elementType.isIntOrIndexOrFloat();

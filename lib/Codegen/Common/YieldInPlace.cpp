@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "CarriedTensors.h"
 #include "memrev/Codegen/Common/Passes.h"
 #include "memrev/Codegen/Common/TensorOrigin.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
@@ -20,12 +21,12 @@ namespace mlir::memrev {
 using namespace mlir;
 using namespace mlir::memrev;
 
-/// Whether the buffer of `value` is made anew in each iteration of `loop`, so
-/// that nothing else needs it. What selects between tensors is not seen through
-/// and counts as not made anew.
-static bool isMadeInLoop(Value value, scf::ForOp loop, TensorOrigin &origin) {
+/// Whether the buffer of `value` is made anew whenever `block` runs, so that
+/// nothing else needs it. What selects between tensors is not seen through and
+/// counts as not made anew.
+static bool isMadeIn(Block *block, Value value, TensorOrigin &origin) {
   while (Operation *op = value.getDefiningOp()) {
-    if (!loop->isProperAncestor(op))
+    if (!block->findAncestorOpInBlock(*op))
       return false;
     if (isa<tensor::EmptyOp, bufferization::AllocTensorOp, tensor::PadOp,
             tensor::FromElementsOp, tensor::GenerateOp, tensor::SplatOp>(op))
@@ -38,8 +39,20 @@ static bool isMadeInLoop(Value value, scf::ForOp loop, TensorOrigin &origin) {
 }
 
 /// Copies `value` right where it is defined, before anything can overwrite it.
-static Value copyAtDefinition(OpBuilder &builder, Value value) {
+/// A result of branches is copied by those that have not made it.
+static Value copyAtDefinition(OpBuilder &builder, Value value,
+                              TensorOrigin &origin) {
   OpBuilder::InsertionGuard guard(builder);
+  if (auto result = dyn_cast<OpResult>(value);
+      result && isa<scf::IfOp, scf::IndexSwitchOp>(result.getOwner())) {
+    for (Region &region : result.getOwner()->getRegions()) {
+      OpOperand &yielded = region.front().getTerminator()->getOpOperand(
+          result.getResultNumber());
+      if (!isMadeIn(&region.front(), origin.trace(yielded.get()), origin))
+        yielded.set(copyAtDefinition(builder, yielded.get(), origin));
+    }
+    return value;
+  }
   builder.setInsertionPointAfterValue(value);
   return bufferization::AllocTensorOp::create(
       builder, value.getLoc(), cast<RankedTensorType>(value.getType()),
@@ -48,9 +61,11 @@ static Value copyAtDefinition(OpBuilder &builder, Value value) {
 
 /// Gives `loop` a copy of each tensor that it carries and reads under the name
 /// of the initial value too: that value has to outlive the first update.
-static void copyCapturedInits(scf::ForOp loop) {
+static void copyCapturedInits(LoopLikeOpInterface loop) {
+  if (!isa<scf::ForOp, scf::WhileOp>(loop))
+    return;
   OpBuilder builder(loop);
-  for (OpOperand &init : loop.getInitArgsMutable()) {
+  for (OpOperand &init : loop.getInitsMutable()) {
     Value value = init.get();
     auto type = dyn_cast<RankedTensorType>(value.getType());
     bool captured = llvm::any_of(value.getUsers(), [&](Operation *user) {
@@ -78,47 +93,46 @@ static OpOperand *getFirstUpdate(Value value, Value source,
   return first;
 }
 
-/// Where two operations update a tensor that `loop` carries, gives a copy to
+/// Where two operations update a tensor that a loop carries, gives a copy to
 /// that whose result is not its next value: in its place there is only one.
-static void copyForSecondUpdates(scf::ForOp loop, TensorOrigin &origin) {
-  OpBuilder builder(loop);
-  auto yields = loop.getYieldedValues();
-  for (auto [carried, value] :
-       llvm::zip_equal(loop.getRegionIterArgs(), yields)) {
-    auto source = dyn_cast<BlockArgument>(origin.trace(value));
-    if (!source || source == carried || source.getOwner() != loop.getBody() ||
-        !isa<RankedTensorType>(source.getType()))
+static void copyForSecondUpdates(const CarriedTensors &tensors,
+                                 TensorOrigin &origin) {
+  OpBuilder builder(tensors.carried.front().getContext());
+  for (auto [carried, yielded] :
+       llvm::zip_equal(tensors.carried, tensors.yielded)) {
+    Value value = yielded->get();
+    Value source = origin.trace(value);
+    const auto *place = llvm::find(tensors.carried, source);
+    if (source == carried || place == tensors.carried.end())
       continue;
-    Value next = yields[source.getArgNumber() - 1];
+    Value next = tensors.yielded[place - tensors.carried.begin()]->get();
     if (origin.trace(next) != source)
       continue;
     OpOperand *first = getFirstUpdate(value, source, origin);
     OpOperand *own = getFirstUpdate(next, source, origin);
     if (first && own && first->getOwner() != own->getOwner())
-      first->set(copyAtDefinition(builder, source));
+      first->set(copyAtDefinition(builder, source, origin));
   }
 }
 
-/// Rewrites the yield of `loop` so that every tensor is written in place.
-static void yieldInPlace(scf::ForOp loop, TensorOrigin &origin) {
-  auto yield = cast<scf::YieldOp>(loop.getBody()->getTerminator());
-  OpBuilder builder(yield);
-  for (auto [carried, operand] :
-       llvm::zip_equal(loop.getRegionIterArgs(), yield->getOpOperands())) {
-    Value value = operand.get();
-    if (!isa<RankedTensorType>(value.getType()))
-      continue;
+/// Rewrites what a loop yields so that every tensor is written in place.
+static void yieldInPlace(const CarriedTensors &tensors, TensorOrigin &origin) {
+  for (auto [carried, yielded] :
+       llvm::zip_equal(tensors.carried, tensors.yielded)) {
+    Value value = yielded->get();
     Value source = origin.trace(value);
     if (source == carried)
       continue;
-    if (!isMadeInLoop(source, loop, origin)) {
+    OpBuilder builder(yielded->getOwner());
+    if (!isMadeIn(carried.getOwner(), source, origin)) {
       // Bufferization copies a value of unknown origin only if it is still
       // read, and then the loop yields another buffer than it carries.
-      value = copyAtDefinition(builder, value);
+      value = copyAtDefinition(builder, value, origin);
     }
-    operand.set(bufferization::MaterializeInDestinationOp::create(
-                    builder, yield.getLoc(), carried.getType(), value, carried)
-                    .getResult());
+    yielded->set(bufferization::MaterializeInDestinationOp::create(
+                     builder, yielded->getOwner()->getLoc(), carried.getType(),
+                     value, carried)
+                     .getResult());
   }
 }
 
@@ -131,9 +145,11 @@ public:
     TensorOrigin origin(symbols);
     getOperation()->walk(copyCapturedInits);
     // Inner loops first: a chain may lead through them.
-    getOperation()->walk<WalkOrder::PostOrder>([&](scf::ForOp loop) {
-      copyForSecondUpdates(loop, origin);
-      yieldInPlace(loop, origin);
+    getOperation()->walk<WalkOrder::PostOrder>([&](Operation *op) {
+      for (const CarriedTensors &tensors : getCarriedTensors(op)) {
+        copyForSecondUpdates(tensors, origin);
+        yieldInPlace(tensors, origin);
+      }
     });
   }
 };

@@ -18,8 +18,6 @@ using namespace mlir::memrev::simt;
 /// Elements between the ends of rows of sums: pairs that the lanes of a warp
 /// write then lie in different banks.
 static constexpr int64_t kSumGap = 8;
-/// Bytes that a thread reads or writes at once.
-static constexpr int64_t kAccessBytes = 16;
 /// Threads of a block that adds up splits.
 static constexpr int64_t kCombinationThreads = 256;
 
@@ -55,7 +53,7 @@ RankedTensorType simt::getWorkspaceType(const Problem &problem,
 static int64_t getResultLanes(const Problem &problem,
                               const ContractionShape &shape) {
   const Access &dest = problem.outputs.front().dest;
-  int64_t lanes = kAccessBytes / getByteSize(dest.elementType);
+  int64_t lanes = kVectorBytes / getByteSize(dest.elementType);
   while (lanes > 1 &&
          !isVector(dest, shape.columns.dims.back(), lanes, problem))
     lanes /= 2;
@@ -95,22 +93,9 @@ static void emitResults(KernelBuilder &k, const ContractionShape &shape,
     return;
   }
 
-  SmallVector<SmallVector<Value>> arguments;
-  for (const std::optional<Access> &input : problem.inputs)
-    arguments.push_back(input ? k.loadAlong(*input, dims, dim, lanes) : sums);
-  for (const Output &output : problem.outputs)
-    arguments.push_back(k.loadInit(output, dims, dim, lanes));
-  SmallVector<SmallVector<Value>> results(problem.outputs.size());
-  for (int64_t lane = 0; lane < lanes; ++lane) {
-    SmallVector<Value> ofLane = llvm::map_to_vector(
-        arguments, [&](const auto &values) { return values[lane]; });
-    SmallVector<Value> yielded =
-        k.evaluateBody(ofLane, k.advance(dims, dim, lane));
-    for (auto [all, result] : llvm::zip_equal(results, yielded))
-      all.push_back(result);
-  }
-  for (auto [output, values] : llvm::zip_equal(problem.outputs, results))
-    k.storeAlong(output.dest, dims, dim, values);
+  k.storeResults(
+      k.evaluateLanes(k.loadArguments(dims, dim, lanes, sums), dims, dim), dims,
+      dim);
 }
 
 /// The workspace's elements from `offset` on.
@@ -127,7 +112,7 @@ static SmallVector<Value> loadVector(KernelBuilder &k, Value pointer, Type type,
     return {LLVM::LoadOp::create(k.b, type, pointer, bytes)};
   // One access has 16 bytes at most.
   SmallVector<Value> values;
-  int64_t most = std::min(lanes, kAccessBytes / bytes);
+  int64_t most = std::min(lanes, kVectorBytes / bytes);
   for (int64_t first = 0; first < lanes; first += most) {
     Value part = LLVM::GEPOp::create(k.b, pointer.getType(), type, pointer,
                                      ArrayRef<LLVM::GEPArg>{int32_t(first)});
@@ -145,7 +130,7 @@ static void storeVector(KernelBuilder &k, Value pointer,
                         ArrayRef<Value> values) {
   Type type = values.front().getType();
   int64_t bytes = getByteSize(type);
-  int64_t lanes = values.size(), most = std::min(lanes, kAccessBytes / bytes);
+  int64_t lanes = values.size(), most = std::min(lanes, kVectorBytes / bytes);
   for (int64_t first = 0; first < lanes; first += most) {
     Value stored = values[first];
     if (most > 1)
@@ -181,7 +166,10 @@ public:
 
 private:
   void emitPosition();
+  /// The part of the tile that the warp of `thread` multiplies.
+  std::unique_ptr<WarpProduct> createProduct(bool cuts);
   SmallVector<Value> emitProducts(WarpProduct &product);
+  SmallVector<Value> emitSpecialProducts(SmallVector<Value> sums);
   void emitEpilogue();
 
   const Problem &problem;
@@ -224,6 +212,24 @@ void ContractionEmitter::emitPosition() {
   batch = take(shape.batch.extent, true);
   batchDims.assign(problem.getNumDims(), Value());
   k.delinearize(batch, shape.batch.dims, batchDims);
+}
+
+std::unique_ptr<WarpProduct> ContractionEmitter::createProduct(bool cuts) {
+  WarpPosition position;
+  position.lane = k.rem(thread, kWarpSize);
+  Value warp = k.div(thread, kWarpSize);
+  int64_t rowParts = strategy.rowWarps;
+  if (strategy.unit == Unit::WarpGroup) {
+    position.inGroup = k.rem(warp, kGroupWarps);
+    warp = k.div(warp, kGroupWarps);
+    rowParts /= kGroupWarps;
+  }
+  position.row =
+      k.mul(k.div(warp, strategy.columnWarps), strategy.rows / rowParts);
+  position.column = k.mul(k.rem(warp, strategy.columnWarps),
+                          strategy.columns / strategy.columnWarps);
+  return WarpProduct::create(k, strategy, firstLayout, secondLayout, position,
+                             problem.lhs.elementType, cuts);
 }
 
 SmallVector<Value> ContractionEmitter::emitProducts(WarpProduct &product) {
@@ -302,6 +308,50 @@ SmallVector<Value> ContractionEmitter::emitProducts(WarpProduct &product) {
   return carried;
 }
 
+/// Where a factor of TF32x3 is infinite, or a product overflows, the parts of
+/// the product may be infinities of both signs, whose sum is NaN, or zero times
+/// infinity. A block with a sum that is not finite computes its tile again, by
+/// another loop that has none of this; the first one pays nothing for it.
+SmallVector<Value>
+ContractionEmitter::emitSpecialProducts(SmallVector<Value> sums) {
+  // Zero times what is not finite is NaN.
+  Value zero = k.zero(sumType), mark = zero;
+  for (Value sum : sums)
+    mark = LLVM::FMAOp::create(k.b, sum, zero, mark);
+  Type i32 = k.b.getI32Type();
+  Value isSpecial = arith::ExtUIOp::create(
+      k.b, i32,
+      arith::CmpFOp::create(k.b, arith::CmpFPredicate::UNO, mark, mark));
+  auto isAnySpecial = NVVM::BarrierOp::create(
+      k.b, i32, /*barrierId=*/Value(), /*numberOfThreads=*/Value(),
+      NVVM::BarrierReductionAttr::get(k.b.getContext(),
+                                      NVVM::BarrierReduction::OR),
+      isSpecial);
+  return k.choose(
+      arith::CmpIOp::create(k.b, arith::CmpIPredicate::ne,
+                            isAnySpecial.getRes(),
+                            arith::ConstantIntOp::create(k.b, 0, 32)),
+      TypeRange(ValueRange(sums)),
+      [&] {
+        // The thread's number once more, but the compiler does not know that:
+        // it would keep what follows from it in registers during the first
+        // loop, which has none to spare.
+        Value known = thread;
+        Value id = NVVM::ThreadIdXOp::create(k.b, i32);
+        Value copy = NVVM::ShflOp::create(
+            k.b, i32, arith::ConstantIntOp::create(k.b, -1, 32), id,
+            NVVM::LaneIdOp::create(k.b, i32),
+            arith::ConstantIntOp::create(k.b, kWarpSize - 1, 32),
+            NVVM::ShflKind::idx, UnitAttr());
+        thread = k.toIndex(copy);
+        std::unique_ptr<WarpProduct> product = createProduct(/*cuts=*/true);
+        SmallVector<Value> special = emitProducts(*product);
+        thread = known;
+        return special;
+      },
+      [&] { return sums; });
+}
+
 void ContractionEmitter::emitEpilogue() {
   int64_t lanes = getResultLanes(problem, shape);
   int64_t lanesPerRow = strategy.columns / lanes;
@@ -342,23 +392,10 @@ void ContractionEmitter::emitEpilogue() {
 LaunchShape ContractionEmitter::emit() {
   k.preferRegisters();
   emitPosition();
-  WarpPosition position;
-  position.lane = k.rem(thread, kWarpSize);
-  Value warp = k.div(thread, kWarpSize);
-  int64_t rowParts = strategy.rowWarps;
-  if (strategy.unit == Unit::WarpGroup) {
-    position.inGroup = k.rem(warp, kGroupWarps);
-    warp = k.div(warp, kGroupWarps);
-    rowParts /= kGroupWarps;
-  }
-  position.row =
-      k.mul(k.div(warp, strategy.columnWarps), strategy.rows / rowParts);
-  position.column = k.mul(k.rem(warp, strategy.columnWarps),
-                          strategy.columns / strategy.columnWarps);
-  std::unique_ptr<WarpProduct> product =
-      WarpProduct::create(k, strategy, firstLayout, secondLayout, position,
-                          problem.lhs.elementType);
+  std::unique_ptr<WarpProduct> product = createProduct(/*cuts=*/false);
   SmallVector<Value> sums = emitProducts(*product);
+  if (strategy.unit == Unit::TF32x3)
+    sums = emitSpecialProducts(std::move(sums));
   product->write(shared, sums);
   k.barrier();
   emitEpilogue();

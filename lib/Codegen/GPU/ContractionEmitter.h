@@ -89,11 +89,13 @@ class WarpProduct {
 public:
   virtual ~WarpProduct() = default;
 
-  /// For tiles of both factors that lie as `first` and `second` say.
+  /// For tiles of both factors that lie as `first` and `second` say. With
+  /// `cuts` factors of Unit::TF32x3 are split so that sums are infinite and NaN
+  /// where those of f32 are, by more instructions and to fewer bits.
   static std::unique_ptr<WarpProduct>
   create(KernelBuilder &k, const ContractionStrategy &strategy,
          const TileLayout &first, const TileLayout &second,
-         const WarpPosition &position, Type elementType);
+         const WarpPosition &position, Type elementType, bool cuts = false);
 
   /// The values that a thread keeps, zero.
   SmallVector<Value> createSums();

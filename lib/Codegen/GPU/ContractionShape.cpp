@@ -7,13 +7,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "ContractionShape.h"
+#include "KernelStrategy.h"
 
 using namespace mlir;
 using namespace mlir::memrev;
 using namespace mlir::memrev::simt;
-
-/// Bytes that a thread copies to shared memory at once, at most.
-static constexpr int64_t kCopyBytes = 16;
 
 /// Puts the dimension that moves furthest in memory first.
 static void sortByStride(DimGroup &group,
@@ -29,7 +27,7 @@ static int64_t getVector(const Access &access, const DimGroup &group,
                          const Problem &problem) {
   if (group.dims.empty())
     return 1;
-  int64_t vector = kCopyBytes / getByteSize(access.elementType);
+  int64_t vector = kVectorBytes / getByteSize(access.elementType);
   while (vector > 1 && !isVector(access, group.dims.back(), vector, problem))
     vector /= 2;
   return vector;

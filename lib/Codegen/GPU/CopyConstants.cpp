@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "CopyConstants.h"
 #include "memrev/Codegen/GPU/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -39,29 +40,29 @@ static bool carriesOperands(Operation *op) {
   return isa<scf::SCFDialect>(op->getDialect()) || isa<arith::SelectOp>(op);
 }
 
+void memrev::copyIfConstant(OpOperand &operand) {
+  Value source = operand.get();
+  if (!isa<RankedTensorType>(source.getType()) || !isOfConstant(source))
+    return;
+  OpBuilder builder(operand.getOwner());
+  Location loc = operand.getOwner()->getLoc();
+  Value empty = tensor::EmptyOp::create(
+      builder, loc, tensor::getMixedSizes(builder, loc, source),
+      getElementTypeOrSelf(source));
+  operand.set(linalg::CopyOp::create(builder, loc, source, empty).getResult(0));
+}
+
 namespace {
 struct GPUCopyConstants : memrev::impl::GPUCopyConstantsBase<GPUCopyConstants> {
   void runOnOperation() override {
-    SmallVector<OpOperand *> carried;
+    SmallVector<Operation *> carriers;
     getOperation().walk([&](Operation *op) {
-      if (!carriesOperands(op))
-        return;
-      for (OpOperand &operand : op->getOpOperands())
-        if (isa<RankedTensorType>(operand.get().getType()) &&
-            isOfConstant(operand.get()))
-          carried.push_back(&operand);
+      if (carriesOperands(op))
+        carriers.push_back(op);
     });
-    for (OpOperand *operand : carried) {
-      Operation *op = operand->getOwner();
-      OpBuilder builder(op);
-      Value source = operand->get();
-      Value empty = tensor::EmptyOp::create(
-          builder, op->getLoc(),
-          tensor::getMixedSizes(builder, op->getLoc(), source),
-          getElementTypeOrSelf(source));
-      operand->set(linalg::CopyOp::create(builder, op->getLoc(), source, empty)
-                       .getResult(0));
-    }
+    for (Operation *op : carriers)
+      for (OpOperand &operand : op->getOpOperands())
+        memrev::copyIfConstant(operand);
   }
 };
 } // namespace

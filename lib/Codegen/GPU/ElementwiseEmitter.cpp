@@ -18,9 +18,6 @@ using namespace mlir::memrev::simt;
 
 namespace {
 
-/// The arguments of the body: for each of them one value a lane.
-using Lanes = SmallVector<SmallVector<Value>>;
-
 class ElementwiseEmitter {
 public:
   ElementwiseEmitter(gpu::GPUModuleOp module, func::FuncOp kernel,
@@ -40,9 +37,13 @@ private:
   LaunchShape emitVectors();
   LaunchShape emitSharedTiles();
   void emitVector(ArrayRef<Value> dims);
-  Lanes load(ArrayRef<Value> dims, int64_t lanes);
-  void loadInits(ArrayRef<Value> dims, int64_t lanes, Lanes &arguments);
-  void compute(ArrayRef<Value> dims, int64_t lanes, const Lanes &arguments);
+  Lanes load(ArrayRef<Value> dims, int64_t lanes) {
+    return k.loadArguments(dims, vectorDim, lanes);
+  }
+  void compute(ArrayRef<Value> dims, const Lanes &arguments) {
+    k.storeResults(k.evaluateLanes(arguments, dims, vectorDim), dims,
+                   vectorDim);
+  }
 
   const Problem &problem;
   const ElementwiseStrategy &strategy;
@@ -52,45 +53,9 @@ private:
 
 } // namespace
 
-void ElementwiseEmitter::loadInits(ArrayRef<Value> dims, int64_t lanes,
-                                   Lanes &arguments) {
-  // A padding alone has no body: it copies.
-  if (!problem.body)
-    return;
-  for (const Output &output : problem.outputs)
-    arguments.push_back(k.loadInit(output, dims, vectorDim, lanes));
-}
-
-Lanes ElementwiseEmitter::load(ArrayRef<Value> dims, int64_t lanes) {
-  Lanes arguments;
-  for (const std::optional<Access> &input : problem.inputs)
-    arguments.push_back(k.loadAlong(*input, dims, vectorDim, lanes));
-  loadInits(dims, lanes, arguments);
-  return arguments;
-}
-
-void ElementwiseEmitter::compute(ArrayRef<Value> dims, int64_t lanes,
-                                 const Lanes &arguments) {
-  Lanes results(problem.outputs.size());
-  for (int64_t lane = 0; lane < lanes; ++lane) {
-    SmallVector<Value> scalars =
-        llvm::map_to_vector(arguments, [&](const SmallVector<Value> &values) {
-          return values[lane];
-        });
-    if (problem.body)
-      scalars = k.evaluateBody(scalars, k.advance(dims, vectorDim, lane));
-    for (auto [result, value] : llvm::zip_equal(results, scalars))
-      result.push_back(value);
-  }
-  for (auto [output, values] : llvm::zip_equal(problem.outputs, results))
-    k.storeAlong(output.dest, dims, vectorDim, values);
-}
-
 /// One vector, or what is left of the extent for the last one of a row.
 void ElementwiseEmitter::emitVector(ArrayRef<Value> dims) {
-  auto emitWhole = [&] {
-    compute(dims, strategy.lanes, load(dims, strategy.lanes));
-  };
+  auto emitWhole = [&] { compute(dims, load(dims, strategy.lanes)); };
   if (strategy.lanes == 1)
     return emitWhole();
   int64_t extent = problem.extents[vectorDim];
@@ -104,7 +69,7 @@ void ElementwiseEmitter::emitVector(ArrayRef<Value> dims) {
            [&](Value position, ValueRange) -> SmallVector<Value> {
              SmallVector<Value> here(dims);
              here[vectorDim] = position;
-             compute(here, 1, load(here, 1));
+             compute(here, load(here, 1));
              return {};
            });
   });
@@ -163,7 +128,7 @@ LaunchShape ElementwiseEmitter::emitVectors() {
         loaded.push_back(load(dims.back(), strategy.lanes));
     }
     for (auto [here, arguments] : llvm::zip(dims, loaded))
-      compute(here, strategy.lanes, arguments);
+      compute(here, arguments);
   };
   if (total % perBlock == 0) {
     emitFull();
@@ -281,8 +246,10 @@ LaunchShape ElementwiseEmitter::emitSharedTiles() {
             getShared(start->second, input->elementType, lane, minor));
         arguments.push_back({k.fromMemory(value, input->elementType)});
       }
-      loadInits(dims, 1, arguments);
-      compute(dims, 1, arguments);
+      if (problem.body)
+        for (const Output &output : problem.outputs)
+          arguments.push_back(k.loadInit(output, dims, vectorDim, 1));
+      compute(dims, arguments);
     });
   }
   return launch;

@@ -13,11 +13,6 @@ using namespace mlir;
 using namespace mlir::memrev;
 using namespace mlir::memrev::simt;
 
-/// Loads of 16 bytes that a thread should have in flight: with 2048 threads of
-/// a multiprocessor these are more bytes than its memory latency times its
-/// share of the bandwidth.
-static constexpr int64_t kLoadsInFlight = 4;
-
 /// Values of elements that a thread holds at most.
 static constexpr int64_t kHeldElements = 64;
 
@@ -87,30 +82,16 @@ bool ElementwiseStrategy::fits(const Problem &problem) const {
 
 /// The dimension along which most of what is read and written lies one after
 /// another; -1 if there is none.
-static int64_t findVectorDim(const Problem &problem) {
-  int64_t best = -1, bestScore = 0;
-  for (unsigned dim = 0; dim < problem.getNumDims(); ++dim) {
-    int64_t score = 0;
-    auto rate = [&](const Access &access, int64_t weight) {
-      if (access.isScalar())
-        return;
-      int64_t stride =
-          Linear::getOffset(access, problem.getNumDims()).dims[dim];
-      if (stride != 0)
-        score += stride == 1 ? 2 * weight : -weight;
-    };
-    // Scattered writes cost more than scattered reads, which caches help with.
-    for (const std::optional<Access> &input : problem.inputs)
-      rate(*input, 2);
-    for (const Output &output : problem.outputs)
-      rate(output.dest, 3);
-    if (score > bestScore || (score == bestScore && best >= 0 &&
-                              problem.extents[dim] > problem.extents[best])) {
-      best = dim;
-      bestScore = score;
-    }
-  }
-  return best;
+static int64_t chooseVectorDim(const Problem &problem) {
+  // Scattered writes cost more than scattered reads, which caches help with.
+  SmallVector<WeightedAccess> accesses;
+  for (const std::optional<Access> &input : problem.inputs)
+    accesses.push_back({&*input, 2});
+  for (const Output &output : problem.outputs)
+    accesses.push_back({&output.dest, 3});
+  return findVectorDim(
+      problem, llvm::to_vector(llvm::seq<unsigned>(0, problem.getNumDims())),
+      accesses);
 }
 
 /// The dimension that most inputs which jump along `vectorDim` are contiguous
@@ -139,7 +120,7 @@ bool simt::isTransposed(const Access &access, const Problem &problem,
 ElementwiseStrategy simt::chooseElementwise(const Problem &problem,
                                             const Chip &chip) {
   ElementwiseStrategy strategy;
-  int64_t vectorDim = findVectorDim(problem);
+  int64_t vectorDim = chooseVectorDim(problem);
   strategy.order = getMemoryOrder(problem);
   if (vectorDim >= 0) {
     llvm::erase(strategy.order, vectorDim);

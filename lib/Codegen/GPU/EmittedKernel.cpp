@@ -9,6 +9,7 @@
 #include "EmittedKernel.h"
 #include "memrev/Codegen/Common/AttributeNames.h"
 #include "memrev/Codegen/GPU/AttributeNames.h"
+#include "memrev/Codegen/GPU/Strategy.h"
 #include "mlir/IR/SymbolTable.h"
 
 using namespace mlir;
@@ -28,15 +29,20 @@ gpu::GPUModuleOp simt::getKernelModule(ModuleOp module) {
   return kernels;
 }
 
-void simt::describeKernel(func::FuncOp kernel,
-                          ArrayRef<ArgumentAccess> accesses,
-                          const LaunchShape &launch) {
+LogicalResult simt::describeKernel(func::FuncOp kernel,
+                                   ArrayRef<ArgumentAccess> accesses,
+                                   const LaunchShape &launch) {
+  if (launch.blocks > kMaxGridSize)
+    return kernel.emitError()
+           << "expects at most " << kMaxGridSize
+           << " blocks of threads for a kernel, but got " << launch.blocks;
   Builder b(kernel.getContext());
   for (auto [number, access] : llvm::enumerate(accesses))
-    if (isa<TensorType>(kernel.getArgumentTypes()[number]))
+    if (isa<ShapedType>(kernel.getArgumentTypes()[number]))
       setArgumentAccess(kernel, number, access);
   kernel->setAttr(kKernelAttr, b.getUnitAttr());
   kernel->setAttr(kLaunchAttr,
                   b.getDenseI64ArrayAttr(
                       {launch.blocks, launch.threads, launch.sharedBytes}));
+  return success();
 }

@@ -19,9 +19,10 @@ namespace mlir::memrev::simt {
 gpu::GPUModuleOp getKernelModule(ModuleOp module);
 
 /// Says on the declaration `kernel` what it does with each argument and how it
-/// is launched.
-void describeKernel(func::FuncOp kernel, ArrayRef<ArgumentAccess> accesses,
-                    const LaunchShape &launch);
+/// is launched. Fails with an error if no grid has so many blocks.
+LogicalResult describeKernel(func::FuncOp kernel,
+                             ArrayRef<ArgumentAccess> accesses,
+                             const LaunchShape &launch);
 
 } // namespace mlir::memrev::simt
 

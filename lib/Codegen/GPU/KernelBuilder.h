@@ -72,6 +72,9 @@ enum class Workspace {
   First,
 };
 
+/// A value a lane, of each argument or result of a body.
+using Lanes = SmallVector<SmallVector<Value>>;
+
 /// Emits one kernel. Values of loop dimensions are passed as a vector with an
 /// element for each dimension of the problem; a null one counts as zero.
 class KernelBuilder {
@@ -98,6 +101,8 @@ public:
   // Indices.
   IntegerType indexType;
   Value index(int64_t value);
+  /// An index of 32 bits without a sign.
+  Value toIndex(Value number);
   Value add(Value left, Value right);
   Value sub(Value left, Value right);
   Value mul(Value left, int64_t right);
@@ -166,6 +171,15 @@ public:
                               unsigned dim, int64_t lanes);
   /// Evaluates the body on scalars at `dims`.
   SmallVector<Value> evaluateBody(ValueRange arguments, ArrayRef<Value> dims);
+  /// What the body takes for `lanes` steps of `dim`: what is read, `sums` of a
+  /// contraction, and what results start from.
+  Lanes loadArguments(ArrayRef<Value> dims, unsigned dim, int64_t lanes,
+                      ArrayRef<Value> sums = {});
+  /// Evaluates the body for each lane, or copies without one.
+  Lanes evaluateLanes(const Lanes &arguments, ArrayRef<Value> dims,
+                      unsigned dim);
+  /// Writes the result for each lane.
+  void storeResults(const Lanes &results, ArrayRef<Value> dims, unsigned dim);
   Value zero(Type type);
 
   // Memory.

@@ -36,6 +36,28 @@ FailureOr<Chip> Chip::get(StringRef name) {
   return chip;
 }
 
+int64_t simt::findVectorDim(const Problem &problem, ArrayRef<unsigned> dims,
+                            ArrayRef<WeightedAccess> accesses) {
+  int64_t best = -1, bestScore = 0;
+  for (unsigned dim : dims) {
+    int64_t score = 0;
+    for (auto [access, weight] : accesses) {
+      if (access->isScalar())
+        continue;
+      int64_t stride =
+          Linear::getOffset(*access, problem.getNumDims()).dims[dim];
+      if (stride != 0)
+        score += stride == 1 ? 2 * weight : -weight;
+    }
+    if (score > bestScore || (score == bestScore && best >= 0 &&
+                              problem.extents[dim] > problem.extents[best])) {
+      best = dim;
+      bestScore = score;
+    }
+  }
+  return best;
+}
+
 SmallVector<int64_t> simt::getMemoryOrder(const Problem &problem) {
   SmallVector<std::pair<int64_t, int64_t>> byStride;
   Linear offset =

@@ -157,6 +157,22 @@ struct ContractionStrategy {
 /// The bytes that a thread can load or store at once.
 inline constexpr int64_t kVectorBytes = 16;
 
+/// Loads of kVectorBytes that a thread should have in flight: with 2048 threads
+/// of a multiprocessor these are more bytes than its memory latency times its
+/// share of the bandwidth.
+inline constexpr int64_t kLoadsInFlight = 4;
+
+/// An access, and how much it matters that neighbours are accessed together.
+struct WeightedAccess {
+  const Access *access;
+  int64_t weight;
+};
+
+/// The one of `dims` along which most of `accesses` move from an element to its
+/// neighbour in memory; -1 if there is none.
+int64_t findVectorDim(const Problem &problem, ArrayRef<unsigned> dims,
+                      ArrayRef<WeightedAccess> accesses);
+
 /// The parallel dimensions of `problem` as the first result lies in memory, the
 /// innermost last.
 SmallVector<int64_t> getMemoryOrder(const Problem &problem);

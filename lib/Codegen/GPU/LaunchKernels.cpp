@@ -24,6 +24,11 @@ namespace mlir::memrev {
 using namespace mlir;
 using namespace mlir::memrev;
 
+/// Whether calls of `kernel` are launches: it is not a library's.
+static bool isLaunched(func::FuncOp kernel) {
+  return isDeclaredKernel(kernel) && !kernel->hasAttr(kMatmulAttr);
+}
+
 /// The address of `buffer` as a pointer of `type`.
 static Value getAddress(OpBuilder &builder, Location loc, Value buffer,
                         Type type) {
@@ -166,14 +171,14 @@ LogicalResult LaunchRewriter::run() {
   SmallVector<std::pair<func::CallOp, func::FuncOp>> calls;
   module.walk([&](func::CallOp call) {
     auto kernel = symbols.lookup<func::FuncOp>(call.getCallee());
-    if (kernel && isDeclaredKernel(kernel))
+    if (kernel && isLaunched(kernel))
       calls.emplace_back(call, kernel);
   });
   for (auto [call, kernel] : calls)
     if (failed(rewrite(call, kernel)))
       return failure();
   for (auto func : llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
-    if (isDeclaredKernel(func))
+    if (isLaunched(func))
       func.erase();
   return success();
 }

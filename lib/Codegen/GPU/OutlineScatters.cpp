@@ -10,6 +10,7 @@
 #include "KernelEmitters.h"
 #include "memrev/Codegen/Common/AttributeNames.h"
 #include "memrev/Codegen/GPU/Passes.h"
+#include "memrev/Codegen/GPU/Strategy.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -382,6 +383,7 @@ private:
     FailureOr<Problem> problem = buildProblem(step, Contractions::None, reason);
     if (failed(problem) || !hasOnlyScalars(step) ||
         !canEmit(*problem, step, reason) || !canEmitScatter(*problem) ||
+        problem->getIterations() > kMaxGridSize ||
         llvm::none_of(problem->outputs.front().dest.symbols, readsTensor))
       return failure();
 
@@ -400,7 +402,8 @@ private:
                     *problem, scatter.ranges);
     SmallVector<ArgumentAccess> accesses(operands.size(), ArgumentAccess::Read);
     accesses.back() = ArgumentAccess::ReadWrite;
-    describeKernel(kernel, accesses, launch);
+    // A thread updates at least an element: that is no failure.
+    (void)describeKernel(kernel, accesses, launch);
     auto call = func::CallOp::create(builder, loop.getLoc(), kernel, operands);
     loop.replaceAllUsesWith(call.getResults());
     return success();

@@ -92,7 +92,6 @@ private:
 
   Value workspacePointer(unsigned kind, int64_t numSplits, Value number,
                          Value element);
-  Partials finishSums(ArrayRef<Value> sums);
   void store(Partials partials);
   void storePartials(Partials partials);
 
@@ -438,33 +437,14 @@ Partials ReductionEmitter::getInits() {
 }
 
 /// The epilogue of a contraction: from sums, one for each lane, to results.
-Partials ReductionEmitter::finishSums(ArrayRef<Value> sums) {
-  SmallVector<SmallVector<Value>> arguments;
-  for (const std::optional<Access> &input : problem.inputs)
-    arguments.push_back(input
-                            ? k.loadAlong(*input, dims, resultDim, resultLanes)
-                            : SmallVector<Value>(sums));
-  for (const Output &output : problem.outputs)
-    arguments.push_back(k.loadInit(output, dims, resultDim, resultLanes));
-  Partials results(problem.outputs.size() * resultLanes);
-  for (int64_t lane = 0; lane < resultLanes; ++lane) {
-    SmallVector<Value> ofLane =
-        llvm::map_to_vector(arguments, [&](const SmallVector<Value> &values) {
-          return values[lane];
-        });
-    SmallVector<Value> values =
-        k.evaluateBody(ofLane, k.advance(dims, resultDim, lane));
-    for (auto [number, value] : llvm::enumerate(values))
-      results[number * resultLanes + lane] = value;
-  }
-  return results;
-}
-
 void ReductionEmitter::store(Partials partials) {
   if (canCombine)
     partials = combine(getInits(), partials);
   if (problem.isContraction && problem.body)
-    partials = finishSums(partials);
+    return k.storeResults(
+        k.evaluateLanes(k.loadArguments(dims, resultDim, resultLanes, partials),
+                        dims, resultDim),
+        dims, resultDim);
   for (auto [number, output] : llvm::enumerate(problem.outputs))
     k.storeAlong(
         output.dest, dims, resultDim,

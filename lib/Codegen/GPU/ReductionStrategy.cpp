@@ -22,9 +22,6 @@ static constexpr int64_t kPlainSharedBytes = 48 * 1024;
 /// combine theirs: within a block, and in a second kernel.
 static constexpr int64_t kVectorsOfThread = 4, kVectorsOfSplit = 8;
 
-/// Loads of 16 bytes that a thread should have in flight.
-static constexpr int64_t kLoadsInFlight = 4;
-
 /// The smallest power of two that is at least `number`.
 static int64_t roundUp(int64_t number) {
   return static_cast<int64_t>(llvm::PowerOf2Ceil(number));
@@ -206,40 +203,28 @@ bool ReductionStrategy::fits(const Problem &problem) const {
 
 /// The dimension along which most of what is read lies one after another; -1 if
 /// there is none.
-static int64_t findVectorDim(const Problem &problem, bool canReduceLanes) {
-  int64_t last = 0;
+static int64_t chooseVectorDim(const Problem &problem, bool canReduceLanes) {
+  SmallVector<unsigned> dims, reduced;
   for (unsigned dim = 0; dim < problem.getNumDims(); ++dim)
-    if (problem.isReduction[dim])
-      last = dim;
-  int64_t best = -1, bestScore = 0;
-  for (unsigned dim = 0; dim < problem.getNumDims(); ++dim) {
-    if (problem.isReduction[dim] && !canReduceLanes && dim != last)
-      continue;
-    int64_t score = 0;
-    auto rate = [&](const Access &access, int64_t weight) {
-      if (access.isScalar())
-        return;
-      Linear offset = Linear::getOffset(access, problem.getNumDims());
-      if (offset.dims[dim] != 0)
-        score += offset.dims[dim] == 1 ? 2 * weight : -weight;
-    };
-    for (const Access *input : getTermAccesses(problem)) {
-      // What most points read another element of is what takes the time.
-      int64_t elements = 1;
-      for (unsigned other = 0; other < problem.getNumDims(); ++other)
-        if (input->uses(other))
-          elements *= problem.extents[other];
-      rate(*input, 2 * elements >= problem.getIterations() ? 4 : 1);
-    }
-    for (const Output &output : problem.outputs)
-      rate(output.dest, 1);
-    if (score > bestScore || (score == bestScore && best >= 0 &&
-                              problem.extents[dim] > problem.extents[best])) {
-      best = dim;
-      bestScore = score;
-    }
+    (problem.isReduction[dim] ? reduced : dims).push_back(dim);
+  // Without that one thread has the terms in order.
+  if (!canReduceLanes && !reduced.empty())
+    reduced = {reduced.back()};
+  llvm::append_range(dims, reduced);
+  llvm::sort(dims);
+  SmallVector<WeightedAccess> accesses;
+  for (const Access *input : getTermAccesses(problem)) {
+    // What most points read another element of is what takes the time.
+    int64_t elements = 1;
+    for (unsigned dim = 0; dim < problem.getNumDims(); ++dim)
+      if (input->uses(dim))
+        elements *= problem.extents[dim];
+    accesses.push_back(
+        {input, 2 * elements >= problem.getIterations() ? 4 : 1});
   }
-  return best;
+  for (const Output &output : problem.outputs)
+    accesses.push_back({&output.dest, 1});
+  return findVectorDim(problem, dims, accesses);
 }
 
 ReductionStrategy simt::chooseReduction(const Problem &problem,
@@ -250,7 +235,7 @@ ReductionStrategy simt::chooseReduction(const Problem &problem,
   for (unsigned dim = 0; dim < problem.getNumDims(); ++dim)
     if (problem.isReduction[dim])
       strategy.reduced.push_back(dim);
-  int64_t vectorDim = strategy.vectorDim = findVectorDim(problem, canCombine);
+  int64_t vectorDim = strategy.vectorDim = chooseVectorDim(problem, canCombine);
   bool row = strategy.isRow(problem);
   int64_t streams = 0;
   if (vectorDim >= 0) {

@@ -141,25 +141,20 @@ private:
              << "expects a kernel that can be scheduled, but " << reason;
     if (name == "contraction") {
       auto strategy = ContractionStrategy::fromAttribute(attribute, *problem);
-      if (succeeded(strategy)) {
-        scheduleSplits(kernel, *problem, *strategy, emitContraction);
-        return success();
-      }
+      if (succeeded(strategy))
+        return scheduleSplits(kernel, *problem, *strategy, emitContraction);
     }
     if (name == "reduction") {
       auto strategy = ReductionStrategy::fromAttribute(attribute, *problem);
-      if (succeeded(strategy)) {
-        scheduleSplits(kernel, *problem, *strategy, emitReduction);
-        return success();
-      }
+      if (succeeded(strategy))
+        return scheduleSplits(kernel, *problem, *strategy, emitReduction);
     }
     if (name == "elementwise") {
       auto strategy = ElementwiseStrategy::fromAttribute(attribute, *problem);
-      if (succeeded(strategy)) {
-        declare(kernel, *problem,
-                emitElementwise(getModule(), kernel, *problem, *strategy));
-        return success();
-      }
+      if (succeeded(strategy))
+        return declare(
+            kernel, *problem,
+            emitElementwise(getModule(), kernel, *problem, *strategy));
     }
     return kernel.emitError()
            << "expects '" << kStrategyAttr << "' to be a strategy for "
@@ -168,13 +163,13 @@ private:
   }
 
   /// Leaves a declaration of `kernel`, which has been emitted whole.
-  void declare(func::FuncOp kernel, const Problem &problem,
-               const LaunchShape &launch) {
+  LogicalResult declare(func::FuncOp kernel, const Problem &problem,
+                        const LaunchShape &launch) {
     SmallVector<ArgumentAccess> accesses =
         getAccesses(kernel, problem, Part::All);
     kernel.getBody().getBlocks().clear();
     kernel->removeAttr(kStrategyAttr);
-    describeKernel(kernel, accesses, launch);
+    return describeKernel(kernel, accesses, launch);
   }
 
   /// Declares `name` before `kernel`.
@@ -192,11 +187,11 @@ private:
   /// Schedules a kernel that may leave partial results to a second one. `emit`
   /// emits the first.
   template <typename StrategyT>
-  void scheduleSplits(func::FuncOp kernel, const Problem &problem,
-                      const StrategyT &strategy,
-                      LaunchShape emit(gpu::GPUModuleOp, func::FuncOp,
-                                       StringRef, const Problem &,
-                                       const StrategyT &)) {
+  LogicalResult scheduleSplits(func::FuncOp kernel, const Problem &problem,
+                               const StrategyT &strategy,
+                               LaunchShape emit(gpu::GPUModuleOp, func::FuncOp,
+                                                StringRef, const Problem &,
+                                                const StrategyT &)) {
     if (strategy.splits == 1)
       return declare(
           kernel, problem,
@@ -223,10 +218,12 @@ private:
         getAccesses(kernel, problem, Part::Terms);
     accesses.truncate(partialTypes.size() - 1);
     accesses.push_back(ArgumentAccess::Write);
-    describeKernel(partials, accesses, partialLaunch);
+    if (failed(describeKernel(partials, accesses, partialLaunch)))
+      return failure();
     accesses = getAccesses(kernel, problem, Part::Results);
     accesses.insert(accesses.begin(), ArgumentAccess::Read);
-    describeKernel(combined, accesses, combinedLaunch);
+    if (failed(describeKernel(combined, accesses, combinedLaunch)))
+      return failure();
 
     kernel.getBody().getBlocks().clear();
     kernel->removeAttr(kStrategyAttr);
@@ -244,6 +241,7 @@ private:
     arguments.insert(arguments.begin(), call.getResult(0));
     auto result = func::CallOp::create(builder, loc, combined, arguments);
     func::ReturnOp::create(builder, loc, result.getResults());
+    return success();
   }
 
   gpu::GPUModuleOp module;

@@ -7,9 +7,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelStrategy.h"
+#include "Remarks.h"
 #include "memrev/Codegen/Common/AttributeNames.h"
 #include "memrev/Codegen/GPU/Passes.h"
-#include "mlir/IR/Remarks.h"
 
 namespace mlir::memrev {
 #define GEN_PASS_DEF_GPUSELECTSTRATEGY
@@ -19,21 +19,6 @@ namespace mlir::memrev {
 using namespace mlir;
 using namespace mlir::memrev;
 using namespace mlir::memrev::simt;
-
-/// One line that names the kernel and the reason, so that nobody wonders at a
-/// slow one.
-static void reportMissed(func::FuncOp kernel, StringRef reason) {
-  std::string line = ("'" + kernel.getSymName() +
-                      "' computes an element a thread because " + reason)
-                         .str();
-  if (!kernel.getContext()->getRemarkEngine()) {
-    kernel.emitRemark() << line;
-    return;
-  }
-  remark::missed(kernel.getLoc(),
-                 remark::RemarkOpts::name("Schedule").category("gpu-schedule"))
-      << line;
-}
 
 namespace {
 struct GPUSelectStrategyPass
@@ -66,7 +51,9 @@ struct GPUSelectStrategyPass
     if (DictionaryAttr strategy = choose(kernel, reason))
       kernel->setAttr(kStrategyAttr, strategy);
     else
-      reportMissed(kernel, reason);
+      reportMissed(kernel, "Schedule", "gpu-schedule",
+                   "'" + kernel.getSymName() +
+                       "' computes an element a thread because " + reason);
   }
 
 private:

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CallEntry.h"
+#include "LibraryCallBuilder.h"
 #include "memrev/Codegen/GPU/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -49,7 +50,7 @@ class StreamThreader {
 public:
   StreamThreader(ModuleOp module, bool bareEntries)
       : module(module), symbols(module), entries(module, symbols),
-        bareEntries(bareEntries),
+        libraries(module, symbols), bareEntries(bareEntries),
         streamType(LLVM::LLVMPointerType::get(module.getContext())) {}
 
   LogicalResult run();
@@ -61,8 +62,9 @@ private:
   /// buffers allow.
   void finishPrivate(func::FuncOp function);
 
-  /// Collects into `onDevice` the functions that use the device, and into
-  /// `waiting` those that wait for it, callees included.
+  /// Collects into `onDevice` the functions that use the device, into
+  /// `waiting` those that wait for it, and into `callingLibraries` those that
+  /// need one, callees included.
   void collectDeviceFunctions();
 
   /// Moves the body of the public `function` to a private one and leaves calls
@@ -78,11 +80,13 @@ private:
   ModuleOp module;
   SymbolTable symbols;
   CallEntryBuilder entries;
+  LibraryCallBuilder libraries;
   bool bareEntries;
   Type streamType;
   llvm::SetVector<func::FuncOp> onDevice;
   /// Those that wait for the device because the host reads something back.
   llvm::SetVector<func::FuncOp> waiting;
+  llvm::SetVector<func::FuncOp> callingLibraries;
   /// The functions that the original ones are called by inside the module.
   llvm::DenseMap<StringAttr, func::FuncOp> internal;
   llvm::DenseMap<Attribute, func::FuncOp> launchers;
@@ -93,7 +97,10 @@ LogicalResult StreamThreader::checkHostCode(func::FuncOp function) {
   WalkResult result = function.walk([&](Operation *op) {
     if (auto call = dyn_cast<func::CallOp>(op)) {
       auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
-      bool opaque = !callee || callee.isExternal();
+      func::FuncOp library = libraries.getKernel(call);
+      if (library && failed(libraries.verify(call, library)))
+        return WalkResult::interrupt();
+      bool opaque = !callee || (callee.isExternal() && !library);
       for (Value operand : call.getOperands()) {
         if (!isa<BaseMemRefType>(operand.getType()))
           continue;
@@ -148,12 +155,19 @@ void StreamThreader::collectDeviceFunctions() {
         load.emitRemark("the host reads this back and waits for it, so that "
                         "calls are not recorded as CUDA graphs");
       }
-      if (auto call = dyn_cast<func::CallOp>(op))
-        if (auto callee = symbols.lookup<func::FuncOp>(call.getCallee()))
-          callers[callee].push_back(function);
+      auto call = dyn_cast<func::CallOp>(op);
+      if (!call)
+        return;
+      if (auto callee = symbols.lookup<func::FuncOp>(call.getCallee()))
+        callers[callee].push_back(function);
+      if (libraries.getKernel(call)) {
+        onDevice.insert(function);
+        callingLibraries.insert(function);
+      }
     });
   }
-  for (llvm::SetVector<func::FuncOp> *closure : {&onDevice, &waiting})
+  for (llvm::SetVector<func::FuncOp> *closure :
+       {&onDevice, &waiting, &callingLibraries})
     for (unsigned i = 0; i < closure->size(); ++i)
       for (func::FuncOp caller : callers.lookup((*closure)[i]))
         closure->insert(caller);
@@ -183,6 +197,8 @@ LogicalResult StreamThreader::makeEntry(func::FuncOp function) {
   internal[function.getNameAttr()] = body;
 
   entries.build(function, body, !waiting.contains(function));
+  if (callingLibraries.contains(function))
+    libraries.prepare(function);
   return success();
 }
 
@@ -311,6 +327,10 @@ void StreamThreader::addStream(func::FuncOp function) {
     } else if (auto load = dyn_cast<memref::LoadOp>(op)) {
       rewriteLoad(load, stream);
     } else if (auto call = dyn_cast<func::CallOp>(op)) {
+      if (func::FuncOp kernel = libraries.getKernel(call)) {
+        libraries.replace(call, kernel, stream);
+        continue;
+      }
       func::FuncOp callee = internal.lookup(call.getCalleeAttr().getAttr());
       if (!callee)
         continue;
@@ -350,6 +370,7 @@ LogicalResult StreamThreader::run() {
   entries.finish();
   for (func::FuncOp body : bodies)
     addStream(body);
+  libraries.finish();
   for (auto function : module.getOps<func::FuncOp>())
     if (function.isPrivate() && !function.isExternal())
       finishPrivate(function);

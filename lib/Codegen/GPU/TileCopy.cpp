@@ -13,9 +13,8 @@ using namespace mlir;
 using namespace mlir::memrev;
 using namespace mlir::memrev::simt;
 
-/// Bytes of the smallest asynchronous copy, and of the one that can bypass the
-/// first level of cache.
-static constexpr int64_t kSmallestCopy = 4, kLargestCopy = 16;
+/// Bytes of the smallest asynchronous copy.
+static constexpr int64_t kSmallestCopy = 4;
 
 TileCopy::TileCopy(KernelBuilder &k, const ContractionStrategy &strategy,
                    const ContractionShape &shape, const Factor &factor,
@@ -87,9 +86,10 @@ void TileCopy::emitPiece(const Piece &piece, Value base, Value depth) {
           k.b, inside,
           arith::ConstantOp::create(k.b, k.b.getI32IntegerAttr(bytes)),
           arith::ConstantOp::create(k.b, k.b.getI32IntegerAttr(0)));
+    // The largest copy can bypass the first level of cache.
     NVVM::CpAsyncOp::create(
         k.b, target, k.elementPointer(access, offset), bytes,
-        bytes == kLargestCopy ? NVVM::LoadCacheModifierKind::CG
+        bytes == kVectorBytes ? NVVM::LoadCacheModifierKind::CG
                               : NVVM::LoadCacheModifierKind::CA,
         copied);
     return;

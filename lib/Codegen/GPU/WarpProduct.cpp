@@ -141,7 +141,7 @@ class MatrixProduct : public WarpProduct {
 public:
   MatrixProduct(KernelBuilder &k, const ContractionStrategy &strategy,
                 const TileLayout &first, const TileLayout &second,
-                const WarpPosition &position, Type elementType);
+                const WarpPosition &position, Type elementType, bool cuts);
 
   void multiply(Value first, Value second,
                 MutableArrayRef<Value> sums) override;
@@ -166,20 +166,37 @@ private:
   /// are in memory.
   SmallVector<Value> load(const Fragments &fragments, Value base, int64_t outer,
                           int64_t depth);
-  /// What the instruction takes for them: one number each, or two whose sum it
-  /// is, the first ones in front.
-  SmallVector<Value> toOperands(ArrayRef<Value> values);
+  /// What the instruction takes for them: one operand, or several whose sum
+  /// they are.
+  using Parts = SmallVector<SmallVector<Value>>;
+  Parts toOperands(ArrayRef<Value> values);
   Value roundToTF32(Value value);
+  /// Two numbers whose sum is `value`, up to its last bit or two.
+  SmallVector<Value> splitByRounding(Value value);
+  /// The same, but of the sign of `value` and not larger: neither they nor the
+  /// parts of a product cancel or overflow where the whole does not.
+  SmallVector<Value> splitByCutting(Value value);
 
   Fragments firstFragments, secondFragments;
+  /// How factors of Unit::TF32x3 are split.
+  bool cuts;
+  /// The parts of either factor whose products are added, in this order.
+  SmallVector<std::pair<int, int>> products;
 };
 } // namespace
 
 MatrixProduct::MatrixProduct(KernelBuilder &k,
                              const ContractionStrategy &strategy,
                              const TileLayout &first, const TileLayout &second,
-                             const WarpPosition &position, Type elementType)
-    : WarpProduct(k, strategy, first, second, position, elementType) {
+                             const WarpPosition &position, Type elementType,
+                             bool cuts)
+    : WarpProduct(k, strategy, first, second, position, elementType),
+      cuts(cuts) {
+  // The small products first. That of both rests is below the last bit.
+  if (strategy.unit == Unit::TF32x3)
+    products = {{1, 0}, {0, 1}, {0, 0}};
+  else
+    products = {{0, 0}};
   firstFragments = prepare(this->first, true, position.row,
                            strategy.rows / strategy.rowWarps);
   secondFragments = prepare(this->second, false, position.column,
@@ -250,27 +267,62 @@ Value MatrixProduct::roundToTF32(Value value) {
                                     NVVM::FPRoundingMode::RNA));
 }
 
-SmallVector<Value> MatrixProduct::toOperands(ArrayRef<Value> values) {
-  SmallVector<Value> operands, rests;
+SmallVector<Value> MatrixProduct::splitByRounding(Value value) {
+  Value big = roundToTF32(value);
+  Value rounded = LLVM::BitcastOp::create(k.b, k.b.getF32Type(), big);
+  return {big, roundToTF32(arith::SubFOp::create(k.b, value, rounded))};
+}
+
+SmallVector<Value> MatrixProduct::splitByCutting(Value value) {
+  Type i32 = k.b.getI32Type(), f32 = k.b.getF32Type();
+  auto constant = [&](uint32_t bits) -> Value {
+    return arith::ConstantOp::create(
+        k.b, k.b.getIntegerAttr(i32, static_cast<int32_t>(bits)));
+  };
+  auto cut = [&](Value v) -> Value {
+    return arith::AndIOp::create(k.b, LLVM::BitcastOp::create(k.b, i32, v),
+                                 constant(0xffffe000));
+  };
+  // An infinity is the second part, which meets only the first one of the other
+  // factor. So the first part of an infinity is no zero.
+  Value bits = LLVM::BitcastOp::create(k.b, i32, value);
+  Value isInfinite = arith::CmpIOp::create(
+      k.b, arith::CmpIPredicate::eq,
+      arith::AndIOp::create(k.b, bits, constant(0x7fffffff)),
+      constant(0x7f800000));
+  Value one = arith::OrIOp::create(
+      k.b, arith::AndIOp::create(k.b, bits, constant(0x80000000)),
+      constant(0x3f800000));
+  Value big = arith::SelectOp::create(k.b, isInfinite, one, cut(value));
+  return {big, cut(arith::SubFOp::create(
+                   k.b, value, LLVM::BitcastOp::create(k.b, f32, big)))};
+}
+
+MatrixProduct::Parts MatrixProduct::toOperands(ArrayRef<Value> values) {
+  if (!isTF32(strategy.unit)) {
+    Parts parts(1);
+    for (Value value : values)
+      parts[0].push_back(
+          strategy.unit == Unit::Half && elementType.isF16()
+              ? LLVM::BitcastOp::create(
+                    k.b, VectorType::get(2, k.b.getF16Type()), value)
+              : value);
+    return parts;
+  }
+  Parts parts;
   for (Value value : values) {
-    if (strategy.unit == Unit::Half && elementType.isF16())
-      value = LLVM::BitcastOp::create(k.b, VectorType::get(2, k.b.getF16Type()),
-                                      value);
-    if (!isTF32(strategy.unit)) {
-      operands.push_back(value);
-      continue;
-    }
     if (value.getType().isInteger(32))
       value = LLVM::BitcastOp::create(k.b, k.b.getF32Type(), value);
-    operands.push_back(roundToTF32(value));
-    if (strategy.unit == Unit::TF32x3) {
-      Value rounded =
-          LLVM::BitcastOp::create(k.b, k.b.getF32Type(), operands.back());
-      rests.push_back(roundToTF32(arith::SubFOp::create(k.b, value, rounded)));
-    }
+    SmallVector<Value> split = {};
+    if (strategy.unit == Unit::TF32)
+      split = {roundToTF32(value)};
+    else
+      split = cuts ? splitByCutting(value) : splitByRounding(value);
+    parts.resize(split.size());
+    for (auto [part, number] : llvm::zip_equal(parts, split))
+      part.push_back(number);
   }
-  llvm::append_range(operands, rests);
-  return operands;
+  return parts;
 }
 
 SmallVector<Value> MatrixProduct::load(const Fragments &fragments, Value base,
@@ -339,9 +391,7 @@ void MatrixProduct::multiply(Value first, Value second,
 
   int64_t columnsAtOnce = secondFragments.outerStep / unit.columns;
   for (int64_t depth = 0; depth < strategy.depth / unit.depth; ++depth) {
-    SmallVector<SmallVector<Value>> rows, columns;
-    for (int64_t i = 0; i < rowUnits; ++i)
-      rows.push_back(toOperands(load(firstFragments, first, i, depth)));
+    SmallVector<Parts> columns;
     for (int64_t j = 0; j < columnUnits / columnsAtOnce; ++j) {
       SmallVector<Value> loaded = load(secondFragments, second, j, depth);
       size_t size = loaded.size() / columnsAtOnce;
@@ -349,24 +399,14 @@ void MatrixProduct::multiply(Value first, Value second,
         columns.push_back(
             toOperands(ArrayRef(loaded).slice(part * size, size)));
     }
-    for (int64_t i = 0; i < rowUnits; ++i)
-      for (int64_t j = 0; j < columnUnits; ++j) {
-        MutableArrayRef<Value> unitSums =
-            sums.slice((i * columnUnits + j) * sumsPerUnit, sumsPerUnit);
-        ArrayRef<Value> row = rows[i], column = columns[j];
-        if (strategy.unit != Unit::TF32x3) {
-          multiplyUnit(row, column, unitSums);
-          continue;
-        }
-        // The small products first. That of both rests is below the last bit.
-        size_t rowSize = row.size() / 2, columnSize = column.size() / 2;
-        multiplyUnit(row.drop_front(rowSize), column.take_front(columnSize),
-                     unitSums);
-        multiplyUnit(row.take_front(rowSize), column.drop_front(columnSize),
-                     unitSums);
-        multiplyUnit(row.take_front(rowSize), column.take_front(columnSize),
-                     unitSums);
-      }
+    for (int64_t i = 0; i < rowUnits; ++i) {
+      Parts rows = toOperands(load(firstFragments, first, i, depth));
+      for (int64_t j = 0; j < columnUnits; ++j)
+        for (auto [row, column] : products)
+          multiplyUnit(
+              rows[row], columns[j][column],
+              sums.slice((i * columnUnits + j) * sumsPerUnit, sumsPerUnit));
+    }
   }
 }
 
@@ -462,7 +502,7 @@ void ScalarProduct::write(Value memory, ValueRange sums) {
 std::unique_ptr<WarpProduct>
 WarpProduct::create(KernelBuilder &k, const ContractionStrategy &strategy,
                     const TileLayout &first, const TileLayout &second,
-                    const WarpPosition &position, Type elementType) {
+                    const WarpPosition &position, Type elementType, bool cuts) {
   if (strategy.unit == Unit::WarpGroup)
     return createWarpGroupProduct(k, strategy, first, second, position,
                                   elementType);
@@ -470,5 +510,5 @@ WarpProduct::create(KernelBuilder &k, const ContractionStrategy &strategy,
     return std::make_unique<ScalarProduct>(k, strategy, first, second, position,
                                            elementType);
   return std::make_unique<MatrixProduct>(k, strategy, first, second, position,
-                                         elementType);
+                                         elementType, cuts);
 }

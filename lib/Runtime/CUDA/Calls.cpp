@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <memory>
 #include <mutex>
+#include <random>
 #include <vector>
 
 using namespace memrev::cuda;
@@ -30,16 +31,28 @@ struct Recording {
   std::vector<uint64_t> scalars;
   /// Null as long as there was one call only.
   GraphExec executable = nullptr;
+  /// The kernels and copies of the graph.
+  size_t numNodes = 0;
   uint64_t lastUse = 0;
+};
+
+/// A recording with the hash of what it is found by.
+struct KnownRecording {
+  uint64_t hash;
+  std::unique_ptr<Recording> recording;
 };
 
 /// What the runtime keeps of a compiled function.
 struct FunctionState {
   std::mutex mutex;
-  std::vector<std::unique_ptr<Recording>> recordings;
+  std::vector<KnownRecording> recordings;
+  /// Of all graphs together.
+  size_t numNodes = 0;
   /// The last buffers that were seen to be in device memory.
   std::vector<MemrevCudaBuffer> checked;
   uint64_t numCalls = 0;
+  /// Chooses the recordings that go.
+  std::minstd_rand random;
 };
 
 /// The call that a thread is in.
@@ -49,16 +62,21 @@ struct Call {
   /// Where the work goes; not the caller's if `isOwnStream`.
   Stream stream = nullptr;
   bool isOwnStream = false;
-  /// The recording in the making, its stream, and the function's lock.
+  /// The recording in the making, its function and stream, and the function's
+  /// lock.
   Recording *recording = nullptr;
+  FunctionState *state = nullptr;
   Stream recorder = nullptr;
   std::unique_lock<std::mutex> lock;
 };
 } // namespace
 
-/// How many sets of buffers a function keeps graphs for: a network that trains
-/// has one, or two that take turns.
-static constexpr size_t kMaxRecordings = 8;
+/// How many sets of buffers a function keeps graphs for: each place of a
+/// network that calls it has one, or two that take turns.
+static constexpr size_t kMaxRecordings = 256;
+/// How many kernels and copies these graphs may have together: the driver keeps
+/// each in memory that nobody planned.
+static constexpr size_t kMaxNodes = 65536;
 
 /// Kernels read buffers in pieces of up to 16 bytes.
 static constexpr uint64_t kMaxAlignment = 16;
@@ -149,39 +167,74 @@ static bool checkBuffers(const Driver &driver, const char *function,
 // Recordings
 //===----------------------------------------------------------------------===//
 
+static uint64_t hashBuffers(Context context, const MemrevCudaBuffer *buffers,
+                            size_t count) {
+  // FNV-1a, a word at once; addresses differ in their middle bits.
+  constexpr uint64_t prime = 0x100000001b3;
+  uint64_t hash = reinterpret_cast<uintptr_t>(context);
+  for (size_t i = 0; i < count; ++i) {
+    hash = (hash ^ buffers[i].address) * prime;
+    hash ^= hash >> 32;
+  }
+  return hash;
+}
+
 /// Returns the recording of calls with `buffers`, or a null pointer.
 static Recording *findRecording(FunctionState &state, Context context,
                                 const MemrevCudaBuffer *buffers, size_t count) {
-  for (const std::unique_ptr<Recording> &recording : state.recordings)
-    if (recording->context == context &&
-        areSame(recording->buffers, buffers, count, isSame))
-      return recording.get();
+  uint64_t hash = hashBuffers(context, buffers, count);
+  for (const KnownRecording &known : state.recordings)
+    if (known.hash == hash && known.recording->context == context &&
+        areSame(known.recording->buffers, buffers, count, isSame))
+      return known.recording.get();
   return nullptr;
 }
 
-static void destroyGraph(const Driver &driver, GraphExec executable) {
-  if (executable)
-    driver.graphExecDestroy(executable);
+/// Destroys the graph of `recording`, which may be running at the moment: it
+/// then finishes.
+static void dropGraph(const Driver &driver, FunctionState &state,
+                      Recording &recording) {
+  if (!recording.executable)
+    return;
+  driver.graphExecDestroy(recording.executable);
+  recording.executable = nullptr;
+  state.numNodes -= recording.numNodes;
+  recording.numNodes = 0;
 }
 
-/// Adds a recording without a graph, in place of the one that was not used for
-/// the longest time if there are many.
+/// Removes a recording, not `kept`. Were it always the one that was not used
+/// for the longest time, more recordings than there is room for that take turns
+/// would all go right before they are needed. So it is the older one of two
+/// that chance picks.
+static void removeRecording(const Driver &driver, FunctionState &state,
+                            const Recording *kept) {
+  std::uniform_int_distribution<size_t> pick(0, state.recordings.size() - 1);
+  KnownRecording *removed;
+  do {
+    removed = &state.recordings[pick(state.random)];
+    KnownRecording *other = &state.recordings[pick(state.random)];
+    if (other->recording->lastUse < removed->recording->lastUse)
+      removed = other;
+  } while (removed->recording.get() == kept);
+  dropGraph(driver, state, *removed->recording);
+  std::swap(*removed, state.recordings.back());
+  state.recordings.pop_back();
+}
+
+/// Adds a recording without a graph.
 static void addRecording(const Driver &driver, FunctionState &state,
                          Recording added) {
-  if (state.recordings.size() < kMaxRecordings) {
-    state.recordings.push_back(std::make_unique<Recording>(std::move(added)));
-    return;
-  }
-  auto oldest = std::min_element(
-      state.recordings.begin(), state.recordings.end(),
-      [](const auto &a, const auto &b) { return a->lastUse < b->lastUse; });
-  // A graph that runs at the moment is destroyed when it has finished.
-  destroyGraph(driver, (*oldest)->executable);
-  **oldest = std::move(added);
+  if (state.recordings.size() >= kMaxRecordings)
+    removeRecording(driver, state, /*kept=*/nullptr);
+  uint64_t hash =
+      hashBuffers(added.context, added.buffers.data(), added.buffers.size());
+  state.recordings.push_back(
+      {hash, std::make_unique<Recording>(std::move(added))});
 }
 
-/// Makes `graph` what the recording launches.
-static bool setGraph(const Driver &driver, Recording &recording, Graph graph) {
+/// Makes `graph` what the recording launches, and room for it.
+static bool setGraph(const Driver &driver, FunctionState &state,
+                     Recording &recording, Graph graph) {
   if (recording.executable) {
     GraphUpdateInfo info = {};
     Result result = driver.graphUpdate(recording.executable, graph, &info);
@@ -190,13 +243,22 @@ static bool setGraph(const Driver &driver, Recording &recording, Graph graph) {
     if (result != kGraphUpdateFailure)
       return check(driver, result, "update a graph");
     // Other kernels, or another number of them.
-    destroyGraph(driver, recording.executable);
-    recording.executable = nullptr;
+    dropGraph(driver, state, recording);
   }
-  return check(driver,
-               driver.graphInstantiate(&recording.executable, graph,
-                                       /*flags=*/0),
-               "make a graph");
+  size_t numNodes = 0;
+  if (!check(driver, driver.graphGetNodes(graph, nullptr, &numNodes),
+             "count the nodes of a graph"))
+    return false;
+  while (state.numNodes + numNodes > kMaxNodes && state.recordings.size() > 1)
+    removeRecording(driver, state, &recording);
+  if (!check(driver,
+             driver.graphInstantiate(&recording.executable, graph,
+                                     /*flags=*/0),
+             "make a graph"))
+    return false;
+  recording.numNodes = numNodes;
+  state.numNodes += numNodes;
+  return true;
 }
 
 static bool launchGraph(const Driver &driver, const Recording &recording,
@@ -215,12 +277,11 @@ static void finishRecording(Call &call) {
                     check(driver, result, "record a call as a graph");
   if (isRecorded)
     giveStreamBack(call.context, kStreamNonBlocking, call.recorder);
-  if (isRecorded && setGraph(driver, *call.recording, graph)) {
+  if (isRecorded && setGraph(driver, *call.state, *call.recording, graph)) {
     launchGraph(driver, *call.recording, call.stream);
   } else {
     // What is left would be that of other scalars.
-    destroyGraph(driver, call.recording->executable);
-    call.recording->executable = nullptr;
+    dropGraph(driver, *call.state, *call.recording);
   }
   if (graph)
     driver.graphDestroy(graph);
@@ -286,6 +347,7 @@ void *memrevCudaBeginCall(const char *function, void **slot,
     return nullptr;
   recording->scalars.assign(scalars, scalars + numScalars);
   call.recording = recording;
+  call.state = &state;
   call.lock = std::move(lock);
   return call.recorder;
 }
@@ -312,7 +374,7 @@ void memrevCudaForgetFunction(void **slot) {
   // then say.
   std::string error;
   if (const Driver *driver = getDriver(error))
-    for (const std::unique_ptr<Recording> &recording : state->recordings)
-      destroyGraph(*driver, recording->executable);
+    for (const KnownRecording &known : state->recordings)
+      dropGraph(*driver, *state, *known.recording);
   delete state;
 }

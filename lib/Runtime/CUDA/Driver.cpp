@@ -7,7 +7,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "Driver.h"
+#include <atomic>
 #include <dlfcn.h>
+#include <pthread.h>
 
 using namespace memrev::cuda;
 
@@ -76,6 +78,7 @@ static bool load(Driver &driver, std::string &error) {
       !find(library, "cuEventDestroy_v2", driver.eventDestroy, error) ||
       !find(library, "cuEventRecord", driver.eventRecord, error) ||
       !find(library, "cuEventQuery", driver.eventQuery, error) ||
+      !find(library, "cuGraphGetNodes", driver.graphGetNodes, error) ||
       !find(library, "cuGraphInstantiateWithFlags", driver.graphInstantiate,
             error) ||
       !find(library, "cuGraphExecUpdate_v2", driver.graphUpdate, error) ||
@@ -100,15 +103,30 @@ static bool load(Driver &driver, std::string &error) {
   return true;
 }
 
+/// Whether the process that loaded the driver is another one, of which this is
+/// a fork: the driver does not work in it.
+static std::atomic<bool> isForked{false};
+
 const Driver *memrev::cuda::getDriver(std::string &error) {
   // Never destroyed: kernels may be unloaded by other destructors.
   struct Loaded {
     Driver driver = {};
     std::string error;
     bool usable = load(driver, error);
+
+    Loaded() {
+      if (usable)
+        pthread_atfork(nullptr, nullptr, [] { isForked = true; });
+    }
   };
   static const Loaded &loaded = *new Loaded();
   error = loaded.error;
+  if (isForked) {
+    error =
+        "expects a process of its own for CUDA, but this one was forked from "
+        "one that uses it; multiprocessing has the method 'spawn'";
+    return nullptr;
+  }
   return loaded.usable ? &loaded.driver : nullptr;
 }
 

@@ -103,6 +103,7 @@ struct Driver {
   Result (*eventDestroy)(Event);
   Result (*eventRecord)(Event, Stream);
   Result (*eventQuery)(Event);
+  Result (*graphGetNodes)(Graph, void **nodes, size_t *count);
   Result (*graphInstantiate)(GraphExec *, Graph, unsigned long long flags);
   Result (*graphUpdate)(GraphExec, Graph, GraphUpdateInfo *);
   Result (*graphLaunch)(GraphExec, Stream);

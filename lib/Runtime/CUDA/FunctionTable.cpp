@@ -22,6 +22,7 @@ void *memrev::cuda::findFunction(const std::string &name) {
       FUNCTION(mgpuModuleLoadJIT),        FUNCTION(mgpuModuleUnload),
       FUNCTION(mgpuModuleGetFunction),    FUNCTION(mgpuLaunchKernel),
       FUNCTION(mgpuStreamSynchronize),    FUNCTION(mgpuMemcpy),
+      FUNCTION(memrevCudaPrepareMatmul),  FUNCTION(memrevCudaMatmul),
   };
   for (const auto &function : functions)
     if (name == function.name)

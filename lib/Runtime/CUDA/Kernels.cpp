@@ -155,6 +155,21 @@ void mgpuLaunchKernel(void *function, intptr_t gridX, intptr_t gridY,
   if (!driver || !function || gridX == 0 || gridY == 0 || gridZ == 0)
     return;
   auto *kernel = static_cast<Kernel *>(function);
+  // The driver would get the lower bits of larger numbers.
+  constexpr intptr_t maxBlocks[3] = {2147483647, 65535, 65535};
+  constexpr intptr_t maxThreads = 1024;
+  const intptr_t blocks[3] = {gridX, gridY, gridZ};
+  const intptr_t threads[3] = {blockX, blockY, blockZ};
+  for (int i = 0; i < 3; ++i)
+    if (blocks[i] < 0 || blocks[i] > maxBlocks[i] || threads[i] < 0 ||
+        threads[i] > maxThreads) {
+      fail("expects at most " + std::to_string(maxBlocks[i]) + " blocks and " +
+           std::to_string(maxThreads) + " threads in dimension " +
+           std::to_string(i) + " to launch kernel '" + kernel->name +
+           "', but got " + std::to_string(blocks[i]) + " and " +
+           std::to_string(threads[i]));
+      return;
+    }
   Result result = kSuccess;
   if (sharedBytes > kernel->sharedBytes) {
     result = driver->funcSetAttribute(kernel->function,

@@ -51,17 +51,36 @@ void memrevCudaResetPeakBytes(void) {
   ledger.peak = ledger.current;
 }
 
-static bool release(const Driver &driver, void *pointer) {
-  if (!check(driver, driver.memFree(toDevice(pointer)), "free device memory"))
-    return false;
+/// Enters memory that the driver has allocated.
+static void addToLedger(void *pointer, size_t bytes) {
+  Ledger &ledger = getLedger();
+  std::lock_guard<std::mutex> lock(ledger.mutex);
+  ledger.bytes[pointer] = bytes;
+  ledger.current += bytes;
+  ledger.peak = std::max(ledger.peak, ledger.current);
+}
+
+/// Strikes memory out. Returns its bytes, 0 if the runtime did not allocate it.
+static size_t removeFromLedger(void *pointer) {
   Ledger &ledger = getLedger();
   std::lock_guard<std::mutex> lock(ledger.mutex);
   auto known = ledger.bytes.find(pointer);
   if (known == ledger.bytes.end())
-    return true;
-  ledger.current -= known->second;
+    return 0;
+  size_t bytes = known->second;
+  ledger.current -= bytes;
   ledger.bytes.erase(known);
-  return true;
+  return bytes;
+}
+
+static bool release(const Driver &driver, void *pointer) {
+  // Before it is freed: another thread may be given the address right after.
+  size_t bytes = removeFromLedger(pointer);
+  if (check(driver, driver.memFree(toDevice(pointer)), "free device memory"))
+    return true;
+  if (bytes != 0)
+    addToLedger(pointer, bytes);
+  return false;
 }
 
 //===----------------------------------------------------------------------===//
@@ -141,11 +160,7 @@ static bool allocate(const Driver &driver, Context context, size_t bytes,
                  .c_str()))
     return false;
   *pointer = reinterpret_cast<void *>(static_cast<uintptr_t>(allocated));
-  Ledger &ledger = getLedger();
-  std::lock_guard<std::mutex> lock(ledger.mutex);
-  ledger.bytes[*pointer] = bytes;
-  ledger.current += bytes;
-  ledger.peak = std::max(ledger.peak, ledger.current);
+  addToLedger(*pointer, bytes);
   return true;
 }
 

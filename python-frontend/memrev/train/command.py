@@ -14,7 +14,7 @@ from .. import CompileError, cuda, models
 from . import cifar
 from .batches import TrainingBatches, mean_image
 from .experiment import Experiment, ExperimentError
-from .export import ExportError, check_path, export
+from .export import ExportError, check_chip, check_path, export
 from .programs import CompiledPrograms, make_optimizer
 from .progress import duration
 from .replicas import Replicas, ReplicasError
@@ -67,12 +67,18 @@ def make_parser() -> argparse.ArgumentParser:
     add("--export", type=Path, metavar="FILE.so",
         help="write the network and its training step as a shared library and a C header "
              "at the end")
+    add("--export-chip", metavar="CHIP",
+        help="the chip of CUDA devices that the library is for, sm_90 for example, or cpu "
+             "(that of the device that trains)")
     add("--threads", type=int, default=0, metavar="N",
         help="threads of a step on the processor (all processors)")
 
     add("--fp32-precision", default="ieee", choices=("ieee", "tf32x3", "tf32"),
         metavar="ieee|tf32x3|tf32",
         help="how a CUDA device multiplies matrices (%(default)s)")
+    add("--contractions", default="generated", choices=("generated", "vendor", "auto"),
+        metavar="generated|vendor|auto",
+        help="who multiplies them: vendor is cuBLASLt where it can (%(default)s)")
 
     def setting(name, kind, text, **options):
         options.setdefault("default", default[name])
@@ -137,13 +143,15 @@ def train(options: argparse.Namespace, replicas: Replicas, report: Callable[[str
     """Trains as the options say. Returns 0, or the signal that stopped it."""
     settings = make_settings(options)
     settings.part_size(replicas.size)
+    chip = options.export_chip or replicas.chip
     if options.export:
         check_path(options.export)
+        check_chip(chip)
     images, held_out, name, test = load_data(settings, options.data_dir, replicas)
     model = NETWORKS[settings.model].make(cifar.DATASETS[settings.dataset].classes)
     programs = CompiledPrograms(model, make_optimizer(settings), settings.seed,
                                 settings.policy, options.threads, replicas.device,
-                                options.fp32_precision)
+                                options.fp32_precision, options.contractions)
     experiment = None
     if replicas.rank == 0:
         experiment = Experiment(options.results_dir / f"{settings.model}-{settings.dataset}")
@@ -169,7 +177,7 @@ def train(options: argparse.Namespace, replicas: Replicas, report: Callable[[str
             experiment.write_summary(summarize(trainer, model, loss, accuracy))
             if options.export:
                 export(options.export, programs, trainer.variables, settings.batch_size,
-                       batches.mean)
+                       batches.mean, chip, options.fp32_precision)
                 report(f"wrote {options.export}")
         return 0
     finally:

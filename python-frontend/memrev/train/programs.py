@@ -31,7 +31,8 @@ class CompiledPrograms:
     """
 
     def __init__(self, model: nn.Module, optimizer, seed: int = 0, policy: str = "invert",
-                 threads: int = 0, device: str = "cpu", fp32_precision: str = "ieee"):
+                 threads: int = 0, device: str = "cpu", fp32_precision: str = "ieee",
+                 contractions: str = "generated"):
         self.model, self.optimizer = model, optimizer
 
         def gradient_parts(params, state, images, labels, draw):
@@ -60,7 +61,8 @@ class CompiledPrograms:
             return nn.cross_entropy(logits, labels).sum(), logits
 
         #: The jitted functions, by the name of the method that calls them.
-        options = {"threads": threads, "device": device, "fp32_precision": fp32_precision}
+        options = {"threads": threads, "device": device, "fp32_precision": fp32_precision,
+                   "contractions": contractions}
         self.jitted = {
             "step": jit(training_step, donate=(0, 1, 2), **options),
             "gradients": jit(gradient_parts, **options),

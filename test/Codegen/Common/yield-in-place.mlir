@@ -99,14 +99,19 @@ func.func @branch_and_while(%x: tensor<4xf32>, %y: tensor<4xf32>, %n: index, %c:
   return %r : tensor<4xf32>
 }
 
-// A branch between two tensors has a buffer of its own.
+// A branch between two tensors yields copies of them.
 // CHECK-LABEL: @branch_between
+// CHECK-SAME: (%{{.*}}: tensor<4xf32>, %[[Y:.*]]: tensor<4xf32>,
 func.func @branch_between(%x: tensor<4xf32>, %y: tensor<4xf32>, %n: index, %c: i1) -> tensor<4xf32> {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
+  // CHECK: %[[CY:.*]] = bufferization.alloc_tensor() copy(%[[Y]])
+  // CHECK: scf.for {{.*}} iter_args(%[[A:.*]] = %{{.*}})
+  // CHECK: %[[CA:.*]] = bufferization.alloc_tensor() copy(%[[A]])
   // CHECK: %[[B:.*]] = scf.if
-  // CHECK: %[[COPY:.*]] = bufferization.alloc_tensor() copy(%[[B]])
-  // CHECK: bufferization.materialize_in_destination %[[COPY]]
+  // CHECK-NEXT: scf.yield %[[CY]]
+  // CHECK: scf.yield %[[CA]]
+  // CHECK: bufferization.materialize_in_destination %[[B]] in %[[A]]
   %r = scf.for %i = %c0 to %n step %c1 iter_args(%a = %x) -> tensor<4xf32> {
     %b = scf.if %c -> tensor<4xf32> {
       scf.yield %y : tensor<4xf32>
@@ -138,4 +143,53 @@ func.func @two_updates(%x: tensor<4xf32>, %y: tensor<4xf32>, %n: index) -> (tens
     scf.yield %s, %q : tensor<4xf32>, tensor<4xf32>
   }
   return %r#0, %r#1 : tensor<4xf32>, tensor<4xf32>
+}
+
+// Both regions of a loop of unknown trips; what the second makes of its own
+// tensors is not copied.
+// CHECK-LABEL: func.func @while
+// CHECK: scf.while (%[[A:.*]] = %{{.*}}, %[[B:.*]] = %{{.*}})
+// CHECK: %[[CB:.*]] = bufferization.alloc_tensor() copy(%[[B]])
+// CHECK: %[[M:.*]] = bufferization.materialize_in_destination %[[CB]] in %[[A]]
+// CHECK: scf.condition(%{{.*}}) %[[M]], %[[B]]
+// CHECK: ^bb0(%[[C:.*]]: tensor<4xf32>, %[[D:.*]]: tensor<4xf32>):
+// CHECK: %[[S:.*]] = linalg.exp
+// CHECK: %[[N:.*]] = bufferization.materialize_in_destination %[[S]] in %[[D]]
+// CHECK: scf.yield %[[C]], %[[N]]
+func.func @while(%x: tensor<4xf32>, %y: tensor<4xf32>, %c: i1) -> tensor<4xf32> {
+  %r:2 = scf.while (%a = %x, %b = %y) : (tensor<4xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+    scf.condition(%c) %b, %b : tensor<4xf32>, tensor<4xf32>
+  } do {
+  ^bb0(%a: tensor<4xf32>, %b: tensor<4xf32>):
+    %e = tensor.empty() : tensor<4xf32>
+    %s = linalg.exp ins(%a : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+    scf.yield %a, %s : tensor<4xf32>, tensor<4xf32>
+  }
+  return %r#0 : tensor<4xf32>
+}
+
+// A branch that has made its tensor yields it, the other one a copy.
+// CHECK-LABEL: func.func @branches
+// CHECK: scf.for {{.*}} iter_args(%[[A:.*]] = %{{.*}}, %[[B:.*]] = %{{.*}})
+// CHECK: %[[CB:.*]] = bufferization.alloc_tensor() copy(%[[B]])
+// CHECK: %[[I:.*]] = scf.if
+// CHECK-NEXT: scf.yield %[[CB]]
+// CHECK: %[[S:.*]] = linalg.exp
+// CHECK-NEXT: scf.yield %[[S]]
+// CHECK: %[[M:.*]] = bufferization.materialize_in_destination %[[I]] in %[[A]]
+// CHECK-NEXT: scf.yield %[[M]], %[[B]]
+func.func @branches(%x: tensor<4xf32>, %y: tensor<4xf32>, %n: index, %c: i1) -> tensor<4xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %r:2 = scf.for %i = %c0 to %n step %c1 iter_args(%a = %x, %b = %y) -> (tensor<4xf32>, tensor<4xf32>) {
+    %s = scf.if %c -> tensor<4xf32> {
+      scf.yield %b : tensor<4xf32>
+    } else {
+      %e = tensor.empty() : tensor<4xf32>
+      %s = linalg.exp ins(%a : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+      scf.yield %s : tensor<4xf32>
+    }
+    scf.yield %s, %b : tensor<4xf32>, tensor<4xf32>
+  }
+  return %r#0 : tensor<4xf32>
 }

@@ -190,3 +190,19 @@ func.func private @ones(%a: tensor<14x24xf32>, %b: tensor<24x16xf32>, %d: tensor
   %r = linalg.matmul ins(%p, %b : tensor<16x24xf32>, tensor<24x16xf32>) outs(%d : tensor<16x16xf32>) -> tensor<16x16xf32>
   return %r : tensor<16x16xf32>
 }
+
+// -----
+
+// More rows than blocks, each of a block.
+#row = affine_map<(i, j) -> (i)>
+// expected-error @below {{expects at most 2147483647 blocks of threads for a kernel, but got 4294967296}}
+func.func private @rows(%x: tensor<4096xf32>, %y: tensor<137438953472xf32>) -> tensor<137438953472xf32> attributes {memrev.kernel, memrev.strategy = {across = 32 : i64, along = 8 : i64, engine = "reduction", lanes = 1 : i64, order = array<i64: 0>, reduced = array<i64: 1>, splits = 1 : i64, unroll = 4 : i64, vector_dim = 0 : i64}} {
+  %z = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%z : f32) outs(%y : tensor<137438953472xf32>) -> tensor<137438953472xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (j)>, #row], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<4096xf32>) outs(%f : tensor<137438953472xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %s = arith.addf %a, %o : f32
+    linalg.yield %s : f32
+  } -> tensor<137438953472xf32>
+  return %r : tensor<137438953472xf32>
+}

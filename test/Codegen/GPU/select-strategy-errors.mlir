@@ -101,3 +101,16 @@ func.func private @narrow(%x: tensor<4x8xf8E4M3FN>, %d: tensor<8x4xf8E4M3FN>) ->
   %r = linalg.transpose ins(%x : tensor<4x8xf8E4M3FN>) outs(%d : tensor<8x4xf8E4M3FN>) permutation = [1, 0]
   return %r : tensor<8x4xf8E4M3FN>
 }
+
+// -----
+
+// REMARK: remark: {{.*}}'huge' computes an element a thread because it has 2^63 iterations or more
+func.func private @huge(%x: tensor<2147483648xf32>, %y: tensor<4294967296xf32>, %d: tensor<f32>) -> tensor<f32> attributes {memrev.kernel} {
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i)>, affine_map<(i, j) -> (j)>, affine_map<(i, j) -> ()>], iterator_types = ["reduction", "reduction"]} ins(%x, %y : tensor<2147483648xf32>, tensor<4294967296xf32>) outs(%d : tensor<f32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %s = arith.addf %a, %b : f32
+    %t = arith.maximumf %s, %o : f32
+    linalg.yield %t : f32
+  } -> tensor<f32>
+  return %r : tensor<f32>
+}

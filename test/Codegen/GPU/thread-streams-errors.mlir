@@ -80,3 +80,41 @@ func.func private @mgpuMemcpy(%x: memref<f32>)
 
 // expected-error @below {{'func.func' op expects names that start with 'memrevCuda' to be left to the runtime, but got 'memrevCudaEndCall'}}
 func.func private @memrevCudaEndCall()
+
+// -----
+
+// expected-error @below {{'func.func' op expects 'memrev.matmul' to describe a product of its arguments, but got {library = "cublas"}}}
+func.func private @product_library(memref<8x6xf32>, memref<6x12xf32>, memref<1024xi8>, memref<8x12xf32>) attributes {memrev.kernel, memrev.matmul = {library = "cublas"}}
+func.func @not_described(%a: memref<8x6xf32>, %b: memref<6x12xf32>, %w: memref<1024xi8>, %d: memref<8x12xf32>) {
+  call @product_library(%a, %b, %w, %d) : (memref<8x6xf32>, memref<6x12xf32>, memref<1024xi8>, memref<8x12xf32>) -> ()
+  return
+}
+
+// -----
+
+// The columns of `a` lie further apart than its buffer is long.
+// expected-error @below {{'func.func' op expects 'memrev.matmul' to describe a product of its arguments, but got}}
+func.func private @product_library(memref<8x6xf32>, memref<6x12xf32>, memref<1024xi8>, memref<8x12xf32>) attributes {memrev.kernel,
+  memrev.matmul = {a = {alignment = 16 : i64, argument = 1 : i64, leading = 13 : i64, offset = 0 : i64, step = 0 : i64, stride = 0 : i64, terms = array<i64>, transposed = false}, accumulates = false,
+    b = {alignment = 16 : i64, argument = 0 : i64, leading = 6 : i64, offset = 0 : i64, step = 0 : i64, stride = 0 : i64, terms = array<i64>, transposed = false},
+    c = {alignment = 16 : i64, argument = 3 : i64, leading = 12 : i64, offset = 0 : i64, step = 0 : i64, stride = 0 : i64, terms = array<i64>, transposed = false}, compute = "f32",
+    d = {alignment = 16 : i64, argument = 3 : i64, leading = 12 : i64, offset = 0 : i64, step = 0 : i64, stride = 0 : i64, terms = array<i64>, transposed = false},
+    library = "cublasLt", sizes = array<i64: 12, 8, 6, 1, 1>, types = [f32, f32], workspace = array<i64: 2, 768>}}
+func.func @outside(%a: memref<8x6xf32>, %b: memref<6x12xf32>, %w: memref<1024xi8>, %d: memref<8x12xf32>) {
+  call @product_library(%a, %b, %w, %d) : (memref<8x6xf32>, memref<6x12xf32>, memref<1024xi8>, memref<8x12xf32>) -> ()
+  return
+}
+
+// -----
+
+func.func private @product_library(memref<8x6xf32, strided<[6, 1], offset: ?>>, memref<6x12xf32>, memref<1024xi8>, memref<8x12xf32>) attributes {memrev.kernel,
+  memrev.matmul = {a = {alignment = 16 : i64, argument = 1 : i64, leading = 12 : i64, offset = 0 : i64, step = 0 : i64, stride = 0 : i64, terms = array<i64>, transposed = false}, accumulates = false,
+    b = {alignment = 16 : i64, argument = 0 : i64, leading = 6 : i64, offset = 0 : i64, step = 0 : i64, stride = 0 : i64, terms = array<i64>, transposed = false},
+    c = {alignment = 16 : i64, argument = 3 : i64, leading = 12 : i64, offset = 0 : i64, step = 0 : i64, stride = 0 : i64, terms = array<i64>, transposed = false}, compute = "f32",
+    d = {alignment = 16 : i64, argument = 3 : i64, leading = 12 : i64, offset = 0 : i64, step = 0 : i64, stride = 0 : i64, terms = array<i64>, transposed = false},
+    library = "cublasLt", sizes = array<i64: 12, 8, 6, 1, 1>, types = [f32, f32], workspace = array<i64: 2, 768>}}
+func.func @view(%a: memref<8x6xf32, strided<[6, 1], offset: ?>>, %b: memref<6x12xf32>, %w: memref<1024xi8>, %d: memref<8x12xf32>) {
+  // expected-error @below {{'func.call' op expects buffers of static shape and identity layout for a library, but got 'memref<8x6xf32, strided<[6, 1], offset: ?>>'}}
+  call @product_library(%a, %b, %w, %d) : (memref<8x6xf32, strided<[6, 1], offset: ?>>, memref<6x12xf32>, memref<1024xi8>, memref<8x12xf32>) -> ()
+  return
+}

@@ -15,6 +15,7 @@ gpu.module @k {
 
 // CHECK-DAG: llvm.mlir.global internal @entry_state() {{.*}} : !llvm.ptr
 // CHECK-DAG: llvm.mlir.global internal constant @entry_name("entry\00")
+// CHECK-DAG: llvm.mlir.global internal constant @product_library_description(dense<[0, 0, 77, 12, 8, 6, 1, 1, 1, 0, 1, 12, 8, 12, 12, 0, 0, 0, 0, 0, 0, 0, 0, 16, 4, 16, 16, 768]> : tensor<28xi64>) {{.*}} : !llvm.array<28 x i64>
 
 // CHECK-LABEL: func @entry
 //  CHECK-SAME:   (%[[X:.*]]: memref<4xf32>, %[[F:.*]]: f32, %[[N:.*]]: index) attributes {llvm.bareptr}
@@ -100,6 +101,32 @@ func.func @other(%x: memref<4xf32>) -> f32 {
 //       CHECK:   call @memrevCudaBeginCall({{.*}}, %[[NOT]])
 func.func @indirect(%x: memref<4xf32>) {
   %0 = func.call @other(%x) : (memref<4xf32>) -> f32
+  return
+}
+
+// A kernel that a library computes is a call of the runtime, with where each
+// matrix is and the stream. The entry asks for the library before all else.
+
+// CHECK-LABEL: func @multiply(
+//       CHECK:   call @memrevCudaPrepareMatmul()
+//       CHECK:   call @memrevCudaBeginCall(
+
+// CHECK-LABEL: func private @multiply_on_stream
+//  CHECK-SAME:   (%[[A:.*]]: memref<6x30xf32>, %[[B:.*]]: memref<6x12xf32>, %[[I:.*]]: index, %[[W:.*]]: memref<1024xi8>, %[[D:.*]]: memref<8x12xf32>, %[[S:.*]]: !llvm.ptr)
+//   CHECK-DAG:   %[[DESCRIPTION:.*]] = llvm.mlir.addressof @product_library_description
+//   CHECK-DAG:   %[[C30:.*]] = arith.constant 30 : index
+//   CHECK-DAG:   arith.muli %[[I]], %[[C30]] : index
+//   CHECK-DAG:   memref.extract_aligned_pointer_as_index %[[A]]
+//       CHECK:   call @memrevCudaMatmul(%[[DESCRIPTION]], %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %[[S]])
+//   CHECK-NOT:   @product_library(
+func.func private @product_library(memref<6x30xf32>, memref<6x12xf32>, index, memref<1024xi8>, memref<8x12xf32>) attributes {memrev.kernel,
+  memrev.matmul = {a = {alignment = 16 : i64, argument = 1 : i64, leading = 12 : i64, offset = 0 : i64, step = 0 : i64, stride = 0 : i64, terms = array<i64>, transposed = false}, accumulates = true,
+    b = {alignment = 4 : i64, argument = 0 : i64, leading = 8 : i64, offset = 7 : i64, step = 0 : i64, stride = 0 : i64, terms = array<i64: 2, 30>, transposed = true},
+    c = {alignment = 16 : i64, argument = 4 : i64, leading = 12 : i64, offset = 0 : i64, step = 0 : i64, stride = 0 : i64, terms = array<i64>, transposed = false}, compute = "tf32",
+    d = {alignment = 16 : i64, argument = 4 : i64, leading = 12 : i64, offset = 0 : i64, step = 0 : i64, stride = 0 : i64, terms = array<i64>, transposed = false},
+    library = "cublasLt", sizes = array<i64: 12, 8, 6, 1, 1>, types = [f32, f32], workspace = array<i64: 3, 768>}}
+func.func @multiply(%a: memref<6x30xf32>, %b: memref<6x12xf32>, %i: index, %w: memref<1024xi8>, %d: memref<8x12xf32>) {
+  call @product_library(%a, %b, %i, %w, %d) : (memref<6x30xf32>, memref<6x12xf32>, index, memref<1024xi8>, memref<8x12xf32>) -> ()
   return
 }
 

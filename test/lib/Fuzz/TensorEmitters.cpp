@@ -426,6 +426,30 @@ static int64_t pickDims(Generator &g, ArrayRef<int64_t> shape,
   return count;
 }
 
+namespace {
+/// What a gather of `batch` slices gives, and a scatter takes: the sizes when
+/// it runs, and those of its type.
+struct SliceShape {
+  SmallVector<int64_t> shape, extents;
+};
+} // namespace
+
+static SliceShape getSliceShape(Generator &g, const Known &x,
+                                ArrayRef<int64_t> dims,
+                                ArrayRef<int64_t> batch) {
+  auto type = cast<RankedTensorType>(x.value.getType());
+  bool drops = g.rng.chance(0.5);
+  SliceShape slices{SmallVector<int64_t>(batch), SmallVector<int64_t>(batch)};
+  for (auto [dim, extent] : llvm::enumerate(x.shape)) {
+    bool isIndexed = llvm::is_contained(dims, int64_t(dim));
+    if (isIndexed && drops)
+      continue;
+    slices.shape.push_back(isIndexed ? 1 : extent);
+    slices.extents.push_back(isIndexed ? 1 : type.getDimSize(dim));
+  }
+  return slices;
+}
+
 static bool emitGather(Generator &g) {
   Known x = g.pick(/*isTensor=*/true);
   if (x.shape.empty() || llvm::is_contained(x.shape, 0))
@@ -436,16 +460,7 @@ static bool emitGather(Generator &g) {
   for (int64_t n = g.rng.range(1, 2); n > 0; --n)
     batch.push_back(g.rng.range(1, 3));
   Value indices = makeIndexTensor(g, x.shape, dims, batch, /*isUnique=*/false);
-  auto type = cast<RankedTensorType>(x.value.getType());
-  bool drops = g.rng.chance(0.5);
-  SmallVector<int64_t> shape = batch, extents = batch;
-  for (auto [dim, extent] : llvm::enumerate(x.shape)) {
-    bool isIndexed = llvm::is_contained(dims, int64_t(dim));
-    if (isIndexed && drops)
-      continue;
-    shape.push_back(isIndexed ? 1 : extent);
-    extents.push_back(isIndexed ? 1 : type.getDimSize(dim));
-  }
+  auto [shape, extents] = getSliceShape(g, x, dims, batch);
   Value result = tensor::GatherOp::create(
       g.b, RankedTensorType::get(extents, g.elementType), x.value, indices,
       dims, /*unique=*/false);
@@ -462,20 +477,11 @@ static bool emitScatter(Generator &g) {
   SmallVector<int64_t> batch = {
       g.rng.range(1, std::min<int64_t>(different, 3))};
   Value indices = makeIndexTensor(g, x.shape, dims, batch, /*isUnique=*/true);
-  auto type = cast<RankedTensorType>(x.value.getType());
-  bool drops = g.rng.chance(0.5);
-  SmallVector<int64_t> shape = batch, extents = batch;
-  for (auto [dim, extent] : llvm::enumerate(x.shape)) {
-    bool isIndexed = llvm::is_contained(dims, int64_t(dim));
-    if (isIndexed && drops)
-      continue;
-    shape.push_back(isIndexed ? 1 : extent);
-    extents.push_back(isIndexed ? 1 : type.getDimSize(dim));
-  }
+  auto [shape, extents] = getSliceShape(g, x, dims, batch);
   Known part = g.pickShape(shape);
   Value source = g.castTo(part, RankedTensorType::get(extents, g.elementType));
-  Value result = tensor::ScatterOp::create(g.b, type, source, x.value, indices,
-                                           dims, /*unique=*/true);
+  Value result = tensor::ScatterOp::create(
+      g.b, x.value.getType(), source, x.value, indices, dims, /*unique=*/true);
   g.add(result, x.shape, std::max(x.bound, part.bound));
   return true;
 }

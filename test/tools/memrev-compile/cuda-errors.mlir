@@ -5,6 +5,8 @@
 // RUN: not memrev-compile %s --emit=ptx 2>&1 | FileCheck %s --check-prefix=EMIT
 // RUN: not memrev-compile %s --target=cuda --chip=sm_90 --fp32-precision=bf16 2>&1 | FileCheck %s --check-prefix=PRECISION
 // RUN: not memrev-compile %s --fp32-precision=tf32 2>&1 | FileCheck %s --check-prefix=CPUTF32
+// RUN: not memrev-compile %s --target=cuda --chip=sm_90 --contractions=cublas 2>&1 | FileCheck %s --check-prefix=CONTRACTIONS
+// RUN: not memrev-compile %s --contractions=auto 2>&1 | FileCheck %s --check-prefix=CPUVENDOR
 // RUN: not memrev-compile %s --target=cuda --chip=sm_90 --emit=ptx --kernel-format=cubin 2>&1 | FileCheck %s --check-prefix=FORMAT
 // RUN: not memrev-compile %s --target=cuda --chip=sm_90 --kernel-format=elf 2>&1 | FileCheck %s --check-prefix=KIND
 // RUN: env LD_LIBRARY_PATH=%memrev_obj_root/test/fake-cuda FAKE_CUDA_DEVICES=0 not memrev-compile %s --target=cuda --chip=native --emit=ptx 2>&1 | FileCheck %s --check-prefix=NATIVE
@@ -19,6 +21,8 @@
 // EMIT: error: expects --target=cuda to write kernels, but got 'cpu'
 // PRECISION: error: expects fp32-precision to be ieee, or tf32 or tf32x3 for target cuda, but got 'bf16' for target cuda
 // CPUTF32: error: expects fp32-precision to be ieee, or tf32 or tf32x3 for target cuda, but got 'tf32' for target cpu
+// CONTRACTIONS: error: expects contractions to be generated, or vendor or auto for target cuda, but got 'cublas' for target cuda
+// CPUVENDOR: error: expects contractions to be generated, or vendor or auto for target cuda, but got 'auto' for target cpu
 // FORMAT: error: expects no --kernel-format with --emit=ptx, which names a format itself
 // KIND: error: option '--kernel-format' expects auto|ptx|cubin|fatbin|llvm, but got 'elf'
 // NATIVE: error: chip native: expects a CUDA device, but the driver finds none

@@ -3,6 +3,8 @@
 // RUN: memrev-compile %s --target=cuda --chip=sm_90 --emit=ptx -o - | FileCheck %s --check-prefixes=PTX,SM90
 // RUN: memrev-compile %s --target=cuda --chip=sm_90 --fp32-precision=tf32 --emit=ptx -o - | FileCheck %s --check-prefix=TF32
 // RUN: memrev-compile %s --target=cuda --chip=sm_90 --emit=llvm -o - | FileCheck %s --check-prefix=LLVM
+// RUN: memrev-compile %s --target=cuda --chip=sm_90 --contractions=vendor --emit=llvm -o - | FileCheck %s --check-prefix=VENDOR
+// RUN: memrev-compile %s --target=cuda --chip=sm_90 --contractions=vendor --emit=so --kernel-format=ptx --report=memory -o %t.so | FileCheck %s --check-prefix=REPORT
 // RUN: memrev-compile %s --target=cuda --chip=sm_90 --until=schedule | FileCheck %s --check-prefix=SCHEDULE
 
 // SM80: .target sm_80
@@ -11,6 +13,8 @@
 // PTX: .visible .entry
 // TF32: mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32
 // LLVM: define {{.*}}void @step(ptr
+// VENDOR: call void @memrevCudaMatmul(ptr {{.*}}@matmul_{{.*}}_library_description
+// REPORT: 33024 bytes {{.*}} (memref<33024xi8>)
 // SCHEDULE: memrev.launch
 // SCHEDULE: gpu.module
 

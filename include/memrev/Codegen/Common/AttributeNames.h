@@ -63,6 +63,9 @@ inline constexpr llvm::StringLiteral kPlanAttr = "memrev.plan";
 /// Unit, on an operation: the backward part evaluates it again to save memory,
 /// so it must not be merged with the one that it equals.
 inline constexpr llvm::StringLiteral kRecomputedAttr = "memrev.recomputed";
+/// Unit, on a structured operation: its kernel computes nothing else, but for
+/// others that have this too.
+inline constexpr llvm::StringLiteral kAloneAttr = "memrev.alone";
 /// The alignment of every buffer, in bytes.
 inline constexpr int64_t kBufferAlignment = 64;
 

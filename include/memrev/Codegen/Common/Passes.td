@@ -135,16 +135,35 @@ def CodegenConstantsToFills : Pass<"codegen-constants-to-fills"> {
                            "arith::ArithDialect"];
 }
 
+def CodegenAlignWhileTensors : Pass<"codegen-align-while-tensors"> {
+  let summary = "Give each tensor of a while loop one number everywhere";
+  let description = [{
+    One-shot bufferization takes a tensor that an `scf.while` carries to have one
+    number among the initial values, the operands of the condition and of the
+    yield, and the results. This pass reorders what a loop carries so: a result
+    goes to where the initial value is that the first region updates to it, or to
+    another of its type. A tensor that has no counterpart goes through the region
+    that does not use it, from a `tensor.empty` if there is no initial value.
+
+    Loops that are in order stay as they are.
+
+    Example: `scf.condition(%c) %b, %a` of the arguments `%a` and `%b` becomes
+    `scf.condition(%c) %a, %b`, and the results change places.
+  }];
+  let dependentDialects = ["tensor::TensorDialect"];
+}
+
 def CodegenYieldInPlace : Pass<"codegen-yield-in-place"> {
   let summary = "Write values that a loop yields into the loop-carried buffer";
   let description = [{
     One-shot bufferization rejects a loop that yields a tensor other than the
-    loop-carried one updated in place. For each tensor that an `scf.for` yields
-    this pass follows tied operands back to where its buffer comes from. If that
-    is the loop-carried tensor itself, nothing changes: a wrapped value would be
-    rejected. A tensor made in the body is materialised into the loop-carried
-    one. A tensor of another origin (a loop-carried tensor in another position,
-    or a tensor from outside) is copied first.
+    loop-carried one updated in place. For each tensor that an `scf.for` or one
+    of the regions of an `scf.while` yields this pass follows tied operands back
+    to where its buffer comes from. If that is the loop-carried tensor itself,
+    nothing changes: a wrapped value would be rejected. A tensor made in the body
+    is materialised into the loop-carried one. A tensor of another origin (a
+    loop-carried tensor in another position, or a tensor from outside) is copied
+    first, a result of branches by those that have not made it.
 
     Example: `scf.yield %fresh` becomes
 
@@ -168,6 +187,28 @@ def CodegenSinkOverwrites : Pass<"codegen-sink-overwrites"> {
     Example: in a reverse loop, `%dx = linalg.generic ins(%s) outs(%dy)` moves
     behind the gradients of weights that read `%dy`.
   }];
+}
+
+def CodegenCopyOverwritten : Pass<"codegen-copy-overwritten"> {
+  let summary = "Copy what a loop reads behind where it overwrites it";
+  let description = [{
+    One-shot bufferization rejects a loop that updates a tensor that it carries
+    and reads the old one later, or elsewhere in the same operation: through a
+    view, or what a branch yields of it, too. This pass gives such readers a copy
+    that is made where what they read is defined. Where nothing is read so late,
+    nothing is copied.
+
+    Example: with `%a` carried by the loop, in
+
+    ```mlir
+    %b = scf.if %c -> tensor<4xf32> { ... scf.yield %t } else { scf.yield %a }
+    %n = linalg.add ins(%a, %b) outs(%a)
+    scf.yield %n
+    ```
+
+    the sum reads a copy of `%b`.
+  }];
+  let dependentDialects = ["bufferization::BufferizationDialect"];
 }
 
 def CodegenPrivatizeDestinations : Pass<"codegen-privatize-destinations"> {

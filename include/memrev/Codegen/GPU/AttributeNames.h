@@ -17,6 +17,14 @@ namespace mlir::memrev {
 /// of a block and the bytes of dynamic shared memory that its launches have.
 inline constexpr llvm::StringLiteral kLaunchAttr = "memrev.launch";
 
+/// Dictionary, on a kernel without a body: the product that cuBLASLt computes
+/// in its place.
+inline constexpr llvm::StringLiteral kMatmulAttr = "memrev.matmul";
+
+/// String, on a structured operation or a kernel function: "vendor" for a
+/// library, or "generated".
+inline constexpr llvm::StringLiteral kEngineAttr = "memrev.engine";
+
 /// The `gpu.module` of kernels that are emitted from tensors.
 inline constexpr llvm::StringLiteral kKernelModule = "memrev_kernels";
 

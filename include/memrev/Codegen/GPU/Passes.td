@@ -82,6 +82,80 @@ def GPUOutlineScatters : Pass<"gpu-outline-scatters", "ModuleOp"> {
                            "scf::SCFDialect", "tensor::TensorDialect"];
 }
 
+def GPUSelectEngines : Pass<"gpu-select-engines", "func::FuncOp"> {
+  let summary = "Choose which products of matrices a library computes";
+  let description = [{
+    Reads each sum of products as loops and accesses. What is a product of
+    matrices that cuBLASLt computes, of one range of rows, columns and depth
+    and one of a batch, or two with at most 16 in one, in column-major or row-major order with any
+    distance of lines, becomes a kernel of its own: it gets
+    `memrev.engine = "vendor"`, which `gpu-call-libraries` looks for, and with an
+    operation that only rounds its result `memrev.alone`, which keeps fusion
+    away. A 1x1 convolution is such a product, and so are the gradients of one.
+
+    With `contractions=vendor` all of them are marked, and a remark names each
+    other sum of products with the reason. With `contractions=auto` those are
+    that no other operation would be part of the kernel of, that have 2^30
+    multiply-adds or more, and whose factors are f16, bf16 or, with tf32, f32, on
+    chips with `wgmma` or a later instruction (sm_90 and above) where the
+    generated kernel would use `mma.sync`.
+
+    An operation that has the attribute `memrev.engine` before is marked if this
+    is "vendor", whatever the option says, and not if it is "generated".
+  }];
+  let dependentDialects = ["func::FuncDialect", "linalg::LinalgDialect",
+                           "tensor::TensorDialect"];
+  let options = [
+    Option<"chip", "chip", "std::string", /*default=*/"\"sm_90\"",
+           "Chip to choose for, sm_90 for example">,
+    Option<"fp32Precision", "fp32-precision", "std::string",
+           /*default=*/"\"ieee\"",
+           "How matrices of f32 are multiplied: ieee, tf32 or tf32x3">,
+    Option<"contractions", "contractions", "std::string",
+           /*default=*/"\"generated\"",
+           "Who computes products: generated, vendor or auto">
+  ];
+}
+
+def GPUCallLibraries : Pass<"gpu-call-libraries", "ModuleOp"> {
+  let summary = "Declare kernels that a library computes";
+  let description = [{
+    Leaves a declaration of each kernel function that has the attribute
+    `memrev.engine = "vendor"`, or an operation with it, for cuBLASLt to compute.
+    `memrev.matmul` describes the product: which arguments the matrices are in
+    and where, sizes and types, and whether it is added to what the destination
+    holds. The kernel function gives the declared kernel a workspace, a tensor
+    which bufferization plans like others: 32 MiB from sm_90 on and else 4 MiB,
+    as NVIDIA recommends, but no more than 32 times the sums. Constant operands
+    are copied to device memory.
+
+    A kernel that the library cannot compute is left to be generated, with a
+    remark.
+
+    Example: a product becomes
+
+    ```mlir
+    func.func private @matmul_0(%a: tensor<64x32xf32>, %b: tensor<32x48xf32>, %d: tensor<64x48xf32>)
+        -> tensor<64x48xf32> {
+      %w = tensor.empty() : tensor<393472xi8>
+      %r:2 = call @matmul_0_library(%a, %b, %w, %d) : ...
+      return %r#1 : tensor<64x48xf32>
+    }
+    func.func private @matmul_0_library(...) -> (tensor<393472xi8>, tensor<64x48xf32>)
+        attributes {memrev.kernel, memrev.matmul = {...}}
+    ```
+  }];
+  let dependentDialects = ["func::FuncDialect", "linalg::LinalgDialect",
+                           "tensor::TensorDialect"];
+  let options = [
+    Option<"chip", "chip", "std::string", /*default=*/"\"sm_90\"",
+           "Chip to call libraries on, sm_90 for example">,
+    Option<"fp32Precision", "fp32-precision", "std::string",
+           /*default=*/"\"ieee\"",
+           "How matrices of f32 are multiplied: ieee, tf32 or tf32x3">
+  ];
+}
+
 def GPUSelectStrategy : Pass<"gpu-select-strategy", "func::FuncOp"> {
   let summary = "Choose how kernels are emitted for a GPU";
   let description = [{
@@ -130,6 +204,34 @@ def GPUScheduleKernels : Pass<"gpu-schedule-kernels", "ModuleOp"> {
                            "tensor::TensorDialect"];
 }
 
+def GPUEmitCopies : Pass<"gpu-emit-copies", "ModuleOp"> {
+  let summary = "Emit copies of buffers as kernels";
+  let description = [{
+    Emits each `memref.copy` and `linalg.copy` of static shape, between whole
+    buffers or slices of them, as an elementwise kernel, with accesses of up to 16
+    bytes, and calls it like those that `gpu-schedule-kernels` emits. Copies of
+    the same shapes and strides share a kernel, which gets dynamic offsets as
+    arguments. Other copies are left alone.
+
+    Example:
+
+    ```mlir
+    %s = memref.subview %b[%i, 0] [1, 64] [1, 1] : memref<8x64xf32> to memref<64xf32, strided<[1], offset: ?>>
+    memref.copy %a, %s : memref<64xf32> to memref<64xf32, strided<[1], offset: ?>>
+    ```
+
+    becomes
+
+    ```mlir
+    call @copy(%a, %i, %b) : (memref<64xf32>, index, memref<8x64xf32>) -> ()
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "func::FuncDialect",
+                           "gpu::GPUDialect", "linalg::LinalgDialect",
+                           "LLVM::LLVMDialect", "NVVM::NVVMDialect",
+                           "scf::SCFDialect", "tensor::TensorDialect"];
+}
+
 def GPUJoinKernels : Pass<"gpu-join-kernels", "ModuleOp"> {
   let summary = "Launch neighbouring kernels of one block as one";
   let description = [{
@@ -160,7 +262,8 @@ def GPULaunchKernels : Pass<"gpu-launch-kernels", "ModuleOp"> {
   let description = [{
     Replaces each call of a kernel that `gpu-schedule-kernels` emitted by a
     `gpu.launch_func` with the addresses of its buffers, and erases the
-    declarations. A kernel whose argument is a constant buffer, which the host
+    declarations. Those of libraries are left to `gpu-thread-streams`. A kernel
+    whose argument is a constant buffer, which the host
     holds, is cloned to one that has the constant in the module of the device.
   }];
   let dependentDialects = ["arith::ArithDialect", "gpu::GPUDialect",
@@ -218,6 +321,41 @@ def GPUStoreScalarResults : Pass<"gpu-store-scalar-results", "ModuleOp"> {
     ```
   }];
   let dependentDialects = ["memref::MemRefDialect"];
+}
+
+def GPUScalarsToTensors : Pass<"gpu-scalars-to-tensors", "func::FuncOp"> {
+  let summary = "Compute scalars that only kernels need on the device";
+  let description = [{
+    A `tensor.extract` is a read by the host, which waits for the device, and
+    which no CUDA graph can hold. A scalar that is computed from such elements,
+    the factor of a clipped gradient or a learning rate for example, is often
+    only read by kernels again. This pass computes it by a `linalg.generic`
+    without dimensions, once for all its readers, which get the result as an
+    input: operations whose bodies capture it, fills, `tensor.splat`,
+    `tensor.from_elements` of one element, selections between tensors.
+
+    Loops of known trips and branches carry such scalars as tensors. What a trip
+    count, a condition, an offset or a size depends on stays with the host, and
+    so does what an `scf.while` carries.
+
+    Example:
+
+    ```mlir
+    %s = tensor.extract %norm[] : tensor<f32>
+    %f = arith.divf %largest, %s : f32
+    %r = linalg.generic ... ins(%x : tensor<64xf32>) ... { ... arith.mulf %a, %f ... }
+    ```
+
+    becomes
+
+    ```mlir
+    %f = linalg.generic ... ins(%norm : tensor<f32>) ... { ... arith.divf %largest, %a ... } -> tensor<f32>
+    %r = linalg.generic ... ins(%x, %f : tensor<64xf32>, tensor<f32>) ... { ... arith.mulf %a, %b ... }
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect",
+                           "bufferization::BufferizationDialect",
+                           "linalg::LinalgDialect", "tensor::TensorDialect"];
 }
 
 def GPUScalarsToDevice : Pass<"gpu-scalars-to-device", "func::FuncOp"> {
@@ -351,6 +489,9 @@ def GPUThreadStreams : Pass<"gpu-thread-streams", "ModuleOp"> {
     - every kernel gets one host function that launches it. A launch allocates
       its parameters on the stack, and in a loop this would grow the stack with
       the trip count;
+    - a call of a kernel that a library computes becomes one of the runtime's
+      function for it, and public functions that need the library ask for it
+      before they do anything;
     - a `memref.load` on the host is read back through the runtime, which waits
       for the stream. A remark says so: calls of such a function always run its
       body.

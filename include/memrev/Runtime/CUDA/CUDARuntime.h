@@ -119,6 +119,43 @@ MEMREV_CUDA_API void memrevCudaEndCall(void);
 MEMREV_CUDA_API void memrevCudaForgetFunction(void **slot);
 
 //===----------------------------------------------------------------------===//
+// Products of matrices by cuBLASLt, which is loaded when it is first needed
+//===----------------------------------------------------------------------===//
+
+/// d = a b, or d = a b + c, of matrices in column-major order, for each of the
+/// batches of some calls. Distances are in elements, alignments in bytes.
+typedef struct {
+  /// cudaDataType of a and b, and of c and d.
+  int64_t factorType, resultType;
+  /// cublasComputeType_t.
+  int64_t computeType;
+  int64_t rows, columns, depth, batch, calls;
+  /// 1 to add c, and else 0.
+  int64_t accumulates;
+  /// 1 for a matrix that is in memory as its transpose, and else 0.
+  int64_t transposeA, transposeB;
+  /// From one column to the next, as the matrices are in memory.
+  int64_t leadingA, leadingB, leadingC, leadingD;
+  /// From one matrix of the batch to the next.
+  int64_t strideA, strideB, strideC, strideD;
+  /// From the matrices of one call to those of the next.
+  int64_t stepA, stepB, stepC, stepD;
+  /// What all addresses are multiples of.
+  int64_t alignmentA, alignmentB, alignmentC, alignmentD;
+  int64_t workspaceBytes;
+} MemrevCudaMatmul;
+
+/// Loads the library and prepares it for the current context. Entries that need
+/// it do this before they begin.
+MEMREV_CUDA_API void memrevCudaPrepareMatmul(void);
+/// Submits a product to `stream`. The library uses at most `workspaceBytes`
+/// bytes from the first multiple of 256 in `workspace` on. `c` may be `d`.
+MEMREV_CUDA_API void memrevCudaMatmul(const MemrevCudaMatmul *product,
+                                      const void *a, const void *b,
+                                      const void *c, void *d, void *workspace,
+                                      void *stream);
+
+//===----------------------------------------------------------------------===//
 // What compiled host code calls; the names and types are those of MLIR
 //===----------------------------------------------------------------------===//
 

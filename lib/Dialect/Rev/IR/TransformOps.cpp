@@ -99,25 +99,44 @@ static SmallVector<Type> select(ArrayRef<int64_t> indices,
   return llvm::map_to_vector(indices, [&](int64_t i) { return types[i]; });
 }
 
-LogicalResult VjpOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  // vjp_c1
-  func::FuncOp callee = resolveCallee(*this, getCalleeAttr(), symbols);
+namespace {
+/// The types of what a derivative is of.
+struct Differentiated {
+  ArrayRef<Type> results;
+  SmallVector<Type> wrt, of;
+};
+} // namespace
+
+/// Verifies the arguments of `op` and what it differentiates: constraints 1 to
+/// 4 of vjp and jvp.
+template <typename OpTy>
+static FailureOr<Differentiated>
+verifyDifferentiated(OpTy op, SymbolTableCollection &symbols) {
+  func::FuncOp callee = resolveCallee(op, op.getCalleeAttr(), symbols);
   if (!callee)
     return failure();
   ArrayRef<Type> argTypes = callee.getArgumentTypes();
   ArrayRef<Type> resultTypes = callee.getResultTypes();
-  SmallVector<int64_t> wrt = getDifferentiated(getWrt(), argTypes);
-  SmallVector<int64_t> of = getDifferentiated(getOf(), resultTypes);
-  // vjp_c2 to vjp_c4
-  if (failed(verifyTypes(*this, "arguments", argTypes, getArgs().getTypes())) ||
-      failed(verifyIndices(*this, "wrt", "argument", wrt, argTypes, true)) ||
-      failed(verifyIndices(*this, "of", "result", of, resultTypes, true)))
+  SmallVector<int64_t> wrt = getDifferentiated(op.getWrt(), argTypes);
+  SmallVector<int64_t> of = getDifferentiated(op.getOf(), resultTypes);
+  if (failed(verifyTypes(op, "arguments", argTypes, op.getArgs().getTypes())) ||
+      failed(verifyIndices(op, "wrt", "argument", wrt, argTypes, true)) ||
+      failed(verifyIndices(op, "of", "result", of, resultTypes, true)))
+    return failure();
+  return Differentiated{resultTypes, select(wrt, argTypes),
+                        select(of, resultTypes)};
+}
+
+LogicalResult VjpOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  // vjp_c1 to vjp_c4
+  FailureOr<Differentiated> types = verifyDifferentiated(*this, symbols);
+  if (failed(types))
     return failure();
   // vjp_c5, vjp_c6
-  if (failed(verifyTypes(*this, "cotangents", select(of, resultTypes),
+  if (failed(verifyTypes(*this, "cotangents", types->of,
                          getCotangents().getTypes())))
     return failure();
-  return verifyTypes(*this, "results", select(wrt, argTypes), getResultTypes());
+  return verifyTypes(*this, "results", types->wrt, getResultTypes());
 }
 
 LogicalResult ValueAndGradOp::verifySymbolUses(SymbolTableCollection &symbols) {
@@ -148,25 +167,16 @@ LogicalResult ValueAndGradOp::verifySymbolUses(SymbolTableCollection &symbols) {
 }
 
 LogicalResult JvpOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  // jvp_c1
-  func::FuncOp callee = resolveCallee(*this, getCalleeAttr(), symbols);
-  if (!callee)
-    return failure();
-  ArrayRef<Type> argTypes = callee.getArgumentTypes();
-  ArrayRef<Type> resultTypes = callee.getResultTypes();
-  SmallVector<int64_t> wrt = getDifferentiated(getWrt(), argTypes);
-  SmallVector<int64_t> of = getDifferentiated(getOf(), resultTypes);
-  // jvp_c2 to jvp_c4
-  if (failed(verifyTypes(*this, "arguments", argTypes, getArgs().getTypes())) ||
-      failed(verifyIndices(*this, "wrt", "argument", wrt, argTypes, true)) ||
-      failed(verifyIndices(*this, "of", "result", of, resultTypes, true)))
+  // jvp_c1 to jvp_c4
+  FailureOr<Differentiated> types = verifyDifferentiated(*this, symbols);
+  if (failed(types))
     return failure();
   // jvp_c5, jvp_c6
-  if (failed(verifyTypes(*this, "tangents", select(wrt, argTypes),
-                         getTangents().getTypes())))
+  if (failed(
+          verifyTypes(*this, "tangents", types->wrt, getTangents().getTypes())))
     return failure();
-  SmallVector<Type> expected(resultTypes);
-  llvm::append_range(expected, select(of, resultTypes));
+  SmallVector<Type> expected(types->results);
+  llvm::append_range(expected, types->of);
   return verifyTypes(*this, "results", expected, getResultTypes());
 }
 

@@ -1,3 +1,6 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Writes folders with stand-ins for ptxas and fatbinary, which say where they are.
 
   toolkits.py FOLDER

@@ -83,7 +83,8 @@ def check(name, program, options, precision, folder):
         if unit == "scalar":
             implied //= 32
         elif unit == "tf32x3":
-            implied *= 3
+            # Three products for one, in either of two loops.
+            implied *= 2 * 3
 
     bufferized = subprocess.run(
         ["memrev-opt", f"{folder}/scheduled.mlir", "--memrev-bufferize"],

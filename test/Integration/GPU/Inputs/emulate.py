@@ -265,7 +265,8 @@ def main():
     parser.add_argument("--mlir-lib-dir", required=True)
     parser.add_argument("--cxx", required=True)
     parser.add_argument("--chip", default="sm_80")
-    parser.add_argument("--emulator-dir", required=True)
+    parser.add_argument("--emulator-dir", required=True,
+                        help="of the driver, and with colons of other libraries")
     parser.add_argument("--schedules", type=int, default=2,
                         help="how often to run each launch, in different orders")
     parser.add_argument("--range", type=float, nargs=2, default=(-1, 1),

@@ -14,17 +14,22 @@
 //
 //   FAKE_CUDA_FAIL=cuMemAlloc_v2:2,cuLaunchKernel:700  makes functions fail
 //   FAKE_CUDA_DEVICES=0                                sets their number
+//   FAKE_CUDA_LATE=1                                   lets cuMemFree_v2 return
+//                                                      long after it has freed
 //   FAKE_CUDA_TRACE=1                                  prints the calls
 //
 //===----------------------------------------------------------------------===//
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 using Result = int;
@@ -181,6 +186,10 @@ EXPORT Result cuStreamEndCapture(void *stream, void **graph) {
     delete capture.graph;
   return capture.isInvalid ? 901 : 0;
 }
+EXPORT Result cuGraphGetNodes(void *graph, void **, size_t *count) {
+  *count = static_cast<Nodes *>(graph)->size();
+  return 0;
+}
 EXPORT Result cuGraphInstantiateWithFlags(void **executable, void *graph,
                                           unsigned long long) {
   ENTER(cuGraphInstantiateWithFlags, " ");
@@ -221,6 +230,9 @@ EXPORT Result cuGraphExecDestroy(void *executable) {
 //===----------------------------------------------------------------------===//
 
 static std::map<DevicePtr, size_t> allocations;
+/// What was freed, by size: it is given out again first.
+static std::map<size_t, std::vector<void *>> freed;
+static std::mutex memoryMutex;
 
 EXPORT Result cuMemGetInfo_v2(size_t *available, size_t *total) {
   *available = 1000;
@@ -232,7 +244,11 @@ EXPORT Result cuMemAlloc_v2(DevicePtr *pointer, size_t bytes) {
   if (Result forbidden = forbidWhileCapturing())
     return forbidden;
   // What a program does not write before it reads it shows.
-  void *memory = std::malloc(bytes);
+  std::lock_guard<std::mutex> lock(memoryMutex);
+  std::vector<void *> &known = freed[bytes];
+  void *memory = known.empty() ? std::malloc(bytes) : known.back();
+  if (!known.empty())
+    known.pop_back();
   std::memset(memory, 0xff, bytes);
   *pointer = reinterpret_cast<DevicePtr>(memory);
   allocations[*pointer] = bytes;
@@ -243,6 +259,7 @@ EXPORT Result cuMemAllocManaged(DevicePtr *pointer, size_t bytes, unsigned) {
 }
 EXPORT Result cuPointerGetAttribute(void *value, int attribute,
                                     DevicePtr pointer) {
+  std::lock_guard<std::mutex> lock(memoryMutex);
   auto next = allocations.upper_bound(pointer);
   if (next == allocations.begin())
     return 1;
@@ -254,9 +271,14 @@ EXPORT Result cuPointerGetAttribute(void *value, int attribute,
   return 0;
 }
 EXPORT Result cuMemFree_v2(DevicePtr pointer) {
-  ENTER(cuMemFree_v2, "%zu", allocations[pointer]);
+  std::unique_lock<std::mutex> lock(memoryMutex);
+  size_t bytes = allocations[pointer];
+  ENTER(cuMemFree_v2, "%zu", bytes);
   allocations.erase(pointer);
-  std::free(reinterpret_cast<void *>(pointer));
+  freed[bytes].push_back(reinterpret_cast<void *>(pointer));
+  lock.unlock();
+  if (std::getenv("FAKE_CUDA_LATE"))
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
   return 0;
 }
 EXPORT Result cuMemcpyHtoD_v2(DevicePtr target, const void *source, size_t n) {

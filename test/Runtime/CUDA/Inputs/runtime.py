@@ -84,6 +84,14 @@ def call_twice():
     runtime.mgpuModuleUnload(pointer(module))
 
 
+def grids():
+    """The largest grid, and numbers of blocks of which 32 bits would be left."""
+    for blocks in 2147483647, 2147483648, 4294967297, -1:
+        launch(runtime.mgpuModuleLoadJIT(ptx("sm_80"), 2), grid=blocks)
+        report(str(blocks))
+        runtime.memrevCudaClearError()
+
+
 def images():
     for name, image in (("sm_80", cubin(80, 7)), ("sm_100", cubin(100, 8))):
         launch(runtime.mgpuModuleLoad(image, ctypes.c_size_t(64)))
@@ -204,16 +212,25 @@ def graph():
 
 
 def many_buffers():
-    """More sets of buffers than there are graphs for: the oldest goes."""
+    """Sets of buffers that take turns, up to as many as there are graphs for and more."""
     f = CompiledFunction()
-    buffers = [(allocate_bytes(16), 16) for _ in range(9)]
-    for buffer in buffers[:8]:
-        f("run", [buffer])
-        f("record", [buffer])
-    f("replay", [buffers[0]])
-    f("replaces the second", [buffers[8]])
-    f("again the first", [buffers[0]])
-    f("again the second", [buffers[1]])
+    buffers = [(allocate_bytes(16), 16) for _ in range(300)]
+    for count in (256, 257, 300):
+        print("sets", count, flush=True)
+        for turn in range(10):
+            for buffer in buffers[:count]:
+                f(f"turn {turn}", [buffer])
+    runtime.memrevCudaForgetFunction(ctypes.byref(f.slot))
+
+
+def large_graphs():
+    """Graphs of more kernels than a function keeps."""
+    f = CompiledFunction()
+    first, second, third = [(allocate_bytes(16), 16) for _ in range(3)]
+    for buffer, launches in ((first, 10), (second, 40000), (third, 50000), (first, 10)):
+        f("run", [buffer], launches=launches)
+        f("record", [buffer], launches=launches)
+        f("replay", [buffer], launches=launches)
 
 
 def stream():
@@ -292,6 +309,37 @@ def pool():
     show("idle freed")
     runtime.memrevCudaFreeOnStream(pointer(first.value))
     report("stranger")
+
+
+def freed_and_allocated():
+    """A thread frees, and before it knows another one is given the same address."""
+    def show(what):
+        print(what, runtime.memrevCudaGetAllocatedBytes(), runtime.memrevCudaGetPeakBytes())
+
+    address = allocate_bytes(64)
+    thread = threading.Thread(target=lambda: runtime.memrevCudaFree(pointer(address)))
+    thread.start()
+    driver, start = ctypes.CDLL("libcuda.so.1"), ctypes.c_uint64()
+    while driver.cuPointerGetAttribute(ctypes.byref(start), 11, ctypes.c_uint64(address)) == 0:
+        pass
+    assert allocate_bytes(64) == address
+    thread.join()
+    show("allocated")
+    runtime.memrevCudaFree(pointer(address))
+    show("freed")
+
+
+def fork():
+    """A child cannot use the driver of its parent, which goes on."""
+    f, buffer = CompiledFunction(), (allocate_bytes(64), 64)
+    f("before", [buffer])
+    child = os.fork()
+    if child == 0:
+        f("child", [buffer])
+        runtime.memrevCudaForgetFunction(ctypes.byref(f.slot))
+        os._exit(0)
+    print("exit status", os.waitpid(child, 0)[1], flush=True)
+    f("parent", [buffer])
 
 
 globals()[sys.argv[2]]()
