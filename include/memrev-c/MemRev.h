@@ -77,6 +77,9 @@ typedef struct {
 ///   target=TARGET      what to compile for: cpu, the default, or cuda
 ///   chip=CHIP          the chip of a program for cuda, sm_90 for example;
 ///                      native asks the driver for that of device 0
+///   memory-budget=BYTES
+///                      the most bytes that a call may take, 200MiB for example;
+///                      what fits is stored to save time
 ///   fp32-precision=P   how a program for cuda multiplies matrices of f32:
 ///                      ieee, the default; tf32, by tensor cores that round
 ///                      the factors to 10 bits of mantissa; or tf32x3, by three

@@ -355,7 +355,7 @@ Choice BlockPlan::lowerPeak(Choice choice) {
 int64_t BlockPlan::getTapeBytes() const {
   int64_t bytes = 0;
   for (auto &[value, readers] : needs)
-    if (!chosen.recomputed.contains(value))
+    if (!isFree(value, Choice()) && !chosen.recomputed.contains(value))
       bytes += getApproximateBytes(value.getType());
   return bytes;
 }

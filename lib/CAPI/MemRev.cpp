@@ -42,7 +42,6 @@ static std::string setOption(CompileOptions &options, StringRef text) {
     options.chip = value.str();
   } else if (name == "fp32-precision") {
     options.fp32Precision = value.str();
-<<<<<<< HEAD
   } else if (name == "memory-budget") {
     std::optional<int64_t> bytes = parseBytes(value);
     if (!bytes)
@@ -50,10 +49,8 @@ static std::string setOption(CompileOptions &options, StringRef text) {
              "example, but got '" +
              value.str() + "'";
     options.memoryBudget = *bytes;
-=======
   } else if (name == "contractions") {
     options.contractions = value.str();
->>>>>>> c935cc14d32ab929d0ed3ca88808842d0ffa2372
   } else if (name == "kernel-format") {
     std::optional<std::string> format = parseKernelFormat(value);
     if (!format)

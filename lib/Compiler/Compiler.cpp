@@ -15,7 +15,6 @@
 #include "memrev/Pipelines/Entries.h"
 #include "memrev/Pipelines/GPU.h"
 #include "memrev/Pipelines/Pipelines.h"
-#include "memrev/Pipelines/Storage.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
@@ -272,6 +271,8 @@ private:
   std::unique_ptr<CompiledProgram> program{new CompiledProgram()};
   std::unique_ptr<llvm::TargetMachine> machine;
   ParameterNames names;
+  /// What derivatives may store: options of rev-plan.
+  std::vector<std::string> storage;
 };
 } // namespace mlir::memrev
 
@@ -289,8 +290,8 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
   pm.enableVerifier(false);
   switch (stage) {
   case Stage::Differentiate:
-    if (std::string error;
-        failed(buildDifferentiatePipeline(pm, options.differentiate, error))) {
+    if (std::string error; failed(buildDifferentiatePipeline(
+            pm, options.differentiate, error, storage))) {
       report(error);
       return failure();
     }
@@ -377,8 +378,7 @@ LogicalResult CompilerInstance::planStorage(ModuleOp module) {
   for (auto function : module.getOps<func::FuncOp>()) {
     if (function.isPrivate() || function.isExternal())
       continue;
-    std::optional<int64_t> budget =
-        getMemoryBudget(module, function.getSymName());
+    std::optional<int64_t> budget = getMemoryBudget(function);
     if (!budget && options.memoryBudget > 0)
       budget = options.memoryBudget;
     if (budget)
@@ -394,27 +394,25 @@ LogicalResult CompilerInstance::planStorage(ModuleOp module) {
 
   size_t numDiagnostics = result.diagnostics.size();
   while (true) {
-    OwningOpRef<ModuleOp> trial = module.clone();
     bool isOver = true;
-    SmallVector<int64_t> storages;
+    SmallVector<int64_t> tried;
+    storage.clear();
     for (auto &[entry, search] : searches) {
       std::optional<int64_t> next = search.getNext();
       isOver &= !next;
-      storages.push_back(next.value_or(search.getBest().value_or(0)));
-      setStorage(*trial, entry, storages.back());
+      tried.push_back(next.value_or(search.getBest().value_or(0)));
+      storage.push_back(entry.str() + "=" + std::to_string(tried.back()));
     }
     if (isOver)
       break;
-    LogicalResult ran =
-        runStages(Stage::Differentiate, Stage::Bufferize, *trial);
-    if (failed(ran))
+    OwningOpRef<ModuleOp> trial = module.clone();
+    if (failed(runStages(Stage::Differentiate, Stage::Bufferize, *trial)))
       return failure();
-    for (auto [entryAndSearch, storage] : llvm::zip_equal(searches, storages)) {
-      auto &[entry, search] = entryAndSearch;
-      auto found = llvm::find_if(program->memory, [&](const auto &memory) {
-        return memory.function == entry;
-      });
-      search.add(storage, found->getPeakBytes());
+    for (const FunctionMemory &memory : program->memory) {
+      auto *found = searches.find(memory.function);
+      if (found != searches.end())
+        found->second.add(tried[found - searches.begin()],
+                          memory.getPeakBytes());
     }
     program->memory.clear();
     program->functions.clear();
@@ -422,13 +420,12 @@ LogicalResult CompilerInstance::planStorage(ModuleOp module) {
     result.diagnostics.resize(numDiagnostics);
   }
   for (auto &[entry, search] : searches) {
-    if (!search.getBest()) {
-      report("expects a memory budget of at least " +
-             llvm::Twine(search.getFewest()) + " bytes for '" + entry +
-             "', but got " + llvm::Twine(search.getBudget()));
-      return failure();
-    }
-    setStorage(module, entry, *search.getBest());
+    if (search.getBest())
+      continue;
+    report("expects a memory budget of at least " +
+           llvm::Twine(search.getFewest()) + " bytes for '" + entry +
+           "', but got " + llvm::Twine(search.getBudget()));
+    return failure();
   }
   return success();
 }

@@ -23,8 +23,8 @@ std::optional<int64_t> StorageSearch::getNext() const {
   if (!lower)
     return *upper == 0 ? std::nullopt : std::optional<int64_t>(0);
   // A program takes seconds to come to buffers. The rest is worth little.
-  constexpr int maxTries = 9;
-  constexpr int64_t worthwhilePart = 50;
+  constexpr int maxTries = 7;
+  constexpr int64_t worthwhilePart = 32;
   int64_t left = budget - lowerPeak;
   if (numTries >= maxTries || left <= budget / worthwhilePart ||
       *upper - *lower <= 1)

@@ -103,6 +103,11 @@ SmallVector<Entry> mlir::memrev::readEntries(ModuleOp module) {
   return entries;
 }
 
+std::optional<int64_t> mlir::memrev::getMemoryBudget(func::FuncOp func) {
+  auto budget = func->getAttrOfType<IntegerAttr>(kMemoryBudgetAttr);
+  return budget ? std::optional(budget.getInt()) : std::nullopt;
+}
+
 ArrayAttr mlir::memrev::readPlan(ModuleOp module) {
   return module->getAttrOfType<ArrayAttr>(kPlanAttr);
 }

@@ -24,12 +24,15 @@ static scf::ForOp splitLast(scf::ForOp loop, int64_t count) {
   OpBuilder builder(loop);
   Location loc = loop.getLoc();
   Type type = loop.getInductionVar().getType();
-  Value first = arith::ConstantOp::create(
-      builder, loc,
-      builder.getIntegerAttr(type, *getConstantTripCount(loop) - count));
-  Value middle = arith::AddIOp::create(
-      builder, loc, loop.getLowerBound(),
-      arith::MulIOp::create(builder, loc, first, loop.getStep()));
+  // Its trip count must be as constant as that of the loop.
+  APInt lower, step;
+  bool isKnown = matchPattern(loop.getLowerBound(), m_ConstantInt(&lower)) &&
+                 matchPattern(loop.getStep(), m_ConstantInt(&step));
+  assert(isKnown && "a constant trip count comes from constants");
+  (void)isKnown;
+  int64_t first = *getConstantTripCount(loop) - count;
+  Value middle = arith::ConstantOp::create(
+      builder, loc, builder.getIntegerAttr(type, lower + step * first));
   builder.setInsertionPointAfter(loop);
   auto last = cast<scf::ForOp>(builder.clone(*loop));
   loop->replaceAllUsesWith(last);

@@ -108,8 +108,7 @@ static const OptionInfo options[] = {
     {"contractions", "generated|vendor|auto",
      "who computes products of matrices with --target=cuda: generated kernels; "
      "vendor is cuBLASLt, loaded at run time, wherever it can; auto is "
-     "cuBLASLt "
-     "where it is taken to be faster",
+     "cuBLASLt where it is taken to be faster",
      [](CommandLine &line, StringRef value) {
        line.compile.contractions = value.str();
        return !value.empty();

@@ -29,11 +29,6 @@ inline constexpr llvm::StringLiteral kPlannedAttrName = "rev.planned";
 /// of inverting all that can be inverted, to store values in and save time.
 inline constexpr llvm::StringLiteral kStorageAttrName = "rev.storage_bytes";
 
-/// On a public function, an integer: the most bytes that a call of it may take,
-/// with its arguments and results.
-inline constexpr llvm::StringLiteral kMemoryBudgetAttrName =
-    "rev.memory_budget";
-
 /// On an operation whose inverse is not used: why (string).
 inline constexpr llvm::StringLiteral kReasonAttrName = "rev.reason";
 

@@ -63,7 +63,7 @@ struct CompileOptions {
   /// rev-differentiate, "function=f mode=split" for example.
   std::vector<std::string> differentiate;
   /// The most bytes that a call of a public function may take, with its arguments
-  /// and results, unless the function says itself (`rev.memory_budget`); 0 for
+  /// and results, unless the function says itself (`memrev.memory_budget`); 0 for
   /// what inversion takes. What fits beyond that is stored to save time.
   int64_t memoryBudget = 0;
   /// The last stage to run.

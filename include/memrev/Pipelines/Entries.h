@@ -66,6 +66,10 @@ struct Entry {
 /// Reads the entries of `module` from what the bufferize stage left on them.
 SmallVector<Entry> readEntries(ModuleOp module);
 
+/// The most bytes that a call of `func` may take by the program
+/// (`memrev.memory_budget`), if it says so.
+std::optional<int64_t> getMemoryBudget(func::FuncOp func);
+
 /// Returns what differentiation decided for each value that a backward pass
 /// needs, dictionaries of function, location, bytes, strategy and reason; null
 /// if nothing was differentiated.

@@ -46,6 +46,9 @@ inline constexpr llvm::StringLiteral kResultParametersAttr =
 /// Integer, on a public function that is no entry yet: how many of its
 /// parameters are the program's, the others only hold results.
 inline constexpr llvm::StringLiteral kNumArgumentsAttr = "memrev.num_arguments";
+/// Integer, on a public function: the most bytes that a call may take, with
+/// arguments and results.
+inline constexpr llvm::StringLiteral kMemoryBudgetAttr = "memrev.memory_budget";
 /// Integer, on an entry: bytes of the arena that a call needs.
 inline constexpr llvm::StringLiteral kArenaBytesAttr = "memrev.arena_bytes";
 /// Array of dictionaries of offset, bytes, type, location, begin and end, on an
