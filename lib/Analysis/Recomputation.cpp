@@ -58,7 +58,8 @@ struct Choice {
 /// Plans one block: what its operations' derivatives read.
 class BlockPlan {
 public:
-  BlockPlan(Block &block, const Activity &activity);
+  /// With `isTaped` what the block stores is stored once for each evaluation.
+  BlockPlan(Block &block, const Activity &activity, bool isTaped);
 
   /// Plans the block and those inside of it.
   void run();
@@ -67,12 +68,9 @@ public:
 
   /// The estimate of what lives in the block at once.
   int64_t getPeakBytes() const { return timeline.getPeakBytes(); }
-  /// What each iteration of the loop around the block stores, or an evaluation
-  /// of the region that it is, if it is not evaluated again.
+  /// What each evaluation of the block stores.
   int64_t getTapeBytes() const;
   const MemoryTimeline &getTimeline() const { return timeline; }
-  /// The plan of the region of `op`, or null.
-  const BlockPlan *getInside(Operation *op) const;
 
 private:
   void planInside(Operation *op);
@@ -95,9 +93,7 @@ private:
 
   Block &block;
   const Activity &activity;
-  /// True if every value of the block that is stored is stored once for each
-  /// iteration.
-  bool isTaped = false;
+  bool isTaped;
   DenseMap<Operation *, unsigned> positions;
   /// How many expensive operations come before each position.
   SmallVector<unsigned> numExpensive;
@@ -131,9 +127,8 @@ static bool isTapedLoop(Operation *op) {
 // What is needed
 //===----------------------------------------------------------------------===//
 
-BlockPlan::BlockPlan(Block &block, const Activity &activity)
-    : block(block), activity(activity),
-      isTaped(isTapedLoop(block.getParentOp())),
+BlockPlan::BlockPlan(Block &block, const Activity &activity, bool isTaped)
+    : block(block), activity(activity), isTaped(isTaped),
       timeline(block, activity, positions) {
   unsigned count = 0, position = 0;
   for (Operation &op : block) {
@@ -355,7 +350,11 @@ Choice BlockPlan::lowerPeak(Choice choice) {
 int64_t BlockPlan::getTapeBytes() const {
   int64_t bytes = 0;
   for (auto &[value, readers] : needs)
-    if (!isFree(value, Choice()) && !chosen.recomputed.contains(value))
+    if (!chosen.recomputed.contains(value))
+      bytes += getApproximateBytes(value.getType());
+  // What others are evaluated from.
+  for (Value value : chosen.stored)
+    if (!needs.contains(value))
       bytes += getApproximateBytes(value.getType());
   return bytes;
 }
@@ -368,7 +367,8 @@ void BlockPlan::planInside(Operation *op) {
   if (!isa<rev::CouplingOp, scf::ForOp>(op) || CheckpointedLoop::get(op))
     return;
   auto &inside = inner[op];
-  inside = std::make_unique<BlockPlan>(op->getRegion(0).front(), activity);
+  inside = std::make_unique<BlockPlan>(op->getRegion(0).front(), activity,
+                                       isTapedLoop(op));
   inside->run();
   input.inside[op] = inside->getPeakBytes();
   if (isTapedLoop(op))
@@ -400,48 +400,39 @@ void BlockPlan::write() const {
     setRecomputed(cast<OpResult>(value));
 }
 
-const BlockPlan *BlockPlan::getInside(Operation *op) const {
-  auto found = inner.find(op);
-  return found == inner.end() ? nullptr : found->second.get();
-}
-
 void memrev::planRecomputation(Block &block, const Activity &activity) {
-  BlockPlan plan(block, activity);
+  BlockPlan plan(block, activity, isTapedLoop(block.getParentOp()));
   plan.run();
   plan.write();
 }
 
-/// Adds what storing `coupling`, whose region has a plan, costs and saves.
-static void addStored(rev::CouplingOp coupling, const BlockPlan &region,
-                      llvm::SmallDenseSet<Value> &kept, InvertedOp &sum) {
+/// Adds what storing `coupling` costs and saves.
+static void addStored(rev::CouplingOp coupling, const Activity &activity,
+                      InvertedOp &sum) {
+  // The region's arguments, which are states that other couplings would give
+  // back, are stored, too.
+  BlockPlan region(coupling.getBody().front(), activity, /*isTaped=*/true);
+  region.run();
   sum.storedBytes += region.getTapeBytes();
-  // A coupling that is inverted gives what other regions read back.
-  for (Value given : coupling.getGiven())
-    if (kept.insert(given).second)
-      sum.storedBytes += getApproximateBytes(given.getType());
   sum.savedWork += getApproximateWork(coupling);
 }
 
 StorageEstimate memrev::estimateStorage(Block &block,
                                         const Activity &activity) {
-  BlockPlan plan(block, activity);
+  BlockPlan plan(block, activity, /*isTaped=*/false);
   plan.run();
   StorageEstimate estimate;
   estimate.peakBytes = plan.getPeakBytes();
   for (Operation &op : block) {
-    const BlockPlan *inside = plan.getInside(&op);
-    if (!inside || !getPlannedEdge(&op))
+    if (op.getNumRegions() == 0 || !getPlannedEdge(&op))
       continue;
     InvertedOp inverted{&op};
     inverted.forwardBytes = plan.getTimeline().getForwardBytes(&op);
     inverted.backwardBytes = plan.getTimeline().getBackwardBytes(&op);
-    llvm::SmallDenseSet<Value> kept;
-    if (auto coupling = dyn_cast<rev::CouplingOp>(op))
-      addStored(coupling, *inside, kept, inverted);
-    else
-      for (auto coupling : op.getRegion(0).front().getOps<rev::CouplingOp>())
-        if (const BlockPlan *region = inside->getInside(coupling))
-          addStored(coupling, *region, kept, inverted);
+    op.walk<WalkOrder::PreOrder>([&](rev::CouplingOp coupling) {
+      addStored(coupling, activity, inverted);
+      return WalkResult::skip();
+    });
     if (inverted.savedWork > 0)
       estimate.inverted.push_back(inverted);
   }
