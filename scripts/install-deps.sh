@@ -2,8 +2,9 @@
 # Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# Installs what memrev needs to be built, run and tested on Debian 12 from the
-# machine's own package sources. Does nothing when all of it is there.
+# Installs what memrev needs to be built and run on Debian 12 from the machine's
+# own package sources; with --tests, what its tests need, too. Does nothing when
+# all of it is there.
 set -euo pipefail
 
 packages=(
@@ -15,6 +16,12 @@ packages=(
   # Tests and examples are run in a Python environment of their own.
   python3 python3-venv python3-pip
 )
+case "${1:-}" in
+  '') ;;
+  # Tests open the page of the memory report in a browser.
+  --tests) packages+=(chromium-headless-shell) ;;
+  *) echo "error: expects no option or --tests, but got '$1'" >&2; exit 2 ;;
+esac
 
 missing=()
 for package in "${packages[@]}"; do

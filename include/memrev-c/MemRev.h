@@ -77,6 +77,9 @@ typedef struct {
 ///   target=TARGET      what to compile for: cpu, the default, or cuda
 ///   chip=CHIP          the chip of a program for cuda, sm_90 for example;
 ///                      native asks the driver for that of device 0
+///   memory-budget=BYTES
+///                      the most bytes that a call may take, 200MiB for example;
+///                      what fits is stored to save time
 ///   fp32-precision=P   how a program for cuda multiplies matrices of f32:
 ///                      ieee, the default; tf32, by tensor cores that round
 ///                      the factors to 10 bits of mantissa; or tf32x3, by three
@@ -131,10 +134,11 @@ MEMREV_EXPORT bool memrevGetResult(const MemRevCompilation *compilation,
 /// Returns the text of the program after the last stage (option ir=1), else "".
 MEMREV_EXPORT const char *memrevGetIR(const MemRevCompilation *compilation);
 
-/// Returns the memory of all functions as JSON, or as text for people. The
-/// caller frees it with memrevFreeString.
+/// Returns the memory of all functions in `format`: "text", "json" or "html", a
+/// page with pictures; NULL for another one. The caller frees it with
+/// memrevFreeString.
 MEMREV_EXPORT char *memrevGetMemoryReport(const MemRevCompilation *compilation,
-                                          bool asJSON);
+                                          const char *format);
 
 /// Returns a C header for the functions of memrevWriteLibrary. The caller frees
 /// it with memrevFreeString.

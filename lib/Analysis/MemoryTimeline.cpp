@@ -207,6 +207,22 @@ void MemoryTimeline::findPeak() {
   }
 }
 
+int64_t MemoryTimeline::getBytesAt(int64_t time) const {
+  int64_t bytes = 0;
+  for (const Interval &interval : intervals)
+    if (interval.begin <= time && time < interval.end)
+      bytes += interval.bytes;
+  return bytes;
+}
+
+int64_t MemoryTimeline::getForwardBytes(Operation *op) const {
+  return getBytesAt(getForwardTime(positions.lookup(op)));
+}
+
+int64_t MemoryTimeline::getBackwardBytes(Operation *op) const {
+  return getBytesAt(getBackwardTime(positions.lookup(op)));
+}
+
 bool MemoryTimeline::isIdleAtPeak(Value value) const {
   auto it = idle.find(value);
   return it != idle.end() && it->second.first <= peakTime &&

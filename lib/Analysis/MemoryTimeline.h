@@ -49,6 +49,9 @@ public:
   void build(const TimelineInput &input);
 
   int64_t getPeakBytes() const { return peakBytes; }
+  /// What is in use while `op` is evaluated, and while it is differentiated.
+  int64_t getForwardBytes(Operation *op) const;
+  int64_t getBackwardBytes(Operation *op) const;
   /// True if `value` is kept at the peak while neither part reads it.
   bool isIdleAtPeak(Value value) const;
 
@@ -66,6 +69,7 @@ private:
   void addValue(Value value, const TimelineInput &input);
   void addCotangent(Value value);
   void findPeak();
+  int64_t getBytesAt(int64_t time) const;
 
   Block &block;
   const Activity &activity;

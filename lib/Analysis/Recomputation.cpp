@@ -10,6 +10,7 @@
 #include "MemoryTimeline.h"
 #include "memrev/Analysis/Cost.h"
 #include "memrev/Analysis/MemoryPlan.h"
+#include "memrev/Dialect/Rev/IR/Rev.h"
 #include "memrev/Interfaces/CheckpointedLoop.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
 #include "memrev/Interfaces/InvertibleOpInterface.h"
@@ -20,6 +21,7 @@
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
+#include <memory>
 
 using namespace mlir;
 using namespace mlir::memrev;
@@ -56,15 +58,19 @@ struct Choice {
 /// Plans one block: what its operations' derivatives read.
 class BlockPlan {
 public:
-  BlockPlan(Block &block, const Activity &activity);
+  /// With `isTaped` what the block stores is stored once for each evaluation.
+  BlockPlan(Block &block, const Activity &activity, bool isTaped);
 
-  /// Plans the block and those inside of it, and writes the plan into them.
+  /// Plans the block and those inside of it.
   void run();
+  /// Writes the plan into them.
+  void write() const;
 
   /// The estimate of what lives in the block at once.
   int64_t getPeakBytes() const { return timeline.getPeakBytes(); }
-  /// What each iteration of the loop around the block stores.
+  /// What each evaluation of the block stores.
   int64_t getTapeBytes() const;
+  const MemoryTimeline &getTimeline() const { return timeline; }
 
 private:
   void planInside(Operation *op);
@@ -87,9 +93,7 @@ private:
 
   Block &block;
   const Activity &activity;
-  /// True if every value of the block that is stored is stored once for each
-  /// iteration.
-  bool isTaped = false;
+  bool isTaped;
   DenseMap<Operation *, unsigned> positions;
   /// How many expensive operations come before each position.
   SmallVector<unsigned> numExpensive;
@@ -97,6 +101,8 @@ private:
   TimelineInput input;
   MemoryTimeline timeline;
   Choice chosen;
+  /// The plans of the regions of operations of the block.
+  llvm::MapVector<Operation *, std::unique_ptr<BlockPlan>> inner;
 };
 
 } // namespace
@@ -121,9 +127,8 @@ static bool isTapedLoop(Operation *op) {
 // What is needed
 //===----------------------------------------------------------------------===//
 
-BlockPlan::BlockPlan(Block &block, const Activity &activity)
-    : block(block), activity(activity),
-      isTaped(isTapedLoop(block.getParentOp())),
+BlockPlan::BlockPlan(Block &block, const Activity &activity, bool isTaped)
+    : block(block), activity(activity), isTaped(isTaped),
       timeline(block, activity, positions) {
   unsigned count = 0, position = 0;
   for (Operation &op : block) {
@@ -347,6 +352,10 @@ int64_t BlockPlan::getTapeBytes() const {
   for (auto &[value, readers] : needs)
     if (!chosen.recomputed.contains(value))
       bytes += getApproximateBytes(value.getType());
+  // What others are evaluated from.
+  for (Value value : chosen.stored)
+    if (!needs.contains(value))
+      bytes += getApproximateBytes(value.getType());
   return bytes;
 }
 
@@ -357,11 +366,13 @@ int64_t BlockPlan::getTapeBytes() const {
 void BlockPlan::planInside(Operation *op) {
   if (!isa<rev::CouplingOp, scf::ForOp>(op) || CheckpointedLoop::get(op))
     return;
-  BlockPlan inside(op->getRegion(0).front(), activity);
-  inside.run();
-  input.inside[op] = inside.getPeakBytes();
+  auto &inside = inner[op];
+  inside = std::make_unique<BlockPlan>(op->getRegion(0).front(), activity,
+                                       isTapedLoop(op));
+  inside->run();
+  input.inside[op] = inside->getPeakBytes();
   if (isTapedLoop(op))
-    input.tapes[op] = inside.getTapeBytes() *
+    input.tapes[op] = inside->getTapeBytes() *
                       getConstantTripCount(cast<scf::ForOp>(op)).value_or(64);
 }
 
@@ -380,10 +391,50 @@ void BlockPlan::run() {
     chosen = lowerPeak(std::move(chosen));
   else
     estimate(chosen);
+}
+
+void BlockPlan::write() const {
+  for (auto &[op, inside] : inner)
+    inside->write();
   for (Value value : chosen.recomputed)
     setRecomputed(cast<OpResult>(value));
 }
 
 void memrev::planRecomputation(Block &block, const Activity &activity) {
-  BlockPlan(block, activity).run();
+  BlockPlan plan(block, activity, isTapedLoop(block.getParentOp()));
+  plan.run();
+  plan.write();
+}
+
+/// Adds what storing `coupling` costs and saves.
+static void addStored(rev::CouplingOp coupling, const Activity &activity,
+                      InvertedOp &sum) {
+  // The region's arguments, which are states that other couplings would give
+  // back, are stored, too.
+  BlockPlan region(coupling.getBody().front(), activity, /*isTaped=*/true);
+  region.run();
+  sum.storedBytes += region.getTapeBytes();
+  sum.savedWork += getApproximateWork(coupling);
+}
+
+StorageEstimate memrev::estimateStorage(Block &block,
+                                        const Activity &activity) {
+  BlockPlan plan(block, activity, /*isTaped=*/false);
+  plan.run();
+  StorageEstimate estimate;
+  estimate.peakBytes = plan.getPeakBytes();
+  for (Operation &op : block) {
+    if (op.getNumRegions() == 0 || !getPlannedEdge(&op))
+      continue;
+    InvertedOp inverted{&op};
+    inverted.forwardBytes = plan.getTimeline().getForwardBytes(&op);
+    inverted.backwardBytes = plan.getTimeline().getBackwardBytes(&op);
+    op.walk<WalkOrder::PreOrder>([&](rev::CouplingOp coupling) {
+      addStored(coupling, activity, inverted);
+      return WalkResult::skip();
+    });
+    if (inverted.savedWork > 0)
+      estimate.inverted.push_back(inverted);
+  }
+  return estimate;
 }

@@ -42,6 +42,13 @@ static std::string setOption(CompileOptions &options, StringRef text) {
     options.chip = value.str();
   } else if (name == "fp32-precision") {
     options.fp32Precision = value.str();
+  } else if (name == "memory-budget") {
+    std::optional<int64_t> bytes = parseBytes(value);
+    if (!bytes)
+      return "option 'memory-budget' expects a number of bytes, 200MiB for "
+             "example, but got '" +
+             value.str() + "'";
+    options.memoryBudget = *bytes;
   } else if (name == "contractions") {
     options.contractions = value.str();
   } else if (name == "kernel-format") {
@@ -188,16 +195,17 @@ const char *memrevGetIR(const MemRevCompilation *compilation) {
   return program ? program->getIR().data() : "";
 }
 
-char *memrevGetMemoryReport(const MemRevCompilation *compilation, bool asJSON) {
+char *memrevGetMemoryReport(const MemRevCompilation *compilation,
+                            const char *format) {
+  std::optional<ReportFormat> parsed = parseReportFormat(format);
+  if (!parsed)
+    return nullptr;
   llvm::ArrayRef<FunctionMemory> memory;
   if (compilation->result.program)
     memory = compilation->result.program->getMemory();
   std::string text;
   llvm::raw_string_ostream os(text);
-  if (asJSON)
-    printMemoryJSON(os, memory);
-  else
-    printMemoryText(os, memory);
+  printMemory(os, memory, *parsed);
   return copyString(text);
 }
 

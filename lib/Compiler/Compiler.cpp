@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "memrev/Compiler/Compiler.h"
+#include "StorageSearch.h"
 #include "memrev/ExecutionEngine/CHeader.h"
 #include "memrev/ExecutionEngine/NativeCode.h"
 #include "memrev/ExecutionEngine/Signatures.h"
@@ -19,6 +20,7 @@
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
@@ -149,6 +151,21 @@ static FailureOr<ParameterSignature> getParameter(func::FuncOp func,
                             source.isDonated, /*residual=*/{}};
 }
 
+std::optional<int64_t> mlir::memrev::parseBytes(StringRef text) {
+  int64_t unit = 1;
+  if (text.consume_back("KiB"))
+    unit = int64_t(1) << 10;
+  else if (text.consume_back("MiB"))
+    unit = int64_t(1) << 20;
+  else if (text.consume_back("GiB"))
+    unit = int64_t(1) << 30;
+  int64_t number = 0, bytes = 0;
+  if (text.getAsInteger(10, number) || number <= 0 ||
+      llvm::MulOverflow(number, unit, bytes))
+    return std::nullopt;
+  return bytes;
+}
+
 static FailureOr<FunctionSignature> getSignature(const Entry &entry,
                                                  const ParameterNames &names) {
   FunctionSignature signature;
@@ -244,6 +261,8 @@ private:
   LogicalResult checkTarget();
   bool isForGPU() const { return options.target == "cuda"; }
   LogicalResult runStage(Stage stage, ModuleOp module);
+  LogicalResult runStages(Stage first, Stage last, ModuleOp module);
+  LogicalResult planStorage(ModuleOp module);
   LogicalResult collectSignatures(ModuleOp module);
   LogicalResult emitNativeCode(ModuleOp module);
 
@@ -252,6 +271,8 @@ private:
   std::unique_ptr<CompiledProgram> program{new CompiledProgram()};
   std::unique_ptr<llvm::TargetMachine> machine;
   ParameterNames names;
+  /// What derivatives may store: options of rev-plan.
+  std::vector<std::string> storage;
 };
 } // namespace mlir::memrev
 
@@ -269,8 +290,8 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
   pm.enableVerifier(false);
   switch (stage) {
   case Stage::Differentiate:
-    if (std::string error;
-        failed(buildDifferentiatePipeline(pm, options.differentiate, error))) {
+    if (std::string error; failed(buildDifferentiatePipeline(
+            pm, options.differentiate, error, storage))) {
       report(error);
       return failure();
     }
@@ -337,6 +358,78 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
   return failure();
 }
 
+LogicalResult CompilerInstance::runStages(Stage first, Stage last,
+                                          ModuleOp module) {
+  for (int number = static_cast<int>(first); number <= static_cast<int>(last);
+       ++number) {
+    auto stage = static_cast<Stage>(number);
+    if (stage == Stage::Lower)
+      names = ParameterNames::take(module);
+    if (failed(runStage(stage, module)) ||
+        (stage == Stage::Bufferize && failed(collectSignatures(module))))
+      return failure();
+  }
+  return success();
+}
+
+/// Lets derivatives store what the budgets of their entries have room for.
+LogicalResult CompilerInstance::planStorage(ModuleOp module) {
+  llvm::MapVector<StringRef, StorageSearch> searches;
+  for (auto function : module.getOps<func::FuncOp>()) {
+    if (function.isPrivate() || function.isExternal())
+      continue;
+    std::optional<int64_t> budget = getMemoryBudget(function);
+    if (!budget && options.memoryBudget > 0)
+      budget = options.memoryBudget;
+    if (budget)
+      searches.insert({function.getSymName(), StorageSearch(*budget)});
+  }
+  if (searches.empty())
+    return success();
+  if (!options.differentiate.empty()) {
+    report("expects a memory budget for programs with transforms, but got "
+           "functions to differentiate by options");
+    return failure();
+  }
+
+  size_t numDiagnostics = result.diagnostics.size();
+  while (true) {
+    bool isOver = true;
+    SmallVector<int64_t> tried;
+    storage.clear();
+    for (auto &[entry, search] : searches) {
+      std::optional<int64_t> next = search.getNext();
+      isOver &= !next;
+      tried.push_back(next.value_or(search.getBest().value_or(0)));
+      storage.push_back(entry.str() + "=" + std::to_string(tried.back()));
+    }
+    if (isOver)
+      break;
+    OwningOpRef<ModuleOp> trial = module.clone();
+    if (failed(runStages(Stage::Differentiate, Stage::Bufferize, *trial)))
+      return failure();
+    for (const FunctionMemory &memory : program->memory) {
+      auto *found = searches.find(memory.function);
+      if (found != searches.end())
+        found->second.add(tried[found - searches.begin()],
+                          memory.getPeakBytes());
+    }
+    program->memory.clear();
+    program->functions.clear();
+    // What is said of the plan that is used is said again.
+    result.diagnostics.resize(numDiagnostics);
+  }
+  for (auto &[entry, search] : searches) {
+    if (search.getBest())
+      continue;
+    report("expects a memory budget of at least " +
+           llvm::Twine(search.getFewest()) + " bytes for '" + entry +
+           "', but got " + llvm::Twine(search.getBudget()));
+    return failure();
+  }
+  return success();
+}
+
 LogicalResult CompilerInstance::collectSignatures(ModuleOp module) {
   std::vector<ValueMemory> plan = parsePlan(readPlan(module));
   for (const Entry &entry : readEntries(module)) {
@@ -344,7 +437,7 @@ LogicalResult CompilerInstance::collectSignatures(ModuleOp module) {
     if (failed(signature))
       return failure();
     program->memory.push_back(
-        measureMemory(*signature, plan, parsePeak(entry.arenaPeak)));
+        measureMemory(*signature, plan, parseBuffers(entry.arenaBuffers)));
     program->functions.push_back(std::move(*signature));
   }
   return success();
@@ -451,15 +544,9 @@ LogicalResult CompilerInstance::run(StringRef text) {
       parseSourceString<ModuleOp>(text, config, options.fileName);
   if (!module)
     return failure();
-  for (int stage = 0; stage <= static_cast<int>(options.until); ++stage) {
-    if (static_cast<Stage>(stage) == Stage::Lower)
-      names = ParameterNames::take(*module);
-    if (failed(runStage(static_cast<Stage>(stage), *module)))
-      return failure();
-    if (static_cast<Stage>(stage) == Stage::Bufferize &&
-        failed(collectSignatures(*module)))
-      return failure();
-  }
+  if (failed(planStorage(*module)) ||
+      failed(runStages(Stage::Differentiate, options.until, *module)))
+    return failure();
   if (options.keepIR) {
     llvm::raw_string_ostream os(program->ir);
     module->print(os);

@@ -9,6 +9,7 @@
 #include "memrev/Compiler/MemoryReport.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/Location.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
 
@@ -51,19 +52,52 @@ static std::string printPlace(LocationAttr location) {
   return text;
 }
 
-std::vector<BufferMemory> mlir::memrev::parsePeak(ArrayAttr buffers) {
-  std::vector<BufferMemory> atPeak;
-  if (!buffers)
-    return atPeak;
-  for (auto entry : buffers.getAsRange<DictionaryAttr>()) {
-    BufferMemory &buffer = atPeak.emplace_back();
+std::vector<BufferMemory> mlir::memrev::parseBuffers(ArrayAttr entries) {
+  std::vector<BufferMemory> buffers;
+  if (!entries)
+    return buffers;
+  for (auto entry : entries.getAsRange<DictionaryAttr>()) {
+    BufferMemory &buffer = buffers.emplace_back();
     if (auto location = entry.getAs<LocationAttr>("location"))
       buffer.location = printPlace(location);
     if (auto bytes = entry.getAs<IntegerAttr>("bytes"))
       buffer.bytes = bytes.getInt();
     if (auto type = entry.getAs<TypeAttr>("type"))
       llvm::raw_string_ostream(buffer.type) << type.getValue();
+    if (auto offset = entry.getAs<IntegerAttr>("offset"))
+      buffer.offset = offset.getInt();
+    auto time = [&](StringRef name) {
+      auto value = entry.getAs<FloatAttr>(name);
+      return value ? value.getValueAsDouble() : 0.0;
+    };
+    buffer.begin = time("begin");
+    buffer.end = time("end");
   }
+  return buffers;
+}
+
+std::vector<BufferMemory> FunctionMemory::getBuffersAtPeak() const {
+  // Most bytes are in use where some buffer begins to be.
+  std::vector<std::pair<double, int64_t>> changes;
+  for (const BufferMemory &buffer : buffers) {
+    changes.emplace_back(buffer.begin, buffer.bytes);
+    changes.emplace_back(buffer.end, -buffer.bytes);
+  }
+  // At one time what ends goes before what begins.
+  llvm::sort(changes);
+  int64_t used = 0, most = 0;
+  double peak = 0;
+  for (auto [time, change] : changes) {
+    used += change;
+    if (used > most) {
+      most = used;
+      peak = time;
+    }
+  }
+  std::vector<BufferMemory> atPeak;
+  for (const BufferMemory &buffer : buffers)
+    if (buffer.begin <= peak && peak < buffer.end)
+      atPeak.push_back(buffer);
   llvm::sort(atPeak, [](const BufferMemory &a, const BufferMemory &b) {
     return std::tie(b.bytes, a.location, a.type) <
            std::tie(a.bytes, b.location, b.type);
@@ -73,7 +107,7 @@ std::vector<BufferMemory> mlir::memrev::parsePeak(ArrayAttr buffers) {
 
 FunctionMemory mlir::memrev::measureMemory(const FunctionSignature &function,
                                            llvm::ArrayRef<ValueMemory> plan,
-                                           std::vector<BufferMemory> atPeak) {
+                                           std::vector<BufferMemory> buffers) {
   FunctionMemory memory;
   memory.function = function.name;
   for (const ParameterSignature &argument : function.arguments)
@@ -83,7 +117,7 @@ FunctionMemory mlir::memrev::measureMemory(const FunctionSignature &function,
       memory.resultBytes += result.type.getByteSize();
   }
   memory.workspaceBytes = function.arenaBytes;
-  memory.atPeak = std::move(atPeak);
+  memory.buffers = std::move(buffers);
   for (const ValueMemory &value : plan) {
     if (value.function == function.name)
       memory.values.push_back(value);
@@ -91,8 +125,12 @@ FunctionMemory mlir::memrev::measureMemory(const FunctionSignature &function,
   return memory;
 }
 
-void mlir::memrev::printMemoryText(llvm::raw_ostream &os,
-                                   llvm::ArrayRef<FunctionMemory> memory) {
+//===----------------------------------------------------------------------===//
+// Formats
+//===----------------------------------------------------------------------===//
+
+static void printText(llvm::raw_ostream &os,
+                      llvm::ArrayRef<FunctionMemory> memory) {
   for (const FunctionMemory &function : memory) {
     os << "function " << function.function << '\n';
     auto line = [&](StringRef name, int64_t bytes) {
@@ -105,16 +143,17 @@ void mlir::memrev::printMemoryText(llvm::raw_ostream &os,
     line("peak", function.getPeakBytes());
     if (function.measuredBytes)
       line("measured", *function.measuredBytes);
-    if (!function.atPeak.empty())
+    std::vector<BufferMemory> atPeak = function.getBuffersAtPeak();
+    if (!atPeak.empty())
       os << "  buffers when the workspace is fullest:\n";
     // The rest is in the JSON.
     constexpr size_t numListed = 8;
     for (const BufferMemory &buffer :
-         llvm::ArrayRef(function.atPeak).take_front(numListed))
+         llvm::ArrayRef(atPeak).take_front(numListed))
       os << "    " << llvm::format_decimal(buffer.bytes, 25) << " bytes  "
          << buffer.location << "  (" << buffer.type << ")\n";
-    if (function.atPeak.size() > numListed)
-      os << "    and " << function.atPeak.size() - numListed << " smaller\n";
+    if (atPeak.size() > numListed)
+      os << "    and " << atPeak.size() - numListed << " smaller\n";
     if (function.values.empty())
       continue;
     os << "  values that the backward pass needs:\n";
@@ -129,9 +168,9 @@ void mlir::memrev::printMemoryText(llvm::raw_ostream &os,
   }
 }
 
-void mlir::memrev::printMemoryJSON(llvm::raw_ostream &os,
-                                   llvm::ArrayRef<FunctionMemory> memory) {
-  llvm::json::OStream json(os, /*IndentSize=*/2);
+static void printJSON(llvm::raw_ostream &os,
+                      llvm::ArrayRef<FunctionMemory> memory, unsigned indent) {
+  llvm::json::OStream json(os, indent);
   // Locations are file names, which need not be UTF-8.
   auto text = [](StringRef string) {
     return llvm::json::isUTF8(string) ? string.str()
@@ -147,15 +186,22 @@ void mlir::memrev::printMemoryJSON(llvm::raw_ostream &os,
         json.attribute("workspace_bytes", function.workspaceBytes);
         if (function.measuredBytes)
           json.attribute("measured_bytes", *function.measuredBytes);
-        json.attributeArray("at_peak", [&] {
-          for (const BufferMemory &buffer : function.atPeak) {
-            json.object([&] {
-              json.attribute("location", text(buffer.location));
-              json.attribute("bytes", buffer.bytes);
-              json.attribute("type", text(buffer.type));
-            });
-          }
-        });
+        auto list = [&](StringRef name, llvm::ArrayRef<BufferMemory> buffers) {
+          json.attributeArray(name, [&] {
+            for (const BufferMemory &buffer : buffers) {
+              json.object([&] {
+                json.attribute("location", text(buffer.location));
+                json.attribute("type", text(buffer.type));
+                json.attribute("bytes", buffer.bytes);
+                json.attribute("offset", buffer.offset);
+                json.attribute("begin", buffer.begin);
+                json.attribute("end", buffer.end);
+              });
+            }
+          });
+        };
+        list("buffers", function.buffers);
+        list("at_peak", function.getBuffersAtPeak());
         json.attributeArray("values", [&] {
           for (const ValueMemory &value : function.values) {
             json.object([&] {
@@ -170,4 +216,47 @@ void mlir::memrev::printMemoryJSON(llvm::raw_ostream &os,
     }
   });
   os << '\n';
+}
+
+/// The page, with a mark where the data goes.
+static constexpr StringRef kPage =
+#include "MemoryReport.html.inc"
+    ;
+
+static void printHTML(llvm::raw_ostream &os,
+                      llvm::ArrayRef<FunctionMemory> memory) {
+  std::string data;
+  llvm::raw_string_ostream stream(data);
+  printJSON(stream, memory, /*indent=*/0);
+  auto [before, after] = kPage.split("/*MEMORY*/[]");
+  os << before;
+  // Nothing in the data may end the script that it is in.
+  for (char c : data) {
+    if (c == '<')
+      os << "\\u003c";
+    else
+      os << c;
+  }
+  os << after;
+}
+
+std::optional<ReportFormat> mlir::memrev::parseReportFormat(StringRef name) {
+  return llvm::StringSwitch<std::optional<ReportFormat>>(name)
+      .Case("text", ReportFormat::Text)
+      .Case("json", ReportFormat::JSON)
+      .Case("html", ReportFormat::HTML)
+      .Default(std::nullopt);
+}
+
+void mlir::memrev::printMemory(llvm::raw_ostream &os,
+                               llvm::ArrayRef<FunctionMemory> memory,
+                               ReportFormat format) {
+  switch (format) {
+  case ReportFormat::Text:
+    return printText(os, memory);
+  case ReportFormat::JSON:
+    return printJSON(os, memory, /*indent=*/2);
+  case ReportFormat::HTML:
+    return printHTML(os, memory);
+  }
 }

@@ -101,6 +101,11 @@ static void visitOne(Archive &archive, T &value) {
   using Plain = std::remove_const_t<T>;
   if constexpr (std::is_integral_v<Plain> || std::is_enum_v<Plain>) {
     archive.number(value);
+  } else if constexpr (std::is_same_v<Plain, double>) {
+    auto bits = llvm::bit_cast<uint64_t>(value);
+    archive.number(bits);
+    if constexpr (!std::is_const_v<T>)
+      value = llvm::bit_cast<double>(bits);
   } else if constexpr (std::is_same_v<Plain, std::string>) {
     archive.text(value);
   } else if constexpr (std::is_same_v<Plain, ArrayType>) {
@@ -115,10 +120,11 @@ static void visitOne(Archive &archive, T &value) {
     visit(archive, value.function, value.location, value.bytes, value.strategy,
           value.reason);
   } else if constexpr (std::is_same_v<Plain, BufferMemory>) {
-    visit(archive, value.location, value.type, value.bytes);
+    visit(archive, value.location, value.type, value.bytes, value.offset,
+          value.begin, value.end);
   } else if constexpr (std::is_same_v<Plain, FunctionMemory>) {
     visit(archive, value.function, value.argumentBytes, value.resultBytes,
-          value.workspaceBytes, value.values, value.atPeak);
+          value.workspaceBytes, value.values, value.buffers);
   } else if constexpr (std::is_same_v<Plain, CompileDiagnostic>) {
     visit(archive, value.severity, value.file, value.line, value.column,
           value.message);

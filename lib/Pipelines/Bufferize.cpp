@@ -32,8 +32,7 @@ void memrev::buildBufferizePipeline(OpPassManager &pm,
   pm.addPass(createCodegenCutChains());
   // In each function by itself: across calls it would cost as much as
   // bufferization, and kernels get their destinations from their callers.
-  pm.addNestedPass<func::FuncOp>(
-      bufferization::createEmptyTensorEliminationPass());
+  pm.addNestedPass<func::FuncOp>(createCodegenEliminateEmptyTensors());
   bufferization::OneShotBufferizePassOptions oneShot;
   oneShot.bufferizeFunctionBoundaries = true;
   oneShot.functionBoundaryTypeConversion =

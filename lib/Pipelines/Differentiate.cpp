@@ -17,11 +17,14 @@
 using namespace mlir;
 
 LogicalResult memrev::buildDifferentiatePipeline(
-    OpPassManager &pm, ArrayRef<std::string> functions, std::string &error) {
+    OpPassManager &pm, ArrayRef<std::string> functions, std::string &error,
+    ArrayRef<std::string> storage) {
   pm.addPass(createConvertTosaToMemRev());
   pm.addNestedPass<func::FuncOp>(createRevIndexLoops());
   pm.addNestedPass<func::FuncOp>(createRevUnrollPermutedLoops());
-  pm.addPass(createRevPlan());
+  RevPlanOptions plan;
+  plan.storage.assign(storage.begin(), storage.end());
+  pm.addPass(createRevPlan(plan));
   pm.addPass(createRevDifferentiate());
   for (const std::string &options : functions) {
     std::unique_ptr<Pass> pass = createRevDifferentiate();

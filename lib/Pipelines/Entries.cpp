@@ -68,7 +68,7 @@ static Entry readEntry(func::FuncOp func) {
   entry.func = func;
   if (auto bytes = func->getAttrOfType<IntegerAttr>(kArenaBytesAttr))
     entry.arenaBytes = bytes.getInt();
-  entry.arenaPeak = func->getAttrOfType<ArrayAttr>(kArenaPeakAttr);
+  entry.arenaBuffers = func->getAttrOfType<ArrayAttr>(kArenaBuffersAttr);
   for (unsigned i = 0; i < func.getNumArguments(); ++i) {
     auto role = func.getArgAttrOfType<StringAttr>(i, kRoleAttr);
     if (!role || role.getValue() != kArgumentRole)
@@ -101,6 +101,11 @@ SmallVector<Entry> mlir::memrev::readEntries(ModuleOp module) {
       entries.push_back(readEntry(func));
   }
   return entries;
+}
+
+std::optional<int64_t> mlir::memrev::getMemoryBudget(func::FuncOp func) {
+  auto budget = func->getAttrOfType<IntegerAttr>(kMemoryBudgetAttr);
+  return budget ? std::optional(budget.getInt()) : std::nullopt;
 }
 
 ArrayAttr mlir::memrev::readPlan(ModuleOp module) {

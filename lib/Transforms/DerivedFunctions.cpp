@@ -9,6 +9,7 @@
 #include "DerivedFunctions.h"
 #include "PreparedLoops.h"
 #include "ReverseContext.h"
+#include "StoredBlocks.h"
 #include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/Analysis/Recomputation.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
@@ -134,6 +135,21 @@ std::string memrev::getKey(StringRef kind, func::FuncOp function,
   return key;
 }
 
+/// Stores what the function's storage has room for.
+static void storeWhatFits(func::FuncOp function,
+                          const DerivativeRequest &request) {
+  auto storage = function->getAttrOfType<IntegerAttr>(kStorageAttrName);
+  function->removeAttr(kStorageAttrName);
+  if (!storage || request.policy != rev::Policy::Invert)
+    return;
+  Activity activity;
+  for (int64_t i : request.wrt)
+    activity.addRoot(function.getArgument(i));
+  activity.propagate(function.getBody().front());
+  if (storeBlocks(function, activity, storage.getInt()))
+    expandForDifferentiation(function, DerivativeMode::Reverse);
+}
+
 FailureOr<func::FuncOp>
 DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
                         bool returnResults, Operation *&marker,
@@ -151,6 +167,7 @@ DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
   expandForDifferentiation(function, DerivativeMode::Reverse);
   if (failed(promoteCapturedScalars(function)))
     return failure();
+  storeWhatFits(function, request);
 
   Block &body = function.getBody().front();
   Operation *terminator = body.getTerminator();

@@ -9,7 +9,9 @@
 #include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/Dialect/Rev/IR/Rev.h"
 #include "memrev/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
 
 namespace mlir::memrev {
 #define GEN_PASS_DEF_REVPLAN
@@ -19,6 +21,43 @@ namespace mlir::memrev {
 using namespace mlir;
 using namespace mlir::memrev;
 
+/// The function that `op` differentiates by inversion, or an empty name.
+static StringRef getInverted(Operation *op) {
+  if (auto vjp = dyn_cast<rev::VjpOp>(op))
+    return vjp.getPolicy() == rev::Policy::Invert ? vjp.getCallee() : "";
+  if (auto grad = dyn_cast<rev::ValueAndGradOp>(op))
+    return grad.getPolicy() == rev::Policy::Invert ? grad.getCallee() : "";
+  return "";
+}
+
+/// Lets what `entry` differentiates store `bytes`.
+static void setStorage(func::FuncOp entry, int64_t bytes,
+                       const SymbolTable &symbols) {
+  Builder builder(entry.getContext());
+  llvm::SetVector<func::FuncOp> reached;
+  reached.insert(entry);
+  auto reach = [&](StringRef name) {
+    auto function = symbols.lookup<func::FuncOp>(name);
+    if (function)
+      reached.insert(function);
+    return function;
+  };
+  for (size_t i = 0; i < reached.size(); ++i) {
+    func::FuncOp current = reached[i];
+    current.walk([&](Operation *op) {
+      if (auto call = dyn_cast<func::CallOp>(op))
+        reach(call.getCallee());
+      StringRef name = getInverted(op);
+      func::FuncOp function = name.empty() ? func::FuncOp() : reach(name);
+      if (!function)
+        return;
+      auto known = function->getAttrOfType<IntegerAttr>(kStorageAttrName);
+      int64_t fewest = known ? std::min(known.getInt(), bytes) : bytes;
+      function->setAttr(kStorageAttrName, builder.getI64IntegerAttr(fewest));
+    });
+  }
+}
+
 namespace {
 
 struct RevPlan final : memrev::impl::RevPlanBase<RevPlan> {
@@ -26,6 +65,8 @@ struct RevPlan final : memrev::impl::RevPlanBase<RevPlan> {
 
   void runOnOperation() override {
     SymbolTable symbols(getOperation());
+    if (failed(setStorages(symbols)))
+      return signalPassFailure();
     // The function that follows each policy, by the function it comes from.
     llvm::MapVector<std::pair<Operation *, rev::Policy>, func::FuncOp> planned;
     getOperation()->walk([&](Operation *op) {
@@ -57,6 +98,22 @@ struct RevPlan final : memrev::impl::RevPlanBase<RevPlan> {
       }
       op->setAttr("callee", FlatSymbolRefAttr::get(target.getSymNameAttr()));
     });
+  }
+
+private:
+  LogicalResult setStorages(const SymbolTable &symbols) {
+    for (StringRef text : storage) {
+      auto [name, number] = text.rsplit('=');
+      auto entry = symbols.lookup<func::FuncOp>(name);
+      int64_t bytes = 0;
+      if (!entry || number.getAsInteger(10, bytes) || bytes < 0)
+        return emitError(getOperation().getLoc(),
+                         "expects option 'storage' to hold a function, '=' and "
+                         "bytes, but got '")
+               << text << "'";
+      setStorage(entry, bytes, symbols);
+    }
+    return success();
   }
 };
 

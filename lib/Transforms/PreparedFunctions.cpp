@@ -336,6 +336,8 @@ DerivedFunctions::clonePrepared(func::FuncOp function, Twine name,
   symbols.insert(copy, std::next(function->getIterator()));
   if (Attribute planned = function->getAttr(kPlannedAttrName))
     copy->setAttr(kPlannedAttrName, planned);
+  if (Attribute storage = function->getAttr(kStorageAttrName))
+    copy->setAttr(kStorageAttrName, storage);
   bool isCustom =
       preparation.kind != Preparation::Inverse && hasCustomRule(function);
   if (isCustom) {

@@ -97,7 +97,7 @@ def _declare(lib):
         "memrevGetArgument": (flag, [compilation, size, size, ctypes.POINTER(Parameter)]),
         "memrevGetResult": (flag, [compilation, size, size, ctypes.POINTER(Parameter)]),
         "memrevGetIR": (ctypes.c_char_p, [compilation]),
-        "memrevGetMemoryReport": (owned, [compilation, flag]),
+        "memrevGetMemoryReport": (owned, [compilation, ctypes.c_char_p]),
         "memrevGetHeader": (owned, [compilation]),
         "memrevWriteLibrary": (owned, [compilation, ctypes.c_char_p]),
         "memrevCall": (

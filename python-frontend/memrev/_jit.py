@@ -167,7 +167,7 @@ class Jitted:
 
     def __init__(self, fn, donate=(), static_argnums=(), static_argnames=(), threads=0,
                  cpu="native", device=None, fp32_precision="ieee", contractions="generated",
-                 programs=None):
+                 memory_budget=None, programs=None):
         functools.update_wrapper(self, fn)  # First: a jitted `fn` has attributes like these.
         self._fn = fn
         self._donate = frozenset(donate)
@@ -176,6 +176,7 @@ class Jitted:
         self._threads, self._cpu = threads, cpu
         self._device = _device.as_device(device)
         self._fp32_precision, self._contractions = fp32_precision, contractions
+        self._memory_budget = memory_budget
         programs = programs or Programs()
         self._cache, self._lock = programs.by_signature, programs.lock
 
@@ -324,7 +325,8 @@ class Jitted:
             if entry.module is None:
                 target = "cpu" if entry.chip is None else "cuda"
                 entry.module = _program.compile(
-                    entry.program.print(locations=True), target, chip=entry.chip,
+                    entry.program.print(locations=True), target,
+                    memory_budget=self._memory_budget, chip=entry.chip,
                     fp32_precision=self._fp32_precision, contractions=self._contractions,
                     threads=self._threads, cpu=self._cpu, differentiate=entry.differentiate,
                     file=f"<{entry.name}>", cache=True)
@@ -386,6 +388,10 @@ class Jitted:
         report = self._compile(entry).memory_report()
         return next(f for f in report if f["function"] == entry.name)
 
+    def memory_page(self, *args, **kwargs):
+        """The same as an HTML page with pictures, which needs no other file."""
+        return self.compile(*args, **kwargs).memory_page()
+
     def cache_clear(self):
         """Forgets all compiled programs."""
         with self._lock:
@@ -404,7 +410,7 @@ def call_traced(traced, arrays):
 
 
 def jit(fn=None, *, donate=(), static_argnums=(), static_argnames=(), threads=0, cpu="native",
-        device=None, fp32_precision="ieee", contractions="generated"):
+        device=None, fp32_precision="ieee", contractions="generated", memory_budget=None):
     """Compiles `fn`, a function of arrays, when it is called.
 
     The function is run once for each signature (structure, shapes and element types
@@ -431,6 +437,8 @@ def jit(fn=None, *, donate=(), static_argnums=(), static_argnames=(), threads=0,
         "tf32" (see `memrev.compile`).
     contractions: who multiplies matrices and convolves on CUDA devices: "generated" kernels, or
         cuBLASLt and cuDNN where they can, "vendor", or where they are taken to be faster, "auto".
+    memory_budget: the most bytes that a call may take with its arguments and results, a
+        number or "200MiB"; gradients that are had by inversion store what fits.
 
     Compiled programs are kept on disk for other processes (`memrev.cache`).
     May be used as a decorator, with or without arguments. Raises CompileError if the
@@ -444,10 +452,10 @@ def jit(fn=None, *, donate=(), static_argnums=(), static_argnames=(), threads=0,
         return functools.partial(jit, donate=donate, static_argnums=static_argnums,
                                  static_argnames=static_argnames, threads=threads, cpu=cpu,
                                  device=device, fp32_precision=fp32_precision,
-                                 contractions=contractions)
+                                 contractions=contractions, memory_budget=memory_budget)
 
     def as_tuple(x):
         return (x,) if isinstance(x, (int, str)) else tuple(x)
 
     return Jitted(fn, as_tuple(donate), as_tuple(static_argnums), as_tuple(static_argnames),
-                  threads, cpu, device, fp32_precision, contractions)
+                  threads, cpu, device, fp32_precision, contractions, memory_budget)

@@ -319,9 +319,18 @@ class Module:
         return _capi.lib.memrevGetIR(self._handle).decode(errors="replace")
 
     def memory_report(self):
-        """For each function the bytes of arguments, results and workspace, and
-        how each value that the backward pass needs is had."""
-        return json.loads(_capi.take_string(_capi.lib.memrevGetMemoryReport(self._handle, True)))
+        """For each function the bytes of arguments, results and workspace, what lies in the
+        workspace (`buffers`, with `begin` and `end` as parts of a call in the order of the
+        program), what of it is in use at the peak, and how each value that the backward pass
+        needs is had."""
+        return json.loads(self._report(b"json"))
+
+    def memory_page(self):
+        """The same as an HTML page with pictures, which needs no other file."""
+        return self._report(b"html")
+
+    def _report(self, format):
+        return _capi.take_string(_capi.lib.memrevGetMemoryReport(self._handle, format))
 
     @property
     def header(self):
@@ -428,10 +437,14 @@ def _diagnostics(handle):
     return result
 
 
-def compile(text, target="cpu", *, chip=None, fp32_precision="ieee",
+def compile(text, target="cpu", *, memory_budget=None, chip=None, fp32_precision="ieee",
             contractions="generated", kernel_format=None, cpu="native", until="binary",
             threads=0, differentiate=(), file="<input>", ir=False, cache=False):
     """Compiles an MLIR program and returns it as a `Module`.
+
+    `memory_budget` is the most bytes that a call may take with its arguments and results, a
+    number or "200MiB". Gradients under `policy(invert)` store what fits, to save time. It is an
+    error if inverting takes more. A function's attribute `memrev.memory_budget` goes before it.
 
     A program for `target="cuda"` has a `chip`, "sm_90" for example; "native" is that of
     device 0. With `fp32_precision="tf32"` it multiplies matrices of float32 on tensor cores,
@@ -464,6 +477,7 @@ def compile(text, target="cpu", *, chip=None, fp32_precision="ieee",
         kernel_format = os.environ.get("MEMREV_KERNEL_FORMAT", "auto")
     options = [
         f"target={target}",
+        *([f"memory-budget={memory_budget}"] if memory_budget is not None else []),
         *([f"chip={chip}"] if chip is not None else []),
         *([f"kernel-format={kernel_format}"] if target == "cuda" else []),
         f"fp32-precision={fp32_precision}",

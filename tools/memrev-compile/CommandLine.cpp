@@ -97,6 +97,14 @@ static const OptionInfo options[] = {
        line.compile.fp32Precision = value.str();
        return !value.empty();
      }},
+    {"memory-budget", "BYTES",
+     "the most bytes that a call may take, 200MiB for example; what fits is "
+     "stored to save time",
+     [](CommandLine &line, StringRef value) {
+       std::optional<int64_t> bytes = parseBytes(value);
+       line.compile.memoryBudget = bytes.value_or(0);
+       return bytes.has_value();
+     }},
     {"contractions", "generated|vendor|auto",
      "who computes products of matrices and convolutions with --target=cuda: "
      "generated kernels; vendor is cuBLASLt and cuDNN, loaded at run time, "
@@ -145,10 +153,11 @@ static const OptionInfo options[] = {
        line.reportMemory = true;
        return value == "memory";
      }},
-    {"report-format", "text|json", "how to print the report",
+    {"report-format", "text|json|html", "how to print the report",
      [](CommandLine &line, StringRef value) {
-       line.reportAsJSON = value == "json";
-       return value == "json" || value == "text";
+       std::optional<ReportFormat> format = parseReportFormat(value);
+       line.reportFormat = format.value_or(ReportFormat::Text);
+       return format.has_value();
      }},
     {"help", "", "print this text",
      [](CommandLine &line, StringRef) { return line.help = true; }},

@@ -31,7 +31,7 @@ struct CommandLine {
   unsigned bench = 0;
   unsigned threads = 0;
   bool reportMemory = false;
-  bool reportAsJSON = false;
+  ReportFormat reportFormat = ReportFormat::Text;
   bool help = false;
 };
 

@@ -207,10 +207,8 @@ static int runDriver(const CommandLine &line, StringRef executable) {
     if (llvm::Error error = runFunction(line, program, memory))
       return fail(std::move(error));
   }
-  if (line.reportMemory && line.reportAsJSON)
-    printMemoryJSON(llvm::outs(), memory);
-  else if (line.reportMemory)
-    printMemoryText(llvm::outs(), memory);
+  if (line.reportMemory)
+    printMemory(llvm::outs(), memory, line.reportFormat);
   return 0;
 }
 

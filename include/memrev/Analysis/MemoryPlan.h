@@ -25,6 +25,10 @@ inline constexpr llvm::StringLiteral kInvertAttrName = "rev.invert";
 /// On a function: the policy that its plan follows (string).
 inline constexpr llvm::StringLiteral kPlannedAttrName = "rev.planned";
 
+/// On a function, an integer: the bytes that its derivative may take beyond those
+/// of inverting all that can be inverted, to store values in and save time.
+inline constexpr llvm::StringLiteral kStorageAttrName = "rev.storage_bytes";
+
 /// On an operation whose inverse is not used: why (string).
 inline constexpr llvm::StringLiteral kReasonAttrName = "rev.reason";
 

@@ -33,6 +33,30 @@ inline constexpr llvm::StringLiteral kRecomputeAttrName = "rev.recompute";
 /// own is expanded.
 void planRecomputation(Block &block, const Activity &activity);
 
+/// A coupling, or a loop over couplings, that the plan inverts.
+struct InvertedOp {
+  Operation *op;
+  /// The bytes that it, or each iteration of the loop, holds from its forward to
+  /// its backward part if it is stored, and the multiply-adds that this saves.
+  int64_t storedBytes = 0, savedWork = 0;
+  /// The bytes in use in the block while it is evaluated, and while it is
+  /// inverted and differentiated.
+  int64_t forwardBytes = 0, backwardBytes = 0;
+};
+
+/// What is known of memory before a function is differentiated, all in estimated
+/// bytes.
+struct StorageEstimate {
+  /// In the order of the block.
+  SmallVector<InvertedOp> inverted;
+  /// The most bytes in use at once if all of them are inverted.
+  int64_t peakBytes = 0;
+};
+
+/// Estimates what storing would cost and save for the operations of `block` that
+/// the plan inverts. Changes nothing.
+StorageEstimate estimateStorage(Block &block, const Activity &activity);
+
 /// True if the plan says that the backward part evaluates `value` again.
 bool isRecomputed(Value value);
 

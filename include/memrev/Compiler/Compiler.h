@@ -32,6 +32,10 @@ llvm::StringRef getName(Stage stage);
 /// for it: auto, ptx, cubin, fatbin or llvm.
 std::optional<std::string> parseKernelFormat(llvm::StringRef name);
 
+/// Returns the positive number of bytes that `text` says: digits, then nothing,
+/// KiB, MiB or GiB.
+std::optional<int64_t> parseBytes(llvm::StringRef text);
+
 struct CompileOptions {
   /// What the program is for: "cpu" or "cuda".
   std::string target = "cpu";
@@ -59,6 +63,10 @@ struct CompileOptions {
   /// Functions to derive without a transform in the program: options of
   /// rev-differentiate, "function=f mode=split" for example.
   std::vector<std::string> differentiate;
+  /// The most bytes that a call of a public function may take, with its arguments
+  /// and results, unless the function says itself (`memrev.memory_budget`); 0 for
+  /// what inversion takes. What fits beyond that is stored to save time.
+  int64_t memoryBudget = 0;
   /// The last stage to run.
   Stage until = Stage::Binary;
   /// Whether parallel loops use OpenMP.

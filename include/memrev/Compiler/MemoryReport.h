@@ -32,6 +32,11 @@ struct BufferMemory {
   std::string location;
   std::string type;
   int64_t bytes = 0;
+  /// Its place, in bytes from the beginning of the workspace.
+  int64_t offset = 0;
+  /// The part of a call during which it is in use, from 0 to 1 in the order of
+  /// the program.
+  double begin = 0, end = 0;
 };
 
 /// The memory of one function: what callers provide and what a call works in.
@@ -41,8 +46,8 @@ struct FunctionMemory {
   int64_t resultBytes = 0;
   int64_t workspaceBytes = 0;
   std::vector<ValueMemory> values;
-  /// What is live in the workspace when most of it is, largest first.
-  std::vector<BufferMemory> atPeak;
+  /// What lies in the workspace but for small buffers away from its peak.
+  std::vector<BufferMemory> buffers;
   /// What a call was seen to hold on a device, if one was made.
   std::optional<int64_t> measuredBytes;
 
@@ -50,26 +55,34 @@ struct FunctionMemory {
   int64_t getPeakBytes() const {
     return argumentBytes + resultBytes + workspaceBytes;
   }
+
+  /// What is in use in the workspace when most bytes are, largest first.
+  std::vector<BufferMemory> getBuffersAtPeak() const;
 };
 
 /// Reads what differentiation decided from the dictionaries that it left. What
 /// is missing or has another type is left empty.
 std::vector<ValueMemory> parsePlan(ArrayAttr entries);
 
-/// Reads the buffers that are live at the peak of an entry, which the bufferize
-/// stage left on it. What is missing or has another type is left empty.
-std::vector<BufferMemory> parsePeak(ArrayAttr buffers);
+/// Reads the buffers of an entry's arena, which the bufferize stage left on it.
+/// What is missing or has another type is left empty.
+std::vector<BufferMemory> parseBuffers(ArrayAttr buffers);
 
 /// Adds up the memory of `function`. Takes the values that belong to it.
 FunctionMemory measureMemory(const FunctionSignature &function,
                              llvm::ArrayRef<ValueMemory> plan,
-                             std::vector<BufferMemory> atPeak);
+                             std::vector<BufferMemory> buffers);
 
-/// Prints `memory` as a table for people, or as JSON.
-void printMemoryText(llvm::raw_ostream &os,
-                     llvm::ArrayRef<FunctionMemory> memory);
-void printMemoryJSON(llvm::raw_ostream &os,
-                     llvm::ArrayRef<FunctionMemory> memory);
+/// How a report is written: tables for people, JSON for programs, or a page
+/// with pictures, which needs no other file.
+enum class ReportFormat { Text, JSON, HTML };
+
+/// The format called `name`: text, json or html.
+std::optional<ReportFormat> parseReportFormat(llvm::StringRef name);
+
+/// Prints `memory`.
+void printMemory(llvm::raw_ostream &os, llvm::ArrayRef<FunctionMemory> memory,
+                 ReportFormat format);
 
 } // namespace mlir::memrev
 

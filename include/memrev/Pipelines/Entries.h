@@ -59,13 +59,16 @@ struct Entry {
   /// For each result the position of the parameter that holds it.
   SmallVector<int64_t> resultParameters;
   int64_t arenaBytes = 0;
-  /// The buffers that are live when most bytes of the arena are: dictionaries
-  /// of bytes, type and location.
-  ArrayAttr arenaPeak;
+  /// The buffers of the arena (see `kArenaBuffersAttr`).
+  ArrayAttr arenaBuffers;
 };
 
 /// Reads the entries of `module` from what the bufferize stage left on them.
 SmallVector<Entry> readEntries(ModuleOp module);
+
+/// The most bytes that a call of `func` may take by the program
+/// (`memrev.memory_budget`), if it says so.
+std::optional<int64_t> getMemoryBudget(func::FuncOp func);
 
 /// Returns what differentiation decided for each value that a backward pass
 /// needs, dictionaries of function, location, bytes, strategy and reason; null

@@ -64,10 +64,11 @@ struct CPUBinaryOptions : PassPipelineOptions<CPUBinaryOptions> {
 /// Replaces function transforms by derived functions. No transform is left;
 /// every operation on the way of a gradient had a rule. Then derives what each
 /// of `functions` asks for, which are options of rev-differentiate; fails with
-/// a message in `error` where they are none.
+/// a message in `error` where they are none. `storage` is the option of rev-plan.
 LogicalResult buildDifferentiatePipeline(OpPassManager &pm,
                                          ArrayRef<std::string> functions,
-                                         std::string &error);
+                                         std::string &error,
+                                         ArrayRef<std::string> storage = {});
 
 /// Lowers the rev dialect to linalg, tensor, arith, math and scf. No operation
 /// of it is left.

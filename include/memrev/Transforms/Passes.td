@@ -26,9 +26,22 @@ def RevPlan : Pass<"rev-plan", "::mlir::ModuleOp"> {
     body can be run backwards. If transforms of different policies name one
     function, each policy gets a copy of it.
 
+    A function may have `rev.storage_bytes = N : i64`: its derivative under
+    `policy(invert)` may then store N bytes, by estimate, beyond what inversion
+    takes. `rev-differentiate` takes couplings and the last iterations of loops
+    out of the plan that fit in there and save most; such a loop becomes two. The
+    option `storage` gives that attribute to all functions that a public function
+    differentiates, in functions that it calls too. A function that several of
+    them differentiate gets the fewest bytes.
+
     Example: `rev.coupling additive %x given(%c) {...}` becomes
     `rev.coupling additive %x given(%c) attributes {rev.invert = 0 : i64} {...}`.
   }];
+  let options = [
+    ListOption<"storage", "storage", "std::string",
+           "Bytes that the derivatives of public functions may store, as "
+           "function=bytes">
+  ];
   let dependentDialects = ["::mlir::memrev::rev::RevDialect"];
 }
 

@@ -11,6 +11,8 @@
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/MathExtras.h"
 #include <algorithm>
+#include <limits>
+#include <random>
 #include <tuple>
 
 using namespace mlir::memrev;
@@ -62,35 +64,116 @@ static int64_t getMostLiveBytes(llvm::ArrayRef<PackedBuffer> buffers) {
   return most;
 }
 
-int64_t mlir::memrev::packBuffers(llvm::MutableArrayRef<PackedBuffer> buffers,
-                                  int64_t alignment) {
-  // Ties in the order of the program, so that the plan depends on it alone.
-  Order order;
-  for (PackedBuffer &buffer : buffers)
-    order.push_back(&buffer);
-  llvm::sort(order, [](PackedBuffer *a, PackedBuffer *b) {
-    return std::tie(b->bytes, a) < std::tie(a->bytes, b);
-  });
-  int64_t frame = placeInOrder(order, alignment);
-  int64_t bound = getMostLiveBytes(buffers);
-  Order best = order;
-  // What sticks out at the top chooses first the next time.
+namespace {
+/// Looks for the order in which first fit needs the fewest bytes. There is one
+/// in which it needs no more than any other way to place the buffers: that of
+/// their offsets in the best way.
+class OrderSearch {
+public:
+  OrderSearch(llvm::MutableArrayRef<PackedBuffer> buffers, int64_t alignment)
+      : alignment(alignment), bound(getMostLiveBytes(buffers)) {
+    // Ties in the order of the program, so that the plan depends on it alone.
+    for (PackedBuffer &buffer : buffers)
+      inProgramOrder.push_back(&buffer);
+  }
+
+  int64_t run();
+
+private:
+  /// True if nothing better can be found, or not in reasonable time.
+  bool isDone() const { return frame <= bound || numPlacements <= 0; }
+
+  int64_t tryOrder(llvm::ArrayRef<PackedBuffer *> order);
+  void tryAllOrders();
+  void raiseTops(Order order);
+  void swapPairs();
+
+  int64_t alignment;
+  int64_t bound;
+  Order inProgramOrder;
+  Order best;
+  int64_t frame = std::numeric_limits<int64_t>::max();
+  /// How often a buffer may still be compared with another one.
+  int64_t numPlacements = 200000000;
+};
+} // namespace
+
+int64_t OrderSearch::tryOrder(llvm::ArrayRef<PackedBuffer *> order) {
+  int64_t reached = placeInOrder(order, alignment);
+  numPlacements -= static_cast<int64_t>(order.size() * order.size());
+  if (reached < frame) {
+    frame = reached;
+    best.assign(order.begin(), order.end());
+  }
+  return reached;
+}
+
+void OrderSearch::tryAllOrders() {
+  Order order = inProgramOrder;
+  llvm::sort(order);
+  do
+    tryOrder(order);
+  while (frame > bound && std::next_permutation(order.begin(), order.end()));
+}
+
+/// From `order` on, lets what sticks out at the top choose first the next time.
+void OrderSearch::raiseTops(Order order) {
   constexpr int maxRounds = 400;
-  constexpr size_t maxPlacements = 200000000;
-  size_t cost = buffers.size() * buffers.size();
-  int64_t reached = frame;
-  for (int round = 0; round < maxRounds && frame > bound &&
-                      cost * (round + 1) <= maxPlacements;
-       ++round) {
+  int64_t reached = tryOrder(order);
+  for (int round = 0; round < maxRounds && !isDone(); ++round) {
     auto *top = llvm::find_if(order, [&](PackedBuffer *buffer) {
       return buffer->offset + buffer->bytes == reached;
     });
     std::rotate(order.begin(), top, std::next(top));
-    reached = placeInOrder(order, alignment);
-    if (reached >= frame)
-      continue;
-    frame = reached;
-    best = order;
+    reached = tryOrder(order);
+  }
+}
+
+/// Exchanges pairs of the best order as long as that needs no more bytes.
+void OrderSearch::swapPairs() {
+  constexpr int maxRounds = 2000;
+  Order order = best;
+  int64_t reached = frame;
+  // The same numbers in every run.
+  std::minstd_rand random;
+  for (int round = 0; round < maxRounds && !isDone(); ++round) {
+    size_t a = random() % order.size(), b = random() % order.size();
+    std::swap(order[a], order[b]);
+    int64_t next = tryOrder(order);
+    if (next > reached)
+      std::swap(order[a], order[b]);
+    else
+      reached = next;
+  }
+}
+
+int64_t OrderSearch::run() {
+  constexpr size_t fewBuffers = 8;
+  auto sorted = [&](auto size) {
+    Order order = inProgramOrder;
+    llvm::stable_sort(order, [&](PackedBuffer *a, PackedBuffer *b) {
+      return size(a) > size(b);
+    });
+    return order;
+  };
+  auto duration = [](PackedBuffer *buffer) {
+    return static_cast<double>(buffer->end - buffer->begin + 1);
+  };
+  raiseTops(sorted([](PackedBuffer *buffer) { return buffer->bytes; }));
+  if (!isDone() && inProgramOrder.size() <= fewBuffers) {
+    tryAllOrders();
+  } else if (!isDone()) {
+    raiseTops(sorted([&](PackedBuffer *buffer) {
+      return static_cast<double>(buffer->bytes) * duration(buffer);
+    }));
+    if (!isDone())
+      raiseTops(sorted(duration));
+    swapPairs();
   }
   return placeInOrder(best, alignment);
+}
+
+int64_t mlir::memrev::packBuffers(llvm::MutableArrayRef<PackedBuffer> buffers,
+                                  int64_t alignment) {
+  return OrderSearch(buffers, alignment).run();
 }

@@ -49,21 +49,34 @@ public:
   /// Sets the live range of `allocation` to span the uses of all its views.
   void setLiveRange(Allocation &allocation) const;
 
+  /// The last time.
+  int64_t getEnd() const { return time; }
+
 private:
   BufferViewFlowAnalysis views;
   DenseMap<Operation *, std::pair<int64_t, int64_t>> spans;
   int64_t time = 0;
 };
 
+/// A buffer in a frame, and the part of a call during which it is in use, from
+/// 0 to 1.
+struct FrameBuffer {
+  Location location;
+  Type type;
+  int64_t bytes;
+  int64_t offset;
+  double begin, end;
+};
+
 /// Plans one function, whose callees have been planned.
 class FramePlanner {
 public:
-  using PeakByFunction = llvm::StringMap<SmallVector<Attribute>>;
+  using FrameByFunction = llvm::StringMap<std::vector<FrameBuffer>>;
 
   FramePlanner(func::FuncOp func, int64_t maxStackBytes, int64_t maxThreads,
-               PeakByFunction &peaks)
+               FrameByFunction &frames)
       : func(func), layout(DataLayout::closest(func)),
-        maxStackBytes(maxStackBytes), maxThreads(maxThreads), peaks(peaks) {}
+        maxStackBytes(maxStackBytes), maxThreads(maxThreads), frames(frames) {}
 
   /// Replaces every allocation and returns the bytes of the function's frame.
   FailureOr<int64_t> run();
@@ -73,7 +86,7 @@ private:
   LogicalResult planParallelLoops();
   LogicalResult planParallelLoop(Operation *loop,
                                  MutableArrayRef<Allocation> allocations);
-  void recordPeak(ArrayRef<Allocation> allocations);
+  void record(ArrayRef<Allocation> allocations, double duration);
   Value addFrameArgument(int64_t bytes);
   void replaceByView(Allocation &allocation, Value frame, Value base);
 
@@ -81,8 +94,8 @@ private:
   DataLayout layout;
   int64_t maxStackBytes;
   int64_t maxThreads;
-  /// What is live in each planned function when most bytes of its frame are.
-  PeakByFunction &peaks;
+  /// What lies in the frame of each planned function.
+  FrameByFunction &frames;
 };
 } // namespace
 
@@ -247,39 +260,70 @@ LogicalResult FramePlanner::planParallelLoops() {
   return success();
 }
 
-/// Describes the buffers that are live when most bytes of the frame are; a
-/// callee's frame by what is live in it then.
-void FramePlanner::recordPeak(ArrayRef<Allocation> allocations) {
-  auto getLive = [&](int64_t time) {
-    return llvm::make_filter_range(allocations, [=](const Allocation &a) {
-      return a.buffer.begin <= time && time <= a.buffer.end;
-    });
-  };
-  // Most bytes are live where some buffer begins.
-  int64_t peak = 0, peakBytes = -1;
+/// Notes where `allocations`, whose offsets are known, lie in the frame and
+/// when; instead of a callee's frame what lies in it.
+void FramePlanner::record(ArrayRef<Allocation> allocations, double duration) {
+  std::vector<FrameBuffer> &noted = frames[func.getSymName()];
   for (const Allocation &allocation : allocations) {
-    int64_t bytes = 0;
-    for (const Allocation &live : getLive(allocation.buffer.begin))
-      bytes += live.buffer.bytes;
-    if (bytes <= peakBytes)
+    memref::AllocOp op = allocation.op;
+    const PackedBuffer &buffer = allocation.buffer;
+    // Nobody uses it.
+    if (buffer.begin > buffer.end)
       continue;
-    peak = allocation.buffer.begin;
-    peakBytes = bytes;
-  }
-  SmallVector<Attribute> &described = peaks[func.getSymName()];
-  Builder builder(func.getContext());
-  for (const Allocation &live : getLive(peak)) {
-    memref::AllocOp op = live.op;
-    if (auto callee = op->getAttrOfType<FlatSymbolRefAttr>(kFrameOfAttr)) {
-      llvm::append_range(described, peaks.lookup(callee.getValue()));
+    // From the beginning of the first step to the end of the last.
+    double begin = (buffer.begin - 1) / duration, end = buffer.end / duration;
+    auto callee = op->getAttrOfType<FlatSymbolRefAttr>(kFrameOfAttr);
+    if (!callee) {
+      noted.push_back(
+          {op.getLoc(), op.getType(), buffer.bytes, buffer.offset, begin, end});
       continue;
     }
-    described.push_back(builder.getDictionaryAttr(
-        {builder.getNamedAttr("bytes",
-                              builder.getI64IntegerAttr(live.buffer.bytes)),
-         builder.getNamedAttr("location", op.getLoc()),
-         builder.getNamedAttr("type", TypeAttr::get(op.getType()))}));
+    for (FrameBuffer inner : frames.lookup(callee.getValue())) {
+      inner.offset += buffer.offset;
+      inner.begin = begin + inner.begin * (end - begin);
+      inner.end = begin + inner.end * (end - begin);
+      noted.push_back(inner);
+    }
   }
+}
+
+/// The buffers of a frame of `bytes` as an attribute: all that a picture of the
+/// frame shows, and all that is live with most others.
+static ArrayAttr describe(MLIRContext *context, ArrayRef<FrameBuffer> buffers,
+                          int64_t bytes) {
+  constexpr int64_t kPictureHeight = 4096;
+  SmallVector<std::pair<double, int64_t>> changes;
+  for (const FrameBuffer &buffer : buffers) {
+    changes.push_back({buffer.begin, buffer.bytes});
+    changes.push_back({buffer.end, -buffer.bytes});
+  }
+  // At one time what ends goes before what begins.
+  llvm::sort(changes);
+  int64_t live = 0, most = 0;
+  double peak = 0;
+  for (auto [time, change] : changes) {
+    live += change;
+    if (live > most) {
+      most = live;
+      peak = time;
+    }
+  }
+  Builder builder(context);
+  SmallVector<Attribute> described;
+  for (const FrameBuffer &buffer : buffers) {
+    bool isAtPeak = buffer.begin <= peak && peak < buffer.end;
+    if (!isAtPeak && buffer.bytes < bytes / kPictureHeight)
+      continue;
+    described.push_back(builder.getDictionaryAttr(
+        {builder.getNamedAttr("begin", builder.getF64FloatAttr(buffer.begin)),
+         builder.getNamedAttr("bytes", builder.getI64IntegerAttr(buffer.bytes)),
+         builder.getNamedAttr("end", builder.getF64FloatAttr(buffer.end)),
+         builder.getNamedAttr("location", buffer.location),
+         builder.getNamedAttr("offset",
+                              builder.getI64IntegerAttr(buffer.offset)),
+         builder.getNamedAttr("type", TypeAttr::get(buffer.type))}));
+  }
+  return builder.getArrayAttr(described);
 }
 
 /// Gives the function the frame as its last argument.
@@ -339,17 +383,19 @@ FailureOr<int64_t> FramePlanner::run() {
     return failure();
 
   SmallVector<PackedBuffer> buffers;
+  double duration = 1;
   if (!allocations.empty()) {
     Timeline timeline(func);
+    duration = timeline.getEnd();
     for (Allocation &allocation : allocations) {
       timeline.setLiveRange(allocation);
       buffers.push_back(allocation.buffer);
     }
   }
+  int64_t bytes = packBuffers(buffers, kBufferAlignment);
   for (auto [allocation, buffer] : llvm::zip_equal(allocations, buffers))
     allocation.buffer = buffer;
-  recordPeak(allocations);
-  int64_t bytes = packBuffers(buffers, kBufferAlignment);
+  record(allocations, duration);
   // Buffers without elements are in a frame, too.
   if (!allocations.empty())
     bytes = std::max<int64_t>(bytes, 1);
@@ -357,15 +403,14 @@ FailureOr<int64_t> FramePlanner::run() {
   if (bytes == 0 && !isEntry)
     return 0;
   Value frame = addFrameArgument(bytes);
-  for (auto [allocation, buffer] : llvm::zip_equal(allocations, buffers)) {
-    allocation.buffer = buffer;
+  for (Allocation &allocation : allocations)
     replaceByView(allocation, frame, /*base=*/Value());
-  }
   if (isEntry) {
     Builder builder(func.getContext());
     func->setAttr(kArenaBytesAttr, builder.getI64IntegerAttr(bytes));
-    func->setAttr(kArenaPeakAttr,
-                  builder.getArrayAttr(peaks[func.getSymName()]));
+    func->setAttr(
+        kArenaBuffersAttr,
+        describe(func.getContext(), frames[func.getSymName()], bytes));
     func.setArgAttr(func.getNumArguments() - 1, kRoleAttr,
                     builder.getStringAttr(kArenaRole));
   }
@@ -393,12 +438,12 @@ public:
     FailureOr<CallOrder> order = CallOrder::compute(getOperation());
     if (failed(order))
       return signalPassFailure();
-    FramePlanner::PeakByFunction peaks;
+    FramePlanner::FrameByFunction frames;
     for (func::FuncOp func : order->functions) {
       if (func.isExternal())
         continue;
       FramePlanner planner(func, maxStackBytes,
-                           std::max<int64_t>(maxThreads, 1), peaks);
+                           std::max<int64_t>(maxThreads, 1), frames);
       FailureOr<int64_t> bytes = planner.run();
       if (failed(bytes))
         return signalPassFailure();

@@ -40,6 +40,15 @@ static Value getAddress(OpBuilder &builder, Location loc, Value buffer,
   return LLVM::IntToPtrOp::create(builder, loc, type, address);
 }
 
+/// The constant that `buffer` is, in whichever shape; null if it is none.
+static memref::GetGlobalOp getConstant(Value buffer) {
+  Operation *op = buffer.getDefiningOp();
+  while (isa_and_present<memref::CastOp, memref::CollapseShapeOp,
+                         memref::ExpandShapeOp>(op))
+    op = op->getOperand(0).getDefiningOp();
+  return dyn_cast_if_present<memref::GetGlobalOp>(op);
+}
+
 namespace {
 /// Rewrites the calls of one module.
 class LaunchRewriter {
@@ -132,7 +141,7 @@ LogicalResult LaunchRewriter::rewrite(func::CallOp call, func::FuncOp kernel) {
   Location loc = call.getLoc();
   SmallVector<memref::GetGlobalOp> constants;
   for (Value operand : call.getOperands())
-    constants.push_back(operand.getDefiningOp<memref::GetGlobalOp>());
+    constants.push_back(getConstant(operand));
   if (llvm::any_of(constants, [](Operation *op) { return op; }))
     function = specialize(function, call, constants);
 

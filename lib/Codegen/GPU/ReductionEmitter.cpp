@@ -436,7 +436,6 @@ Partials ReductionEmitter::getInits() {
   return inits;
 }
 
-/// The epilogue of a contraction: from sums, one for each lane, to results.
 void ReductionEmitter::store(Partials partials) {
   if (canCombine)
     partials = combine(getInits(), partials);

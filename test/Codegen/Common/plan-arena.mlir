@@ -1,9 +1,14 @@
 // RUN: memrev-opt %s -codegen-plan-arena=max-stack-bytes=128 -split-input-file | FileCheck %s
 // RUN: memrev-opt %s -codegen-plan-arena="max-stack-bytes=128 max-threads=4" -split-input-file | FileCheck %s --check-prefix=THREADS
 
-// Buffers whose lives do not overlap share bytes; those that do, do not.
+// Buffers whose lives do not overlap share bytes; those that do, do not. Where
+// and when they are is left for the report.
 // CHECK-LABEL: func.func @reuse(
-// CHECK-SAME: %[[F:[a-z0-9]+]]: memref<256xi8> {memrev.role = "arena"}) attributes {memrev.arena_bytes = 256 : i64, memrev.arena_peak = [{bytes = 128 : i64, location = {{[^,]*}}, type = memref<32xf32>}, {bytes = 128 : i64, location = {{[^,]*}}, type = memref<32xf32>}], memrev.entry}
+// CHECK-SAME: %[[F:[a-z0-9]+]]: memref<256xi8> {memrev.role = "arena"})
+// CHECK-SAME: memrev.arena_buffers = [{begin = 0.088{{[0-9]+}} : f64, bytes = 128 : i64, end = 5.000000e-01 : f64, location = {{[^,]*}}, offset = 0 : i64, type = memref<32xf32>},
+// CHECK-SAME: {begin = 0.323{{[0-9]+}} : f64, bytes = 128 : i64, end = 0.735{{[0-9]+}} : f64, location = {{[^,]*}}, offset = 128 : i64, type = memref<32xf32>},
+// CHECK-SAME: {begin = 0.558{{[0-9]+}} : f64, bytes = 128 : i64, end = 0.911{{[0-9]+}} : f64, location = {{[^,]*}}, offset = 0 : i64, type = memref<32xf32>}],
+// CHECK-SAME: memrev.arena_bytes = 256 : i64, memrev.entry}
 // CHECK: %[[C0:.*]] = arith.constant 0
 // CHECK: memref.view %[[F]][%[[C0]]][] : memref<256xi8> to memref<32xf32>
 // CHECK: %[[C128:.*]] = arith.constant 128
@@ -180,5 +185,26 @@ func.func @holes(%x: memref<256xi8>, %y: memref<192xi8>, %z: memref<128xi8>) att
   linalg.copy ins(%b : memref<192xi8>) outs(%y : memref<192xi8>)
   linalg.copy ins(%d : memref<128xi8>) outs(%z : memref<128xi8>)
   linalg.copy ins(%c : memref<192xi8>) outs(%y : memref<192xi8>)
+  return
+}
+
+// -----
+
+// What lies in the frame of a callee is at its place in the caller's, during the
+// call.
+// CHECK-LABEL: func.func @caller(
+// CHECK-SAME: memrev.arena_buffers = [{begin = 0.136{{[0-9]+}} : f64, bytes = 128 : i64, end = 0.863{{[0-9]+}} : f64, location = {{[^,]*}}, offset = 0 : i64, type = memref<32xf32>},
+// CHECK-SAME: {begin = 0.515{{[0-9]+}} : f64, bytes = 64 : i64, end = 0.575{{[0-9]+}} : f64, location = {{[^,]*}}, offset = 128 : i64, type = memref<16xf32>}]
+func.func @caller(%x: memref<32xf32>, %y: memref<16xf32>) attributes {memrev.entry} {
+  %a = memref.alloc() : memref<32xf32>
+  linalg.exp ins(%x : memref<32xf32>) outs(%a : memref<32xf32>)
+  func.call @callee(%y) : (memref<16xf32>) -> ()
+  linalg.exp ins(%a : memref<32xf32>) outs(%x : memref<32xf32>)
+  return
+}
+func.func private @callee(%y: memref<16xf32>) {
+  %b = memref.alloc() : memref<16xf32>
+  linalg.exp ins(%y : memref<16xf32>) outs(%b : memref<16xf32>)
+  linalg.exp ins(%b : memref<16xf32>) outs(%y : memref<16xf32>)
   return
 }

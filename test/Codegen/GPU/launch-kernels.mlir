@@ -33,17 +33,21 @@ gpu.module @memrev_kernels {
 // -----
 
 // A constant buffer is memory of the host: a clone of the kernel has the
-// constant in the memory of the device, one clone for each of them.
+// constant in the memory of the device, one clone for each of them. So is one in
+// another shape.
 
 // CHECK-LABEL: func.func @constants
 // CHECK: gpu.launch_func @memrev_kernels::@[[C1:[a-z_0-9]+]] {{.*}} args(%{{.*}} : !llvm.ptr<1>)
 // CHECK: gpu.launch_func @memrev_kernels::@[[C2:[a-z_0-9]+]] {{.*}} args(%{{.*}} : !llvm.ptr<1>)
 // CHECK: gpu.launch_func @memrev_kernels::@[[C1]] {{.*}} args(%{{.*}} : !llvm.ptr<1>)
 // CHECK: gpu.launch_func @memrev_kernels::@add {{.*}} args(%{{.*}} : !llvm.ptr<1>, %{{.*}} : !llvm.ptr<1>)
+// CHECK: gpu.launch_func @memrev_kernels::@[[C3:[a-z_0-9]+]] {{.*}} args(%{{.*}} : !llvm.ptr<1>)
 // CHECK: gpu.module @memrev_kernels
 // CHECK-DAG: memref.global "private" constant @one
 // CHECK-DAG: memref.global "private" constant @two
 // CHECK-DAG: llvm.func @add(%{{.*}}: !llvm.ptr<1> {llvm.noalias, llvm.readonly}, %{{.*}}: !llvm.ptr<1> {llvm.noalias})
+// CHECK: llvm.func @[[C3]](
+// CHECK: memref.get_global @square
 // CHECK: llvm.func @[[C2]](%[[Y:.*]]: !llvm.ptr<1> {llvm.noalias}) attributes {gpu.kernel, nvvm.kernel}
 // CHECK: %[[G:.*]] = memref.get_global @two : memref<4xf32>
 // CHECK: %[[A:.*]] = memref.extract_aligned_pointer_as_index %[[G]]
@@ -56,6 +60,7 @@ gpu.module @memrev_kernels {
 module attributes {gpu.container_module} {
 memref.global "private" constant @one : memref<4xf32> = dense<[1.0, 2.0, 3.0, 4.0]> {alignment = 64 : i64}
 memref.global "private" constant @two : memref<4xf32> = dense<[2.0, 2.0, 3.0, 4.0]> {alignment = 64 : i64}
+memref.global "private" constant @square : memref<2x2xf32> = dense<[[2.0, 1.0], [3.0, 4.0]]> {alignment = 64 : i64}
 func.func @constants(%x: memref<4xf32>, %y: memref<4xf32>) {
   %a = memref.get_global @one : memref<4xf32>
   %b = memref.get_global @two : memref<4xf32>
@@ -63,6 +68,9 @@ func.func @constants(%x: memref<4xf32>, %y: memref<4xf32>) {
   call @add(%b, %y) : (memref<4xf32>, memref<4xf32>) -> ()
   call @add(%a, %x) : (memref<4xf32>, memref<4xf32>) -> ()
   call @add(%x, %y) : (memref<4xf32>, memref<4xf32>) -> ()
+  %c = memref.get_global @square : memref<2x2xf32>
+  %d = memref.collapse_shape %c [[0, 1]] : memref<2x2xf32> into memref<4xf32>
+  call @add(%d, %y) : (memref<4xf32>, memref<4xf32>) -> ()
   return
 }
 func.func private @add(memref<4xf32>, memref<4xf32>) attributes {memrev.kernel, memrev.launch = array<i64: 1, 32, 0>}

@@ -302,3 +302,22 @@ func.func @for_others(%a: tensor<8xf64>, %b: tensor<8xf64>, %n: index) -> (tenso
   }
   return %r#0, %r#1 : tensor<8xf64>, tensor<8xf64>
 }
+
+// A branch gives what the loop carries or what a kernel computes.
+func.func @for_branch_kernel(%a: tensor<8xf64>, %b: tensor<8xf64>, %n: index) -> (tensor<8xf64>, tensor<8xf64>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %r:2 = scf.for %i = %c0 to %n step %c1 iter_args(%x = %a, %y = %b) -> (tensor<8xf64>, tensor<8xf64>) {
+    %c = arith.cmpi ugt, %i, %c1 : index
+    %e = tensor.empty() : tensor<8xf64>
+    %z = scf.if %c -> tensor<8xf64> {
+      scf.yield %x : tensor<8xf64>
+    } else {
+      %s = linalg.add ins(%b, %b : tensor<8xf64>, tensor<8xf64>) outs(%e : tensor<8xf64>) -> tensor<8xf64>
+      scf.yield %s : tensor<8xf64>
+    }
+    %w = linalg.add ins(%z, %y : tensor<8xf64>, tensor<8xf64>) outs(%e : tensor<8xf64>) -> tensor<8xf64>
+    scf.yield %w, %y : tensor<8xf64>, tensor<8xf64>
+  }
+  return %r#0, %r#1 : tensor<8xf64>, tensor<8xf64>
+}

@@ -55,3 +55,22 @@ func.func @shapes(%x: tensor<3x32x4xf32>, %y: tensor<2x8x16xf32>) -> (tensor<4x8
   %w = tensor.insert_slice %v into %x[1, 0, 0] [2, 32, 4] [1, 1, 1] : tensor<2x32x4xf32> into tensor<3x32x4xf32>
   return %t, %w : tensor<4x8x4xf32>, tensor<3x32x4xf32>
 }
+
+// Constants that no pass gives another shape, which kernels name; a row of one.
+// CHECK: @resources: 3 buffers written, error 0.0
+func.func @resources(%x: tensor<2x3xf32>, %i: i1) -> (tensor<2x3xf32>, tensor<3xf32>, tensor<2x3xf32>) {
+  %k = arith.constant dense_resource<six> : tensor<6xf32>
+  %e = tensor.expand_shape %k [[0, 1]] output_shape [2, 3] : tensor<6xf32> into tensor<2x3xf32>
+  %j = arith.index_castui %i : i1 to index
+  %s = tensor.extract_slice %e[%j, 0] [1, 3] [1, 1] : tensor<2x3xf32> to tensor<3xf32>
+  %a = arith.addf %e, %x : tensor<2x3xf32>
+  return %e, %s, %a : tensor<2x3xf32>, tensor<3xf32>, tensor<2x3xf32>
+}
+
+{-#
+  dialect_resources: {
+    builtin: {
+      six: "0x040000000000803f0000004000004040000080400000a0400000c040"
+    }
+  }
+#-}

@@ -46,11 +46,16 @@ inline constexpr llvm::StringLiteral kResultParametersAttr =
 /// Integer, on a public function that is no entry yet: how many of its
 /// parameters are the program's, the others only hold results.
 inline constexpr llvm::StringLiteral kNumArgumentsAttr = "memrev.num_arguments";
+/// Integer, on a public function: the most bytes that a call may take, with
+/// arguments and results.
+inline constexpr llvm::StringLiteral kMemoryBudgetAttr = "memrev.memory_budget";
 /// Integer, on an entry: bytes of the arena that a call needs.
 inline constexpr llvm::StringLiteral kArenaBytesAttr = "memrev.arena_bytes";
-/// Array of dictionaries of bytes, type and location, on an entry: the buffers
-/// that are live when most bytes of the arena are.
-inline constexpr llvm::StringLiteral kArenaPeakAttr = "memrev.arena_peak";
+/// Array of dictionaries of offset, bytes, type, location, begin and end, on an
+/// entry: the buffers of the arena and the parts of a call, from 0 to 1, during
+/// which they are in use. Those that are too small to be seen in a picture of
+/// the arena are left out, unless they are in use when most bytes are.
+inline constexpr llvm::StringLiteral kArenaBuffersAttr = "memrev.arena_buffers";
 /// Symbol, on an allocation: the function whose frame it is.
 inline constexpr llvm::StringLiteral kFrameOfAttr = "memrev.frame_of";
 /// Integer, on a parallel loop: the number of threads its scratch is made for.

@@ -25,9 +25,9 @@ struct PackedBuffer {
 
 /// Gives each buffer an offset, a multiple of `alignment`, at which it overlaps
 /// no buffer that lives at the same time. Returns the size of the frame that
-/// holds them all. First fit, larger buffers first, then with those first that
-/// reach the top of the frame, as long as that takes little time; quadratic in
-/// `buffers`.
+/// holds them all: the smallest one for up to eight buffers. For more, first
+/// fit, larger buffers first, then in other orders, as long as that takes little
+/// time and the frame is larger than what lives in it at once.
 int64_t packBuffers(llvm::MutableArrayRef<PackedBuffer> buffers,
                     int64_t alignment);
 

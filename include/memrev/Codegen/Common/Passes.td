@@ -247,6 +247,31 @@ def CodegenCutChains : Pass<"codegen-cut-chains", "ModuleOp"> {
   let dependentDialects = ["bufferization::BufferizationDialect"];
 }
 
+def CodegenEliminateEmptyTensors
+    : Pass<"codegen-eliminate-empty-tensors", "func::FuncOp"> {
+  let summary = "Compute slices where they are inserted";
+  let description = [{
+    What is computed into a `tensor.empty` and then inserted into a tensor, or
+    materialized in one, is computed there, as upstream's
+    `eliminate-empty-tensors` has it. The analysis of one function by itself
+    takes results of calls for read-only, and rejects a loop with a branch that
+    yields either what the loop carries and overwrites or the result of a call,
+    which bufferization accepts. Such a function stays as it is.
+
+    Example: in
+
+    ```mlir
+    %e = tensor.empty() : tensor<4xf32>
+    %f = linalg.fill ins(%x : f32) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+    %r = tensor.insert_slice %f into %t[2] [4] [1] : tensor<4xf32> into tensor<8xf32>
+    ```
+
+    the slice of `%t` takes the place of `%e`.
+  }];
+  let dependentDialects = ["bufferization::BufferizationDialect",
+                           "tensor::TensorDialect"];
+}
+
 def CodegenInlineCalls : Pass<"codegen-inline-calls", "ModuleOp"> {
   let summary = "Inline private functions that are called seldom";
   let description = [{

@@ -87,14 +87,14 @@ def GPUSelectEngines : Pass<"gpu-select-engines", "func::FuncOp"> {
   let description = [{
     Reads each sum of products as loops and accesses. What is a product of
     matrices that cuBLASLt computes, of one range of rows, columns and depth
-    and one of a batch, or two with at most 16 in one, in column-major or row-major order with any
-    distance of lines, becomes a kernel of its own: it gets
-    `memrev.engine = "vendor"`, which `gpu-call-libraries` looks for, and with an
-    operation that only rounds its result `memrev.alone`, which keeps fusion
-    away. A 1x1 convolution is such a product, and so are the gradients of one.
-    So does a convolution of one or two dimensions with the channels last that
-    cuDNN computes: forward, or the gradient by its filter, or that by its image
-    for a stride of 1, which is a convolution itself.
+    and one of a batch, or two with at most 16 in one, in column-major or
+    row-major order with any distance of lines, becomes a kernel of its own: it
+    gets `memrev.engine = "vendor"`, which `gpu-call-libraries` looks for, and
+    with an operation that only rounds its result `memrev.alone`, which keeps
+    fusion away. A 1x1 convolution is such a product, and so are the gradients
+    of one. So does a convolution of one or two dimensions with the channels
+    last that cuDNN computes: forward, or the gradient by its filter, or that by
+    its image for a stride of 1, which is a convolution itself.
 
     With `contractions=vendor` all of these are marked, and a remark names each
     other sum of products with the reason. With `contractions=auto` those are

@@ -97,6 +97,7 @@ FUNCTIONS = {
     "for_while": run_for(inner_while),
     "for_branch_read": run_for(lambda x, y, i, a: (x + between(x, y, i), y)),
     "for_branch_later": run_for(lambda x, y, i, a: (-x, between(x, y, i) - x)),
+    "for_branch_kernel": lambda a, b, n: (a if n == 0 else (max(n - 2, 0) + 3) * b, b),
     "for_others": run_for(lambda x, y, i, a: (x - x[0], y - y[::-1])),
     "while_types": while_types,
     "while_reshapes": while_reshapes,
