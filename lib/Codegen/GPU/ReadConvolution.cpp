@@ -413,8 +413,11 @@ FailureOr<ConvolutionMatch> ConvolutionReader::read(FP32Precision precision) {
     if (operand->getAlignment(ShapedType::getNumElements(access->shape) * bytes,
                               bytes) != kVectorBytes)
       return fail("an operand is not aligned to 16 bytes");
-  if (call.image.argument == call.result.argument)
-    return fail("its result is where its image is");
+  int64_t written =
+      cast<BlockArgument>(problem.outputs.front().dest.source).getArgNumber();
+  if (call.image.argument == written ||
+      (!isForward && call.result.argument == written))
+    return fail("its result is where it reads");
   if (call.getFilterSize() * bytes < kVectorBytes)
     return fail("its filter is shorter than 16 bytes");
   return match;
