@@ -1,5 +1,4 @@
-//===- ConvolutionCall.h - A convolution that cuDNN computes --- -*- C++
-//-*-===//
+//===- ConvolutionCall.h - A convolution that cuDNN computes -- -*- C++ -*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- LibraryCallBuilder.h - Calls of libraries on a stream --- -*- C++
-//-*-===//
+//===- LibraryCallBuilder.h - Calls of libraries on a stream -- -*- C++ -*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- MatmulCall.h - A product that cuBLASLt computes --------- -*- C++
-//-*-===//
+//===- MatmulCall.h - A product that cuBLASLt computes -------- -*- C++ -*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -26,11 +26,12 @@ using namespace mlir;
 using namespace mlir::memrev;
 using namespace mlir::memrev::simt;
 
-/// The most that is planned for a workspace, and how often the bytes of all
-/// three tensors: libraries bring those into other layouts, or cut sums into
-/// parts.
+/// The bytes that are planned for a workspace: some times those of all three
+/// tensors, as libraries bring these into other layouts and cut sums into
+/// parts, but no more, and for small ones no less, than these.
+static constexpr int64_t kCopies = 4;
 static constexpr int64_t kMaxWorkspace = int64_t(32) << 20;
-static constexpr int64_t kMaxCopies = 4;
+static constexpr int64_t kMinWorkspace = int64_t(4) << 20;
 
 /// The dimensions that `expr` moves with.
 static SmallVector<unsigned> getDims(AffineExpr expr, unsigned numDims) {
@@ -398,23 +399,24 @@ FailureOr<ConvolutionMatch> ConvolutionReader::read(FP32Precision precision) {
   int64_t bytes = getByteSize(call.elementType);
   double total = (double(call.getImageSize()) + double(call.getFilterSize()) +
                   double(call.getResultSize())) *
-                 double(bytes * kMaxCopies);
+                 double(bytes * kCopies);
   for (double size : {double(call.getImageSize()), double(call.getFilterSize()),
                       double(call.getResultSize())})
     if (size < 1 || size > double(std::numeric_limits<int32_t>::max()))
       return fail("it has 2^31 elements or more");
-  call.workspaceBytes =
-      total >= double(kMaxWorkspace)
-          ? kMaxWorkspace
-          : int64_t(llvm::alignTo(uint64_t(total), kWorkspaceAlignment));
+  total = std::clamp(total, double(kMinWorkspace), double(kMaxWorkspace));
+  call.workspaceBytes = llvm::alignTo(uint64_t(total), kWorkspaceAlignment);
   const std::pair<const Access *, const LibraryOperand *> placed[] = {
       {&image, &call.image}, {isForward ? &dest : other, &call.result}};
   for (auto [access, operand] : placed)
     if (operand->getAlignment(ShapedType::getNumElements(access->shape) * bytes,
                               bytes) != kVectorBytes)
       return fail("an operand is not aligned to 16 bytes");
-  if (call.image.argument == call.result.argument)
-    return fail("its result is where its image is");
+  int64_t written =
+      cast<BlockArgument>(problem.outputs.front().dest.source).getArgNumber();
+  if (call.image.argument == written ||
+      (!isForward && call.result.argument == written))
+    return fail("its result is where it reads");
   if (call.getFilterSize() * bytes < kVectorBytes)
     return fail("its filter is shorter than 16 bytes");
   return match;

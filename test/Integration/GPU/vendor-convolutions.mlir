@@ -84,6 +84,26 @@ func.func @image_gradient(%dy: tensor<2x6x5x8xf32>, %w: tensor<3x2x4x8xf32>) -> 
   return %r : tensor<2x6x6x4xf32>
 }
 
+// Windows that are read from their ends on have their filters reversed, too.
+// CALL: cudnnConvolutionForward 2 x 8 x 7 x 4 by 8 x 3 x 2 x 4, padding 0 0, stride 1 2,
+// CHECK: @reversed: 1 buffers written, error 0.0e+00
+func.func @reversed(%x: tensor<2x8x7x4xf32>, %w: tensor<3x2x4x8xf32>) -> tensor<2x6x3x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x6x3x8xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<2x6x3x8xf32>) -> tensor<2x6x3x8xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(n, y, x, f, r, s, c) -> (n, y - r + 2, x * 2 + s, c)>,
+                                        affine_map<(n, y, x, f, r, s, c) -> (r, s, c, f)>,
+                                        affine_map<(n, y, x, f, r, s, c) -> (n, y, x, f)>],
+                       iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
+      ins(%x, %w : tensor<2x8x7x4xf32>, tensor<3x2x4x8xf32>) outs(%init : tensor<2x6x3x8xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.mulf %a, %b : f32
+    %1 = arith.addf %o, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<2x6x3x8xf32>
+  return %r : tensor<2x6x3x8xf32>
+}
+
 // The gradient of a filter, with strides and padding: from zero, and added.
 #x = affine_map<(r, s, c, f, n, y, x) -> (n, y * 2 + r, x + s * 2, c)>
 #dy = affine_map<(r, s, c, f, n, y, x) -> (n, y, x, f)>

@@ -137,8 +137,8 @@ def GPUCallLibraries : Pass<"gpu-call-libraries", "ModuleOp"> {
     A convolution is described by `memrev.convolution` for cuDNN. It has the
     filter with the output channels first and the input channels last: a kernel
     in front of the call copies it, or one behind it copies or adds the gradient
-    to where the program has that. The workspace is 32 MiB, but no more than four
-    times the bytes of the three tensors.
+    to where the program has that. The workspace is four times the bytes of the
+    three tensors, but at least 4 and at most 32 MiB.
 
     A kernel that no library can compute is left to be generated, with a remark.
 
