@@ -92,17 +92,25 @@ def test_option_is_checked():
         memrev.compile(PROGRAM, contractions="vendor")
 
 
-def _has_library():
-    """Whether the runtime would find one here, which nothing hides."""
-    for name in ("libcublasLt.so.13", "libcublasLt.so.12"):
+def _needs_a_machine_without(title, *names):
+    """Leaves a test out where the runtime finds a library that the test does not give it. The
+    loader goes before every folder that a test can make, and nothing hides what it finds: on a
+    machine with the library, and inside of the process whose loader has the stand-ins."""
+    def is_found(name):
         try:
             return bool(ctypes.CDLL(name))
         except OSError:
-            pass
-    return any(list(Path(folder).glob("nvidia/*/lib/libcublasLt.so.*")) for folder in sys.path)
+            return any(list(Path(folder).glob(f"nvidia/*/lib/{name}")) for folder in sys.path)
+
+    return pytest.mark.skipif(INSIDE or any(map(is_found, names)),
+                              reason=f"the loader finds {title} before what the test makes")
 
 
-@pytest.mark.skipif(INSIDE or _has_library(), reason="needs a machine without cuBLASLt")
+needs_no_cublaslt = _needs_a_machine_without("cuBLASLt", "libcublasLt.so.13", "libcublasLt.so.12")
+needs_no_cudnn = _needs_a_machine_without("cuDNN", "libcudnn.so.9")
+
+
+@needs_no_cublaslt
 def test_missing_library():
     """A clear error, before anything is written."""
     code = f"""
@@ -126,15 +134,7 @@ print((c.numpy() == 1).all())
     assert result.stdout.endswith("True\n")
 
 
-def _has_cudnn():
-    try:
-        return bool(ctypes.CDLL("libcudnn.so.9"))
-    except OSError:
-        return any(list(Path(folder).glob("nvidia/cudnn/lib/libcudnn.so.9"))
-                   for folder in sys.path)
-
-
-@pytest.mark.skipif(INSIDE or _has_cudnn(), reason="needs a machine without cuDNN")
+@needs_no_cudnn
 @pytest.mark.parametrize("is_there", (False, True))
 def test_cudnn_is_searched_for(tmp_path, is_there):
     """In NVIDIA's packages; a clear error without it."""
@@ -161,7 +161,7 @@ except RuntimeError as error:
             "by the loader" in result.stdout)
 
 
-@pytest.mark.skipif(INSIDE or _has_library(), reason="needs a machine without cuBLASLt")
+@needs_no_cublaslt
 @pytest.mark.parametrize("variable, folder", [
     ("CUDA_HOME", "lib64"),
     ("VIRTUAL_ENV", "lib/python3.11/site-packages/nvidia/cublas/lib"),

@@ -72,10 +72,18 @@ def test_every_buffer_is_drawn_where_it_is(gradient, tmp_path):
     page, errors = open_page(path)
     assert errors == []
     assert len(page.buffers) == len(report["buffers"]) > 20
-    # All in the frame, and none beside another one in time and place at once.
-    for box in page.buffers:
-        assert 0 <= float(box["y"]) and float(box["y"]) + float(box["height"]) <= 415
-        assert 72 <= float(box["x"]) and float(box["x"]) + float(box["width"]) <= 1073
+    # From left to right the part of a call in which anything is in use, from bottom to top the
+    # workspace, in a frame of 1000 by 400. Nothing is thinner than can be seen.
+    first = min(buffer["begin"] for buffer in report["buffers"])
+    last = max(buffer["end"] for buffer in report["buffers"])
+    for box, buffer in zip(page.buffers, report["buffers"]):
+        part = {end: (buffer[end] - first) / (last - first) for end in ("begin", "end")}
+        share = buffer["bytes"] / report["workspace_bytes"]
+        top = 1 - buffer["offset"] / report["workspace_bytes"] - share
+        for name, expected in (("x", 72 + 1000 * part["begin"]), ("y", 14 + 400 * top),
+                               ("width", max(.5, 1000 * (part["end"] - part["begin"]))),
+                               ("height", max(.5, 400 * share))):
+            assert abs(float(box[name]) - expected) < 1e-6, name
 
 
 def test_numbers_are_those_of_the_report(gradient, tmp_path):
