@@ -70,6 +70,7 @@ std::vector<BufferMemory> mlir::memrev::parseBuffers(ArrayAttr entries) {
       auto value = entry.getAs<FloatAttr>(name);
       return value ? value.getValueAsDouble() : 0.0;
     };
+    buffer.isAtPeak = entry.get("at_peak") != nullptr;
     buffer.begin = time("begin");
     buffer.end = time("end");
   }
@@ -77,26 +78,9 @@ std::vector<BufferMemory> mlir::memrev::parseBuffers(ArrayAttr entries) {
 }
 
 std::vector<BufferMemory> FunctionMemory::getBuffersAtPeak() const {
-  // Most bytes are in use where some buffer begins to be.
-  std::vector<std::pair<double, int64_t>> changes;
-  for (const BufferMemory &buffer : buffers) {
-    changes.emplace_back(buffer.begin, buffer.bytes);
-    changes.emplace_back(buffer.end, -buffer.bytes);
-  }
-  // At one time what ends goes before what begins.
-  llvm::sort(changes);
-  int64_t used = 0, most = 0;
-  double peak = 0;
-  for (auto [time, change] : changes) {
-    used += change;
-    if (used > most) {
-      most = used;
-      peak = time;
-    }
-  }
   std::vector<BufferMemory> atPeak;
   for (const BufferMemory &buffer : buffers)
-    if (buffer.begin <= peak && peak < buffer.end)
+    if (buffer.isAtPeak)
       atPeak.push_back(buffer);
   llvm::sort(atPeak, [](const BufferMemory &a, const BufferMemory &b) {
     return std::tie(b.bytes, a.location, a.type) <

@@ -121,7 +121,7 @@ static void visitOne(Archive &archive, T &value) {
           value.reason);
   } else if constexpr (std::is_same_v<Plain, BufferMemory>) {
     visit(archive, value.location, value.type, value.bytes, value.offset,
-          value.begin, value.end);
+          value.begin, value.end, value.isAtPeak);
   } else if constexpr (std::is_same_v<Plain, FunctionMemory>) {
     visit(archive, value.function, value.argumentBytes, value.resultBytes,
           value.workspaceBytes, value.values, value.buffers);

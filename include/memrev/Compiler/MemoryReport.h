@@ -37,6 +37,8 @@ struct BufferMemory {
   /// The part of a call during which it is in use, from 0 to 1 in the order of
   /// the program.
   double begin = 0, end = 0;
+  /// Whether it is in use when most bytes are.
+  bool isAtPeak = false;
 };
 
 /// The memory of one function: what callers provide and what a call works in.

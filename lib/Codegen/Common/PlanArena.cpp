@@ -314,14 +314,16 @@ static ArrayAttr describe(MLIRContext *context, ArrayRef<FrameBuffer> buffers,
     bool isAtPeak = buffer.begin <= peak && peak < buffer.end;
     if (!isAtPeak && buffer.bytes < bytes / kPictureHeight)
       continue;
-    described.push_back(builder.getDictionaryAttr(
-        {builder.getNamedAttr("begin", builder.getF64FloatAttr(buffer.begin)),
-         builder.getNamedAttr("bytes", builder.getI64IntegerAttr(buffer.bytes)),
-         builder.getNamedAttr("end", builder.getF64FloatAttr(buffer.end)),
-         builder.getNamedAttr("location", buffer.location),
-         builder.getNamedAttr("offset",
-                              builder.getI64IntegerAttr(buffer.offset)),
-         builder.getNamedAttr("type", TypeAttr::get(buffer.type))}));
+    NamedAttrList members;
+    if (isAtPeak)
+      members.append("at_peak", builder.getUnitAttr());
+    members.append("begin", builder.getF64FloatAttr(buffer.begin));
+    members.append("bytes", builder.getI64IntegerAttr(buffer.bytes));
+    members.append("end", builder.getF64FloatAttr(buffer.end));
+    members.append("location", buffer.location);
+    members.append("offset", builder.getI64IntegerAttr(buffer.offset));
+    members.append("type", TypeAttr::get(buffer.type));
+    described.push_back(members.getDictionary(context));
   }
   return builder.getArrayAttr(described);
 }

@@ -17,7 +17,6 @@
 #include "Cudnn.h"
 #include "Library.h"
 #include "Runtime.h"
-#include <cstring>
 #include <map>
 #include <mutex>
 
@@ -59,11 +58,7 @@ static bool load(Cudnn &functions, std::string &error) {
 
 static bool check(const Cudnn &library, CudnnStatus status,
                   const std::string &action) {
-  if (status == kCudnnSuccess)
-    return true;
-  const char *name = library.getErrorString(status);
-  return fail("cuDNN cannot " + action + ": " +
-              (name ? name : "status " + std::to_string(status)));
+  return checkStatus("cuDNN", status, library.getErrorString(status), action);
 }
 
 namespace {
@@ -76,20 +71,12 @@ struct Plan {
   size_t workspaceBytes = 0;
 };
 
-/// Convolutions are compared by their members, which are all integers.
-struct IsBefore {
-  bool operator()(const MemrevCudaConvolution &left,
-                  const MemrevCudaConvolution &right) const {
-    return std::memcmp(&left, &right, sizeof(left)) < 0;
-  }
-};
-
 /// The library in one context. A handle is for one thread at a time, so that
 /// calls hold the mutex while they submit their work.
 struct Convolutions {
   std::mutex mutex;
   CudnnHandle handle = nullptr;
-  std::map<MemrevCudaConvolution, Plan, IsBefore> plans;
+  std::map<MemrevCudaConvolution, Plan, IsBefore<MemrevCudaConvolution>> plans;
 };
 
 struct AllConvolutions {

@@ -10,6 +10,7 @@
 #define MEMREV_LIB_RUNTIME_CUDA_LIBRARY_H
 
 #include "Runtime.h"
+#include <cstring>
 #include <dlfcn.h>
 #include <string>
 #include <vector>
@@ -35,6 +36,24 @@ bool findFunction(void *library, const std::string &title, const char *name,
         "expects another version of " + title + ": the one found lacks " + name;
   return function != nullptr;
 }
+
+/// Fails, and says that the library called `title` cannot do `action`, unless
+/// `status`, whose name is `name` if it has one, is the zero of success.
+inline bool checkStatus(const std::string &title, int status, const char *name,
+                        const std::string &action) {
+  if (status == 0)
+    return true;
+  return fail(title + " cannot " + action + ": " +
+              (name ? name : "status " + std::to_string(status)));
+}
+
+/// Compares descriptions of calls by their members, which are all integers.
+template <typename Description>
+struct IsBefore {
+  bool operator()(const Description &left, const Description &right) const {
+    return std::memcmp(&left, &right, sizeof(left)) < 0;
+  }
+};
 
 /// As long as it lives, its thread may do what is no part of a graph that it
 /// records: the library allocates and loads kernels when it first needs them.

@@ -18,7 +18,6 @@
 #include "Library.h"
 #include "Runtime.h"
 #include <algorithm>
-#include <cstring>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -50,11 +49,7 @@ static bool load(CublasLt &functions, std::string &error) {
 
 static bool check(const CublasLt &library, CublasStatus status,
                   const std::string &action) {
-  if (status == kCublasSuccess)
-    return true;
-  const char *name = library.getStatusName(status);
-  return fail("cuBLASLt cannot " + action + ": " +
-              (name ? name : "status " + std::to_string(status)));
+  return checkStatus("cuBLASLt", status, library.getStatusName(status), action);
 }
 
 namespace {
@@ -65,18 +60,10 @@ struct Plan {
   MatmulHeuristic choice = {};
 };
 
-/// Products are compared by their members, which are all integers.
-struct IsBefore {
-  bool operator()(const MemrevCudaMatmul &left,
-                  const MemrevCudaMatmul &right) const {
-    return std::memcmp(&left, &right, sizeof(left)) < 0;
-  }
-};
-
 /// The library in one context.
 struct Products {
   CublasLtHandle handle = nullptr;
-  std::map<MemrevCudaMatmul, Plan, IsBefore> plans;
+  std::map<MemrevCudaMatmul, Plan, IsBefore<MemrevCudaMatmul>> plans;
 };
 
 struct AllProducts {

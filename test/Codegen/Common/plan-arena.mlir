@@ -5,8 +5,8 @@
 // and when they are is left for the report.
 // CHECK-LABEL: func.func @reuse(
 // CHECK-SAME: %[[F:[a-z0-9]+]]: memref<256xi8> {memrev.role = "arena"})
-// CHECK-SAME: memrev.arena_buffers = [{begin = 0.088{{[0-9]+}} : f64, bytes = 128 : i64, end = 5.000000e-01 : f64, location = {{[^,]*}}, offset = 0 : i64, type = memref<32xf32>},
-// CHECK-SAME: {begin = 0.323{{[0-9]+}} : f64, bytes = 128 : i64, end = 0.735{{[0-9]+}} : f64, location = {{[^,]*}}, offset = 128 : i64, type = memref<32xf32>},
+// CHECK-SAME: memrev.arena_buffers = [{at_peak, begin = 0.088{{[0-9]+}} : f64, bytes = 128 : i64, end = 5.000000e-01 : f64, location = {{[^,]*}}, offset = 0 : i64, type = memref<32xf32>},
+// CHECK-SAME: {at_peak, begin = 0.323{{[0-9]+}} : f64, bytes = 128 : i64, end = 0.735{{[0-9]+}} : f64, location = {{[^,]*}}, offset = 128 : i64, type = memref<32xf32>},
 // CHECK-SAME: {begin = 0.558{{[0-9]+}} : f64, bytes = 128 : i64, end = 0.911{{[0-9]+}} : f64, location = {{[^,]*}}, offset = 0 : i64, type = memref<32xf32>}],
 // CHECK-SAME: memrev.arena_bytes = 256 : i64, memrev.entry}
 // CHECK: %[[C0:.*]] = arith.constant 0
@@ -193,8 +193,8 @@ func.func @holes(%x: memref<256xi8>, %y: memref<192xi8>, %z: memref<128xi8>) att
 // What lies in the frame of a callee is at its place in the caller's, during the
 // call.
 // CHECK-LABEL: func.func @caller(
-// CHECK-SAME: memrev.arena_buffers = [{begin = 0.136{{[0-9]+}} : f64, bytes = 128 : i64, end = 0.863{{[0-9]+}} : f64, location = {{[^,]*}}, offset = 0 : i64, type = memref<32xf32>},
-// CHECK-SAME: {begin = 0.515{{[0-9]+}} : f64, bytes = 64 : i64, end = 0.575{{[0-9]+}} : f64, location = {{[^,]*}}, offset = 128 : i64, type = memref<16xf32>}]
+// CHECK-SAME: memrev.arena_buffers = [{at_peak, begin = 0.136{{[0-9]+}} : f64, bytes = 128 : i64, end = 0.863{{[0-9]+}} : f64, location = {{[^,]*}}, offset = 0 : i64, type = memref<32xf32>},
+// CHECK-SAME: {at_peak, begin = 0.515{{[0-9]+}} : f64, bytes = 64 : i64, end = 0.575{{[0-9]+}} : f64, location = {{[^,]*}}, offset = 128 : i64, type = memref<16xf32>}]
 func.func @caller(%x: memref<32xf32>, %y: memref<16xf32>) attributes {memrev.entry} {
   %a = memref.alloc() : memref<32xf32>
   linalg.exp ins(%x : memref<32xf32>) outs(%a : memref<32xf32>)

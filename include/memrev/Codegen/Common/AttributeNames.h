@@ -53,8 +53,9 @@ inline constexpr llvm::StringLiteral kMemoryBudgetAttr = "memrev.memory_budget";
 inline constexpr llvm::StringLiteral kArenaBytesAttr = "memrev.arena_bytes";
 /// Array of dictionaries of offset, bytes, type, location, begin and end, on an
 /// entry: the buffers of the arena and the parts of a call, from 0 to 1, during
-/// which they are in use. Those that are too small to be seen in a picture of
-/// the arena are left out, unless they are in use when most bytes are.
+/// which they are in use. Those that are in use when most bytes are have
+/// `at_peak`; others that are too small to be seen in a picture of the arena are
+/// left out.
 inline constexpr llvm::StringLiteral kArenaBuffersAttr = "memrev.arena_buffers";
 /// Symbol, on an allocation: the function whose frame it is.
 inline constexpr llvm::StringLiteral kFrameOfAttr = "memrev.frame_of";
