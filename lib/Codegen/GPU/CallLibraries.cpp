@@ -44,22 +44,8 @@ struct GPUCallLibrariesPass
   using Base::Base;
 
   LogicalResult initialize(MLIRContext *context) override {
-    Location loc = UnknownLoc::get(context);
-    FailureOr<Chip> known = Chip::get(chip);
-    if (failed(known))
-      return emitError(loc)
-             << "expects a chip to call libraries on, sm_90 for example, but "
-                "got '"
-             << chip << "'";
-    description = *known;
-    std::optional<FP32Precision> parsed = parseFP32Precision(fp32Precision);
-    if (!parsed)
-      return emitError(loc)
-             << "expects fp32-precision to be ieee, tf32 or tf32x3 to call "
-                "libraries, but got '"
-             << fp32Precision << "'";
-    precision = *parsed;
-    return success();
+    return parseTarget(context, chip, fp32Precision, "to call libraries on",
+                       description, precision);
   }
 
   void runOnOperation() override {

@@ -162,14 +162,6 @@ bool ContractionStrategy::fits(const Problem &problem) const {
          groupColumns <= kGroupColumns && stages >= 3 && !hasShortLines;
 }
 
-std::optional<FP32Precision> simt::parseFP32Precision(StringRef name) {
-  return llvm::StringSwitch<std::optional<FP32Precision>>(name)
-      .Case("ieee", FP32Precision::IEEE)
-      .Case("tf32", FP32Precision::TF32)
-      .Case("tf32x3", FP32Precision::TF32x3)
-      .Default(std::nullopt);
-}
-
 //===----------------------------------------------------------------------===//
 // The choice
 //===----------------------------------------------------------------------===//

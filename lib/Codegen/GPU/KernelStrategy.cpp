@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelStrategy.h"
+#include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
 using namespace mlir::memrev;
@@ -34,6 +35,29 @@ FailureOr<Chip> Chip::get(StringRef name) {
   if (chip.architecture >= 120)
     chip.sharedBytes = 99 * 1024;
   return chip;
+}
+
+LogicalResult simt::parseTarget(MLIRContext *context, StringRef chipName,
+                                StringRef precisionName, StringRef purpose,
+                                Chip &chip, FP32Precision &precision) {
+  Location loc = UnknownLoc::get(context);
+  FailureOr<Chip> known = Chip::get(chipName);
+  if (failed(known))
+    return emitError(loc) << "expects a chip " << purpose
+                          << ", sm_90 for example, but got '" << chipName
+                          << "'";
+  chip = *known;
+  auto parsed = llvm::StringSwitch<std::optional<FP32Precision>>(precisionName)
+                    .Case("ieee", FP32Precision::IEEE)
+                    .Case("tf32", FP32Precision::TF32)
+                    .Case("tf32x3", FP32Precision::TF32x3)
+                    .Default(std::nullopt);
+  if (!parsed)
+    return emitError(loc)
+           << "expects fp32-precision to be ieee, tf32 or tf32x3, but got '"
+           << precisionName << "'";
+  precision = *parsed;
+  return success();
 }
 
 int64_t simt::findVectorDim(const Problem &problem, ArrayRef<unsigned> dims,

@@ -1,5 +1,4 @@
-//===- KernelStrategy.h - How a GPU kernel is emitted ---------- -*- C++
-//-*-===//
+//===- KernelStrategy.h - How a GPU kernel is emitted -----------*- C++ -*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -107,7 +106,11 @@ enum class FP32Precision {
   TF32x3,
 };
 
-std::optional<FP32Precision> parseFP32Precision(StringRef name);
+/// Reads the chip and the precision that a pass is given. Says what is wrong
+/// with them, `purpose` being what the chip is for: "to call libraries on".
+LogicalResult parseTarget(MLIRContext *context, StringRef chipName,
+                          StringRef precisionName, StringRef purpose,
+                          Chip &chip, FP32Precision &precision);
 
 /// Which unit multiplies.
 enum class Unit {

@@ -73,26 +73,15 @@ struct GPUSelectEnginesPass
   using Base::Base;
 
   LogicalResult initialize(MLIRContext *context) override {
-    Location loc = UnknownLoc::get(context);
-    FailureOr<Chip> known = Chip::get(chip);
-    if (failed(known))
-      return emitError(loc)
-             << "expects a chip to choose engines for, sm_90 for "
-                "example, but got '"
-             << chip << "'";
-    description = *known;
-    std::optional<FP32Precision> parsed = parseFP32Precision(fp32Precision);
-    if (!parsed)
-      return emitError(loc)
-             << "expects fp32-precision to be ieee, tf32 or tf32x3 to choose "
-                "engines, but got '"
-             << fp32Precision << "'";
-    precision = *parsed;
+    if (failed(parseTarget(context, chip, fp32Precision,
+                           "to choose engines for", description, precision)))
+      return failure();
     if (contractions != "generated" && contractions != "vendor" &&
         contractions != "auto")
-      return emitError(loc) << "expects contractions to be generated, vendor "
-                               "or auto, but got '"
-                            << contractions << "'";
+      return emitError(UnknownLoc::get(context))
+             << "expects contractions to be generated, vendor "
+                "or auto, but got '"
+             << contractions << "'";
     return success();
   }
 

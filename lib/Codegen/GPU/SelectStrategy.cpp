@@ -26,20 +26,8 @@ struct GPUSelectStrategyPass
   using Base::Base;
 
   LogicalResult initialize(MLIRContext *context) override {
-    FailureOr<Chip> known = Chip::get(chip);
-    if (failed(known))
-      return emitError(UnknownLoc::get(context))
-             << "expects a chip to choose a strategy for, sm_90 for example, "
-                "but got '"
-             << chip << "'";
-    description = *known;
-    std::optional<FP32Precision> parsed = parseFP32Precision(fp32Precision);
-    if (!parsed)
-      return emitError(UnknownLoc::get(context))
-             << "expects fp32-precision to be ieee, tf32 or tf32x3, but got '"
-             << fp32Precision << "'";
-    precision = *parsed;
-    return success();
+    return parseTarget(context, chip, fp32Precision, "to choose a strategy for",
+                       description, precision);
   }
 
   void runOnOperation() override {

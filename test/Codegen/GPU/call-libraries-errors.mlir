@@ -2,7 +2,7 @@
 // RUN: not memrev-opt %s --gpu-call-libraries=fp32-precision=fp8 2>&1 | FileCheck %s --check-prefix=PRECISION
 
 // CHIP: error: expects a chip to call libraries on, sm_90 for example, but got 'volta'
-// PRECISION: error: expects fp32-precision to be ieee, tf32 or tf32x3 to call libraries, but got 'fp8'
+// PRECISION: error: expects fp32-precision to be ieee, tf32 or tf32x3, but got 'fp8'
 
 // RUN: memrev-opt %s --gpu-call-libraries -verify-diagnostics
 

@@ -4,7 +4,7 @@
 // RUN: not memrev-opt %s --pass-pipeline='builtin.module(func.func(gpu-select-engines{contractions=cublas}))' 2>&1 | FileCheck %s --check-prefix=CONTRACTIONS
 
 // CHIP: error: expects a chip to choose engines for, sm_90 for example, but got 'volta'
-// PRECISION: error: expects fp32-precision to be ieee, tf32 or tf32x3 to choose engines, but got 'fp8'
+// PRECISION: error: expects fp32-precision to be ieee, tf32 or tf32x3, but got 'fp8'
 // CONTRACTIONS: error: expects contractions to be generated, vendor or auto, but got 'cublas'
 
 func.func @unknown(%a: tensor<64x32xf32>, %b: tensor<32x48xf32>, %c: tensor<64x48xf32>) -> tensor<64x48xf32> {
