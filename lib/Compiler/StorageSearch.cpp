@@ -12,40 +12,34 @@
 
 using namespace mlir::memrev;
 
-/// So much storage that everything is stored, and sums do not overflow.
-static constexpr int64_t kAll = std::numeric_limits<int64_t>::max() / 4;
-
-/// So little that the program takes the fewest bytes.
-static constexpr int64_t kNone = -kAll;
+/// So little that the program takes the fewest bytes, and sums do not overflow.
+static constexpr int64_t kNone = -(std::numeric_limits<int64_t>::max() / 4);
 
 std::optional<int64_t> StorageSearch::getNext() const {
   if (numTries == 0)
-    return kAll;
-  if (!upper || *upper == kNone)
-    return std::nullopt;
+    return 0;
   if (!lower)
-    return *upper == kAll ? 0 : kNone;
+    return *upper == kNone ? std::nullopt : std::optional<int64_t>(kNone);
   // A program takes seconds to come to buffers. The rest is worth little.
   constexpr int maxTries = 7;
-  constexpr int64_t worthwhilePart = 32;
+  constexpr int64_t worthwhilePart = 16;
   int64_t left = budget - lowerPeak;
-  if (numTries >= maxTries || left <= budget / worthwhilePart ||
-      *upper - *lower <= 1)
+  if (numTries >= maxTries || left <= budget / worthwhilePart)
     return std::nullopt;
-  // A byte that is stored is one at the peak, by estimate.
-  int64_t next =
-      *lower == kNone ? *upper - (upperPeak - budget) : *lower + left;
+  int64_t next = *lower == kNone ? *upper - (upperPeak - budget)
+                                 : *lower + int64_t(left / peakOfStorage);
+  if (!upper)
+    return isAll ? std::nullopt : std::optional<int64_t>(next);
   if (next > *lower && next < *upper)
     return next;
   // That is known to be too much, or no more.
-  int64_t range = 2 * (upperPeak - lowerPeak);
-  int64_t below = *lower == kNone ? *upper - range : *lower;
-  int64_t above = *upper == kAll ? below + range : *upper;
-  if (above - below <= 1)
+  int64_t below =
+      *lower == kNone ? *upper - 2 * (upperPeak - lowerPeak) : *lower;
+  if (*upper - below <= budget / worthwhilePart)
     return std::nullopt;
   double part = static_cast<double>(left) / (upperPeak - lowerPeak);
-  part = std::clamp(part, 0.1, 0.9);
-  return below + std::max<int64_t>(1, (above - below) * part);
+  part = std::clamp(part, 0.05, 0.95);
+  return below + std::max<int64_t>(1, (*upper - below) * part);
 }
 
 void StorageSearch::add(int64_t storage, int64_t peak) {
@@ -53,6 +47,11 @@ void StorageSearch::add(int64_t storage, int64_t peak) {
   ++numTries;
   if (peak <= budget) {
     if (!lower || storage > *lower) {
+      // More room for storage is not used.
+      isAll = lower && peak == lowerPeak;
+      if (lower && *lower != kNone && peak > lowerPeak)
+        peakOfStorage =
+            std::max(0.1, double(peak - lowerPeak) / double(storage - *lower));
       lower = storage;
       lowerPeak = peak;
     }

@@ -9,8 +9,9 @@
 //
 // A plan is made from an estimate of memory; how many bytes a function takes is
 // known once it has buffers. What is stored grows with the bytes that the plan
-// may store by estimate, so those are found by trying: all, as by default, as
-// few as can be, and then what lies between by the bytes that were seen.
+// may store by estimate, so those are found by trying: as by default, what is
+// left of the budget more, and so on by the bytes that were seen; if the
+// default does not fit, as few as can be.
 //
 //===----------------------------------------------------------------------===//
 
@@ -47,6 +48,10 @@ private:
   std::optional<int64_t> lower, upper;
   int64_t lowerPeak = 0, upperPeak = 0;
   int64_t fewest = 0;
+  /// By how much a byte of storage raises the peak; by estimate by one.
+  double peakOfStorage = 1;
+  /// Whether all that can be stored is.
+  bool isAll = false;
   int numTries = 0;
 };
 
