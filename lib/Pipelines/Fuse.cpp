@@ -24,6 +24,7 @@ void memrev::buildFusePipeline(
   pm.addNestedPass<func::FuncOp>(createCodegenConstantsToFills(fills));
   pm.addNestedPass<func::FuncOp>(createCodegenGeneralizeNamedOps());
   pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
+  pm.addNestedPass<func::FuncOp>(createCodegenFuseUpdatesIntoLoops());
   pm.addNestedPass<func::FuncOp>(createCodegenDropUnitDims());
   // Fusion also drops the operands that this leaves without a use.
   pm.addNestedPass<func::FuncOp>(createCodegenUpdateSlicesInPlace());

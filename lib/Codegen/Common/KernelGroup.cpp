@@ -8,6 +8,7 @@
 
 #include "KernelGroup.h"
 #include "memrev/Codegen/Common/AttributeNames.h"
+#include "memrev/Codegen/Common/Problem.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
@@ -136,15 +137,31 @@ static bool mayHaveEpilogue(linalg::LinalgOp linalgOp) {
   if (!hasRows || !hasColumns ||
       !isa<FloatType>(getElementTypeOrSelf(linalgOp->getResult(0).getType())))
     return false;
-  // Long reductions, as those of filter gradients, are split into partial
-  // sums, so there is no one place where the result is complete.
-  int64_t reduction = 1;
+  // Long sums, as those of filter gradients, are split into parts, so there is
+  // no one place where the result is complete.
+  int64_t terms = 1, outer = 1, rows = 0;
   SmallVector<int64_t> extents = linalgOp.getStaticLoopRanges();
   for (auto [extent, kind] :
        llvm::zip(extents, linalgOp.getIteratorTypesArray()))
     if (kind == utils::IteratorType::reduction)
-      reduction *= extent;
-  return reduction <= 8192;
+      terms *= extent;
+  auto columnDim = dyn_cast<AffineDimExpr>(result.getResults().back());
+  if (!columnDim)
+    return false;
+  unsigned column = columnDim.getPosition();
+  unsigned otherInput = usesDim(linalgOp, 0, column) ? 1 : 0;
+  for (AffineExpr expr : result.getResults().drop_back()) {
+    auto dim = dyn_cast<AffineDimExpr>(expr);
+    if (!dim)
+      return false;
+    int64_t extent = extents[dim.getPosition()];
+    outer *= extent;
+    if (usesDim(linalgOp, otherInput, dim.getPosition()) &&
+        (extent >= 4 || extent >= rows))
+      rows = extent;
+  }
+  return terms <= 8192 && !isLongSum(terms, outer / std::max<int64_t>(rows, 1),
+                                     rows, extents[column]);
 }
 
 /// A contraction whose result only one elementwise op reads, at the same
