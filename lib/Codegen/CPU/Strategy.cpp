@@ -243,6 +243,18 @@ static void chooseBlocks(Strategy &strategy, const Problem &problem,
   }
 }
 
+/// Whether the operands of a register tile outgrow the second-level cache
+/// before its sums are complete, with nothing else to share them out by: the
+/// case of filter gradients, and of products with more terms than results.
+static bool isLongSum(int64_t terms, int64_t outer, int64_t rows,
+                      int64_t columns) {
+  if (outer > 64)
+    return false;
+  if (outer > 1)
+    return terms > 1024;
+  return terms > 8192 || (terms > 1024 && terms > 8 * std::max(rows, columns));
+}
+
 FailureOr<Strategy> cpu::chooseContraction(const Problem &problem,
                                            const Machine &machine) {
   Strategy strategy;

@@ -8,7 +8,6 @@
 
 #include "KernelGroup.h"
 #include "memrev/Codegen/Common/AttributeNames.h"
-#include "memrev/Codegen/Common/Problem.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
@@ -27,7 +26,8 @@ static bool isFreshDestination(Value value) {
   return alloc && !alloc.getCopy();
 }
 
-/// True if all users of `value` come before `op` or are `op`, in its block.
+/// True if all users of `value`, and of views of it, come before `op` or are
+/// `op`, in its block.
 static bool diesIn(Value value, Operation *op) {
   for (Operation *user : value.getUsers()) {
     Operation *ancestor = op->getBlock()->findAncestorOpInBlock(*user);
@@ -39,10 +39,13 @@ static bool diesIn(Value value, Operation *op) {
     } else if (!ancestor->isBeforeInBlock(op)) {
       return false;
     }
-    // Something that may share the buffer outlives this use.
     if (isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp,
-            tensor::ExtractSliceOp, tensor::CastOp>(user))
-      return false;
+            tensor::ExtractSliceOp, tensor::CastOp>(user)) {
+      // `op` itself may read other elements through a view than it writes.
+      Value view = user->getResult(0);
+      if (llvm::is_contained(op->getOperands(), view) || !diesIn(view, op))
+        return false;
+    }
   }
   return true;
 }
@@ -137,31 +140,26 @@ static bool mayHaveEpilogue(linalg::LinalgOp linalgOp) {
   if (!hasRows || !hasColumns ||
       !isa<FloatType>(getElementTypeOrSelf(linalgOp->getResult(0).getType())))
     return false;
-  // Long sums, as those of filter gradients, are split into parts, so there is
-  // no one place where the result is complete.
-  int64_t terms = 1, outer = 1, rows = 0;
+  // Long reductions, as those of filter gradients, are split into partial
+  // sums, so there is no one place where the result is complete.
+  int64_t reduction = 1;
   SmallVector<int64_t> extents = linalgOp.getStaticLoopRanges();
   for (auto [extent, kind] :
        llvm::zip(extents, linalgOp.getIteratorTypesArray()))
     if (kind == utils::IteratorType::reduction)
-      terms *= extent;
-  auto columnDim = dyn_cast<AffineDimExpr>(result.getResults().back());
-  if (!columnDim)
-    return false;
-  unsigned column = columnDim.getPosition();
-  unsigned otherInput = usesDim(linalgOp, 0, column) ? 1 : 0;
-  for (AffineExpr expr : result.getResults().drop_back()) {
-    auto dim = dyn_cast<AffineDimExpr>(expr);
-    if (!dim)
-      return false;
-    int64_t extent = extents[dim.getPosition()];
-    outer *= extent;
-    if (usesDim(linalgOp, otherInput, dim.getPosition()) &&
-        (extent >= 4 || extent >= rows))
-      rows = extent;
-  }
-  return terms <= 8192 && !isLongSum(terms, outer / std::max<int64_t>(rows, 1),
-                                     rows, extents[column]);
+      reduction *= extent;
+  return reduction <= 8192;
+}
+
+/// Whether `op` updates a layer of a stack in its place. That waits for what
+/// else reads the layer, and what it is computed from would wait with it: more
+/// bytes than those of a gradient.
+static bool updatesLayer(linalg::GenericOp op) {
+  return llvm::any_of(op.getDpsInitsMutable(), [&](OpOperand &init) {
+    auto slice = init.get().getDefiningOp<tensor::ExtractSliceOp>();
+    return slice && op.payloadUsesValueFromOperand(&init) &&
+           slice.getDroppedDims().any();
+  });
 }
 
 /// A contraction whose result only one elementwise op reads, at the same
@@ -180,7 +178,7 @@ void KernelGroup::planEpilogue(const DenseSet<Operation *> &claimed) {
       claimed.contains(consumer) || !isKernelRoot(consumer) ||
       consumer->hasAttr(kAloneAttr) != isAlone ||
       consumer.getNumReductionLoops() != 0 || !consumer.isDpsInput(&use) ||
-      consumer.hasIndexSemantics())
+      consumer.hasIndexSemantics() || updatesLayer(consumer))
     return;
   AffineMap map = consumer.getMatchingIndexingMap(&use);
   if (!map.isPermutation())

@@ -18,15 +18,6 @@
 using namespace mlir;
 using namespace mlir::memrev;
 
-bool memrev::isLongSum(int64_t terms, int64_t outer, int64_t rows,
-                       int64_t columns) {
-  if (outer > 64)
-    return false;
-  if (outer > 1)
-    return terms > 1024;
-  return terms > 8192 || (terms > 1024 && terms > 8 * std::max(rows, columns));
-}
-
 std::optional<TypedAttr> memrev::getNeutralElement(Operation *combiner) {
   // Upstream asks an index type for its width where the number depends on it.
   if (combiner->getResult(0).getType().isIndex() &&

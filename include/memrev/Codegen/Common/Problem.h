@@ -108,13 +108,6 @@ struct Problem {
 /// The coefficient of `dim` in a linear expression.
 int64_t getCoefficient(AffineExpr expr, unsigned dim);
 
-/// Whether the operands of a register tile outgrow the second-level cache
-/// before its sums are complete, with nothing else to share them out by: the
-/// case of filter gradients, and of products with more terms than results. Such
-/// a sum is computed in parts. `rows` and `columns` are the extents of a tile's
-/// dimensions, `outer` the number of results for each of their pairs.
-bool isLongSum(int64_t terms, int64_t outer, int64_t rows, int64_t columns);
-
 /// What `combiner` leaves the other operand as it is with; nothing if there is
 /// no such number. Unlike upstream's function it takes operations on indices.
 std::optional<TypedAttr> getNeutralElement(Operation *combiner);
