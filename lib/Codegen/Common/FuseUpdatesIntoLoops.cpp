@@ -714,13 +714,14 @@ void StackUpdate::move(llvm::SetVector<Operation *> &dead) {
                                       type.getShape(), type.getElementType());
   }
   for (const StackWriter &writer : stack.writers) {
-    // What reads the stacks in front of this writer reads what is not written
-    // by those before.
+    // What reads a slice between the last writer and this one.
     for (Output &output : outputs)
-      for (tensor::ExtractSliceOp read : output.reads)
-        if (read.getSource() == output.replaced &&
-            block->findAncestorOpInBlock(*read)->isBeforeInBlock(writer.op))
-          read.getSourceMutable().set(output.current);
+      llvm::erase_if(output.reads, [&](tensor::ExtractSliceOp read) {
+        if (!block->findAncestorOpInBlock(*read)->isBeforeInBlock(writer.op))
+          return false;
+        read.getSourceMutable().set(output.current);
+        return true;
+      });
     for (tensor::ExtractSliceOp read : writer.reads)
       fillRead(read, stack.fill);
     if (writer.getLoop()) {
