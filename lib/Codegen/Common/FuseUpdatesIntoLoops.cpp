@@ -744,13 +744,13 @@ void StackUpdate::move(llvm::SetVector<Operation *> &dead) {
 // Pass
 //===----------------------------------------------------------------------===//
 
-static void reportKept(Value stack, StringRef reason) {
+static void reportKept(Value stack, const Twine &reason) {
   if (!stack.getContext()->getRemarkEngine())
     return;
   remark::missed(stack.getLoc(), remark::RemarkOpts::name("FuseUpdate")
                                      .category("codegen-fuse-updates-into-"
                                                "loops"))
-      << "a stack is kept: " << reason;
+      << ("a stack is kept: " + reason).str();
 }
 
 namespace {
@@ -782,6 +782,7 @@ private:
   static void runOnBlock(Block &block) {
     SmallVector<linalg::GenericOp> ops(block.getOps<linalg::GenericOp>());
     llvm::SetVector<Operation *> dead;
+    llvm::DenseSet<Value> reported;
     for (linalg::GenericOp op : ops)
       for (OpOperand &operand : op->getOpOperands()) {
         if (dead.contains(op))
@@ -791,7 +792,10 @@ private:
         if (!result || result.getOwner()->getBlock() != &block ||
             !isa<scf::ForOp, tensor::InsertSliceOp>(result.getOwner()))
           continue;
-        auto report = [&](StringRef reason) { reportKept(value, reason); };
+        auto report = [&](StringRef reason) {
+          if (reported.insert(value).second)
+            reportKept(value, reason);
+        };
         FailureOr<SlicedStack> stack = SlicedStack::trace(value, report);
         if (failed(stack))
           continue;

@@ -323,7 +323,7 @@ func.func @norm(%p: tensor<4x8xf32> {rev.donated}, %x: tensor<8xf32>) -> tensor<
 #id = affine_map<(i, j) -> (i, j)>
 
 // A later iteration reads the slice, and nothing is won by a second stack.
-// CHECK-LABEL: func.func @read_later
+// CHECK-LABEL: func.func private @read_later
 // CHECK: scf.for
 // CHECK: linalg.generic
 // REMARK: a stack is kept: what is computed from it takes as many bytes
