@@ -6,12 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "SlicedStack.h"
+#include "SliceBuilder.h"
 #include "memrev/Codegen/Common/AttributeNames.h"
 #include "memrev/Codegen/Common/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
-#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Transforms/RegionUtils.h"
@@ -28,14 +26,6 @@ using namespace mlir::memrev;
 //===----------------------------------------------------------------------===//
 // Operations on slices
 //===----------------------------------------------------------------------===//
-
-/// The dimension that loop `loop` walks in what `map` indexes, if any.
-static std::optional<unsigned> getDimOfLoop(AffineMap map, unsigned loop) {
-  for (auto [dim, expr] : llvm::enumerate(map.getResults()))
-    if (expr.isFunctionOfDim(loop))
-      return dim;
-  return std::nullopt;
-}
 
 /// Whether each iteration of loop `loop` of `op` computes one slice of each
 /// result, of one slice of each operand that the loop walks.
@@ -56,19 +46,6 @@ static bool computesSlices(linalg::GenericOp op, unsigned loop) {
   return llvm::all_of(op.getDpsInitsMutable(), [&](OpOperand &init) {
     return getDimOfLoop(op.getMatchingIndexingMap(&init), loop).has_value();
   });
-}
-
-/// `map` without loop `loop`, and without the result that it walks.
-static AffineMap dropLoop(AffineMap map, unsigned loop) {
-  if (std::optional<unsigned> dim = getDimOfLoop(map, loop))
-    map = map.dropResult(*dim);
-  MLIRContext *context = map.getContext();
-  SmallVector<AffineExpr> dims;
-  for (unsigned i = 0; i < map.getNumDims(); ++i)
-    dims.push_back(i == loop ? getAffineConstantExpr(0, context)
-                             : getAffineDimExpr(i - (i > loop), context));
-  return map.replaceDimsAndSymbols(dims, {}, map.getNumDims() - 1,
-                                   /*numResultSyms=*/0);
 }
 
 static int64_t getNumBits(RankedTensorType type) {
@@ -418,204 +395,6 @@ bool StackUpdate::plan(function_ref<void(StringRef)> report) {
 // Moving them
 //===----------------------------------------------------------------------===//
 
-/// The slice of `source` along `dim` that `write` writes. One that is there is
-/// used again, so that what is nested in the loop finds it.
-static Value extractSlice(Value source, unsigned dim, const SliceWrite &write,
-                          scf::ForOp loop) {
-  auto type = cast<RankedTensorType>(source.getType());
-  tensor::InsertSliceOp insert = write.insert;
-  OpFoldResult offset =
-      insert.getMixedOffsets()[*getSlicedDim(insert, insert.getDestType())];
-  OpBuilder builder(insert);
-  SmallVector<OpFoldResult> offsets(type.getRank(), builder.getIndexAttr(0));
-  SmallVector<OpFoldResult> strides(type.getRank(), builder.getIndexAttr(1));
-  SmallVector<OpFoldResult> sizes =
-      tensor::getMixedSizes(builder, insert.getLoc(), source);
-  offsets[dim] = offset;
-  sizes[dim] = builder.getIndexAttr(1);
-  RankedTensorType sliceType = getSliceType(type, dim);
-  for (Operation *user : source.getUsers()) {
-    auto slice = dyn_cast<tensor::ExtractSliceOp>(user);
-    if (slice && slice->getBlock() == insert->getBlock() &&
-        slice->isBeforeInBlock(insert) && slice.getType() == sliceType &&
-        isEqualConstantIntOrValueArray(slice.getMixedOffsets(), offsets) &&
-        isEqualConstantIntOrValueArray(slice.getMixedSizes(), sizes))
-      return slice;
-  }
-  // In a loop as soon as the number of the slice is known.
-  auto number = dyn_cast<Value>(offset);
-  Operation *producer = number ? number.getDefiningOp() : nullptr;
-  if (producer && producer->getBlock() == insert->getBlock())
-    builder.setInsertionPointAfter(producer);
-  else if (loop)
-    builder.setInsertionPointToStart(insert->getBlock());
-  if (Operation *made = source.getDefiningOp();
-      made && made->getBlock() == insert->getBlock() &&
-      !made->isBeforeInBlock(&*builder.getInsertionPoint()))
-    builder.setInsertionPointAfter(made);
-  return tensor::ExtractSliceOp::create(builder, insert.getLoc(), sliceType,
-                                        source, offsets, sizes, strides);
-}
-
-static Value insertSlice(OpBuilder &builder, Value slice, Value dest,
-                         unsigned dim, const SliceWrite &write) {
-  auto type = cast<RankedTensorType>(dest.getType());
-  tensor::InsertSliceOp insert = write.insert;
-  SmallVector<OpFoldResult> offsets(type.getRank(), builder.getIndexAttr(0));
-  SmallVector<OpFoldResult> strides(type.getRank(), builder.getIndexAttr(1));
-  SmallVector<OpFoldResult> sizes =
-      tensor::getMixedSizes(builder, insert.getLoc(), dest);
-  offsets[dim] =
-      insert.getMixedOffsets()[*getSlicedDim(insert, insert.getDestType())];
-  sizes[dim] = builder.getIndexAttr(1);
-  return tensor::InsertSliceOp::create(builder, insert.getLoc(), slice, dest,
-                                       offsets, sizes, strides);
-}
-
-/// Makes a tensor of `type` that holds what `fill` writes.
-static Value buildFill(OpBuilder &builder, linalg::FillOp fill,
-                       RankedTensorType type) {
-  Value empty = tensor::EmptyOp::create(builder, fill.getLoc(), type.getShape(),
-                                        type.getElementType());
-  return linalg::FillOp::create(builder, fill.getLoc(), fill.getInputs(), empty)
-      .getResult(0);
-}
-
-namespace {
-/// Computes the moved operations on the slices of one insertion.
-class SliceBuilder {
-public:
-  SliceBuilder(const SliceWrite &write, scf::ForOp loop,
-               const llvm::DenseMap<Operation *, unsigned> &loops,
-               ArrayRef<Output> outputs)
-      : target(write), loop(loop), loops(loops), outputs(outputs),
-        builder(tensor::InsertSliceOp(write.insert).getContext()) {
-    builder.setInsertionPoint(write.insert);
-  }
-
-  void setSlice(Value value, Value slice) { slices[value] = slice; }
-  /// Makes one operation of what was computed, if it can be one: it updates
-  /// slices in their place once it has read them.
-  void join();
-  Value getSlice(Value value, unsigned dim);
-  OpBuilder &getBuilder() { return builder; }
-
-private:
-  void clone(linalg::GenericOp op, unsigned loopOfSlices);
-
-  const SliceWrite &target;
-  scf::ForOp loop;
-  const llvm::DenseMap<Operation *, unsigned> &loops;
-  ArrayRef<Output> outputs;
-  IRRewriter builder;
-  llvm::DenseMap<Value, Value> slices;
-  SmallVector<linalg::GenericOp> made;
-};
-} // namespace
-
-Value SliceBuilder::getSlice(Value value, unsigned dim) {
-  if (Value slice = slices.lookup(value))
-    return slice;
-  Operation *op = value.getDefiningOp();
-  if (auto moved = loops.find(op); moved != loops.end()) {
-    clone(cast<linalg::GenericOp>(op), moved->second);
-    return slices.lookup(value);
-  }
-  auto type = cast<RankedTensorType>(value.getType());
-  Value slice;
-  if (isa_and_nonnull<tensor::EmptyOp>(op)) {
-    RankedTensorType sliceType = getSliceType(type, dim);
-    slice = tensor::EmptyOp::create(builder, op->getLoc(), sliceType.getShape(),
-                                    sliceType.getElementType());
-  } else if (auto fill = dyn_cast_or_null<linalg::FillOp>(op)) {
-    slice = buildFill(builder, fill, getSliceType(type, dim));
-  } else {
-    Value source = value;
-    for (const Output &output : outputs)
-      if (output.replaced == value)
-        source = output.current;
-    // The same stack along another dimension is another slice.
-    return extractSlice(source, dim, target, loop);
-  }
-  return slice;
-}
-
-/// Computes `op` on slices, without the loop over them.
-void SliceBuilder::clone(linalg::GenericOp op, unsigned loopOfSlices) {
-  SmallVector<Value> inputs, inits;
-  SmallVector<AffineMap> maps;
-  for (OpOperand &operand : op->getOpOperands()) {
-    AffineMap map = op.getMatchingIndexingMap(&operand);
-    maps.push_back(dropLoop(map, loopOfSlices));
-    auto dim = getDimOfLoop(map, loopOfSlices);
-    Value value = operand.get();
-    if (op.isDpsInit(&operand) && !op.payloadUsesValueFromOperand(&operand)) {
-      RankedTensorType type =
-          getSliceType(cast<RankedTensorType>(value.getType()), *dim);
-      value = tensor::EmptyOp::create(builder, op.getLoc(), type.getShape(),
-                                      type.getElementType());
-    } else if (dim) {
-      value = getSlice(value, *dim);
-    }
-    (op.isDpsInit(&operand) ? inits : inputs).push_back(value);
-  }
-  SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
-  iterators.erase(iterators.begin() + loopOfSlices);
-  auto sliced = linalg::GenericOp::create(builder, op.getLoc(),
-                                          ValueRange(inits).getTypes(), inputs,
-                                          inits, maps, iterators);
-  IRMapping mapping;
-  op.getRegion().cloneInto(&sliced.getRegion(), mapping);
-  sliced->setDiscardableAttrs(op->getDiscardableAttrDictionary());
-  for (auto [whole, slice] :
-       llvm::zip_equal(op->getResults(), sliced->getResults()))
-    slices[whole] = slice;
-  made.push_back(sliced);
-}
-
-/// The first operand of `consumer` whose producer, one of `made`, can be
-/// computed together with it.
-static OpOperand *findFusable(linalg::GenericOp consumer,
-                              ArrayRef<linalg::GenericOp> made) {
-  for (OpOperand *operand : consumer.getDpsInputOperands()) {
-    auto producer = operand->get().getDefiningOp<linalg::GenericOp>();
-    if (producer && llvm::is_contained(made, producer) &&
-        llvm::count_if(consumer->getOperands(),
-                       [&](Value value) {
-                         return value.getDefiningOp() == producer;
-                       }) == 1 &&
-        llvm::all_of(producer->getUsers(),
-                     [&](Operation *user) {
-                       return user == consumer ||
-                              consumer->isBeforeInBlock(user);
-                     }) &&
-        linalg::areElementwiseOpsFusable(operand))
-      return operand;
-  }
-  return nullptr;
-}
-
-void SliceBuilder::join() {
-  for (size_t i = 0; i < made.size(); ++i)
-    while (OpOperand *operand =
-               findFusable(made[i], ArrayRef(made).take_front(i))) {
-      auto producer = operand->get().getDefiningOp<linalg::GenericOp>();
-      OpBuilder::InsertionGuard guard(builder);
-      builder.setInsertionPoint(made[i]);
-      FailureOr<linalg::ElementwiseOpFusionResult> fused =
-          linalg::fuseElementwiseOps(builder, operand);
-      if (failed(fused))
-        break;
-      for (auto [before, after] : fused->replacements)
-        before.replaceAllUsesWith(after);
-      made[i].erase();
-      made[i] = cast<linalg::GenericOp>(fused->fusedOp);
-      llvm::erase(made, producer);
-      producer.erase();
-      --i;
-    }
-}
-
 /// Replaces `read` of slices that are not written yet. What accumulates to the
 /// elements one by one gets the number that is there, and no tensor of it.
 static void fillRead(tensor::ExtractSliceOp read, linalg::FillOp fill) {
@@ -638,7 +417,11 @@ static void fillRead(tensor::ExtractSliceOp read, linalg::FillOp fill) {
 /// Computes the updates where `write` is, and inserts them instead.
 void StackUpdate::write(const SliceWrite &write, scf::ForOp loop) {
   tensor::InsertSliceOp insert = write.insert;
-  SliceBuilder slices(write, loop, moved.loops, outputs);
+  llvm::DenseMap<Value, Value> current;
+  for (const Output &output : outputs)
+    if (output.replaced)
+      current[output.replaced] = output.current;
+  SliceBuilder slices(write, loop, moved.loops, current);
   OpBuilder &builder = slices.getBuilder();
   Value source = insert.getSource();
   RankedTensorType sliceType = getSliceType(stack.getType(), stack.dim);
@@ -653,8 +436,7 @@ void StackUpdate::write(const SliceWrite &write, scf::ForOp loop) {
   for (const Output &output : outputs)
     results.push_back(slices.getSlice(output.value, output.dim));
   for (auto [output, result] : llvm::zip_equal(outputs, results))
-    output.current =
-        insertSlice(builder, result, output.current, output.dim, write);
+    output.current = slices.insertSlice(result, output.current, output.dim);
   slices.join();
 }
 
