@@ -33,6 +33,7 @@ void memrev::buildFusePipeline(
   pm.addNestedPass<func::FuncOp>(createCodegenFuseElementwise());
   pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
   pm.addNestedPass<func::FuncOp>(createCodegenEliminateCommonSubexpressions());
+  pm.addNestedPass<func::FuncOp>(createCodegenAdvanceUpdates());
   pm.addNestedPass<func::FuncOp>(createCodegenInsertCopies());
   pm.addPass(createCodegenOutlineKernels());
 }

@@ -178,7 +178,8 @@ void KernelGroup::planEpilogue(const DenseSet<Operation *> &claimed) {
       claimed.contains(consumer) || !isKernelRoot(consumer) ||
       consumer->hasAttr(kAloneAttr) != isAlone ||
       consumer.getNumReductionLoops() != 0 || !consumer.isDpsInput(&use) ||
-      consumer.hasIndexSemantics() || updatesLayer(consumer))
+      consumer.hasIndexSemantics() || updatesLayer(consumer) ||
+      consumer->hasAttr(kUpdateAttr))
     return;
   AffineMap map = consumer.getMatchingIndexingMap(&use);
   if (!map.isPermutation())
