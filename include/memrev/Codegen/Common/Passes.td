@@ -427,7 +427,9 @@ def CodegenFuseElementwise : Pass<"codegen-fuse-elementwise"> {
     something slow. Example: the normalisation in front of a product of matrices,
     and the roots of the variances in front of the normalisation.
 
-    Slices of padding become padding of slices, which kernels repeat.
+    Slices of padding become padding of slices, which kernels repeat. A reshape
+    stays in front of an op whose result may take the place of a function's
+    argument that it reads: the update of a parameter.
   }];
   let dependentDialects = [
     "affine::AffineDialect", "linalg::LinalgDialect", "tensor::TensorDialect"
@@ -482,7 +484,8 @@ def CodegenOutlineKernels : Pass<"codegen-outline-kernels", "ModuleOp"> {
     - a contraction or convolution takes its `linalg.fill` init, the
       `tensor.pad` of its operands (cloned into each consumer, so that the
       padded tensor never exists), transposes and flips of its filter, and an
-      elementwise consumer when it is the only one;
+      elementwise consumer when it is the only one, unless that updates a layer
+      of a stack in its place or is marked `memrev.update`;
     - an operand that is a `tensor.extract_slice` is sliced inside the kernel,
       which gets the whole buffer and the offsets. Likewise a result whose only
       use is `tensor.insert_slice` is written in place into the whole buffer;
