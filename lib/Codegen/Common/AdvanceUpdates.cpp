@@ -70,8 +70,8 @@ static bool isUpdate(linalg::GenericOp op,
 }
 
 /// Moves `op` to where its operands are there and `updated` are not read any
-/// more.
-static void advance(linalg::GenericOp op,
+/// more. True if that is another place.
+static bool advance(linalg::GenericOp op,
                     const llvm::SmallSetVector<Value, 4> &updated) {
   Operation *last = nullptr;
   auto waitFor = [&](Operation *other) {
@@ -89,10 +89,11 @@ static void advance(linalg::GenericOp op,
     for (Operation *user : argument.getUsers())
       waitFor(block->findAncestorOpInBlock(*user));
   if (!last || last->getNextNode() == op)
-    return;
+    return false;
   op->moveAfter(last);
   // In a product's kernel it would decide how the sums are divided.
   op->setAttr(kUpdateAttr, UnitAttr::get(op.getContext()));
+  return true;
 }
 
 namespace {
@@ -101,10 +102,16 @@ struct CodegenAdvanceUpdatesPass
   void runOnOperation() override {
     SmallVector<linalg::GenericOp> ops;
     getOperation()->walk([&](linalg::GenericOp op) { ops.push_back(op); });
-    for (linalg::GenericOp op : ops) {
-      llvm::SmallSetVector<Value, 4> updated;
-      if (isUpdate(op, updated))
-        advance(op, updated);
+    // Of two updates that read a gradient, the second one leaves it to the
+    // first one to be the last. Each moves once.
+    bool changed = true;
+    while (changed) {
+      changed = false;
+      for (linalg::GenericOp op : ops) {
+        llvm::SmallSetVector<Value, 4> updated;
+        if (!op->hasAttr(kUpdateAttr) && isUpdate(op, updated))
+          changed |= advance(op, updated);
+      }
     }
   }
 };

@@ -76,3 +76,34 @@ func.func @stay(%p: tensor<4x4xf32>, %q: tensor<4x4xf32>, %r: tensor<4x4xf64>, %
   } -> tensor<4x4xf64>
   return %a, %b, %c, %g, %q : tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x4xf64>, tensor<4x4xf32>, tensor<4x4xf32>
 }
+
+// -----
+
+#id = affine_map<(i, j) -> (i, j)>
+
+// Two updates by one gradient, Adam's moments.
+
+// CHECK-LABEL: func.func @moments
+// CHECK: linalg.matmul
+// CHECK-COUNT-2: attrs = {memrev.update}
+// CHECK: call @use
+func.func private @use(%x: tensor<4x4xf32>)
+func.func @moments(%m: tensor<4x4xf32>, %v: tensor<4x4xf32>, %x: tensor<4x4xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>) {
+  %e = tensor.empty() : tensor<4x4xf32>
+  %g = linalg.matmul ins(%x, %x : tensor<4x4xf32>, tensor<4x4xf32>) outs(%e : tensor<4x4xf32>) -> tensor<4x4xf32>
+  func.call @use(%x) : (tensor<4x4xf32>) -> ()
+  %a = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%m, %g : tensor<4x4xf32>, tensor<4x4xf32>) outs(%e : tensor<4x4xf32>) {
+  ^bb0(%b0: f32, %b1: f32, %o: f32):
+    %t = arith.addf %b0, %b1 : f32
+    linalg.yield %t : f32
+  } -> tensor<4x4xf32>
+  %b = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%v, %g : tensor<4x4xf32>, tensor<4x4xf32>) outs(%e : tensor<4x4xf32>) {
+  ^bb0(%b0: f32, %b1: f32, %o: f32):
+    %s = arith.mulf %b1, %b1 : f32
+    %t = arith.addf %b0, %s : f32
+    linalg.yield %t : f32
+  } -> tensor<4x4xf32>
+  return %a, %b : tensor<4x4xf32>, tensor<4x4xf32>
+}
