@@ -18,6 +18,8 @@ using namespace mlir;
 
 void memrev::buildCPUSchedulePipeline(OpPassManager &pm,
                                       const CPUScheduleOptions &options) {
+  // What uses a gradient is in the caller of the derivative.
+  pm.addPass(createCodegenInlineCalls());
   buildFusePipeline(pm);
 
   CPUSelectStrategyOptions strategy;

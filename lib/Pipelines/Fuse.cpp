@@ -24,6 +24,7 @@ void memrev::buildFusePipeline(
   pm.addNestedPass<func::FuncOp>(createCodegenConstantsToFills(fills));
   pm.addNestedPass<func::FuncOp>(createCodegenGeneralizeNamedOps());
   pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
+  pm.addNestedPass<func::FuncOp>(createCodegenFuseUpdatesIntoLoops());
   pm.addNestedPass<func::FuncOp>(createCodegenDropUnitDims());
   // Fusion also drops the operands that this leaves without a use.
   pm.addNestedPass<func::FuncOp>(createCodegenUpdateSlicesInPlace());
@@ -32,6 +33,7 @@ void memrev::buildFusePipeline(
   pm.addNestedPass<func::FuncOp>(createCodegenFuseElementwise());
   pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
   pm.addNestedPass<func::FuncOp>(createCodegenEliminateCommonSubexpressions());
+  pm.addNestedPass<func::FuncOp>(createCodegenAdvanceUpdates());
   pm.addNestedPass<func::FuncOp>(createCodegenInsertCopies());
   pm.addPass(createCodegenOutlineKernels());
 }

@@ -15,7 +15,7 @@ func.func private @added(%i: tensor<3x1xi64>, %s: tensor<3x1x2xf64>) -> tensor<4
   return %d : tensor<4x2xf64>
 }
 
-// CHECK-LABEL: func.func private @added_vjp(
+// CHECK-LABEL: func.func @derivative(
 // CHECK-SAME:    %[[I:[a-z0-9]*]]: tensor<3x1xi64>, %{{[a-z0-9]*}}: tensor<3x1x2xf64>, %[[D:[a-z0-9]*]]: tensor<4x2xf64>
 // CHECK:         scf.for {{.*}} iter_args(%[[S:.*]] = %{{.*}}) -> (tensor<3x1x2xf64>)
 // CHECK-NEXT:      arith.subi

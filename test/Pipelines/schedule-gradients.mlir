@@ -5,7 +5,7 @@
 
 // The second derivative of the input is nine products, one for each element of the
 // filter's window, into slices.
-// CHECK: func.func private @gradient_vjp(
+// CHECK: func.func @main(
 // CHECK-COUNT-9: call @generic_{{.*}}index, index, tensor<1x16x16x32xf32>)
 // CHECK: func.func private @conv_2d_nhwc_hwcf
 // CHECK: vector.fma

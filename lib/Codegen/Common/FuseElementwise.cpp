@@ -15,6 +15,7 @@
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "llvm/ADT/SetVector.h"
@@ -52,6 +53,20 @@ static bool isSlow(linalg::LinalgOp op) {
   });
 }
 
+/// Whether a result of `op` may take the place of an argument that it reads. A
+/// reshape of another operand stays in front of it then: behind it there would
+/// be a tensor of another shape in between.
+static bool updatesArgument(Operation *op) {
+  return isa<linalg::GenericOp>(op) &&
+         llvm::any_of(op->getOperands(), [&](Value operand) {
+           auto argument = dyn_cast<BlockArgument>(operand);
+           return argument &&
+                  isa<FunctionOpInterface>(
+                      argument.getOwner()->getParentOp()) &&
+                  llvm::is_contained(op->getResultTypes(), operand.getType());
+         });
+}
+
 /// Whether what computes `operand` may be fused into its reader.
 static bool mayFuse(OpOperand *operand) {
   auto result = dyn_cast<OpResult>(operand->get());
@@ -62,7 +77,8 @@ static bool mayFuse(OpOperand *operand) {
   auto producer = dyn_cast<linalg::LinalgOp>(result.getOwner());
   auto consumer = dyn_cast<linalg::LinalgOp>(operand->getOwner());
   if (!producer || !consumer)
-    return true;
+    return !isa<tensor::CollapseShapeOp>(result.getOwner()) ||
+           !updatesArgument(operand->getOwner());
   // A number is computed once, in front of all loops. Movements are no work.
   if (consumer.getMatchingIndexingMap(operand).getNumResults() != 0 &&
       !isDataMovement(producer) && revisits(consumer, operand) &&

@@ -26,7 +26,8 @@ static bool isFreshDestination(Value value) {
   return alloc && !alloc.getCopy();
 }
 
-/// True if all users of `value` come before `op` or are `op`, in its block.
+/// True if all users of `value`, and of views of it, come before `op` or are
+/// `op`, in its block.
 static bool diesIn(Value value, Operation *op) {
   for (Operation *user : value.getUsers()) {
     Operation *ancestor = op->getBlock()->findAncestorOpInBlock(*user);
@@ -38,10 +39,13 @@ static bool diesIn(Value value, Operation *op) {
     } else if (!ancestor->isBeforeInBlock(op)) {
       return false;
     }
-    // Something that may share the buffer outlives this use.
     if (isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp,
-            tensor::ExtractSliceOp, tensor::CastOp>(user))
-      return false;
+            tensor::ExtractSliceOp, tensor::CastOp>(user)) {
+      // `op` itself may read other elements through a view than it writes.
+      Value view = user->getResult(0);
+      if (llvm::is_contained(op->getOperands(), view) || !diesIn(view, op))
+        return false;
+    }
   }
   return true;
 }
@@ -147,6 +151,17 @@ static bool mayHaveEpilogue(linalg::LinalgOp linalgOp) {
   return reduction <= 8192;
 }
 
+/// Whether `op` updates a layer of a stack in its place. That waits for what
+/// else reads the layer, and what it is computed from would wait with it: more
+/// bytes than those of a gradient.
+static bool updatesLayer(linalg::GenericOp op) {
+  return llvm::any_of(op.getDpsInitsMutable(), [&](OpOperand &init) {
+    auto slice = init.get().getDefiningOp<tensor::ExtractSliceOp>();
+    return slice && op.payloadUsesValueFromOperand(&init) &&
+           slice.getDroppedDims().any();
+  });
+}
+
 /// A contraction whose result only one elementwise op reads, at the same
 /// element that it writes, hands the result over in registers.
 void KernelGroup::planEpilogue(const DenseSet<Operation *> &claimed) {
@@ -163,7 +178,8 @@ void KernelGroup::planEpilogue(const DenseSet<Operation *> &claimed) {
       claimed.contains(consumer) || !isKernelRoot(consumer) ||
       consumer->hasAttr(kAloneAttr) != isAlone ||
       consumer.getNumReductionLoops() != 0 || !consumer.isDpsInput(&use) ||
-      consumer.hasIndexSemantics())
+      consumer.hasIndexSemantics() || updatesLayer(consumer) ||
+      consumer->hasAttr(kUpdateAttr))
     return;
   AffineMap map = consumer.getMatchingIndexingMap(&use);
   if (!map.isPermutation())

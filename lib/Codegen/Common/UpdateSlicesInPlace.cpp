@@ -65,9 +65,13 @@ struct CodegenUpdateSlicesInPlace final
         // The input stays an operand without a use; elementwise fusion, which
         // runs next, drops it.
         OpOperand *init = op.getDpsInitOperand(number);
+        AffineMap map = op.getMatchingIndexingMap(input);
         rewriter.modifyOpInPlace(op, [&] {
-          op.getMatchingBlockArgument(input).replaceAllUsesWith(
-              op.getMatchingBlockArgument(init));
+          for (OpOperand *other : op.getDpsInputOperands())
+            if (other->get() == input->get() &&
+                op.getMatchingIndexingMap(other) == map)
+              op.getMatchingBlockArgument(other).replaceAllUsesWith(
+                  op.getMatchingBlockArgument(init));
           init->set(input->get());
         });
       }

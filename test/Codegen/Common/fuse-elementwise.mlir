@@ -285,3 +285,23 @@ func.func @factors(%v: tensor<4xf32>, %x: tensor<8x4xf32>) -> tensor<8x4xf32> {
   } -> tensor<8x4xf32>
   return %y : tensor<8x4xf32>
 }
+
+// A reshape stays in front of what takes the place of an argument: the argument
+// and the result would be reshaped instead.
+#id2 = affine_map<(d0, d1) -> (d0, d1)>
+// CHECK-LABEL: @reshaped_gradient
+// CHECK: %[[G:.*]] = tensor.collapse_shape
+// CHECK: linalg.generic {{.*}}ins(%arg0, %[[G]] : tensor<4x8xf32>, tensor<4x8xf32>)
+// CHECK-NOT: tensor.collapse_shape
+// CHECK: return
+func.func @reshaped_gradient(%p: tensor<4x8xf32>, %g: tensor<4x2x4xf32>) -> tensor<4x8xf32> {
+  %c = tensor.collapse_shape %g [[0], [1, 2]] : tensor<4x2x4xf32> into tensor<4x8xf32>
+  %e = tensor.empty() : tensor<4x8xf32>
+  %y = linalg.generic {indexing_maps = [#id2, #id2, #id2], iterator_types = ["parallel", "parallel"]}
+      ins(%p, %c : tensor<4x8xf32>, tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %r = arith.subf %a, %b : f32
+    linalg.yield %r : f32
+  } -> tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}

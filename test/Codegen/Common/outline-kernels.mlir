@@ -211,3 +211,82 @@ func.func private @shared_epilogue(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %c
 func.func @empty() {
   return
 }
+
+// -----
+
+#id = affine_map<(i, j) -> (i, j)>
+
+// What updates a layer of a stack in its place, or is marked as an update, is a
+// kernel of its own behind the product.
+
+// CHECK-LABEL: func.func private @updates
+// CHECK: call @matmul_0(%{{[^,]*}}, %{{[^,]*}}, %{{[^,)]*}}) :
+// CHECK: call @generic_1(
+// CHECK: call @matmul_0(%{{[^,]*}}, %{{[^,]*}}, %{{[^,)]*}}) :
+// CHECK: call @generic_2(
+// CHECK: return
+func.func private @updates(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %s: tensor<2x4x16xf32>, %p: tensor<4x16xf32>, %i: index)
+    -> (tensor<2x4x16xf32>, tensor<4x16xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4x16xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<4x16xf32>) -> tensor<4x16xf32>
+  %g = linalg.matmul ins(%a, %b : tensor<4x8xf32>, tensor<8x16xf32>) outs(%f : tensor<4x16xf32>) -> tensor<4x16xf32>
+  %layer = tensor.extract_slice %s[%i, 0, 0] [1, 4, 16] [1, 1, 1] : tensor<2x4x16xf32> to tensor<4x16xf32>
+  %n = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%g : tensor<4x16xf32>) outs(%layer : tensor<4x16xf32>) {
+  ^bb0(%b0: f32, %o: f32):
+    %t = arith.subf %o, %b0 : f32
+    linalg.yield %t : f32
+  } -> tensor<4x16xf32>
+  %r = tensor.insert_slice %n into %s[%i, 0, 0] [1, 4, 16] [1, 1, 1] : tensor<4x16xf32> into tensor<2x4x16xf32>
+  %h = linalg.matmul ins(%a, %b : tensor<4x8xf32>, tensor<8x16xf32>) outs(%f : tensor<4x16xf32>) -> tensor<4x16xf32>
+  %q = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%p, %h : tensor<4x16xf32>, tensor<4x16xf32>) outs(%e : tensor<4x16xf32>) attrs = {memrev.update} {
+  ^bb0(%b0: f32, %b1: f32, %o: f32):
+    %t = arith.subf %b0, %b1 : f32
+    linalg.yield %t : f32
+  } -> tensor<4x16xf32>
+  return %r, %q : tensor<2x4x16xf32>, tensor<4x16xf32>
+}
+
+// -----
+
+#id = affine_map<(i, j) -> (i, j)>
+#turned = affine_map<(i, j) -> (j, i)>
+
+// A tensor dies although a view of it was read before, but not while a view of it
+// is read by the same operation, at other elements.
+
+// CHECK-LABEL: func.func private @views
+// CHECK-SAME: %[[X:[^ ]*]]: tensor<4x4xf32>, %[[Y:[^ ]*]]: tensor<4x4xf32>
+// CHECK: call @generic_{{[0-9]*}}(%{{.*}}, %[[X]])
+// CHECK: %[[E:.*]] = tensor.empty
+// CHECK: call @generic_{{[0-9]*}}(%[[Y]], %{{.*}}, %[[E]])
+func.func private @views(%x: tensor<4x4xf32>, %y: tensor<4x4xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4x4xf32>
+  %n = tensor.empty() : tensor<f32>
+  %f = linalg.fill ins(%zero : f32) outs(%n : tensor<f32>) -> tensor<f32>
+  %flat = tensor.collapse_shape %x [[0, 1]] : tensor<4x4xf32> into tensor<16xf32>
+  %sum = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> ()>], iterator_types = ["reduction"]}
+      ins(%flat : tensor<16xf32>) outs(%f : tensor<f32>) {
+  ^bb0(%b0: f32, %o: f32):
+    %t = arith.addf %b0, %o : f32
+    linalg.yield %t : f32
+  } -> tensor<f32>
+  %a = linalg.generic {indexing_maps = [#id, affine_map<(i, j) -> ()>, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %sum : tensor<4x4xf32>, tensor<f32>) outs(%e : tensor<4x4xf32>) {
+  ^bb0(%b0: f32, %b1: f32, %o: f32):
+    %t = arith.subf %b0, %b1 : f32
+    linalg.yield %t : f32
+  } -> tensor<4x4xf32>
+  %rows = tensor.expand_shape %y [[0, 1], [2]] output_shape [2, 2, 4] : tensor<4x4xf32> into tensor<2x2x4xf32>
+  %again = tensor.collapse_shape %rows [[0, 1], [2]] : tensor<2x2x4xf32> into tensor<4x4xf32>
+  %b = linalg.generic {indexing_maps = [#id, #turned, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%y, %again : tensor<4x4xf32>, tensor<4x4xf32>) outs(%e : tensor<4x4xf32>) {
+  ^bb0(%b0: f32, %b1: f32, %o: f32):
+    %t = arith.subf %b0, %b1 : f32
+    linalg.yield %t : f32
+  } -> tensor<4x4xf32>
+  return %a, %b : tensor<4x4xf32>, tensor<4x4xf32>
+}

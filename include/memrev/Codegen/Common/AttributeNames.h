@@ -70,6 +70,10 @@ inline constexpr llvm::StringLiteral kRecomputedAttr = "memrev.recomputed";
 /// Unit, on a structured operation: its kernel computes nothing else, but for
 /// others that have this too.
 inline constexpr llvm::StringLiteral kAloneAttr = "memrev.alone";
+
+/// Unit, on an elementwise operation: it stays out of the kernel of the product
+/// that it reads (codegen-advance-updates).
+inline constexpr llvm::StringLiteral kUpdateAttr = "memrev.update";
 /// The alignment of every buffer, in bytes.
 inline constexpr int64_t kBufferAlignment = 64;
 

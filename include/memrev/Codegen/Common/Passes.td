@@ -427,7 +427,9 @@ def CodegenFuseElementwise : Pass<"codegen-fuse-elementwise"> {
     something slow. Example: the normalisation in front of a product of matrices,
     and the roots of the variances in front of the normalisation.
 
-    Slices of padding become padding of slices, which kernels repeat.
+    Slices of padding become padding of slices, which kernels repeat. A reshape
+    stays in front of an op whose result may take the place of a function's
+    argument that it reads: the update of a parameter.
   }];
   let dependentDialects = [
     "affine::AffineDialect", "linalg::LinalgDialect", "tensor::TensorDialect"
@@ -482,7 +484,8 @@ def CodegenOutlineKernels : Pass<"codegen-outline-kernels", "ModuleOp"> {
     - a contraction or convolution takes its `linalg.fill` init, the
       `tensor.pad` of its operands (cloned into each consumer, so that the
       padded tensor never exists), transposes and flips of its filter, and an
-      elementwise consumer when it is the only one;
+      elementwise consumer when it is the only one, unless that updates a layer
+      of a stack in its place or is marked `memrev.update`;
     - an operand that is a `tensor.extract_slice` is sliced inside the kernel,
       which gets the whole buffer and the offsets. Likewise a result whose only
       use is `tensor.insert_slice` is written in place into the whole buffer;
@@ -517,6 +520,79 @@ def CodegenOutlineKernels : Pass<"codegen-outline-kernels", "ModuleOp"> {
     "arith::ArithDialect", "func::FuncDialect", "linalg::LinalgDialect",
     "tensor::TensorDialect"
   ];
+}
+
+def CodegenFuseUpdatesIntoLoops : Pass<"codegen-fuse-updates-into-loops"> {
+  let summary = "Update stacked parameters in the loop that makes their gradients";
+  let description = [{
+    The gradient of stacked weights is a tensor of zeros of which a loop over
+    layers writes one slice in each iteration. An optimizer that follows keeps
+    all of them until the loop is done. This pass moves what an optimizer computes
+    from the stack into the loop, where it works on the slice that was written
+    last: the loop carries the parameters and the optimizer's state instead of the
+    gradient, which never exists as a whole.
+
+    The slices are along one dimension, their numbers sums and products of the
+    loop's variable and constants, and all of them are written, each one once: by
+    an `scf.for` with constant bounds, by several one after the other, or by
+    insertions between them. What moves are `linalg.generic` operations that
+    compute a slice of each result from that slice of the stack; what else they
+    read must be there before the loop, or be computed from such values: numbers
+    earlier, tensors slice by slice as well.
+
+    A result takes the place of a tensor that nothing else needs after its slice
+    is written, usually the parameters or the state from which it is computed.
+    Nothing moves where results that find no such place, and that the function
+    does not return, take as many bytes as the stack; nor if something needs all
+    of the stack at once, a norm over all gradients for example. Remarks of
+    category `codegen-fuse-updates-into-loops` say so.
+
+    The arithmetic is the same, element by element.
+
+    Example:
+
+    ```mlir
+    %g = scf.for %i = %c0 to %c4 step %c1 iter_args(%a = %zeros) -> (tensor<4x8xf32>) {
+      %w = tensor.extract_slice %p[%i, 0] [1, 8] [1, 1] : tensor<4x8xf32> to tensor<8xf32>
+      %d = ... // of %w
+      %u = tensor.insert_slice %d into %a[%i, 0] [1, 8] [1, 1] : tensor<8xf32> into tensor<4x8xf32>
+      scf.yield %u : tensor<4x8xf32>
+    }
+    %n = linalg.generic ... ins(%p, %g : ...) // %p - rate %g
+    ```
+
+    becomes
+
+    ```mlir
+    %n = scf.for %i = %c0 to %c4 step %c1 iter_args(%a = %p) -> (tensor<4x8xf32>) {
+      %w = tensor.extract_slice %a[%i, 0] [1, 8] [1, 1] : tensor<4x8xf32> to tensor<8xf32>
+      %d = ... // of %w
+      %s = linalg.generic ... ins(%w, %d : ...) // %w - rate %d
+      %u = tensor.insert_slice %s into %a[%i, 0] [1, 8] [1, 1] : tensor<8xf32> into tensor<4x8xf32>
+      scf.yield %u : tensor<4x8xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["linalg::LinalgDialect", "scf::SCFDialect",
+                           "tensor::TensorDialect"];
+}
+
+def CodegenAdvanceUpdates : Pass<"codegen-advance-updates"> {
+  let summary = "Update parameters as soon as their gradients are there";
+  let description = [{
+    A training step computes all gradients, then updates all parameters, so that
+    all gradients would be there at its end. An elementwise operation whose results
+    are next values of arguments of its block, with no other use of these behind
+    it, and that is the last one to read something computed before (the gradient),
+    only frees memory. This pass moves it up to where its operands are there and
+    nothing else reads these arguments. `memrev.update` on it keeps it out of the
+    kernel of the product that makes the gradient, whose sums are divided
+    differently with it: results do not change.
+
+    Example: `%v1 = 0.9 %v + %g` moves from the end of the function to behind
+    `%g`, and `%p1 = %p - %g` behind what reads `%p` last.
+  }];
+  let dependentDialects = ["linalg::LinalgDialect"];
 }
 
 def CodegenUpdateSlicesInPlace : Pass<"codegen-update-slices-in-place"> {
