@@ -408,17 +408,18 @@ void memrev::planRecomputation(Block &block, const Activity &activity) {
 
 /// Adds what storing `coupling` costs and saves.
 static void addStored(rev::CouplingOp coupling, const Activity &activity,
-                      InvertedOp &sum) {
+                      const CostModel &model, InvertedOp &sum) {
   // The region's arguments, which are states that other couplings would give
   // back, are stored, too.
   BlockPlan region(coupling.getBody().front(), activity, /*isTaped=*/true);
   region.run();
-  sum.storedBytes += region.getTapeBytes();
-  sum.savedWork += getApproximateWork(coupling);
+  int64_t bytes = region.getTapeBytes();
+  sum.storedBytes += bytes;
+  sum.savedTime += model.getTime(coupling) - model.getStorageTime(bytes);
 }
 
-StorageEstimate memrev::estimateStorage(Block &block,
-                                        const Activity &activity) {
+StorageEstimate memrev::estimateStorage(Block &block, const Activity &activity,
+                                        const CostModel &model) {
   BlockPlan plan(block, activity, /*isTaped=*/false);
   plan.run();
   StorageEstimate estimate;
@@ -430,10 +431,10 @@ StorageEstimate memrev::estimateStorage(Block &block,
     inverted.forwardBytes = plan.getTimeline().getForwardBytes(&op);
     inverted.backwardBytes = plan.getTimeline().getBackwardBytes(&op);
     op.walk<WalkOrder::PreOrder>([&](rev::CouplingOp coupling) {
-      addStored(coupling, activity, inverted);
+      addStored(coupling, activity, model, inverted);
       return WalkResult::skip();
     });
-    if (inverted.savedWork > 0)
+    if (inverted.savedTime > 0)
       estimate.inverted.push_back(inverted);
   }
   return estimate;

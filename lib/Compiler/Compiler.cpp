@@ -8,6 +8,7 @@
 
 #include "memrev/Compiler/Compiler.h"
 #include "StorageSearch.h"
+#include "StorageSweep.h"
 #include "memrev/ExecutionEngine/CHeader.h"
 #include "memrev/ExecutionEngine/NativeCode.h"
 #include "memrev/ExecutionEngine/Signatures.h"
@@ -166,6 +167,13 @@ std::optional<int64_t> mlir::memrev::parseBytes(StringRef text) {
   return bytes;
 }
 
+std::optional<int64_t> mlir::memrev::parseCurvePoints(StringRef text) {
+  int64_t points = 0;
+  if (text.getAsInteger(10, points) || points < 2 || points > 64)
+    return std::nullopt;
+  return points;
+}
+
 static FailureOr<FunctionSignature> getSignature(const Entry &entry,
                                                  const ParameterNames &names) {
   FunctionSignature signature;
@@ -262,7 +270,10 @@ private:
   bool isForGPU() const { return options.target == "cuda"; }
   LogicalResult runStage(Stage stage, ModuleOp module);
   LogicalResult runStages(Stage first, Stage last, ModuleOp module);
+  LogicalResult takeCostModel(ModuleOp module);
+  LogicalResult tryStorage(ModuleOp module);
   LogicalResult planStorage(ModuleOp module);
+  LogicalResult sweepStorage(ModuleOp module);
   LogicalResult collectSignatures(ModuleOp module);
   LogicalResult emitNativeCode(ModuleOp module);
 
@@ -273,6 +284,12 @@ private:
   ParameterNames names;
   /// What derivatives may store: options of rev-plan.
   std::vector<std::string> storage;
+  CostModel costModel;
+  /// Whether it is one of what is compiled for.
+  bool hasCosts = true;
+  /// The estimated times of public functions.
+  llvm::StringMap<int64_t> times;
+  llvm::StringMap<std::vector<MemoryPoint>> curves;
 };
 } // namespace mlir::memrev
 
@@ -365,10 +382,87 @@ LogicalResult CompilerInstance::runStages(Stage first, Stage last,
     auto stage = static_cast<Stage>(number);
     if (stage == Stage::Lower)
       names = ParameterNames::take(module);
-    if (failed(runStage(stage, module)) ||
-        (stage == Stage::Bufferize && failed(collectSignatures(module))))
+    if (failed(runStage(stage, module)))
+      return failure();
+    if (stage == Stage::Lower && hasCosts)
+      for (auto function : module.getOps<func::FuncOp>())
+        if (function.isPublic())
+          times[function.getSymName()] = costModel.getTime(function);
+    if ((stage == Stage::Bufferize && failed(collectSignatures(module))))
       return failure();
   }
+  return success();
+}
+
+/// Finds out what costs are estimated by.
+LogicalResult CompilerInstance::takeCostModel(ModuleOp module) {
+  // The defaults are those of a CPU.
+  hasCosts =
+      !isForGPU() || options.costModel || module->hasAttr(kCostModelAttrName);
+  if (options.costModel)
+    options.costModel->setOn(module);
+  FailureOr<CostModel> model = CostModel::get(module);
+  if (failed(model))
+    return failure();
+  costModel = *model;
+  return success();
+}
+
+/// Compiles a copy of `module` up to its buffers, with `storage`. The caller
+/// takes what it came to out of `program->memory`.
+LogicalResult CompilerInstance::tryStorage(ModuleOp module) {
+  size_t numDiagnostics = result.diagnostics.size();
+  program->memory.clear();
+  program->functions.clear();
+  OwningOpRef<ModuleOp> trial = module.clone();
+  if (failed(runStages(Stage::Differentiate, Stage::Bufferize, *trial)))
+    return failure();
+  // What is said of the plan that is used is said again.
+  result.diagnostics.resize(numDiagnostics);
+  return success();
+}
+
+/// Tries plans between inverting and storing everything for the curves of time
+/// against memory.
+LogicalResult CompilerInstance::sweepStorage(ModuleOp module) {
+  if (options.curvePoints == 0)
+    return success();
+  if (!options.differentiate.empty()) {
+    report("expects a curve for programs with transforms, but got functions to "
+           "differentiate by options");
+    return failure();
+  }
+  if (!hasCosts) {
+    report("expects a cost model for a curve of a program for target " +
+           options.target);
+    return failure();
+  }
+  llvm::MapVector<StringRef, StorageSweep> sweeps;
+  for (auto function : module.getOps<func::FuncOp>())
+    if (!function.isPrivate() && !function.isExternal())
+      sweeps.insert({function.getSymName(), StorageSweep(options.curvePoints)});
+  while (true) {
+    llvm::StringMap<std::optional<int64_t>> tried;
+    storage.clear();
+    for (auto &[entry, sweep] : sweeps)
+      if (std::optional<int64_t> next = sweep.getNext()) {
+        tried[entry] = next;
+        storage.push_back(entry.str() + "=" + std::to_string(*next));
+      }
+    if (tried.empty())
+      break;
+    if (failed(tryStorage(module)))
+      return failure();
+    for (const FunctionMemory &memory : program->memory)
+      if (std::optional<int64_t> bytes = tried.lookup(memory.function))
+        sweeps.find(memory.function)
+            ->second.add(
+                *bytes, {memory.getPeakBytes(), times.lookup(memory.function)});
+  }
+  program->memory.clear();
+  program->functions.clear();
+  for (auto &[entry, sweep] : sweeps)
+    curves[entry] = sweep.getCurve();
   return success();
 }
 
@@ -392,7 +486,6 @@ LogicalResult CompilerInstance::planStorage(ModuleOp module) {
     return failure();
   }
 
-  size_t numDiagnostics = result.diagnostics.size();
   while (true) {
     bool isOver = true;
     SmallVector<int64_t> tried;
@@ -405,8 +498,7 @@ LogicalResult CompilerInstance::planStorage(ModuleOp module) {
     }
     if (isOver)
       break;
-    OwningOpRef<ModuleOp> trial = module.clone();
-    if (failed(runStages(Stage::Differentiate, Stage::Bufferize, *trial)))
+    if (failed(tryStorage(module)))
       return failure();
     for (const FunctionMemory &memory : program->memory) {
       auto *found = searches.find(memory.function);
@@ -414,11 +506,9 @@ LogicalResult CompilerInstance::planStorage(ModuleOp module) {
         found->second.add(tried[found - searches.begin()],
                           memory.getPeakBytes());
     }
-    program->memory.clear();
-    program->functions.clear();
-    // What is said of the plan that is used is said again.
-    result.diagnostics.resize(numDiagnostics);
   }
+  program->memory.clear();
+  program->functions.clear();
   for (auto &[entry, search] : searches) {
     if (search.getBest())
       continue;
@@ -436,8 +526,14 @@ LogicalResult CompilerInstance::collectSignatures(ModuleOp module) {
     FailureOr<FunctionSignature> signature = getSignature(entry, names);
     if (failed(signature))
       return failure();
-    program->memory.push_back(
+    FunctionMemory &memory = program->memory.emplace_back(
         measureMemory(*signature, plan, parseBuffers(entry.arenaBuffers)));
+    if (auto time = times.find(memory.function); time != times.end())
+      memory.time = time->second;
+    memory.curve = curves.lookup(memory.function);
+    if (!hasCosts)
+      for (ValueMemory &value : memory.values)
+        value.cost.reset();
     program->functions.push_back(std::move(*signature));
   }
   return success();
@@ -544,6 +640,9 @@ LogicalResult CompilerInstance::run(StringRef text) {
       parseSourceString<ModuleOp>(text, config, options.fileName);
   if (!module)
     return failure();
+  if (failed(takeCostModel(*module)) || failed(sweepStorage(*module)))
+    return failure();
+  storage.clear();
   if (failed(planStorage(*module)) ||
       failed(runStages(Stage::Differentiate, options.until, *module)))
     return failure();

@@ -8,16 +8,12 @@
 
 #include "StorageSearch.h"
 #include <algorithm>
-#include <limits>
 
 using namespace mlir::memrev;
 
-/// So much storage that everything is stored, and sums do not overflow.
-static constexpr int64_t kAll = std::numeric_limits<int64_t>::max() / 4;
-
 std::optional<int64_t> StorageSearch::getNext() const {
   if (numTries == 0)
-    return kAll;
+    return kAllStorage;
   if (!upper)
     return std::nullopt;
   if (!lower)
@@ -31,7 +27,7 @@ std::optional<int64_t> StorageSearch::getNext() const {
     return std::nullopt;
   // Estimates are of the order of what is seen.
   int64_t above =
-      *upper == kAll ? *lower + 4 * (upperPeak - lowerPeak) : *upper;
+      *upper == kAllStorage ? *lower + 4 * (upperPeak - lowerPeak) : *upper;
   if (above <= *lower)
     return std::nullopt;
   double part = static_cast<double>(left) / (upperPeak - lowerPeak);

@@ -18,9 +18,13 @@
 #define MEMREV_LIB_COMPILER_STORAGESEARCH_H
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 
 namespace mlir::memrev {
+
+/// So much storage that everything is stored, and sums do not overflow.
+inline constexpr int64_t kAllStorage = std::numeric_limits<int64_t>::max() / 4;
 
 class StorageSearch {
 public:

@@ -25,8 +25,8 @@
 using namespace mlir;
 using namespace mlir::memrev;
 
-DerivedFunctions::DerivedFunctions(ModuleOp module)
-    : module(module), symbols(module) {
+DerivedFunctions::DerivedFunctions(ModuleOp module, const CostModel &costs)
+    : module(module), costs(costs), symbols(module) {
   module.walk([&](func::CallOp call) {
     if (Operation *callee = symbols.lookup(call.getCallee()))
       ++numCalls[callee];
@@ -137,7 +137,8 @@ std::string memrev::getKey(StringRef kind, func::FuncOp function,
 
 /// Stores what the function's storage has room for.
 static void storeWhatFits(func::FuncOp function,
-                          const DerivativeRequest &request) {
+                          const DerivativeRequest &request,
+                          const CostModel &costs) {
   auto storage = function->getAttrOfType<IntegerAttr>(kStorageAttrName);
   function->removeAttr(kStorageAttrName);
   if (!storage || request.policy != rev::Policy::Invert)
@@ -146,7 +147,7 @@ static void storeWhatFits(func::FuncOp function,
   for (int64_t i : request.wrt)
     activity.addRoot(function.getArgument(i));
   activity.propagate(function.getBody().front());
-  if (storeBlocks(function, activity, storage.getInt()))
+  if (storeBlocks(function, activity, storage.getInt(), costs))
     expandForDifferentiation(function, DerivativeMode::Reverse);
 }
 
@@ -167,7 +168,7 @@ DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
   expandForDifferentiation(function, DerivativeMode::Reverse);
   if (failed(promoteCapturedScalars(function)))
     return failure();
-  storeWhatFits(function, request);
+  storeWhatFits(function, request, costs);
 
   Block &body = function.getBody().front();
   Operation *terminator = body.getTerminator();
@@ -230,7 +231,7 @@ DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
   buildTapes(state);
   eraseCallDerivatives(function);
   eraseLoopForms(function);
-  reports.push_back({function, makeReport(function, marker, state)});
+  reports.push_back({function, makeReport(function, marker, state, costs)});
   return function;
 }
 

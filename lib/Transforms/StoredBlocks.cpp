@@ -43,9 +43,9 @@ static scf::ForOp splitLast(scf::ForOp loop, int64_t count) {
 }
 
 bool memrev::storeBlocks(func::FuncOp function, const Activity &activity,
-                         int64_t bytes) {
+                         int64_t bytes, const CostModel &model) {
   StorageEstimate estimate =
-      estimateStorage(function.getBody().front(), activity);
+      estimateStorage(function.getBody().front(), activity, model);
   SmallVector<ChainStage> chain;
   for (const InvertedOp &inverted : estimate.inverted) {
     ChainStage &stage = chain.emplace_back();
@@ -53,7 +53,7 @@ bool memrev::storeBlocks(func::FuncOp function, const Activity &activity,
       // Nothing of a loop of unknown length is stored.
       stage.numBlocks = getConstantTripCount(loop).value_or(0);
     stage.storedBytes = inverted.storedBytes;
-    stage.savedTime = inverted.savedWork;
+    stage.savedTime = inverted.savedTime;
     stage.forwardBytes = inverted.forwardBytes;
     stage.storedBackwardBytes = inverted.backwardBytes;
     stage.invertedBackwardBytes = inverted.backwardBytes;

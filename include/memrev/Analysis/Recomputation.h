@@ -15,6 +15,7 @@
 #define MEMREV_ANALYSIS_RECOMPUTATION_H
 
 #include "memrev/Analysis/Activity.h"
+#include "memrev/Analysis/CostModel.h"
 #include "mlir/IR/Block.h"
 #include "llvm/ADT/StringRef.h"
 
@@ -37,8 +38,9 @@ void planRecomputation(Block &block, const Activity &activity);
 struct InvertedOp {
   Operation *op;
   /// The bytes that it, or each iteration of the loop, holds from its forward to
-  /// its backward part if it is stored, and the multiply-adds that this saves.
-  int64_t storedBytes = 0, savedWork = 0;
+  /// its backward part if it is stored, and the time that this saves, in the unit
+  /// of `CostModel`.
+  int64_t storedBytes = 0, savedTime = 0;
   /// The bytes in use in the block while it is evaluated, and while it is
   /// inverted and differentiated.
   int64_t forwardBytes = 0, backwardBytes = 0;
@@ -55,7 +57,8 @@ struct StorageEstimate {
 
 /// Estimates what storing would cost and save for the operations of `block` that
 /// the plan inverts. Changes nothing.
-StorageEstimate estimateStorage(Block &block, const Activity &activity);
+StorageEstimate estimateStorage(Block &block, const Activity &activity,
+                                const CostModel &model);
 
 /// True if the plan says that the backward part evaluates `value` again.
 bool isRecomputed(Value value);
