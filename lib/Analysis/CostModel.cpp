@@ -65,6 +65,8 @@ static bool isFused(Value value) {
   if (isa<rev::YieldOp>(user))
     return isa<rev::CouplingOp>(user->getParentOp()) &&
            (isElementwise(op) || isa<linalg::LinalgOp>(op));
+  if (user->hasTrait<OpTrait::IsTerminator>())
+    return false;
   // A kernel writes into the slice.
   if (isa<tensor::InsertSliceOp>(user))
     return isa<linalg::LinalgOp>(op);
@@ -248,7 +250,8 @@ double TimeEstimate::evaluate(Operation *op) {
   if (auto call = dyn_cast<CallOpInterface>(op))
     return evaluateCall(call);
   auto structured = dyn_cast<linalg::LinalgOp>(op);
-  if (isFree(op) || isa<tensor::InsertOp>(op))
+  if (isFree(op) || op->hasTrait<OpTrait::IsTerminator>() ||
+      isa<tensor::InsertOp>(op))
     return 0;
   if (auto coupling = dyn_cast<rev::CouplingOp>(op)) {
     double time = evaluate(coupling.getBody());
@@ -285,8 +288,6 @@ double TimeEstimate::evaluate(Operation *op) {
       continue;
     // What is inserted into stays where it is.
     if (isa<tensor::InsertSliceOp>(op) && operand.getOperandNumber() == 1)
-      continue;
-    if (op->hasTrait<OpTrait::IsTerminator>())
       continue;
     if (llvm::any_of(op->getResultTypes(), llvm::IsaPred<RankedTensorType>))
       moved += move(value);
