@@ -343,24 +343,23 @@ FailureOr<CostModel> CostModel::get(ModuleOp module) {
   if (!attribute)
     return model;
   auto dictionary = dyn_cast<DictionaryAttr>(attribute);
-  std::string wrong = dictionary ? "" : "no dictionary";
+  if (!dictionary)
+    return module.emitError("expects attribute 'rev.cost_model' to be a "
+                            "dictionary, but got ")
+           << attribute;
+  std::string wrong;
   model.forEach([&](StringRef name, double &number) {
-    if (!wrong.empty())
-      return;
     auto value = dictionary.getAs<FloatAttr>(name);
     if (value && value.getType().isF64() && isRate(value.getValueAsDouble()))
       number = value.getValueAsDouble();
-    else
+    else if (wrong.empty())
       wrong = name.str();
   });
   if (wrong.empty())
     return model;
-  InFlightDiagnostic error = module.emitError("expects '");
-  error << kCostModelAttrName << "' to be ";
-  if (dictionary)
-    return error << "a dictionary with a positive number '" << wrong
-                 << "' of type f64, but got " << dictionary;
-  return error << "a dictionary, but got " << attribute;
+  return module.emitError("expects attribute 'rev.cost_model' to have a "
+                          "positive number '")
+         << wrong << "' of type f64, but got " << dictionary;
 }
 
 void CostModel::setOn(ModuleOp module) const {
