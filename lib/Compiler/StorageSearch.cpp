@@ -17,7 +17,8 @@ std::optional<int64_t> StorageSearch::getNext() const {
   if (!upper)
     return std::nullopt;
   if (!lower)
-    return *upper == 0 ? std::nullopt : std::optional<int64_t>(0);
+    return *upper == kNoStorage ? std::nullopt
+                                : std::optional(*upper == 0 ? kNoStorage : 0);
   // A program takes seconds to come to buffers. The rest is worth little.
   constexpr int maxTries = 7;
   constexpr int64_t worthwhilePart = 32;
@@ -25,14 +26,19 @@ std::optional<int64_t> StorageSearch::getNext() const {
   if (numTries >= maxTries || left <= budget / worthwhilePart ||
       *upper - *lower <= 1)
     return std::nullopt;
-  // Estimates are of the order of what is seen.
-  int64_t above =
-      *upper == kAllStorage ? *lower + 4 * (upperPeak - lowerPeak) : *upper;
-  if (above <= *lower)
-    return std::nullopt;
+  if (*upper == kAllStorage) {
+    // Estimates are of the order of what is seen, and then as far from it as
+    // the best one was. Where that gained nothing, twice as much is tried.
+    double gained = lowerPeak - fewest, scale = 1;
+    if (*lower > 0)
+      scale = gained > 0 ? *lower / gained
+                         : std::max(1.0, static_cast<double>(*lower) / left);
+    auto most = static_cast<double>(kAllStorage / 2);
+    return *lower + std::max<int64_t>(1, std::min(left * scale, most));
+  }
   double part = static_cast<double>(left) / (upperPeak - lowerPeak);
   part = std::clamp(part, 0.1, 0.9);
-  return *lower + std::max<int64_t>(1, (above - *lower) * part);
+  return *lower + std::max<int64_t>(1, (*upper - *lower) * part);
 }
 
 void StorageSearch::add(int64_t storage, int64_t peak) {

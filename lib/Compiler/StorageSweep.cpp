@@ -15,7 +15,7 @@ std::optional<int64_t> StorageSweep::getNext() const {
   if (static_cast<int64_t>(tried.size()) >= numPoints)
     return std::nullopt;
   if (tried.empty())
-    return 0;
+    return kNoStorage;
   if (tried.size() == 1)
     return kAllStorage;
   std::optional<int64_t> next;
