@@ -9,8 +9,8 @@
 // A plan is made from an estimate of memory; how many bytes a function takes is
 // known once it has buffers. What is stored grows with the bytes that the plan
 // may store by estimate, so those are found by trying: all, none beyond what
-// inverting takes by estimate, and then what lies between by the bytes that were
-// seen; nothing at all if even none is too much.
+// inverting takes by estimate, and then what lies between by the bytes that
+// were seen; nothing at all if even none is too much.
 //
 //===----------------------------------------------------------------------===//
 

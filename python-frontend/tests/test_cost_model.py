@@ -89,8 +89,9 @@ def test_what_saves_most_is_stored_first(slow, loop, tmp_path):
     for value in report["values"]:
         if value["reason"] == "there is memory to store its values":
             stored[value["location"]] += value["bytes"]
-    # What is left over goes to the other one.
-    assert stored[f"{loop}:1:1"] > 4 / 5 * sum(stored.values()), stored
+    # All eight blocks of 16 KiB, before what is left over goes to the other one.
+    most = stored.pop(f"{loop}:1:1")
+    assert most == 8 * 64 * 64 * 4 > sum(stored.values())
 
 
 def test_a_file_that_changes_makes_another_program(tmp_path, monkeypatch):
@@ -120,28 +121,35 @@ def test_models_that_cannot_be_read(tmp_path):
 
 
 def test_curve_lies_between_inverting_and_storing_everything():
-    model = models.RevNet(models.resnet.Basic, (4, 4), (8, 16), 5)
-    variables = model.init(0)
-    arguments = (variables["params"], np.zeros((4, 16, 16, 3), np.float32),
-                 np.zeros(4, np.int32))
+    def compile(**options):
+        return memrev.compile(PROGRAM, until="bufferize", **options).memory_report()[0]
 
-    def make(**options):
-        @memrev.jit(**options)
-        def gradient(params, images, labels):
-            def loss(params):
-                logits, _ = model.apply(params, variables["state"], images, train=True)
-                return nn.cross_entropy(logits, labels).mean()
+    curve = compile(memory_curve=6)["curve"]
+    assert 3 <= len(curve) <= 6
+    for report, end in ((compile(), curve[0]), (compile(memory_budget="1GiB"), curve[-1])):
+        assert (report["peak_bytes"], report["time_ns"]) == (end["peak_bytes"], end["time_ns"])
+    check(curve)
 
-            return memrev.grad(loss)(params)
 
-        return gradient
-
-    curve = make().memory_curve(*arguments)
-    assert 3 <= len(curve) <= 8
+def check(curve):
     for before, after in zip(curve, curve[1:]):
         assert before["peak_bytes"] < after["peak_bytes"]
         assert before["time_ns"] > after["time_ns"]
-    inverted, everything = (make(memory_budget=budget).memory_report(*arguments)
-                            for budget in (curve[0]["peak_bytes"], "1GiB"))
-    for report, end in ((inverted, curve[0]), (everything, curve[-1])):
-        assert (report["peak_bytes"], report["time_ns"]) == (end["peak_bytes"], end["time_ns"])
+
+
+def test_curve_of_a_function():
+    model = models.RevNet(models.resnet.Basic, (2,), (8,), 5)
+    variables = model.init(0)
+
+    @memrev.jit
+    def gradient(params, images, labels):
+        def loss(params):
+            logits, _ = model.apply(params, variables["state"], images, train=True)
+            return nn.cross_entropy(logits, labels).mean()
+
+        return memrev.grad(loss)(params)
+
+    curve = gradient.memory_curve(variables["params"], np.zeros((8, 16, 16, 3), np.float32),
+                                  np.zeros(8, np.int32))
+    assert len(curve) > 1
+    check(curve)
