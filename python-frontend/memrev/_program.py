@@ -322,7 +322,8 @@ class Module:
         """For each function the bytes of arguments, results and workspace, what lies in the
         workspace (`buffers`, with `begin` and `end` as parts of a call in the order of the
         program), what of it is in use at the peak, and how each value that the backward pass
-        needs is had."""
+        needs is had. By estimate, the time of a call (`time_ns`) and what each value costs
+        (`cost_ns`), and the `curve` of time against memory if it was asked for."""
         return json.loads(self._report(b"json"))
 
     def memory_page(self):
