@@ -79,8 +79,12 @@ def measure(network, calls, cost_model):
 
 
 def rank_correlation(a, b):
-    """Spearman's."""
-    return float(np.corrcoef(*(np.argsort(np.argsort(values)) for values in (a, b)))[0, 1])
+    """Spearman's; equal values share a rank."""
+    def rank(values):
+        values = np.asarray(values)
+        return [np.mean([np.sum(values < v), np.sum(values <= v) - 1]) for v in values]
+
+    return float(np.corrcoef(rank(a), rank(b))[0, 1])
 
 
 def describe(report):
