@@ -135,6 +135,20 @@ def test_curve_is_drawn_with_this_program(gradient, tmp_path):
                for text in page.texts_in("span"))
 
 
+def test_no_time_is_said_without_rates(gradient, tmp_path):
+    function, params = gradient
+    path = tmp_path / "memory.html"
+    shown = {}
+    for target, options in (("cpu", {}), ("cuda", {"chip": "sm_90"})):
+        module = memrev.compile(function.mlir(params), target, until="bufferize", **options)
+        path.write_text(module.memory_page())
+        page, errors = open_page(path)
+        assert errors == []
+        assert not any("NaN" in text for _, text in page.texts)
+        shown[target] = [text for text in page.texts_in("td") if text.endswith(("µs", "ns"))]
+    assert shown["cpu"] and not shown["cuda"]
+
+
 def test_a_program_with_one_plan_says_so(tmp_path):
     text = """
     func.func @f(%x: tensor<64xf32>) -> tensor<64xf32> {
