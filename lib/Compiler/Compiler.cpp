@@ -198,7 +198,6 @@ private:
   bool isForGPU() const { return options.target == "cuda"; }
   LogicalResult runStage(Stage stage, ModuleOp module);
   LogicalResult runStages(Stage first, Stage last, ModuleOp module);
-  void setStorage(StringRef entry, int64_t bytes);
   LogicalResult takeCostModel(ModuleOp module);
   LogicalResult tryStorage(ModuleOp module);
   LogicalResult planStorage(ModuleOp module);
@@ -337,12 +336,6 @@ LogicalResult CompilerInstance::takeCostModel(ModuleOp module) {
   return success();
 }
 
-/// Lets what `entry` differentiates store `bytes`, or `kNoStorage`.
-void CompilerInstance::setStorage(StringRef entry, int64_t bytes) {
-  if (bytes != kNoStorage)
-    storage.push_back(entry.str() + "=" + std::to_string(bytes));
-}
-
 /// Compiles a copy of `module` up to its buffers, with `storage`. The caller
 /// takes what it came to out of `program->memory`.
 LogicalResult CompilerInstance::tryStorage(ModuleOp module) {
@@ -382,7 +375,7 @@ LogicalResult CompilerInstance::sweepStorage(ModuleOp module) {
     for (auto &[entry, sweep] : sweeps)
       if (std::optional<int64_t> next = sweep.getNext()) {
         tried[entry] = next;
-        setStorage(entry, *next);
+        storage.push_back(entry.str() + "=" + std::to_string(*next));
       }
     if (tried.empty())
       break;
@@ -428,8 +421,8 @@ LogicalResult CompilerInstance::planStorage(ModuleOp module) {
     for (auto &[entry, search] : searches) {
       std::optional<int64_t> next = search.getNext();
       isOver &= !next;
-      tried.push_back(next.value_or(search.getBest().value_or(kNoStorage)));
-      setStorage(entry, tried.back());
+      tried.push_back(next.value_or(search.getBest().value_or(0)));
+      storage.push_back(entry.str() + "=" + std::to_string(tried.back()));
     }
     if (isOver)
       break;

@@ -14,11 +14,10 @@ using namespace mlir::memrev;
 std::optional<int64_t> StorageSearch::getNext() const {
   if (numTries == 0)
     return kAllStorage;
-  if (!upper)
+  if (!upper || *upper == kLeastStorage)
     return std::nullopt;
   if (!lower)
-    return *upper == kNoStorage ? std::nullopt
-                                : std::optional(*upper == 0 ? kNoStorage : 0);
+    return *upper == kAllStorage ? 0 : kLeastStorage;
   // A program takes seconds to come to buffers. The rest is worth little.
   constexpr int maxTries = 7;
   constexpr int64_t worthwhilePart = 32;
@@ -26,19 +25,20 @@ std::optional<int64_t> StorageSearch::getNext() const {
   if (numTries >= maxTries || left <= budget / worthwhilePart ||
       *upper - *lower <= 1)
     return std::nullopt;
-  if (*upper == kAllStorage) {
-    // Estimates are of the order of what is seen, and then as far from it as
-    // the best one was. Where that gained nothing, twice as much is tried.
-    double gained = lowerPeak - fewest, scale = 1;
-    if (*lower > 0)
-      scale = gained > 0 ? *lower / gained
-                         : std::max(1.0, static_cast<double>(*lower) / left);
-    auto most = static_cast<double>(kAllStorage / 2);
-    return *lower + std::max<int64_t>(1, std::min(left * scale, most));
-  }
+  // A byte that is stored is one at the peak, by estimate.
+  int64_t next =
+      *lower == kLeastStorage ? *upper - (upperPeak - budget) : *lower + left;
+  if (next > *lower && next < *upper)
+    return next;
+  // That is known to be too much, or no more.
+  int64_t range = 2 * (upperPeak - lowerPeak);
+  int64_t below = *lower == kLeastStorage ? *upper - range : *lower;
+  int64_t above = *upper == kAllStorage ? below + range : *upper;
+  if (above - below <= 1)
+    return std::nullopt;
   double part = static_cast<double>(left) / (upperPeak - lowerPeak);
   part = std::clamp(part, 0.1, 0.9);
-  return *lower + std::max<int64_t>(1, (*upper - *lower) * part);
+  return below + std::max<int64_t>(1, (above - below) * part);
 }
 
 void StorageSearch::add(int64_t storage, int64_t peak) {

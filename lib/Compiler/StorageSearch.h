@@ -1,4 +1,5 @@
-//===- StorageSearch.h - How much may be stored in a budget --- -*- C++ -*-===//
+//===- StorageSearch.h - How much may be stored in a budget ---- -*- C++
+//-*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -8,9 +9,8 @@
 //
 // A plan is made from an estimate of memory; how many bytes a function takes is
 // known once it has buffers. What is stored grows with the bytes that the plan
-// may store by estimate, so those are found by trying: all, none beyond what
-// inverting takes by estimate, and then what lies between by the bytes that
-// were seen; nothing at all if even none is too much.
+// may store by estimate, so those are found by trying: all, as by default, as
+// few as can be, and then what lies between by the bytes that were seen.
 //
 //===----------------------------------------------------------------------===//
 
@@ -23,11 +23,11 @@
 
 namespace mlir::memrev {
 
-/// Not even what seems to take no bytes beyond those of inverting is stored.
-inline constexpr int64_t kNoStorage = -1;
-
 /// So much storage that everything is stored, and sums do not overflow.
 inline constexpr int64_t kAllStorage = std::numeric_limits<int64_t>::max() / 4;
+
+/// So little that the program takes the fewest bytes.
+inline constexpr int64_t kLeastStorage = -kAllStorage;
 
 class StorageSearch {
 public:
@@ -35,8 +35,8 @@ public:
   /// bytes.
   explicit StorageSearch(int64_t budget) : budget(budget) {}
 
-  /// The storage to try next, in bytes, or `kNoStorage`; nothing if the search
-  /// is over.
+  /// The storage to try next, in bytes beyond the default; nothing if the
+  /// search is over.
   std::optional<int64_t> getNext() const;
 
   /// Notes that the function takes `peak` bytes with `storage`.

@@ -14,10 +14,9 @@ using namespace mlir::memrev;
 std::optional<int64_t> StorageSweep::getNext() const {
   if (static_cast<int64_t>(tried.size()) >= numPoints)
     return std::nullopt;
-  if (tried.empty())
-    return kNoStorage;
-  if (tried.size() == 1)
-    return kAllStorage;
+  for (int64_t end : {int64_t(0), kAllStorage, kLeastStorage})
+    if (tried.find(end) == tried.end())
+      return end;
   std::optional<int64_t> next;
   int64_t widest = 0;
   for (auto lower = tried.begin(), upper = std::next(lower);
@@ -25,13 +24,14 @@ std::optional<int64_t> StorageSweep::getNext() const {
     int64_t gap = upper->second.peakBytes - lower->second.peakBytes;
     if (gap <= widest)
       continue;
-    // Estimates are of the order of what is seen.
-    int64_t width =
-        upper->first == kAllStorage ? gap : upper->first - lower->first;
+    // A byte that is stored is one at the peak, by estimate.
+    bool isFirst = lower->first == kLeastStorage;
+    bool isLast = upper->first == kAllStorage;
+    int64_t width = isFirst || isLast ? gap : upper->first - lower->first;
     if (width < 2)
       continue;
     widest = gap;
-    next = lower->first + width / 2;
+    next = isFirst ? upper->first - width / 2 : lower->first + width / 2;
   }
   return next;
 }

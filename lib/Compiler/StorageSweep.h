@@ -24,9 +24,9 @@ public:
   /// Tries at most `numPoints` plans.
   explicit StorageSweep(int64_t numPoints) : numPoints(numPoints) {}
 
-  /// The storage to try next, in bytes, or `kNoStorage`: none, all, and then
-  /// what lies between the two plans whose peaks are furthest apart. Nothing if
-  /// the sweep is over.
+  /// The storage to try next, in bytes beyond the default: the default itself,
+  /// all, the least, and then what lies between the two plans whose peaks are
+  /// furthest apart. Nothing if the sweep is over.
   std::optional<int64_t> getNext() const;
 
   /// Notes what the function takes with `storage`.
