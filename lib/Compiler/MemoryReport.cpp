@@ -155,9 +155,7 @@ static void printText(llvm::raw_ostream &os,
         os << "    " << llvm::format_decimal(point.peakBytes, 25) << " bytes  "
            << llvm::format("%12.4f", getMilliseconds(point.time)) << " ms\n";
     } else if (!function.curve.empty()) {
-      os << "  no other plan takes less time: nothing is inverted that could "
-            "be "
-            "stored\n";
+      os << "  no other plan takes fewer bytes or less time\n";
     }
     if (function.values.empty())
       continue;

@@ -396,7 +396,7 @@ class Jitted:
 
     def memory_curve(self, *args, **kwargs):
         """What storing more takes and saves: a list of plans of the program for these
-        arguments between inverting and storing everything, dicts of `peak_bytes` and, by
+        arguments from the fewest bytes to storing everything, dicts of `peak_bytes` and, by
         estimate, `time_ns`, those with the fewest bytes first. Each takes less time than those
         before it."""
         entry = self._entry(args, kwargs)[0]
