@@ -32,7 +32,7 @@ MAY_INCLUDE = {
         "Interfaces", "Codegen", "Dialect", "ExternalInterfaces", "Transforms",
         "Conversion", "Pipelines",
     ],
-    "Compiler": ["Pipelines", "ExecutionEngine", "InitAll"],
+    "Compiler": ["Analysis", "Pipelines", "ExecutionEngine", "InitAll"],
     "CAPI": ["Compiler"],
     # Beside the compiler, memrev-opt registers everything by itself.
     "tools": ["InitAll", "Compiler"],

@@ -80,6 +80,10 @@ typedef struct {
 ///   memory-budget=BYTES
 ///                      the most bytes that a call may take, 200MiB for example;
 ///                      what fits is stored to save time
+///   cost-model=JSON    what times are estimated by: the text of a file that
+///                      memrev-compile --calibrate wrote
+///   memory-curve=N     try N plans, 2 to 64, for the curve of time against
+///                      memory in the report
 ///   fp32-precision=P   how a program for cuda multiplies matrices of f32:
 ///                      ieee, the default; tf32, by tensor cores that round
 ///                      the factors to 10 bits of mantissa; or tf32x3, by three

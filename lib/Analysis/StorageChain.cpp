@@ -38,7 +38,7 @@ static int64_t multiply(int64_t a, int64_t b) {
 
 /// Adds a stage for `candidate`, whose values are kept, or evaluated again.
 static void addCandidate(const Candidate &candidate, bool isEvaluatedAgain,
-                         StorageChain &chain) {
+                         const CostModel &model, StorageChain &chain) {
   int64_t bytes = candidate.bytes;
   StorageStage &stage = chain.stages.emplace_back();
   stage.op = candidate.op;
@@ -48,7 +48,7 @@ static void addCandidate(const Candidate &candidate, bool isEvaluatedAgain,
   options[0].heldBytes = bytes;
   options[0].forwardBytes = options[0].backwardBytes = bytes;
   options[1].forwardBytes = options[1].runBytes = bytes;
-  options[1].time = getApproximateWork(candidate.op);
+  options[1].time = model.getTime(candidate.op);
   for (StageOption &option : options)
     option.endsDrift = false;
   chain.defaults.push_back(isEvaluatedAgain);
@@ -100,13 +100,14 @@ struct RegionPlan {
 /// The plans of a coupling's region, from the fastest on, each of less bytes
 /// than the one before. The first one is that without a budget.
 SmallVector<RegionPlan> planRegion(rev::CouplingOp coupling,
-                                   const Activity &activity) {
+                                   const Activity &activity,
+                                   const CostModel &model) {
   BlockPlan plan(coupling.getBody().front(), activity, /*isTaped=*/false);
   plan.run(/*lowersPeak=*/false);
   StorageChain chain;
   addBeginning(chain);
   for (const Candidate &candidate : plan.getCandidates())
-    addCandidate(candidate, /*isEvaluatedAgain=*/false, chain);
+    addCandidate(candidate, /*isEvaluatedAgain=*/false, model, chain);
   addOthers(plan, plan.getTimelineWithoutCandidates(), chain);
   SmallVector<RegionPlan> plans(1);
   int64_t most = getPeakBytes(chain.options, chain.defaults);
@@ -134,10 +135,11 @@ SmallVector<RegionPlan> planRegion(rev::CouplingOp coupling,
 /// A coupling or a loop over couplings that the plan inverts.
 class InvertedStage {
 public:
-  InvertedStage(Operation *op, const Activity &activity, double maxDrift);
+  InvertedStage(Operation *op, const Activity &activity, const CostModel &model,
+                double maxDrift);
 
   /// False if nothing is saved by storing it.
-  bool isWorthStoring() const { return !couplings.empty() && work > 0; }
+  bool isWorthStoring() const { return !couplings.empty() && time > 0; }
   void add(bool endsDrift, StorageChain &chain) const;
 
 private:
@@ -163,11 +165,12 @@ private:
   int64_t getLongestPeriod() const;
 
   Operation *op;
+  const CostModel &model;
   double maxDrift;
   int64_t numBlocks = 1;
   bool isLoop;
-  /// What an iteration stores, and the work that this saves.
-  int64_t storedBytes = 0, work = 0;
+  /// What an iteration stores, and the time of evaluating it again.
+  int64_t storedBytes = 0, time = 0;
   int64_t stateBytes = 0;
   double gain = kDefaultGain, rounding = 0;
   SmallVector<Coupling> couplings;
@@ -196,8 +199,8 @@ static double getRounding(Type type) {
 }
 
 InvertedStage::InvertedStage(Operation *op, const Activity &activity,
-                             double maxDrift)
-    : op(op), maxDrift(maxDrift) {
+                             const CostModel &model, double maxDrift)
+    : op(op), model(model), maxDrift(maxDrift) {
   auto loop = dyn_cast<scf::ForOp>(op);
   isLoop = static_cast<bool>(loop);
   if (isLoop)
@@ -210,8 +213,8 @@ InvertedStage::InvertedStage(Operation *op, const Activity &activity,
     BlockPlan region(coupling.getBody().front(), activity, /*isTaped=*/true);
     region.run(/*lowersPeak=*/false);
     storedBytes += multiply(count, region.getTapeBytes());
-    work += multiply(count, getApproximateWork(coupling));
-    couplings.push_back({count, planRegion(coupling, activity)});
+    time += multiply(count, model.getTime(coupling));
+    couplings.push_back({count, planRegion(coupling, activity, model)});
     return WalkResult::skip();
   });
   // The first result of a coupling is its state.
@@ -288,7 +291,7 @@ void InvertedStage::fill(StageOption &option, int64_t numInverted,
       period == 0 ? 0 : multiply(llvm::divideCeil(count, period), stateBytes);
   option.heldBytes = option.forwardBytes = stored + states;
   option.backwardBytes = option.heldBytes;
-  option.time = multiply(count, work);
+  option.time = multiply(count, time) + model.getStorageTime(option.heldBytes);
   option.endsDrift = false;
   if (maxDrift == kAnyDrift)
     return;
@@ -326,6 +329,7 @@ void InvertedStage::add(bool endsDrift, StorageChain &chain) const {
     if (numInverted == 0 && numBlocks != 0) {
       StageOption &option = options.emplace_back();
       option.heldBytes = option.forwardBytes = option.backwardBytes = stored;
+      option.time = model.getStorageTime(stored);
       stage.choices.emplace_back().numStored = numStored;
       continue;
     }
@@ -352,7 +356,7 @@ void InvertedStage::add(bool endsDrift, StorageChain &chain) const {
   StageOption &kept = options.emplace_back();
   kept.heldBytes = stateBytes;
   kept.forwardBytes = kept.backwardBytes = stateBytes;
-  kept.time = work;
+  kept.time = time + model.getStorageTime(stateBytes);
   stage.choices.emplace_back().keepsState = true;
 }
 
@@ -390,12 +394,12 @@ static bool isRepeatable(scf::ForOp loop) {
 /// Adds a stage for a loop that is not inverted: it has tapes of all
 /// iterations, or checkpoints.
 static void addTapedLoop(scf::ForOp loop, const Activity &activity,
-                         StorageChain &chain) {
+                         const CostModel &model, StorageChain &chain) {
   BlockPlan body(*loop.getBody(), activity, /*isTaped=*/true);
   body.run(/*lowersPeak=*/false);
   int64_t count = getConstantTripCount(loop).value_or(kUnknownCount);
   int64_t tape = body.getTapeBytes();
-  int64_t work = getApproximateWork(loop) / std::max<int64_t>(1, count);
+  int64_t iterationTime = model.getTime(loop) / std::max<int64_t>(1, count);
   StorageStage &stage = chain.stages.emplace_back();
   stage.op = loop;
   ChainStage &options = chain.options.emplace_back();
@@ -405,7 +409,7 @@ static void addTapedLoop(scf::ForOp loop, const Activity &activity,
     StageOption &option = options.emplace_back();
     option.heldBytes = option.forwardBytes = held;
     option.backwardBytes = backward;
-    option.time = time;
+    option.time = time + model.getStorageTime(held);
   };
   int64_t all = multiply(count, tape);
   add(0, all, all, 0);
@@ -420,7 +424,8 @@ static void addTapedLoop(scf::ForOp loop, const Activity &activity,
     // One iteration's values, and the state from which it is reached.
     int64_t backward = held + tape + state;
     if (backward < all)
-      add(slots, held, backward, multiply(getRepetitions(count, slots), work));
+      add(slots, held, backward,
+          multiply(getRepetitions(count, slots), iterationTime));
   }
 }
 
@@ -445,6 +450,7 @@ static bool startsFromExactValues(Operation *op, Block &block) {
 }
 
 StorageChain memrev::buildStorageChain(Block &block, const Activity &activity,
+                                       const CostModel &model,
                                        double maxDrift) {
   BlockPlan plan(block, activity, /*isTaped=*/false);
   plan.run(/*lowersPeak=*/true);
@@ -454,13 +460,13 @@ StorageChain memrev::buildStorageChain(Block &block, const Activity &activity,
   addBeginning(chain);
   for (Operation &op : block) {
     if (next != candidates.end() && next->op == &op) {
-      addCandidate(*next++, plan.isEvaluatedAgain(&op), chain);
+      addCandidate(*next++, plan.isEvaluatedAgain(&op), model, chain);
     } else if (op.getNumRegions() != 0 && getPlannedEdge(&op)) {
-      InvertedStage stage(&op, activity, maxDrift);
+      InvertedStage stage(&op, activity, model, maxDrift);
       if (stage.isWorthStoring())
         stage.add(startsFromExactValues(&op, block), chain);
     } else if (isTapedLoop(&op)) {
-      addTapedLoop(cast<scf::ForOp>(op), activity, chain);
+      addTapedLoop(cast<scf::ForOp>(op), activity, model, chain);
     }
   }
   addOthers(plan, plan.getTimelineWithoutCandidates(), chain);

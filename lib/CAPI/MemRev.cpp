@@ -49,6 +49,17 @@ static std::string setOption(CompileOptions &options, StringRef text) {
              "example, but got '" +
              value.str() + "'";
     options.memoryBudget = *bytes;
+  } else if (name == "cost-model") {
+    llvm::Expected<CostModel> model = CostModel::parse(value);
+    if (!model)
+      return llvm::toString(model.takeError());
+    options.costModel = std::move(*model);
+  } else if (name == "memory-curve") {
+    std::optional<int64_t> points = parseCurvePoints(value);
+    if (!points)
+      return "option 'memory-curve' expects a number from 2 to 64, but got '" +
+             value.str() + "'";
+    options.curvePoints = *points;
   } else if (name == "contractions") {
     options.contractions = value.str();
   } else if (name == "kernel-format") {

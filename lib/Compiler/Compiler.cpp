@@ -7,7 +7,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "memrev/Compiler/Compiler.h"
+#include "EntrySignature.h"
 #include "StorageSearch.h"
+#include "StorageSweep.h"
 #include "memrev/ExecutionEngine/CHeader.h"
 #include "memrev/ExecutionEngine/NativeCode.h"
 #include "memrev/ExecutionEngine/Signatures.h"
@@ -57,6 +59,28 @@ std::optional<std::string> mlir::memrev::parseKernelFormat(StringRef name) {
       .Default(std::nullopt);
 }
 
+std::optional<int64_t> mlir::memrev::parseBytes(StringRef text) {
+  int64_t unit = 1;
+  if (text.consume_back("KiB"))
+    unit = int64_t(1) << 10;
+  else if (text.consume_back("MiB"))
+    unit = int64_t(1) << 20;
+  else if (text.consume_back("GiB"))
+    unit = int64_t(1) << 30;
+  int64_t number = 0, bytes = 0;
+  if (text.getAsInteger(10, number) || number <= 0 ||
+      llvm::MulOverflow(number, unit, bytes))
+    return std::nullopt;
+  return bytes;
+}
+
+std::optional<int64_t> mlir::memrev::parseCurvePoints(StringRef text) {
+  int64_t points = 0;
+  if (text.getAsInteger(10, points) || points < 2 || points > 64)
+    return std::nullopt;
+  return points;
+}
+
 void CompileDiagnostic::print(llvm::raw_ostream &os) const {
   static constexpr StringRef names[] = {"error", "warning", "remark", "note"};
   if (!file.empty()) {
@@ -101,94 +125,6 @@ static void record(Diagnostic &diagnostic,
   diagnostics.push_back(std::move(recorded));
   for (Diagnostic &note : diagnostic.getNotes())
     record(note, diagnostics);
-}
-
-//===----------------------------------------------------------------------===//
-// Signatures
-//===----------------------------------------------------------------------===//
-
-/// Returns the type that callers see for `type`, or an error at `func`.
-static FailureOr<ArrayType> getArrayType(func::FuncOp func, Type type) {
-  ArrayType array;
-  if (auto buffer = dyn_cast<MemRefType>(type)) {
-    llvm::append_range(array.shape, buffer.getShape());
-    type = buffer.getElementType();
-  }
-  if (type.isInteger(1))
-    array.dtype = DType::Bool;
-  else if (type.isInteger(8))
-    array.dtype = DType::I8;
-  else if (type.isInteger(16))
-    array.dtype = DType::I16;
-  else if (type.isInteger(32))
-    array.dtype = DType::I32;
-  else if (type.isInteger(64) || type.isIndex())
-    array.dtype = DType::I64;
-  else if (type.isF16())
-    array.dtype = DType::F16;
-  else if (type.isF32())
-    array.dtype = DType::F32;
-  else if (type.isF64())
-    array.dtype = DType::F64;
-  else if (type.isBF16())
-    array.dtype = DType::BF16;
-  else
-    return func.emitError()
-           << "expects elements of type i1, i8, i16, i32, i64, index, f16, "
-              "bf16, f32 or f64 at a public function, but got "
-           << type;
-  return array;
-}
-
-/// Describes `source` for callers under the name `name`.
-static FailureOr<ParameterSignature> getParameter(func::FuncOp func,
-                                                  const EntryParameter &source,
-                                                  std::string name) {
-  FailureOr<ArrayType> type = getArrayType(func, source.type);
-  if (failed(type))
-    return failure();
-  return ParameterSignature{std::move(name), *type, source.isScalar,
-                            source.isDonated, /*residual=*/{}};
-}
-
-std::optional<int64_t> mlir::memrev::parseBytes(StringRef text) {
-  int64_t unit = 1;
-  if (text.consume_back("KiB"))
-    unit = int64_t(1) << 10;
-  else if (text.consume_back("MiB"))
-    unit = int64_t(1) << 20;
-  else if (text.consume_back("GiB"))
-    unit = int64_t(1) << 30;
-  int64_t number = 0, bytes = 0;
-  if (text.getAsInteger(10, number) || number <= 0 ||
-      llvm::MulOverflow(number, unit, bytes))
-    return std::nullopt;
-  return bytes;
-}
-
-static FailureOr<FunctionSignature> getSignature(const Entry &entry,
-                                                 const ParameterNames &names) {
-  FunctionSignature signature;
-  func::FuncOp func = entry.func;
-  signature.name = func.getSymName().str();
-  signature.arenaBytes = entry.arenaBytes;
-  signature.resultParameters = entry.resultParameters;
-  for (auto [index, source] : llvm::enumerate(entry.arguments)) {
-    auto argument =
-        getParameter(func, source, names.getArgument(signature.name, index));
-    if (failed(argument))
-      return failure();
-    argument->residual = names.getResidual(signature.name, index);
-    signature.arguments.push_back(std::move(*argument));
-  }
-  for (auto [index, source] : llvm::enumerate(entry.results)) {
-    auto result =
-        getParameter(func, source, names.getResult(signature.name, index));
-    if (failed(result))
-      return failure();
-    signature.results.push_back(std::move(*result));
-  }
-  return signature;
 }
 
 //===----------------------------------------------------------------------===//
@@ -262,7 +198,10 @@ private:
   bool isForGPU() const { return options.target == "cuda"; }
   LogicalResult runStage(Stage stage, ModuleOp module);
   LogicalResult runStages(Stage first, Stage last, ModuleOp module);
+  LogicalResult takeCostModel(ModuleOp module);
+  LogicalResult tryStorage(ModuleOp module);
   LogicalResult planStorage(ModuleOp module);
+  LogicalResult sweepStorage(ModuleOp module);
   LogicalResult collectSignatures(ModuleOp module);
   LogicalResult emitNativeCode(ModuleOp module);
 
@@ -273,6 +212,12 @@ private:
   ParameterNames names;
   /// What derivatives may store: options of rev-plan.
   std::vector<std::string> storage;
+  CostModel costModel;
+  /// Whether it is one of what is compiled for.
+  bool hasCosts = true;
+  /// The estimated times of public functions.
+  llvm::StringMap<int64_t> times;
+  llvm::StringMap<std::vector<MemoryPoint>> curves;
 };
 } // namespace mlir::memrev
 
@@ -365,10 +310,87 @@ LogicalResult CompilerInstance::runStages(Stage first, Stage last,
     auto stage = static_cast<Stage>(number);
     if (stage == Stage::Lower)
       names = ParameterNames::take(module);
-    if (failed(runStage(stage, module)) ||
-        (stage == Stage::Bufferize && failed(collectSignatures(module))))
+    if (failed(runStage(stage, module)))
+      return failure();
+    if (stage == Stage::Lower && hasCosts)
+      for (auto function : module.getOps<func::FuncOp>())
+        if (function.isPublic())
+          times[function.getSymName()] = costModel.getTime(function);
+    if ((stage == Stage::Bufferize && failed(collectSignatures(module))))
       return failure();
   }
+  return success();
+}
+
+/// Finds out what costs are estimated by.
+LogicalResult CompilerInstance::takeCostModel(ModuleOp module) {
+  // The defaults are those of a CPU.
+  hasCosts =
+      !isForGPU() || options.costModel || module->hasAttr(kCostModelAttrName);
+  if (options.costModel)
+    options.costModel->setOn(module);
+  FailureOr<CostModel> model = CostModel::get(module);
+  if (failed(model))
+    return failure();
+  costModel = *model;
+  return success();
+}
+
+/// Compiles a copy of `module` up to its buffers, with `storage`. The caller
+/// takes what it came to out of `program->memory`.
+LogicalResult CompilerInstance::tryStorage(ModuleOp module) {
+  size_t numDiagnostics = result.diagnostics.size();
+  program->memory.clear();
+  program->functions.clear();
+  OwningOpRef<ModuleOp> trial = module.clone();
+  if (failed(runStages(Stage::Differentiate, Stage::Bufferize, *trial)))
+    return failure();
+  // What is said of the plan that is used is said again.
+  result.diagnostics.resize(numDiagnostics);
+  return success();
+}
+
+/// Tries plans between inverting and storing everything for the curves of time
+/// against memory.
+LogicalResult CompilerInstance::sweepStorage(ModuleOp module) {
+  if (options.curvePoints == 0)
+    return success();
+  if (!options.differentiate.empty()) {
+    report("expects a curve for programs with transforms, but got functions to "
+           "differentiate by options");
+    return failure();
+  }
+  if (!hasCosts) {
+    report("expects a cost model for a curve of a program for target " +
+           options.target);
+    return failure();
+  }
+  llvm::MapVector<StringRef, StorageSweep> sweeps;
+  for (auto function : module.getOps<func::FuncOp>())
+    if (!function.isPrivate() && !function.isExternal())
+      sweeps.insert({function.getSymName(), StorageSweep(options.curvePoints)});
+  while (true) {
+    llvm::StringMap<std::optional<int64_t>> tried;
+    storage.clear();
+    for (auto &[entry, sweep] : sweeps)
+      if (std::optional<int64_t> next = sweep.getNext()) {
+        tried[entry] = next;
+        storage.push_back(entry.str() + "=" + std::to_string(*next));
+      }
+    if (tried.empty())
+      break;
+    if (failed(tryStorage(module)))
+      return failure();
+    for (const FunctionMemory &memory : program->memory)
+      if (std::optional<int64_t> bytes = tried.lookup(memory.function))
+        sweeps.find(memory.function)
+            ->second.add(
+                *bytes, {memory.getPeakBytes(), times.lookup(memory.function)});
+  }
+  program->memory.clear();
+  program->functions.clear();
+  for (auto &[entry, sweep] : sweeps)
+    curves[entry] = sweep.getCurve();
   return success();
 }
 
@@ -392,7 +414,6 @@ LogicalResult CompilerInstance::planStorage(ModuleOp module) {
     return failure();
   }
 
-  size_t numDiagnostics = result.diagnostics.size();
   while (true) {
     bool isOver = true;
     SmallVector<int64_t> tried;
@@ -405,8 +426,7 @@ LogicalResult CompilerInstance::planStorage(ModuleOp module) {
     }
     if (isOver)
       break;
-    OwningOpRef<ModuleOp> trial = module.clone();
-    if (failed(runStages(Stage::Differentiate, Stage::Bufferize, *trial)))
+    if (failed(tryStorage(module)))
       return failure();
     for (const FunctionMemory &memory : program->memory) {
       auto *found = searches.find(memory.function);
@@ -414,11 +434,9 @@ LogicalResult CompilerInstance::planStorage(ModuleOp module) {
         found->second.add(tried[found - searches.begin()],
                           memory.getPeakBytes());
     }
-    program->memory.clear();
-    program->functions.clear();
-    // What is said of the plan that is used is said again.
-    result.diagnostics.resize(numDiagnostics);
   }
+  program->memory.clear();
+  program->functions.clear();
   for (auto &[entry, search] : searches) {
     if (search.getBest())
       continue;
@@ -436,8 +454,14 @@ LogicalResult CompilerInstance::collectSignatures(ModuleOp module) {
     FailureOr<FunctionSignature> signature = getSignature(entry, names);
     if (failed(signature))
       return failure();
-    program->memory.push_back(
+    FunctionMemory &memory = program->memory.emplace_back(
         measureMemory(*signature, plan, parseBuffers(entry.arenaBuffers)));
+    if (auto time = times.find(memory.function); time != times.end())
+      memory.time = time->second;
+    memory.curve = curves.lookup(memory.function);
+    if (!hasCosts)
+      for (ValueMemory &value : memory.values)
+        value.cost.reset();
     program->functions.push_back(std::move(*signature));
   }
   return success();
@@ -544,6 +568,9 @@ LogicalResult CompilerInstance::run(StringRef text) {
       parseSourceString<ModuleOp>(text, config, options.fileName);
   if (!module)
     return failure();
+  if (failed(takeCostModel(*module)) || failed(sweepStorage(*module)))
+    return failure();
+  storage.clear();
   if (failed(planStorage(*module)) ||
       failed(runStages(Stage::Differentiate, options.until, *module)))
     return failure();

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "memrev/Compiler/MemoryReport.h"
+#include "memrev/Analysis/CostModel.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/Location.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -30,9 +31,11 @@ std::vector<ValueMemory> mlir::memrev::parsePlan(ArrayAttr entries) {
       return std::string();
     };
     auto bytes = dyn_cast_or_null<IntegerAttr>(entry.get("bytes"));
+    auto cost = dyn_cast_or_null<IntegerAttr>(entry.get("cost"));
     plan.push_back({text("function"), text("location"),
                     bytes ? bytes.getInt() : 0, text("strategy"),
-                    text("reason")});
+                    text("reason"),
+                    cost ? std::optional(cost.getInt()) : std::nullopt});
   }
   return plan;
 }
@@ -113,6 +116,10 @@ FunctionMemory mlir::memrev::measureMemory(const FunctionSignature &function,
 // Formats
 //===----------------------------------------------------------------------===//
 
+static double getMilliseconds(int64_t time) {
+  return time * CostModel::kNanosecondsPerTick * 1e-6;
+}
+
 static void printText(llvm::raw_ostream &os,
                       llvm::ArrayRef<FunctionMemory> memory) {
   for (const FunctionMemory &function : memory) {
@@ -125,6 +132,10 @@ static void printText(llvm::raw_ostream &os,
     line("results", function.resultBytes);
     line("workspace", function.workspaceBytes);
     line("peak", function.getPeakBytes());
+    if (function.time)
+      os << "  time      "
+         << llvm::format("%16.4f", getMilliseconds(*function.time))
+         << " ms, by estimate\n";
     if (function.measuredBytes)
       line("measured", *function.measuredBytes);
     std::vector<BufferMemory> atPeak = function.getBuffersAtPeak();
@@ -138,13 +149,23 @@ static void printText(llvm::raw_ostream &os,
          << buffer.location << "  (" << buffer.type << ")\n";
     if (atPeak.size() > numListed)
       os << "    and " << atPeak.size() - numListed << " smaller\n";
+    if (function.curve.size() > 1) {
+      os << "  time against memory, by estimate:\n";
+      for (const MemoryPoint &point : function.curve)
+        os << "    " << llvm::format_decimal(point.peakBytes, 25) << " bytes  "
+           << llvm::format("%12.4f", getMilliseconds(point.time)) << " ms\n";
+    } else if (!function.curve.empty()) {
+      os << "  no other plan takes fewer bytes or less time\n";
+    }
     if (function.values.empty())
       continue;
     os << "  values that the backward pass needs:\n";
     for (const ValueMemory &value : function.values) {
       os << "    " << llvm::left_justify(value.strategy, 11)
-         << llvm::format_decimal(value.bytes, 14) << " bytes  "
-         << value.location;
+         << llvm::format_decimal(value.bytes, 14) << " bytes  ";
+      if (value.cost)
+        os << llvm::format("%10.4f", getMilliseconds(*value.cost)) << " ms  ";
+      os << value.location;
       if (!value.reason.empty())
         os << "  (" << value.reason << ")";
       os << '\n';
@@ -168,6 +189,20 @@ static void printJSON(llvm::raw_ostream &os,
         json.attribute("argument_bytes", function.argumentBytes);
         json.attribute("result_bytes", function.resultBytes);
         json.attribute("workspace_bytes", function.workspaceBytes);
+        auto time = [&](StringRef name, std::optional<int64_t> ticks) {
+          if (ticks)
+            json.attribute(name, *ticks * CostModel::kNanosecondsPerTick);
+        };
+        time("time_ns", function.time);
+        if (!function.curve.empty())
+          json.attributeArray("curve", [&] {
+            for (const MemoryPoint &point : function.curve) {
+              json.object([&] {
+                json.attribute("peak_bytes", point.peakBytes);
+                time("time_ns", point.time);
+              });
+            }
+          });
         if (function.measuredBytes)
           json.attribute("measured_bytes", *function.measuredBytes);
         auto list = [&](StringRef name, llvm::ArrayRef<BufferMemory> buffers) {
@@ -191,6 +226,7 @@ static void printJSON(llvm::raw_ostream &os,
             json.object([&] {
               json.attribute("location", text(value.location));
               json.attribute("bytes", value.bytes);
+              time("cost_ns", value.cost);
               json.attribute("strategy", text(value.strategy));
               json.attribute("reason", text(value.reason));
             });

@@ -106,6 +106,13 @@ static void visitOne(Archive &archive, T &value) {
     archive.number(bits);
     if constexpr (!std::is_const_v<T>)
       value = llvm::bit_cast<double>(bits);
+  } else if constexpr (std::is_same_v<Plain, std::optional<int64_t>>) {
+    auto present = static_cast<int64_t>(value.has_value());
+    int64_t number = value.value_or(0);
+    archive.number(present);
+    archive.number(number);
+    if constexpr (!std::is_const_v<T>)
+      value = present ? std::optional(number) : std::nullopt;
   } else if constexpr (std::is_same_v<Plain, std::string>) {
     archive.text(value);
   } else if constexpr (std::is_same_v<Plain, ArrayType>) {
@@ -118,13 +125,16 @@ static void visitOne(Archive &archive, T &value) {
           value.resultParameters, value.arenaBytes);
   } else if constexpr (std::is_same_v<Plain, ValueMemory>) {
     visit(archive, value.function, value.location, value.bytes, value.strategy,
-          value.reason);
+          value.reason, value.cost);
+  } else if constexpr (std::is_same_v<Plain, MemoryPoint>) {
+    visit(archive, value.peakBytes, value.time);
   } else if constexpr (std::is_same_v<Plain, BufferMemory>) {
     visit(archive, value.location, value.type, value.bytes, value.offset,
           value.begin, value.end, value.isAtPeak);
   } else if constexpr (std::is_same_v<Plain, FunctionMemory>) {
     visit(archive, value.function, value.argumentBytes, value.resultBytes,
-          value.workspaceBytes, value.values, value.buffers);
+          value.workspaceBytes, value.values, value.buffers, value.time,
+          value.curve);
   } else if constexpr (std::is_same_v<Plain, CompileDiagnostic>) {
     visit(archive, value.severity, value.file, value.line, value.column,
           value.message);

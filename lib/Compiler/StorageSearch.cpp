@@ -8,33 +8,31 @@
 
 #include "StorageSearch.h"
 #include <algorithm>
-#include <limits>
 
 using namespace mlir::memrev;
-
-/// So little that the program takes the fewest bytes, and sums do not overflow.
-static constexpr int64_t kNone = -(std::numeric_limits<int64_t>::max() / 4);
 
 std::optional<int64_t> StorageSearch::getNext() const {
   if (numTries == 0)
     return 0;
   if (!lower)
-    return *upper == kNone ? std::nullopt : std::optional<int64_t>(kNone);
+    return *upper == kLeastStorage ? std::nullopt
+                                   : std::optional<int64_t>(kLeastStorage);
   // A program takes seconds to come to buffers. The rest is worth little.
   constexpr int maxTries = 7;
   constexpr int64_t worthwhilePart = 16;
   int64_t left = budget - lowerPeak;
   if (numTries >= maxTries || left <= budget / worthwhilePart)
     return std::nullopt;
-  int64_t next = *lower == kNone ? *upper - (upperPeak - budget)
-                                 : *lower + int64_t(left / peakOfStorage);
+  int64_t next = *lower == kLeastStorage
+                     ? *upper - (upperPeak - budget)
+                     : *lower + int64_t(left / peakOfStorage);
   if (!upper)
     return isAll ? std::nullopt : std::optional<int64_t>(next);
   if (next > *lower && next < *upper)
     return next;
   // That is known to be too much, or no more.
   int64_t below =
-      *lower == kNone ? *upper - 2 * (upperPeak - lowerPeak) : *lower;
+      *lower == kLeastStorage ? *upper - 2 * (upperPeak - lowerPeak) : *lower;
   if (*upper - below <= budget / worthwhilePart)
     return std::nullopt;
   double part = static_cast<double>(left) / (upperPeak - lowerPeak);
@@ -49,7 +47,7 @@ void StorageSearch::add(int64_t storage, int64_t peak) {
     if (!lower || storage > *lower) {
       // More room for storage is not used.
       isAll = lower && peak == lowerPeak;
-      if (lower && *lower != kNone && peak > lowerPeak)
+      if (lower && *lower != kLeastStorage && peak > lowerPeak)
         peakOfStorage =
             std::max(0.1, double(peak - lowerPeak) / double(storage - *lower));
       lower = storage;

@@ -19,9 +19,16 @@
 #define MEMREV_LIB_COMPILER_STORAGESEARCH_H
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 
 namespace mlir::memrev {
+
+/// So much storage that everything is stored, and sums do not overflow.
+inline constexpr int64_t kAllStorage = std::numeric_limits<int64_t>::max() / 4;
+
+/// So little that the program takes the fewest bytes.
+inline constexpr int64_t kLeastStorage = -kAllStorage;
 
 class StorageSearch {
 public:

@@ -10,6 +10,7 @@
 #include "ReverseContext.h"
 #include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
+#include "memrev/Interfaces/InvertibleOpInterface.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
@@ -37,11 +38,24 @@ static std::string printLocation(Location loc) {
   return text;
 }
 
+/// The operation whose planned inverse gives `value` back, or null.
+static Operation *getInverter(Value value) {
+  for (Operation *user : value.getUsers()) {
+    std::optional<unsigned> edge = getPlannedEdge(user);
+    auto invertible = dyn_cast<InvertibleOpInterface>(user);
+    if (edge && invertible &&
+        llvm::is_contained(invertible.getInverseEdges()[*edge].solved, value))
+      return user;
+  }
+  return nullptr;
+}
+
 static Attribute makeEntry(Builder &builder, Location loc, int64_t bytes,
-                           StringRef strategy, StringRef reason) {
+                           StringRef strategy, StringRef reason, int64_t cost) {
   auto string = [&](StringRef text) { return builder.getStringAttr(text); };
   return builder.getDictionaryAttr(
       {builder.getNamedAttr("bytes", builder.getI64IntegerAttr(bytes)),
+       builder.getNamedAttr("cost", builder.getI64IntegerAttr(cost)),
        builder.getNamedAttr("location", string(printLocation(loc))),
        builder.getNamedAttr("reason", string(reason)),
        builder.getNamedAttr("strategy", string(strategy))});
@@ -49,14 +63,18 @@ static Attribute makeEntry(Builder &builder, Location loc, int64_t bytes,
 
 SmallVector<Attribute> memrev::makeReport(func::FuncOp function,
                                           Operation *marker,
-                                          const ReverseState &state) {
+                                          const ReverseState &state,
+                                          const CostModel &costs) {
   Builder builder(function.getContext());
   Block &body = function.getBody().front();
-  auto describe = [&](Value value, StringRef strategy,
-                      StringRef reason) -> Attribute {
+  // The cost is that of `source`, which makes the value again.
+  auto describe = [&](Value value, StringRef strategy, StringRef reason,
+                      Operation *source) -> Attribute {
     int64_t bytes = getBytes(value.getType());
-    return bytes ? makeEntry(builder, value.getLoc(), bytes, strategy, reason)
-                 : Attribute();
+    if (bytes == 0)
+      return {};
+    return makeEntry(builder, value.getLoc(), bytes, strategy, reason,
+                     source ? costs.getTime(source) : 0);
   };
   SmallVector<std::pair<const void *, Attribute>> hadBack;
   for (Value value : state.inverted) {
@@ -66,12 +84,14 @@ SmallVector<Attribute> memrev::makeReport(func::FuncOp function,
       continue;
     hadBack.push_back(
         {value.getAsOpaquePointer(),
-         describe(value, "inverted", "given back by an inverse edge")});
+         describe(value, "inverted", "given back by an inverse edge",
+                  getInverter(value))});
   }
   for (Value value : state.recomputedValues)
-    hadBack.push_back({value.getAsOpaquePointer(),
-                       describe(value, "recomputed",
-                                "evaluated again in the backward part")});
+    hadBack.push_back(
+        {value.getAsOpaquePointer(),
+         describe(value, "recomputed", "evaluated again in the backward part",
+                  value.getDefiningOp())});
   eraseDeadOps(body, marker);
 
   SmallVector<Attribute> entries;
@@ -87,9 +107,9 @@ SmallVector<Attribute> memrev::makeReport(func::FuncOp function,
           continue;
         stored.insert(result.getAsOpaquePointer());
         auto reason = op.getAttrOfType<StringAttr>(kReasonAttrName);
-        if (Attribute entry = describe(result, "stored",
-                                       reason ? reason.getValue()
-                                              : "read by the backward part"))
+        if (Attribute entry = describe(
+                result, "stored",
+                reason ? reason.getValue() : "read by the backward part", &op))
           entries.push_back(entry);
         break;
       }

@@ -25,8 +25,8 @@
 using namespace mlir;
 using namespace mlir::memrev;
 
-DerivedFunctions::DerivedFunctions(ModuleOp module)
-    : module(module), symbols(module) {
+DerivedFunctions::DerivedFunctions(ModuleOp module, const CostModel &costs)
+    : module(module), costs(costs), symbols(module) {
   module.walk([&](func::CallOp call) {
     if (Operation *callee = symbols.lookup(call.getCallee()))
       ++numCalls[callee];
@@ -137,12 +137,13 @@ std::string memrev::getKey(StringRef kind, func::FuncOp function,
 
 /// Follows the storage plan of `function`, if it has one.
 static LogicalResult storeWhatFits(func::FuncOp function,
-                                   const DerivativeRequest &request) {
+                                   const DerivativeRequest &request,
+                                   const CostModel &costs) {
   Activity activity;
   for (int64_t i : request.wrt)
     activity.addRoot(function.getArgument(i));
   activity.propagate(function.getBody().front());
-  FailureOr<bool> isAnyStored = planStorage(function, activity);
+  FailureOr<bool> isAnyStored = planStorage(function, activity, costs);
   if (failed(isAnyStored))
     return failure();
   if (*isAnyStored)
@@ -169,7 +170,7 @@ DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
     return failure();
   bool hasPlan =
       request.policy == rev::Policy::Invert && hasStoragePlan(function);
-  if (hasPlan && failed(storeWhatFits(function, request)))
+  if (hasPlan && failed(storeWhatFits(function, request, costs)))
     return failure();
   function->removeAttr(kStorageAttrName);
   function->removeAttr(rev::kDriftToleranceAttrName);
@@ -236,7 +237,7 @@ DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
   buildTapes(state);
   eraseCallDerivatives(function);
   eraseLoopForms(function);
-  reports.push_back({function, makeReport(function, marker, state)});
+  reports.push_back({function, makeReport(function, marker, state, costs)});
   return function;
 }
 

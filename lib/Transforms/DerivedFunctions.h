@@ -9,6 +9,7 @@
 #ifndef MEMREV_LIB_TRANSFORMS_DERIVEDFUNCTIONS_H
 #define MEMREV_LIB_TRANSFORMS_DERIVEDFUNCTIONS_H
 
+#include "memrev/Analysis/CostModel.h"
 #include "memrev/Dialect/Rev/IR/Rev.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/SetVector.h"
@@ -77,7 +78,8 @@ struct ReverseState;
 /// Adds derived functions to a module, each once.
 class DerivedFunctions {
 public:
-  explicit DerivedFunctions(ModuleOp module);
+  /// Costs are those of `costs`.
+  DerivedFunctions(ModuleOp module, const CostModel &costs);
 
   /// Replaces the transforms in all functions by calls, innermost first.
   LogicalResult expandAll();
@@ -141,6 +143,7 @@ private:
                                 SmallVectorImpl<int64_t> &sums);
 
   ModuleOp module;
+  const CostModel costs;
   SymbolTable symbols;
   llvm::StringMap<func::FuncOp> derived;
   llvm::StringMap<SplitFunctions> splits;
@@ -166,7 +169,8 @@ LogicalResult promoteCapturedScalars(func::FuncOp function);
 /// Cleans up dead code between collecting what was had back, which may be dead,
 /// and what is stored, which must not be.
 SmallVector<Attribute> makeReport(func::FuncOp function, Operation *marker,
-                                  const ReverseState &state);
+                                  const ReverseState &state,
+                                  const CostModel &costs);
 
 /// A text for what two requests with one mode share.
 std::string getMode(rev::Policy policy, bool strongZero);

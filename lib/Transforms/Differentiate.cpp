@@ -38,7 +38,10 @@ struct RevDifferentiate final
                 "and 'strong-zero', but got none");
       return signalPassFailure();
     }
-    DerivedFunctions derived(getOperation());
+    FailureOr<CostModel> costs = CostModel::get(getOperation());
+    if (failed(costs))
+      return signalPassFailure();
+    DerivedFunctions derived(getOperation(), *costs);
     if (failed(derived.expandAll()) ||
         (!function.empty() && failed(deriveNamed(derived))))
       return signalPassFailure();

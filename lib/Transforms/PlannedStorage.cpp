@@ -127,7 +127,8 @@ bool memrev::hasStoragePlan(func::FuncOp function) {
 }
 
 FailureOr<bool> memrev::planStorage(func::FuncOp function,
-                                    const Activity &activity) {
+                                    const Activity &activity,
+                                    const CostModel &model) {
   int64_t extra = 0;
   if (auto storage = function->getAttrOfType<IntegerAttr>(kStorageAttrName))
     extra = storage.getInt();
@@ -136,7 +137,7 @@ FailureOr<bool> memrev::planStorage(func::FuncOp function,
           function->getAttrOfType<FloatAttr>(rev::kDriftToleranceAttrName))
     maxDrift = tolerance.getValueAsDouble();
   StorageChain chain =
-      buildStorageChain(function.getBody().front(), activity, maxDrift);
+      buildStorageChain(function.getBody().front(), activity, model, maxDrift);
   std::optional<SmallVector<unsigned>> chosen;
   if (extra != 0 || getDrift(chain.options, chain.defaults) > maxDrift)
     chosen = choose(

@@ -10,6 +10,7 @@
 #define MEMREV_LIB_TRANSFORMS_PLANNEDSTORAGE_H
 
 #include "memrev/Analysis/Activity.h"
+#include "memrev/Analysis/CostModel.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace mlir::memrev {
@@ -28,7 +29,8 @@ namespace mlir::memrev {
 ///   - What is evaluated again although it takes long is marked so.
 /// Returns whether couplings are stored, which are to be expanded then. Fails
 /// after an error if all choices drift too far.
-FailureOr<bool> planStorage(func::FuncOp function, const Activity &activity);
+FailureOr<bool> planStorage(func::FuncOp function, const Activity &activity,
+                            const CostModel &model);
 
 /// Whether `function` says how much it may store, or how far it may drift.
 bool hasStoragePlan(func::FuncOp function);

@@ -167,7 +167,7 @@ class Jitted:
 
     def __init__(self, fn, donate=(), static_argnums=(), static_argnames=(), threads=0,
                  cpu="native", device=None, fp32_precision="ieee", contractions="generated",
-                 memory_budget=None, programs=None):
+                 memory_budget=None, cost_model=None, programs=None):
         functools.update_wrapper(self, fn)  # First: a jitted `fn` has attributes like these.
         self._fn = fn
         self._donate = frozenset(donate)
@@ -176,7 +176,7 @@ class Jitted:
         self._threads, self._cpu = threads, cpu
         self._device = _device.as_device(device)
         self._fp32_precision, self._contractions = fp32_precision, contractions
-        self._memory_budget = memory_budget
+        self._memory_budget, self._cost_model = memory_budget, cost_model
         programs = programs or Programs()
         self._cache, self._lock = programs.by_signature, programs.lock
 
@@ -323,14 +323,16 @@ class Jitted:
     def _compile(self, entry):
         with self._lock:
             if entry.module is None:
-                target = "cpu" if entry.chip is None else "cuda"
-                entry.module = _program.compile(
-                    entry.program.print(locations=True), target,
-                    memory_budget=self._memory_budget, chip=entry.chip,
-                    fp32_precision=self._fp32_precision, contractions=self._contractions,
-                    threads=self._threads, cpu=self._cpu, differentiate=entry.differentiate,
-                    file=f"<{entry.name}>", cache=True)
+                entry.module = self._compile_with(entry, memory_budget=self._memory_budget)
             return entry.module
+
+    def _compile_with(self, entry, **options):
+        target = "cpu" if entry.chip is None else "cuda"
+        return _program.compile(
+            entry.program.print(locations=True), target, chip=entry.chip,
+            cost_model=self._cost_model, fp32_precision=self._fp32_precision,
+            contractions=self._contractions, threads=self._threads, cpu=self._cpu,
+            differentiate=entry.differentiate, file=f"<{entry.name}>", cache=True, **options)
 
     def __call__(self, *args, **kwargs):
         """Calls the function: arrays in, arrays out, in the structure that the Python
@@ -392,6 +394,15 @@ class Jitted:
         """The same as an HTML page with pictures, which needs no other file."""
         return self.compile(*args, **kwargs).memory_page()
 
+    def memory_curve(self, *args, **kwargs):
+        """What storing more takes and saves: a list of plans of the program for these
+        arguments from the fewest bytes to storing everything, dicts of `peak_bytes` and, by
+        estimate, `time_ns`, those with the fewest bytes first. Each takes less time than those
+        before it."""
+        entry = self._entry(args, kwargs)[0]
+        report = self._compile_with(entry, memory_curve=8, until="bufferize").memory_report()
+        return next(f["curve"] for f in report if f["function"] == entry.name)
+
     def cache_clear(self):
         """Forgets all compiled programs."""
         with self._lock:
@@ -410,7 +421,8 @@ def call_traced(traced, arrays):
 
 
 def jit(fn=None, *, donate=(), static_argnums=(), static_argnames=(), threads=0, cpu="native",
-        device=None, fp32_precision="ieee", contractions="generated", memory_budget=None):
+        device=None, fp32_precision="ieee", contractions="generated", memory_budget=None,
+        cost_model=None):
     """Compiles `fn`, a function of arrays, when it is called.
 
     The function is run once for each signature (structure, shapes and element types
@@ -439,6 +451,7 @@ def jit(fn=None, *, donate=(), static_argnums=(), static_argnames=(), threads=0,
         cuBLASLt and cuDNN where they can, "vendor", or where they are taken to be faster, "auto".
     memory_budget: the most bytes that a call may take with its arguments and results, a
         number or "200MiB"; gradients that are had by inversion store what fits.
+    cost_model: a file that `memrev-compile --calibrate` wrote, for what saves most time.
 
     Compiled programs are kept on disk for other processes (`memrev.cache`).
     May be used as a decorator, with or without arguments. Raises CompileError if the
@@ -452,10 +465,11 @@ def jit(fn=None, *, donate=(), static_argnums=(), static_argnames=(), threads=0,
         return functools.partial(jit, donate=donate, static_argnums=static_argnums,
                                  static_argnames=static_argnames, threads=threads, cpu=cpu,
                                  device=device, fp32_precision=fp32_precision,
-                                 contractions=contractions, memory_budget=memory_budget)
+                                 contractions=contractions, memory_budget=memory_budget,
+                                 cost_model=cost_model)
 
     def as_tuple(x):
         return (x,) if isinstance(x, (int, str)) else tuple(x)
 
     return Jitted(fn, as_tuple(donate), as_tuple(static_argnums), as_tuple(static_argnames),
-                  threads, cpu, device, fp32_precision, contractions, memory_budget)
+                  threads, cpu, device, fp32_precision, contractions, memory_budget, cost_model)

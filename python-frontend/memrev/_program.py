@@ -322,7 +322,8 @@ class Module:
         """For each function the bytes of arguments, results and workspace, what lies in the
         workspace (`buffers`, with `begin` and `end` as parts of a call in the order of the
         program), what of it is in use at the peak, and how each value that the backward pass
-        needs is had."""
+        needs is had. By estimate, the time of a call (`time_ns`) and what each value costs
+        (`cost_ns`), and the `curve` of time against memory if it was asked for."""
         return json.loads(self._report(b"json"))
 
     def memory_page(self):
@@ -437,14 +438,19 @@ def _diagnostics(handle):
     return result
 
 
-def compile(text, target="cpu", *, memory_budget=None, chip=None, fp32_precision="ieee",
-            contractions="generated", kernel_format=None, cpu="native", until="binary",
-            threads=0, differentiate=(), file="<input>", ir=False, cache=False):
+def compile(text, target="cpu", *, memory_budget=None, cost_model=None, memory_curve=None,
+            chip=None, fp32_precision="ieee", contractions="generated", kernel_format=None,
+            cpu="native", until="binary", threads=0, differentiate=(), file="<input>", ir=False,
+            cache=False):
     """Compiles an MLIR program and returns it as a `Module`.
 
     `memory_budget` is the most bytes that a call may take with its arguments and results, a
     number or "200MiB". Gradients under `policy(invert)` store what fits, to save time. It is an
     error if inverting takes more. A function's attribute `memrev.memory_budget` goes before it.
+    `cost_model` is a file that `memrev-compile --calibrate` wrote: the rates of a machine, by
+    which it is estimated what saves most time. The default is a built-in model.
+    `memory_curve` is how many plans, 2 to 64, to try for the curve of time against memory, which
+    the memory report has then.
 
     A program for `target="cuda"` has a `chip`, "sm_90" for example; "native" is that of
     device 0. With `fp32_precision="tf32"` it multiplies matrices of float32 on tensor cores,
@@ -478,6 +484,8 @@ def compile(text, target="cpu", *, memory_budget=None, chip=None, fp32_precision
     options = [
         f"target={target}",
         *([f"memory-budget={memory_budget}"] if memory_budget is not None else []),
+        *([f"cost-model={Path(cost_model).read_text()}"] if cost_model is not None else []),
+        *([f"memory-curve={memory_curve}"] if memory_curve is not None else []),
         *([f"chip={chip}"] if chip is not None else []),
         *([f"kernel-format={kernel_format}"] if target == "cuda" else []),
         f"fp32-precision={fp32_precision}",

@@ -16,17 +16,20 @@ BROWSER = "chromium-headless-shell"
 
 
 class Page(html.parser.HTMLParser):
-    """What a browser shows: rectangles of buffers, and texts by their elements."""
+    """What a browser shows: rectangles of buffers, points of curves, and texts by their
+    elements."""
 
     def __init__(self, text):
         super().__init__()
-        self.buffers, self.texts, self._open = [], [], []
+        self.buffers, self.points, self.texts, self._open = [], [], [], []
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
         self._open.append(tag)
         if tag == "rect":
             self.buffers.append(dict(attrs))
+        if tag == "circle":
+            self.points.append(dict(attrs))
 
     def handle_endtag(self, tag):
         while self._open and self._open.pop() != tag:
@@ -102,6 +105,62 @@ def test_numbers_are_those_of_the_report(gradient, tmp_path):
         total = sum(v["bytes"] for v in report["values"] if v["strategy"] == how)
         assert any(text.startswith(f"{how}: {show(total)} (")
                    for text in page.texts_in("span")), how
+
+
+def test_curve_is_drawn_with_this_program(gradient, tmp_path):
+    function, params = gradient
+    text = function.mlir(params)
+    fewest = function.memory_report(params)["peak_bytes"]
+    module = memrev.compile(text, memory_curve=5, memory_budget=int(1.05 * fewest))
+    path = tmp_path / "memory.html"
+    path.write_text(module.memory_page())
+    report = module.memory_report()[0]
+    page, errors = open_page(path)
+    assert errors == []
+    plans = [point for point in page.points if point["class"] == "plan"]
+    this, = (point for point in page.points if point["class"] == "this")
+    assert len(plans) == len(report["curve"]) > 2
+    # Bytes go from left to right, time from bottom to top, both in proportion.
+    first, last = report["curve"][0], report["curve"][-1]
+    for point, plan in zip([*plans, this], [*report["curve"], report]):
+        for place, key in (("cx", "peak_bytes"), ("cy", "time_ns")):
+            part = (plan[key] - first[key]) / (last[key] - first[key])
+            ends = float(plans[0][place]), float(plans[-1][place])
+            assert abs(float(point[place]) - (ends[0] + part * (ends[1] - ends[0]))) < 1e-6
+    assert float(plans[0]["cx"]) < float(plans[-1]["cx"])
+    assert float(plans[0]["cy"]) < float(plans[-1]["cy"])
+    units = {text.rsplit(" ", 1)[-1] for text in page.texts_in("text")}
+    assert {"ms", "MiB"} <= units
+    assert any(text.startswith(f"this program: {show(report['peak_bytes'])}, ")
+               for text in page.texts_in("span"))
+
+
+def test_no_time_is_said_without_rates(gradient, tmp_path):
+    function, params = gradient
+    path = tmp_path / "memory.html"
+    shown = {}
+    for target, options in (("cpu", {}), ("cuda", {"chip": "sm_90"})):
+        module = memrev.compile(function.mlir(params), target, until="bufferize", **options)
+        path.write_text(module.memory_page())
+        page, errors = open_page(path)
+        assert errors == []
+        assert not any("NaN" in text for _, text in page.texts)
+        shown[target] = [text for text in page.texts_in("td") if text.endswith(("µs", "ns"))]
+    assert shown["cpu"] and not shown["cuda"]
+
+
+def test_a_program_with_one_plan_says_so(tmp_path):
+    text = """
+    func.func @f(%x: tensor<64xf32>) -> tensor<64xf32> {
+      %y = math.exp %x : tensor<64xf32>
+      return %y : tensor<64xf32>
+    }"""
+    path = tmp_path / "memory.html"
+    path.write_text(memrev.compile(text, memory_curve=2).memory_page())
+    page, errors = open_page(path)
+    assert errors == [] and page.points == []
+    assert any("No other plan takes fewer bytes or less time" in text
+               for text in page.texts_in("div"))
 
 
 def show(size):

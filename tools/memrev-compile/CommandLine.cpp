@@ -10,6 +10,7 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/MemoryBuffer.h"
 
 using namespace mlir::memrev;
 using llvm::StringRef;
@@ -105,6 +106,15 @@ static const OptionInfo options[] = {
        line.compile.memoryBudget = bytes.value_or(0);
        return bytes.has_value();
      }},
+    {"cost-model", "FILE",
+     "what times are estimated by: a file that --calibrate wrote",
+     [](CommandLine &line, StringRef value) {
+       line.costModel = value.str();
+       return !value.empty();
+     }},
+    {"calibrate", "",
+     "measure this machine for --cost-model; with no other option but -o",
+     [](CommandLine &line, StringRef) { return line.calibrate = true; }},
     {"contractions", "generated|vendor|auto",
      "who computes products of matrices and convolutions with --target=cuda: "
      "generated kernels; vendor is cuBLASLt and cuDNN, loaded at run time, "
@@ -159,13 +169,41 @@ static const OptionInfo options[] = {
        line.reportFormat = format.value_or(ReportFormat::Text);
        return format.has_value();
      }},
+    {"report-curve", "2..64",
+     "try so many plans of each function, and report what they take in bytes "
+     "and, by estimate, in time",
+     [](CommandLine &line, StringRef value) {
+       std::optional<int64_t> points = parseCurvePoints(value);
+       line.compile.curvePoints = points.value_or(0);
+       return points.has_value();
+     }},
     {"help", "", "print this text",
      [](CommandLine &line, StringRef) { return line.help = true; }},
 };
 
+/// Reads the file of --cost-model.
+static llvm::Error readCostModel(CommandLine &line) {
+  auto file = llvm::MemoryBuffer::getFile(line.costModel, /*IsText=*/true);
+  if (!file)
+    return llvm::createStringError("cannot read '" + line.costModel +
+                                   "': " + file.getError().message());
+  llvm::Expected<CostModel> model = CostModel::parse((*file)->getBuffer());
+  if (!model)
+    return llvm::createStringError("'" + line.costModel +
+                                   "': " + llvm::toString(model.takeError()));
+  line.compile.costModel = std::move(*model);
+  return llvm::Error::success();
+}
+
 /// Checks that the options fit together and fills in what follows from them.
 static llvm::Error complete(CommandLine &line) {
   StringRef stage = getName(line.compile.until);
+  if (!line.costModel.empty())
+    if (llvm::Error error = readCostModel(line))
+      return error;
+  if (line.compile.curvePoints != 0 && !line.reportMemory)
+    return llvm::createStringError(
+        "expects --report=memory with --report-curve");
   bool wantsCall = line.run || line.bench != 0;
   bool wantsCode =
       wantsCall || line.emit == Emit::LLVM || line.emit == Emit::Object ||
@@ -223,6 +261,7 @@ llvm::Expected<CommandLine>
 mlir::memrev::parseCommandLine(llvm::ArrayRef<const char *> args) {
   CommandLine line;
   bool hasInput = false;
+  StringRef beside;
   for (size_t i = 0; i < args.size(); ++i) {
     StringRef text = args[i];
     if (text == "-" || !text.starts_with("-")) {
@@ -231,6 +270,7 @@ mlir::memrev::parseCommandLine(llvm::ArrayRef<const char *> args) {
             llvm::formatv("expects one input file, but got '{0}' and '{1}'",
                           line.input, text));
       line.input = text.str();
+      beside = text;
       hasInput = true;
       continue;
     }
@@ -240,6 +280,8 @@ mlir::memrev::parseCommandLine(llvm::ArrayRef<const char *> args) {
         llvm::find_if(options, [name = name](const OptionInfo &info) {
           return info.name == name;
         });
+    if (name != "calibrate" && name != "o" && name != "help")
+      beside = text;
     if (option == std::end(options))
       return llvm::createStringError(
           llvm::formatv("unknown option '{0}'; --help lists all", text));
@@ -258,6 +300,9 @@ mlir::memrev::parseCommandLine(llvm::ArrayRef<const char *> args) {
           llvm::formatv("option '--{0}' expects {1}, but got '{2}'", name,
                         option->value, value));
   }
+  if (line.calibrate && !beside.empty())
+    return llvm::createStringError(llvm::formatv(
+        "expects --calibrate alone or with -o FILE, but got '{0}'", beside));
   if (llvm::Error error = complete(line))
     return std::move(error);
   return line;

@@ -32,6 +32,9 @@ struct CommandLine {
   unsigned threads = 0;
   bool reportMemory = false;
   ReportFormat reportFormat = ReportFormat::Text;
+  /// The file of --cost-model.
+  std::string costModel;
+  bool calibrate = false;
   bool help = false;
 };
 

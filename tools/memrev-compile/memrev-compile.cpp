@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CommandLine.h"
+#include "memrev/Compiler/Calibration.h"
 #include "memrev/Compiler/NumPyFile.h"
 #include "memrev/Compiler/SharedLibrary.h"
 #include "llvm/Support/FileSystem.h"
@@ -171,6 +172,17 @@ static llvm::Error writeLibrary(const CommandLine &line,
   return writeText(line.output, (*library)->getBuffer());
 }
 
+/// Measures this machine and writes the rates.
+static llvm::Error runCalibration(StringRef path) {
+  llvm::Expected<CostModel> model = calibrate();
+  if (!model)
+    return model.takeError();
+  return writeFile(path, [&](llvm::raw_ostream &os) {
+    model->print(os);
+    return llvm::Error::success();
+  });
+}
+
 /// Does what `line` asks for. `executable` is this program.
 static int runDriver(const CommandLine &line, StringRef executable) {
   auto input = llvm::MemoryBuffer::getFileOrSTDIN(line.input, /*IsText=*/true);
@@ -220,6 +232,10 @@ int main(int argc, char **argv) {
   if (line->help) {
     printHelp(llvm::outs());
     return 0;
+  }
+  if (line->calibrate) {
+    llvm::Error error = runCalibration(line->output);
+    return error ? fail(std::move(error)) : 0;
   }
   void *address = reinterpret_cast<void *>(&main);
   return runDriver(*line, llvm::sys::fs::getMainExecutable(argv[0], address));

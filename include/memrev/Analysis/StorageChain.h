@@ -18,6 +18,7 @@
 #define MEMREV_ANALYSIS_STORAGECHAIN_H
 
 #include "memrev/Analysis/Activity.h"
+#include "memrev/Analysis/CostModel.h"
 #include "memrev/Analysis/StoragePlan.h"
 #include "mlir/IR/Operation.h"
 
@@ -64,11 +65,12 @@ struct StorageChain {
 };
 
 /// The chain of `block`, the body of a function, as its plan of inverse edges
-/// and `activity` have it. If `maxDrift` is finite there are options that store
+/// and `activity` have it, with the times of `model`. If `maxDrift` is finite there are options that store
 /// the states of loops and couplings every now and then, so that what inverses
 /// give is no further from the true values than that, relative to them. Changes
 /// nothing.
 StorageChain buildStorageChain(Block &block, const Activity &activity,
+                               const CostModel &model,
                                double maxDrift = kAnyDrift);
 
 } // namespace mlir::memrev

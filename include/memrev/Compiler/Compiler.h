@@ -13,6 +13,7 @@
 #ifndef MEMREV_COMPILER_COMPILER_H
 #define MEMREV_COMPILER_COMPILER_H
 
+#include "memrev/Analysis/CostModel.h"
 #include "memrev/Compiler/MemoryReport.h"
 #include "memrev/ExecutionEngine/DeviceCall.h"
 #include "memrev/ExecutionEngine/Processor.h"
@@ -35,6 +36,9 @@ std::optional<std::string> parseKernelFormat(llvm::StringRef name);
 /// Returns the positive number of bytes that `text` says: digits, then nothing,
 /// KiB, MiB or GiB.
 std::optional<int64_t> parseBytes(llvm::StringRef text);
+
+/// Returns how many plans `text` says to try for a curve: 2 to 64.
+std::optional<int64_t> parseCurvePoints(llvm::StringRef text);
 
 struct CompileOptions {
   /// What the program is for: "cpu" or "cuda".
@@ -63,10 +67,17 @@ struct CompileOptions {
   /// Functions to derive without a transform in the program: options of
   /// rev-differentiate, "function=f mode=split" for example.
   std::vector<std::string> differentiate;
-  /// The most bytes that a call of a public function may take, with its arguments
-  /// and results, unless the function says itself (`memrev.memory_budget`); 0 for
-  /// what inversion takes. What fits beyond that is stored to save time.
+  /// The most bytes that a call of a public function may take, with its
+  /// arguments and results, unless the function says itself
+  /// (`memrev.memory_budget`); 0 for what inversion takes. What fits beyond
+  /// that is stored to save time.
   int64_t memoryBudget = 0;
+  /// What costs are estimated by; without one the program's own
+  /// (`rev.cost_model`), else the defaults.
+  std::optional<CostModel> costModel;
+  /// How many plans to try for the curve of time against memory of each public
+  /// function; 0 for none.
+  int64_t curvePoints = 0;
   /// The last stage to run.
   Stage until = Stage::Binary;
   /// Whether parallel loops use OpenMP.

@@ -25,6 +25,17 @@ struct ValueMemory {
   /// "inverted", "stored" or "recomputed".
   std::string strategy;
   std::string reason;
+  /// The time of inverting or evaluating again, or that of evaluating again
+  /// that storing saves, each time that the value is needed; in the unit of
+  /// `CostModel`. Nothing if there is no model for the target.
+  std::optional<int64_t> cost;
+};
+
+/// A plan of a function: how many bytes a call takes, with arguments and
+/// results, and how long by estimate, in the unit of `CostModel`.
+struct MemoryPoint {
+  int64_t peakBytes = 0;
+  int64_t time = 0;
 };
 
 /// A buffer of the workspace.
@@ -50,6 +61,12 @@ struct FunctionMemory {
   std::vector<ValueMemory> values;
   /// What lies in the workspace but for small buffers away from its peak.
   std::vector<BufferMemory> buffers;
+  /// How long a call takes by estimate, in the unit of `CostModel`. Nothing if
+  /// there is no model for the target.
+  std::optional<int64_t> time;
+  /// What other amounts of storage come to, if that was asked for: the plans
+  /// that no other beats in bytes and time, fewest bytes first.
+  std::vector<MemoryPoint> curve;
   /// What a call was seen to hold on a device, if one was made.
   std::optional<int64_t> measuredBytes;
 

@@ -29,8 +29,10 @@ def RevPlan : Pass<"rev-plan", "::mlir::ModuleOp"> {
     A function may have `rev.storage_bytes = N : i64`: its derivative under
     `policy(invert)` may then store N bytes, by estimate, beyond what inversion
     takes. `rev-differentiate` takes couplings and the last iterations of loops
-    out of the plan that fit in there and save most; such a loop becomes two. The
-    option `storage` gives that attribute to all functions that a public function
+    out of the plan that fit in there and save most time; such a loop becomes two.
+    Times are estimated by the rates in the module's attribute `rev.cost_model`, a
+    dictionary of what `memrev-compile --calibrate` writes, or by built-in ones. The
+    option `storage` gives `rev.storage_bytes` to all functions that a public one
     differentiates, in functions that it calls too. A function that several of
     them differentiate gets the fewest bytes.
 
