@@ -80,6 +80,9 @@ typedef struct {
 ///   memory-budget=BYTES
 ///                      the most bytes that a call may take, 200MiB for example;
 ///                      what fits is stored to save time
+///   drift-tolerance=X  how far what inverses give back may be from the true
+///                      values, relative to them, 1e-5 for example; states are
+///                      stored every now and then
 ///   cost-model=JSON    what times are estimated by: the text of a file that
 ///                      memrev-compile --calibrate wrote
 ///   memory-curve=N     try N plans, 2 to 64, for the curve of time against

@@ -49,6 +49,13 @@ static std::string setOption(CompileOptions &options, StringRef text) {
              "example, but got '" +
              value.str() + "'";
     options.memoryBudget = *bytes;
+  } else if (name == "drift-tolerance") {
+    std::optional<double> tolerance = parseTolerance(value);
+    if (!tolerance)
+      return "option 'drift-tolerance' expects a number above 0, 1e-5 for "
+             "example, but got '" +
+             value.str() + "'";
+    options.driftTolerance = *tolerance;
   } else if (name == "cost-model") {
     llvm::Expected<CostModel> model = CostModel::parse(value);
     if (!model)

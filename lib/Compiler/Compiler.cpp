@@ -29,6 +29,7 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Threading.h"
 #include "llvm/Target/TargetMachine.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace mlir::memrev;
@@ -57,6 +58,13 @@ std::optional<std::string> mlir::memrev::parseKernelFormat(StringRef name) {
       .Case("cubin", "bin")
       .Cases({"auto", "fatbin", "llvm"}, name.str())
       .Default(std::nullopt);
+}
+
+std::optional<double> mlir::memrev::parseTolerance(StringRef text) {
+  double value = 0;
+  if (text.getAsDouble(value) || !(value > 0) || std::isinf(value))
+    return std::nullopt;
+  return value;
 }
 
 std::optional<int64_t> mlir::memrev::parseBytes(StringRef text) {
@@ -329,6 +337,9 @@ LogicalResult CompilerInstance::takeCostModel(ModuleOp module) {
       !isForGPU() || options.costModel || module->hasAttr(kCostModelAttrName);
   if (options.costModel)
     options.costModel->setOn(module);
+  if (options.driftTolerance > 0)
+    module->setAttr(rev::kDriftToleranceAttrName,
+                    Builder(module).getF64FloatAttr(options.driftTolerance));
   FailureOr<CostModel> model = CostModel::get(module);
   if (failed(model))
     return failure();

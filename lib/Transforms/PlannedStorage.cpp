@@ -121,9 +121,17 @@ choose(const StorageChain &chain, int64_t budget, double maxDrift) {
   return chooseOptions(lean, *fewest, maxDrift);
 }
 
+/// The function's drift tolerance, else that of its module.
+static std::optional<double> getDriftTolerance(func::FuncOp function) {
+  for (Operation *op : {function.getOperation(), function->getParentOp()})
+    if (auto tolerance =
+            op->getAttrOfType<FloatAttr>(rev::kDriftToleranceAttrName))
+      return tolerance.getValueAsDouble();
+  return std::nullopt;
+}
+
 bool memrev::hasStoragePlan(func::FuncOp function) {
-  return function->hasAttr(kStorageAttrName) ||
-         function->hasAttr(rev::kDriftToleranceAttrName);
+  return function->hasAttr(kStorageAttrName) || getDriftTolerance(function);
 }
 
 FailureOr<bool> memrev::planStorage(func::FuncOp function,
@@ -132,10 +140,7 @@ FailureOr<bool> memrev::planStorage(func::FuncOp function,
   int64_t extra = 0;
   if (auto storage = function->getAttrOfType<IntegerAttr>(kStorageAttrName))
     extra = storage.getInt();
-  double maxDrift = kAnyDrift;
-  if (auto tolerance =
-          function->getAttrOfType<FloatAttr>(rev::kDriftToleranceAttrName))
-    maxDrift = tolerance.getValueAsDouble();
+  double maxDrift = getDriftTolerance(function).value_or(kAnyDrift);
   StorageChain chain =
       buildStorageChain(function.getBody().front(), activity, model, maxDrift);
   std::optional<SmallVector<unsigned>> chosen;

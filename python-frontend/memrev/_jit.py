@@ -167,7 +167,7 @@ class Jitted:
 
     def __init__(self, fn, donate=(), static_argnums=(), static_argnames=(), threads=0,
                  cpu="native", device=None, fp32_precision="ieee", contractions="generated",
-                 memory_budget=None, cost_model=None, programs=None):
+                 memory_budget=None, drift_tolerance=None, cost_model=None, programs=None):
         functools.update_wrapper(self, fn)  # First: a jitted `fn` has attributes like these.
         self._fn = fn
         self._donate = frozenset(donate)
@@ -177,6 +177,7 @@ class Jitted:
         self._device = _device.as_device(device)
         self._fp32_precision, self._contractions = fp32_precision, contractions
         self._memory_budget, self._cost_model = memory_budget, cost_model
+        self._drift_tolerance = drift_tolerance
         programs = programs or Programs()
         self._cache, self._lock = programs.by_signature, programs.lock
 
@@ -330,7 +331,7 @@ class Jitted:
         target = "cpu" if entry.chip is None else "cuda"
         return _program.compile(
             entry.program.print(locations=True), target, chip=entry.chip,
-            cost_model=self._cost_model, fp32_precision=self._fp32_precision,
+            drift_tolerance=self._drift_tolerance, cost_model=self._cost_model, fp32_precision=self._fp32_precision,
             contractions=self._contractions, threads=self._threads, cpu=self._cpu,
             differentiate=entry.differentiate, file=f"<{entry.name}>", cache=True, **options)
 
@@ -422,7 +423,7 @@ def call_traced(traced, arrays):
 
 def jit(fn=None, *, donate=(), static_argnums=(), static_argnames=(), threads=0, cpu="native",
         device=None, fp32_precision="ieee", contractions="generated", memory_budget=None,
-        cost_model=None):
+        drift_tolerance=None, cost_model=None):
     """Compiles `fn`, a function of arrays, when it is called.
 
     The function is run once for each signature (structure, shapes and element types
@@ -451,6 +452,8 @@ def jit(fn=None, *, donate=(), static_argnums=(), static_argnames=(), threads=0,
         cuBLASLt and cuDNN where they can, "vendor", or where they are taken to be faster, "auto".
     memory_budget: the most bytes that a call may take with its arguments and results, a
         number or "200MiB"; gradients that are had by inversion store what fits.
+    drift_tolerance: how far what inverses give back may be from the true values, relative to
+        them; states are stored every now and then.
     cost_model: a file that `memrev-compile --calibrate` wrote, for what saves most time.
 
     Compiled programs are kept on disk for other processes (`memrev.cache`).
@@ -466,10 +469,11 @@ def jit(fn=None, *, donate=(), static_argnums=(), static_argnames=(), threads=0,
                                  static_argnames=static_argnames, threads=threads, cpu=cpu,
                                  device=device, fp32_precision=fp32_precision,
                                  contractions=contractions, memory_budget=memory_budget,
-                                 cost_model=cost_model)
+                                 drift_tolerance=drift_tolerance, cost_model=cost_model)
 
     def as_tuple(x):
         return (x,) if isinstance(x, (int, str)) else tuple(x)
 
     return Jitted(fn, as_tuple(donate), as_tuple(static_argnums), as_tuple(static_argnames),
-                  threads, cpu, device, fp32_precision, contractions, memory_budget, cost_model)
+                  threads, cpu, device, fp32_precision, contractions, memory_budget, drift_tolerance,
+                  cost_model)

@@ -438,15 +438,19 @@ def _diagnostics(handle):
     return result
 
 
-def compile(text, target="cpu", *, memory_budget=None, cost_model=None, memory_curve=None,
-            chip=None, fp32_precision="ieee", contractions="generated", kernel_format=None,
+def compile(text, target="cpu", *, memory_budget=None, drift_tolerance=None,
+            cost_model=None, memory_curve=None, chip=None, fp32_precision="ieee", contractions="generated", kernel_format=None,
             cpu="native", until="binary", threads=0, differentiate=(), file="<input>", ir=False,
             cache=False):
     """Compiles an MLIR program and returns it as a `Module`.
 
     `memory_budget` is the most bytes that a call may take with its arguments and results, a
-    number or "200MiB". Gradients under `policy(invert)` store what fits, to save time. It is an
-    error if inverting takes more. A function's attribute `memrev.memory_budget` goes before it.
+    number or "200MiB". Gradients under `policy(invert)` store what fits, to save time, and
+    evaluate again what does not. It is an error if that takes more. A function's attribute
+    `memrev.memory_budget` goes before it.
+    `drift_tolerance` is how far what inverses give back may be from the true values, relative
+    to them: states are stored every now and then. The attribute `rev.drift_tolerance` of a
+    function that is differentiated goes before it.
     `cost_model` is a file that `memrev-compile --calibrate` wrote: the rates of a machine, by
     which it is estimated what saves most time. The default is a built-in model.
     `memory_curve` is how many plans, 2 to 64, to try for the curve of time against memory, which
@@ -484,6 +488,7 @@ def compile(text, target="cpu", *, memory_budget=None, cost_model=None, memory_c
     options = [
         f"target={target}",
         *([f"memory-budget={memory_budget}"] if memory_budget is not None else []),
+        *([f"drift-tolerance={drift_tolerance}"] if drift_tolerance is not None else []),
         *([f"cost-model={Path(cost_model).read_text()}"] if cost_model is not None else []),
         *([f"memory-curve={memory_curve}"] if memory_curve is not None else []),
         *([f"chip={chip}"] if chip is not None else []),

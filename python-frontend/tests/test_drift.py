@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import memrev
+from memrev import lax
+from memrev import numpy as mnp
 
 LAYERS = 60
 
@@ -78,3 +80,39 @@ def test_a_wide_tolerance_changes_nothing(problem):
     peak, errors = run(problem)
     wide_peak, wide_errors = run(problem, "", "1.0e9")
     assert peak == wide_peak and (errors == wide_errors).all()
+
+
+def test_option_for_all_functions(problem):
+    arguments, _ = problem
+    single = [argument.astype(np.float32) for argument in arguments]
+    by_attribute = memrev.compile(make_program("f32", "", "1.0e-4"))
+    by_option = memrev.compile(make_program("f32"), drift_tolerance=1e-4)
+    assert by_option.memory_report() == by_attribute.memory_report()
+    for one, other in zip(by_option["gradient"](*single), by_attribute["gradient"](*single)):
+        assert (one == other).all()
+    # A function's own tolerance goes first.
+    own = memrev.compile(make_program("f32", "", "1.0e-4"), drift_tolerance=1e-6)
+    assert own.memory_report() == by_attribute.memory_report()
+
+
+def test_jit():
+    def loss(x, w):
+        def pair(_, halves):
+            a, b = halves
+            return b, lax.coupling("additive", a, [b], lambda b: mnp.tanh(b @ w))
+
+        a, b = lax.for_loop(40, pair, (x, x))
+        return (a * b).sum()
+
+    x = np.ones((64, 64), np.float32)
+    plain, bounded = (
+        memrev.jit(memrev.grad(loss), **options).memory_report(x, x)["peak_bytes"]
+        for options in ({}, {"drift_tolerance": 1e-5}))
+    assert plain < bounded
+
+
+@pytest.mark.parametrize("wrong", ["0", "-1", "nan", "inf", "small"])
+def test_wrong_tolerance(wrong):
+    with pytest.raises(memrev.CompileError, match="expects a number above 0, 1e-5 for example, "
+                       f"but got '{wrong}'"):
+        memrev.compile(make_program("f32"), drift_tolerance=wrong)

@@ -106,6 +106,14 @@ static const OptionInfo options[] = {
        line.compile.memoryBudget = bytes.value_or(0);
        return bytes.has_value();
      }},
+    {"drift-tolerance", "X",
+     "how far what inverses give back may be from the true values, relative to "
+     "them, 1e-5 for example; states are stored every now and then",
+     [](CommandLine &line, StringRef value) {
+       std::optional<double> tolerance = parseTolerance(value);
+       line.compile.driftTolerance = tolerance.value_or(0);
+       return tolerance.has_value();
+     }},
     {"cost-model", "FILE",
      "what times are estimated by: a file that --calibrate wrote",
      [](CommandLine &line, StringRef value) {

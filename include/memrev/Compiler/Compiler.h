@@ -37,6 +37,9 @@ std::optional<std::string> parseKernelFormat(llvm::StringRef name);
 /// KiB, MiB or GiB.
 std::optional<int64_t> parseBytes(llvm::StringRef text);
 
+/// A relative error: a finite number above 0. Nothing for other texts.
+std::optional<double> parseTolerance(llvm::StringRef text);
+
 /// Returns how many plans `text` says to try for a curve: 2 to 64.
 std::optional<int64_t> parseCurvePoints(llvm::StringRef text);
 
@@ -70,8 +73,12 @@ struct CompileOptions {
   /// The most bytes that a call of a public function may take, with its
   /// arguments and results, unless the function says itself
   /// (`memrev.memory_budget`); 0 for what inversion takes. What fits beyond
-  /// that is stored to save time.
+  /// that is stored to save time, what does not is evaluated again.
   int64_t memoryBudget = 0;
+  /// How far what inverses give back may be from the true values, relative to
+  /// them, unless a function says itself (`rev.drift_tolerance`); 0 for any
+  /// distance.
+  double driftTolerance = 0;
   /// What costs are estimated by; without one the program's own
   /// (`rev.cost_model`), else the defaults.
   std::optional<CostModel> costModel;

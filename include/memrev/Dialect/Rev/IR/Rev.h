@@ -50,9 +50,10 @@ inline constexpr llvm::StringLiteral kOfTangentsAttrName = "rev.of_tangents";
 /// `BinomialAttr`).
 inline constexpr llvm::StringLiteral kCheckpointAttrName = "rev.checkpoint";
 
-/// On a function: how far what inverses give back in its derivative may be from
-/// the true values, relative to them (f64, above 0). States are stored every now
-/// and then to start inverses from.
+/// On a function, or on a module for functions that do not say it themselves:
+/// how far what inverses give back in the derivative may be from the true
+/// values, relative to them (f64, above 0). States are stored every now and then
+/// to start inverses from.
 inline constexpr llvm::StringLiteral kDriftToleranceAttrName =
     "rev.drift_tolerance";
 /// On a coupling, or on a loop for each iteration: how many times an error of
