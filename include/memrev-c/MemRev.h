@@ -78,8 +78,8 @@ typedef struct {
 ///   chip=CHIP          the chip of a program for cuda, sm_90 for example;
 ///                      native asks the driver for that of device 0
 ///   memory-budget=BYTES
-///                      the most bytes that a call may take, 200MiB for example;
-///                      what fits is stored to save time
+///                      the most bytes that a call may take, 200MiB for
+///                      example; what fits is stored to save time
 ///   fp32-precision=P   how a program for cuda multiplies matrices of f32:
 ///                      ieee, the default; tf32, by tensor cores that round
 ///                      the factors to 10 bits of mantissa; or tf32x3, by three
@@ -181,6 +181,16 @@ MEMREV_EXPORT const char *memrevGetChip(const MemRevCompilation *compilation);
 MEMREV_EXPORT char *memrevCall(const MemRevCompilation *compilation,
                                size_t function, void *const *parameters,
                                size_t numParameters, int threads);
+
+/// The same for a program for the CPU that works in memory of the caller's:
+/// `workspaceBytes` bytes, as many as the function says or more, aligned to 64,
+/// that no other call uses. Nothing else is allocated, and nothing is written
+/// if they are too few.
+MEMREV_EXPORT char *memrevCallInWorkspace(const MemRevCompilation *compilation,
+                                          size_t function,
+                                          void *const *parameters,
+                                          size_t numParameters, void *workspace,
+                                          size_t workspaceBytes, int threads);
 
 //===----------------------------------------------------------------------===//
 // Programs for cuda, on arrays in device memory

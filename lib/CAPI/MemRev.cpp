@@ -33,6 +33,12 @@ static char *copyString(StringRef text) {
   return copy;
 }
 
+/// Returns the message of `error` for memrevFreeString, or null if there is
+/// none.
+static char *toMessage(llvm::Error error) {
+  return error ? copyString(llvm::toString(std::move(error))) : nullptr;
+}
+
 /// Sets the option "name=value"; returns a message if it cannot be used.
 static std::string setOption(CompileOptions &options, StringRef text) {
   auto [name, value] = text.split('=');
@@ -283,6 +289,25 @@ char *memrevCall(const MemRevCompilation *compilation, size_t function,
   return nullptr;
 }
 
+char *memrevCallInWorkspace(const MemRevCompilation *compilation,
+                            size_t function, void *const *parameters,
+                            size_t numParameters, void *workspace,
+                            size_t workspaceBytes, int threads) {
+  const FunctionSignature *signature = getSignature(compilation, function);
+  if (!signature)
+    return copyString("there is no such function");
+  CompiledProgram &program = *compilation->result.program;
+  if (program.getTarget() != "cpu")
+    return copyString("expects a program for cpu, but got one for " +
+                      program.getTarget().str());
+  auto code = program.load();
+  if (!code)
+    return toMessage(code.takeError());
+  return toMessage((*code)->callInArena(
+      *signature, llvm::ArrayRef(parameters, numParameters), workspace,
+      workspaceBytes, threads));
+}
+
 const char *memrevGetTarget(const MemRevCompilation *compilation) {
   const auto &program = compilation->result.program;
   return program ? program->getTarget().data() : "";
@@ -291,12 +316,6 @@ const char *memrevGetTarget(const MemRevCompilation *compilation) {
 const char *memrevGetChip(const MemRevCompilation *compilation) {
   const auto &program = compilation->result.program;
   return program ? program->getChip().data() : "";
-}
-
-/// Returns the message of `error` for memrevFreeString, or null if there is
-/// none.
-static char *toMessage(llvm::Error error) {
-  return error ? copyString(llvm::toString(std::move(error))) : nullptr;
 }
 
 char *memrevCallOnDevice(const MemRevCompilation *compilation, size_t function,

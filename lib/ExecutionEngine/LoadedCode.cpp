@@ -174,6 +174,11 @@ llvm::Error LoadedCode::callInArena(const FunctionSignature &function,
         "'" + function.name + "' expects an arena of " +
         std::to_string(function.arenaBytes) + " bytes, but got " +
         std::to_string(arenaBytes));
+  if (reinterpret_cast<uintptr_t>(arena) % runtime::kArenaAlignment != 0)
+    return llvm::createStringError("'" + function.name +
+                                   "' expects an arena aligned to " +
+                                   std::to_string(runtime::kArenaAlignment) +
+                                   " bytes, but got an address that is not");
   std::optional<runtime::OpenMP::NumThreads> numThreads;
   if (session->usesOpenMP) {
     std::string error;
@@ -206,9 +211,16 @@ llvm::Error LoadedCode::call(const FunctionSignature &function,
   std::string message;
   if (!arena.reserve(function.arenaBytes, message))
     return llvm::createStringError("'" + function.name + "': " + message);
+  arena.guard(function.arenaBytes);
   llvm::Error error = callInArena(function, parameters, arena.getData(),
                                   arena.getSize(), threads);
+  bool isIntact = arena.isGuardIntact(function.arenaBytes);
   session->arenas->giveBack(std::move(arena));
+  if (!error && !isIntact)
+    return llvm::createStringError("'" + function.name +
+                                   "' wrote behind its arena of " +
+                                   std::to_string(function.arenaBytes) +
+                                   " bytes: this is a mistake of the compiler");
   return error;
 }
 

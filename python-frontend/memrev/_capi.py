@@ -104,6 +104,11 @@ def _declare(lib):
             owned,
             [compilation, size, ctypes.POINTER(ctypes.c_void_p), size, ctypes.c_int],
         ),
+        "memrevCallInWorkspace": (
+            owned,
+            [compilation, size, ctypes.POINTER(ctypes.c_void_p), size, pointer, size,
+             ctypes.c_int],
+        ),
         "memrevGetTarget": (ctypes.c_char_p, [compilation]),
         "memrevGetChip": (ctypes.c_char_p, [compilation]),
         "memrevCallOnDevice": (

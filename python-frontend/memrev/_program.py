@@ -259,12 +259,21 @@ class Function:
             pointers[parameter.place] = _get_address(array)
         self.call_pointers(pointers, threads)
 
-    def call_pointers(self, pointers, threads=0):
+    def call_pointers(self, pointers, threads=0, workspace=0, workspace_bytes=0):
         """Calls the function on memory that the caller has: an address for each argument,
-        then for each result, in the order of `Parameter.place`. Nothing is checked."""
-        error = _capi.lib.memrevCall(
-            self._module._handle, self._index, self._pointers(*pointers), len(pointers), threads
-        )
+        then for each result, in the order of `Parameter.place`. `workspace` is memory that a
+        program for the processor works in, of `Function.workspace_bytes` bytes and aligned
+        to 64, which no other call uses meanwhile; without one memrev provides it. Nothing is
+        checked but the workspace: RuntimeError says what is wrong with it, or that there is
+        no memory for it, before anything is written."""
+        handle, addresses = self._module._handle, self._pointers(*pointers)
+        if workspace:
+            error = _capi.lib.memrevCallInWorkspace(
+                handle, self._index, addresses, len(pointers), workspace, workspace_bytes,
+                threads)
+        else:
+            error = _capi.lib.memrevCall(
+                handle, self._index, addresses, len(pointers), threads)
         if error:
             raise RuntimeError(_capi.take_string(error))
 

@@ -36,13 +36,15 @@ public:
   /// Calls `function` with one pointer for each parameter except the arena, on
   /// `threads` threads (0: as many as OpenMP chooses). The memory behind the
   /// pointers must have the types of the signature. It is host memory, which a
-  /// program for a GPU copies to and from device 0.
+  /// program for a GPU copies to and from device 0. Nothing is written if the
+  /// memory of the call cannot be had. On the CPU it is an error if the call
+  /// writes behind its arena.
   llvm::Error call(const FunctionSignature &function,
                    llvm::ArrayRef<void *> parameters, int threads) const;
 
   /// As above, with an arena of at least `function.arenaBytes` bytes, aligned
-  /// to 64 bytes, that no other call uses. A program for a GPU takes device
-  /// memory, and its status is that of the CUDA runtime.
+  /// to 64 bytes, that no other call uses; else nothing is called. A program
+  /// for a GPU takes device memory, and its status is that of the CUDA runtime.
   llvm::Error callInArena(const FunctionSignature &function,
                           llvm::ArrayRef<void *> parameters, void *arena,
                           size_t arenaBytes, int threads) const;

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "memrev/Codegen/Common/AttributeNames.h"
+#include "memrev/Codegen/Common/ByteSize.h"
 #include "memrev/Codegen/Common/CallOrder.h"
 #include "memrev/Codegen/Common/FramePacking.h"
 #include "memrev/Codegen/Common/Passes.h"
@@ -83,6 +84,7 @@ public:
 
 private:
   FailureOr<Allocation> measure(memref::AllocOp alloc);
+  FailureOr<int64_t> pack(MutableArrayRef<PackedBuffer> buffers);
   LogicalResult planParallelLoops();
   LogicalResult planParallelLoop(Operation *loop,
                                  MutableArrayRef<Allocation> allocations);
@@ -146,18 +148,30 @@ FailureOr<Allocation> FramePlanner::measure(memref::AllocOp alloc) {
     return alloc.emitOpError("expects a contiguous buffer, but got ") << type;
   Allocation allocation;
   allocation.op = alloc;
-  int64_t element = layout.getTypeSize(type.getElementType());
-  // Offsets must stay in range even for shapes that no machine can hold.
-  int64_t bytes = element;
-  for (int64_t size : type.getShape()) {
-    if (llvm::MulOverflow(bytes, size, bytes) ||
-        bytes > std::numeric_limits<int64_t>::max() / 2)
-      return alloc.emitOpError("expects a buffer of less than 2^62 bytes, but "
-                               "got ")
-             << type;
-  }
-  allocation.buffer.bytes = bytes;
+  std::optional<int64_t> bytes =
+      getStaticBytes(type, layout.getTypeSize(type.getElementType()));
+  if (!bytes)
+    return alloc.emitOpError("expects a buffer of less than 2^48 bytes, but "
+                             "got ")
+           << type;
+  allocation.buffer.bytes = type.getNumElements() == 0 ? 0 : *bytes;
   return allocation;
+}
+
+/// Gives each buffer an offset and returns the bytes of the frame.
+FailureOr<int64_t> FramePlanner::pack(MutableArrayRef<PackedBuffer> buffers) {
+  // No offset is larger than this, so that none wraps around.
+  uint64_t total = 0;
+  for (const PackedBuffer &buffer : buffers)
+    total =
+        llvm::SaturatingAdd<uint64_t>(total, buffer.bytes + kBufferAlignment);
+  bool isInRange = total < uint64_t(std::numeric_limits<int64_t>::max());
+  int64_t bytes = isInRange ? packBuffers(buffers, kBufferAlignment) : total;
+  if (!isInRange || bytes >= kMaxBytes)
+    return func.emitError("expects buffers that take less than 2^48 bytes at "
+                          "a time, but got a plan that takes ")
+           << static_cast<uint64_t>(isInRange ? bytes : total);
+  return bytes;
 }
 
 /// Replaces `allocation` by a view of `frame` at its offset from `base`, a
@@ -204,8 +218,10 @@ FramePlanner::planParallelLoop(Operation *loop,
     timeline.setLiveRange(allocation);
     buffers.push_back(allocation.buffer);
   }
-  int64_t slice =
-      llvm::alignTo(packBuffers(buffers, kBufferAlignment), kBufferAlignment);
+  FailureOr<int64_t> packed = pack(buffers);
+  if (failed(packed))
+    return failure();
+  int64_t slice = llvm::alignTo(*packed, kBufferAlignment);
   OpBuilder outside(loop);
   Location loc = loop->getLoc();
   auto type = MemRefType::get({slice * maxThreads}, builder.getI8Type());
@@ -394,7 +410,10 @@ FailureOr<int64_t> FramePlanner::run() {
       buffers.push_back(allocation.buffer);
     }
   }
-  int64_t bytes = packBuffers(buffers, kBufferAlignment);
+  FailureOr<int64_t> packed = pack(buffers);
+  if (failed(packed))
+    return failure();
+  int64_t bytes = *packed;
   for (auto [allocation, buffer] : llvm::zip_equal(allocations, buffers))
     allocation.buffer = buffer;
   record(allocations, duration);

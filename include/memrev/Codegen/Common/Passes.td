@@ -344,11 +344,13 @@ def CodegenVerifyStage : Pass<"codegen-verify-stage", "ModuleOp"> {
   let description = [{
     The contracts, each with an error at the first operation that breaks it:
 
+    - `input`, which is no stage, but what the first one needs: types are of
+      less than 2^48 bytes. This holds up to the bufferize stage;
     - `differentiate`: no function transform of the `rev` dialect is left;
     - `lower`: no operation of the `rev` dialect is left;
     - `schedule`: as `lower`, and kernels contain no calls of public functions;
     - `bufferize`: no tensor, and no allocation in any function;
-    - `binary`: only the LLVM dialect and `gpu.binary`.
+    - `binary`: only the LLVM dialect and `gpu.binary`, and nothing allocates.
   }];
   let options = [
     Option<"stage", "stage", "std::string", /*default=*/"\"\"",
