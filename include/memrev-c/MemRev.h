@@ -50,8 +50,12 @@ typedef struct {
   size_t numResults;
   /// The number of pointers that a call takes.
   size_t numParameters;
-  /// Bytes that a call works in, which memrevCall provides.
+  /// Bytes that a call works in, which memrevCall provides; -1 if the arguments
+  /// leave extents open, on which they depend.
   int64_t workspaceBytes;
+  /// How many extents the arguments leave open. They are parameters behind the
+  /// arguments, each a pointer to an int64_t.
+  size_t numExtents;
 } MemRevFunction;
 
 /// An argument or a result.
@@ -171,6 +175,17 @@ MEMREV_EXPORT const char *memrevGetIdentity(void);
 /// empty for the CPU. Empty without a program.
 MEMREV_EXPORT const char *memrevGetTarget(const MemRevCompilation *compilation);
 MEMREV_EXPORT const char *memrevGetChip(const MemRevCompilation *compilation);
+
+/// Says what a call of the `function`th function takes whose arguments have the
+/// open extents `extents`: the bytes that it works in, and the open extents of
+/// those results that are parameters of their own, one after the other, in
+/// `resultExtents`. Returns null, or a message for memrevFreeString if the
+/// extents do not agree with each other or sizes do not fit 64 bits.
+MEMREV_EXPORT char *memrevGetExtents(const MemRevCompilation *compilation,
+                                     size_t function, const int64_t *extents,
+                                     size_t numExtents, int64_t *resultExtents,
+                                     size_t numResultExtents,
+                                     int64_t *workspaceBytes);
 
 /// Calls the `function`th function on `threads` threads (0: as many as the
 /// OpenMP library gives the calling thread). A program for cuda copies the

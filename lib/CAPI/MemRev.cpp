@@ -159,10 +159,12 @@ bool memrevGetFunction(const MemRevCompilation *compilation, size_t index,
   const FunctionSignature *signature = getSignature(compilation, index);
   if (!signature)
     return false;
-  *function = {signature->name.c_str(), signature->arguments.size(),
+  *function = {signature->name.c_str(),
+               signature->arguments.size(),
                signature->results.size(),
                static_cast<size_t>(signature->getNumArrayParameters()),
-               signature->arenaBytes};
+               signature->arenaBytes,
+               signature->extents.size()};
   return true;
 }
 
@@ -274,6 +276,39 @@ MemRevCompilation *memrevLoad(const char *bytes, size_t length) {
 }
 
 const char *memrevGetIdentity() { return getHostIdentity().c_str(); }
+
+char *memrevGetExtents(const MemRevCompilation *compilation, size_t function,
+                       const int64_t *extents, size_t numExtents,
+                       int64_t *resultExtents, size_t numResultExtents,
+                       int64_t *workspaceBytes) {
+  const FunctionSignature *signature = getSignature(compilation, function);
+  if (!signature)
+    return copyString("there is no such function");
+  if (numExtents != signature->extents.size())
+    return copyString("'" + signature->name + "' expects " +
+                      std::to_string(signature->extents.size()) +
+                      " extents, but got " + std::to_string(numExtents));
+  auto code = compilation->result.program->load();
+  if (!code)
+    return toMessage(code.takeError());
+  auto instance =
+      (*code)->instantiate(*signature, llvm::ArrayRef(extents, numExtents));
+  if (!instance)
+    return toMessage(instance.takeError());
+  *workspaceBytes = instance->arenaBytes;
+  size_t count = 0;
+  for (size_t i = 0; i < instance->results.size(); ++i) {
+    if (!signature->hasOwnParameter(i))
+      continue;
+    for (auto [open, extent] :
+         llvm::zip_equal(signature->results[i].type.shape,
+                         instance->results[i].type.shape)) {
+      if (open == kOpenExtent && count < numResultExtents)
+        resultExtents[count++] = extent;
+    }
+  }
+  return nullptr;
+}
 
 char *memrevCall(const MemRevCompilation *compilation, size_t function,
                  void *const *parameters, size_t numParameters, int threads) {

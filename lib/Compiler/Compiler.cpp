@@ -111,7 +111,9 @@ static void record(Diagnostic &diagnostic,
 static FailureOr<ArrayType> getArrayType(func::FuncOp func, Type type) {
   ArrayType array;
   if (auto buffer = dyn_cast<MemRefType>(type)) {
-    llvm::append_range(array.shape, buffer.getShape());
+    for (int64_t extent : buffer.getShape())
+      array.shape.push_back(ShapedType::isDynamic(extent) ? kOpenExtent
+                                                          : extent);
     type = buffer.getElementType();
   }
   if (type.isInteger(1))
@@ -147,8 +149,8 @@ static FailureOr<ParameterSignature> getParameter(func::FuncOp func,
   FailureOr<ArrayType> type = getArrayType(func, source.type);
   if (failed(type))
     return failure();
-  return ParameterSignature{std::move(name), *type, source.isScalar,
-                            source.isDonated, /*residual=*/{}};
+  return ParameterSignature{std::move(name),  *type,           source.isScalar,
+                            source.isDonated, /*residual=*/{}, source.extents};
 }
 
 std::optional<int64_t> mlir::memrev::parseBytes(StringRef text) {
@@ -173,6 +175,12 @@ static FailureOr<FunctionSignature> getSignature(const Entry &entry,
   signature.name = func.getSymName().str();
   signature.arenaBytes = entry.arenaBytes;
   signature.resultParameters = entry.resultParameters;
+  for (const EntryExtent &extent : entry.extents)
+    signature.extents.push_back({extent.argument, extent.axis});
+  if (!signature.extents.empty()) {
+    signature.arenaBytes = kOpenExtent;
+    signature.arenaFormula = entry.formulas.arena;
+  }
   for (auto [index, source] : llvm::enumerate(entry.arguments)) {
     auto argument =
         getParameter(func, source, names.getArgument(signature.name, index));
@@ -325,6 +333,7 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
       // One thread of the host launches kernels, which do not see its stack.
       bufferize.maxThreads = 1;
       bufferize.maxStackBytes = 0;
+      bufferize.staticOnly = true;
     }
     buildBufferizePipeline(pm, bufferize);
     break;
@@ -410,6 +419,11 @@ LogicalResult CompilerInstance::planStorage(ModuleOp module) {
       return failure();
     for (const FunctionMemory &memory : program->memory) {
       auto *found = searches.find(memory.function);
+      if (found != searches.end() && !memory.peakFormula.empty()) {
+        report("expects static shapes with a memory budget, but '" +
+               memory.function + "' takes " + memory.peakFormula + " bytes");
+        return failure();
+      }
       if (found != searches.end())
         found->second.add(tried[found - searches.begin()],
                           memory.getPeakBytes());
@@ -438,6 +452,13 @@ LogicalResult CompilerInstance::collectSignatures(ModuleOp module) {
       return failure();
     program->memory.push_back(
         measureMemory(*signature, plan, parseBuffers(entry.arenaBuffers)));
+    if (!signature->extents.empty()) {
+      FunctionMemory &memory = program->memory.back();
+      memory.argumentFormula = entry.formulas.arguments;
+      memory.resultFormula = entry.formulas.results;
+      memory.workspaceFormula = entry.formulas.arena;
+      memory.peakFormula = entry.formulas.peak;
+    }
     program->functions.push_back(std::move(*signature));
   }
   return success();
@@ -449,9 +470,7 @@ LogicalResult CompilerInstance::emitNativeCode(ModuleOp module) {
     if (!options.hostCode)
       return success();
   }
-  std::vector<std::string> entries;
-  for (const FunctionSignature &function : program->functions)
-    entries.push_back(function.name);
+  std::vector<std::string> entries = getEntryNames(program->functions);
   llvm::LLVMContext context;
   auto llvmModule = translateToLLVM(module, context, *machine, entries,
                                     /*isForDevice=*/isForGPU());

@@ -33,6 +33,14 @@ public:
   load(const llvm::MemoryBuffer &object,
        llvm::ArrayRef<FunctionSignature> functions, bool isForDevice);
 
+  /// Returns `function` for arguments of the given open extents: with the
+  /// shapes of arguments and results and the bytes of its arena. Fails if the
+  /// extents do not agree with each other, or if sizes are negative or do not
+  /// fit 64 bits.
+  llvm::Expected<FunctionSignature>
+  instantiate(const FunctionSignature &function,
+              llvm::ArrayRef<int64_t> extents) const;
+
   /// Calls `function` with one pointer for each parameter except the arena, on
   /// `threads` threads (0: as many as OpenMP chooses). The memory behind the
   /// pointers must have the types of the signature. It is host memory, which a
@@ -62,11 +70,11 @@ private:
   std::unique_ptr<Session> session;
 };
 
-/// Calls `function` of `code` with arrays. Checks number, dtype and shape of
-/// the arguments and returns new arrays; a donated argument is overwritten, and
-/// a result that lives in it is copied.
+/// Calls the function `declared` of `code` with arrays. Checks number, dtype
+/// and shape of the arguments and returns new arrays; a donated argument is
+/// overwritten, and a result that lives in it is copied.
 llvm::Expected<std::vector<Array>>
-callWithArrays(const LoadedCode &code, const FunctionSignature &function,
+callWithArrays(const LoadedCode &code, const FunctionSignature &declared,
                llvm::ArrayRef<Array> arguments, int threads);
 
 } // namespace mlir::memrev
