@@ -38,16 +38,24 @@ CLASSES = 10
 
 
 class MemRevStep:
-    def __init__(self, network, policy, arrays, threads, device="cpu", precision="ieee"):
+    """With `budget` a step takes at most so many MiB besides parameters, momenta and running
+    statistics."""
+
+    def __init__(self, network, policy, arrays, threads, device="cpu", precision="ieee",
+                 budget=None):
         import memrev
         from memrev import models, optim, tree
         from memrev.train.programs import CompiledPrograms
         self.memrev, self.tree, self.policy, self.device = memrev, tree, policy, device
         self.model = getattr(models, network)(CLASSES)
-        self.programs = CompiledPrograms(
-            self.model,
-            optim.SGD(RATE, momentum=0.9, weight_decay=2e-4), policy=policy,
-            threads=threads, device=device, fp32_precision=precision)
+
+        def make(memory_budget=None):
+            return CompiledPrograms(
+                self.model, optim.SGD(RATE, momentum=0.9, weight_decay=2e-4), policy=policy,
+                threads=threads, device=device, fp32_precision=precision,
+                memory_budget=memory_budget)
+
+        self.make, self.budget, self.programs = make, budget, make()
         self.variables = self.programs.variables(0)
         self.variables.params = tree.map_with_path(
             lambda path, p: arrays["/".join(map(str, path))].copy(), self.variables.params)
@@ -55,6 +63,11 @@ class MemRevStep:
     def prepare(self, images, labels):
         self.images, self.labels = self.memrev.device_put((images, labels), self.device)
         self.batch_bytes = images.nbytes + labels.nbytes
+        if self.budget is not None:
+            # What is not counted is an argument.
+            held = self.variables.params, self.variables.state, self.variables.opt_state
+            self.programs = self.make(
+                self.budget * 2**20 + sum(leaf.nbytes for leaf in self.tree.leaves(held)))
         jitted = self.programs.jitted["step"]
         arguments = self.programs.arguments("step", self.variables, images, labels)
         start = time.perf_counter()
@@ -119,8 +132,9 @@ class MemRevStep:
 
 def build(name, network, arrays, threads, device, precision):
     if name.startswith("memrev-"):
-        return MemRevStep(network, name.removeprefix("memrev-"), arrays, threads, device,
-                          precision)
+        policy, _, budget = name.removeprefix("memrev-").partition("-")
+        return MemRevStep(network, policy, arrays, threads, device, precision,
+                          int(budget.removesuffix("MiB")) if budget else None)
     import torch
     import peers
     torch.set_num_threads(threads)

@@ -130,8 +130,37 @@ def revtorch(pairs):
     return ReversibleSequence(nn.ModuleList(ReversibleBlock(f, g) for f, g in pairs))
 
 
-SCHEMES = {"torch": stored, "torch-channels-last": stored, "torch-compile": stored,
-           "memcnn": memcnn, "revtorch": revtorch}
+class Checkpointed(nn.Module):
+    """The blocks in segments of `length`, whose activations are computed again in the
+    backward pass."""
+
+    def __init__(self, pairs, length):
+        super().__init__()
+        blocks = [StoredCoupling(f, g) for f, g in pairs]
+        self.segments = nn.ModuleList(
+            nn.Sequential(*blocks[i:i + length]) for i in range(0, len(blocks), length))
+
+    def forward(self, x):
+        from torch.utils.checkpoint import checkpoint
+        for segment in self.segments:
+            x = checkpoint(segment, x, use_reentrant=False)
+        return x
+
+
+def checkpointed(pairs):
+    return Checkpointed(list(pairs), 1)
+
+
+def checkpointed_in_segments(pairs):
+    """About as many segments as blocks in each: the least memory of equal segments."""
+    pairs = list(pairs)
+    return Checkpointed(pairs, max(1, round(len(pairs) ** 0.5)))
+
+
+SCHEMES = {"torch": stored, "torch-checkpoint": checkpointed,
+           "torch-checkpoint-segments": checkpointed_in_segments,
+           "torch-channels-last": stored, "torch-compile": stored, "memcnn": memcnn,
+           "revtorch": revtorch}
 
 
 # ------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ void memrev::erasePlan(Operation *root) {
     op->removeAttr(kReasonAttrName);
     op->removeAttr(kPlannedAttrName);
     op->removeAttr(kRecomputeAttrName);
+    op->removeAttr(kKeepsStateAttrName);
   });
 }
 

@@ -13,6 +13,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/LoopLikeInterface.h"
+#include <numeric>
 
 using namespace mlir;
 using namespace mlir::memrev;
@@ -92,7 +93,7 @@ void MemoryTimeline::add(int64_t begin, int64_t end, int64_t bytes) {
 void MemoryTimeline::addValue(Value value, const TimelineInput &input) {
   int64_t bytes = getBytes(value);
   Operation *op = value.getDefiningOp();
-  if (bytes == 0 || isCheap(op))
+  if (bytes == 0 || isCheap(op) || input.excluded.contains(value))
     return;
   // Of values that share a buffer, the first one counts for all.
   if (Value updated = getUpdated(value))
@@ -185,42 +186,35 @@ void MemoryTimeline::build(const TimelineInput &input) {
     add(backward, backward + 1, inside);
     add(forward, backward + 1, input.tapes.lookup(&op));
   }
-  findPeak();
+  addUp();
 }
 
-void MemoryTimeline::findPeak() {
-  SmallVector<std::pair<int64_t, int64_t>> changes;
+void MemoryTimeline::addUp() {
+  used.assign(getBackwardTime(0) + 2, 0);
   for (const Interval &interval : intervals) {
-    changes.push_back({interval.begin, interval.bytes});
-    changes.push_back({interval.end, -interval.bytes});
+    used[interval.begin] += interval.bytes;
+    if (interval.end < static_cast<int64_t>(used.size()))
+      used[interval.end] -= interval.bytes;
   }
-  // At one time what ends goes before what begins.
-  llvm::sort(changes);
-  int64_t bytes = 0;
-  peakTime = peakBytes = 0;
-  for (auto [time, change] : changes) {
-    bytes += change;
-    if (bytes <= peakBytes)
-      continue;
-    peakBytes = bytes;
-    peakTime = time;
-  }
+  std::partial_sum(used.begin(), used.end(), used.begin());
+  auto most = llvm::max_element(used);
+  peakTime = most - used.begin();
+  peakBytes = *most;
 }
 
-int64_t MemoryTimeline::getBytesAt(int64_t time) const {
-  int64_t bytes = 0;
-  for (const Interval &interval : intervals)
-    if (interval.begin <= time && time < interval.end)
-      bytes += interval.bytes;
-  return bytes;
+int64_t MemoryTimeline::getMost(int64_t begin, int64_t end) const {
+  int64_t most = 0;
+  for (int64_t time = std::max<int64_t>(begin, 0); time < end; ++time)
+    most = std::max(most, used[time]);
+  return most;
 }
 
-int64_t MemoryTimeline::getForwardBytes(Operation *op) const {
-  return getBytesAt(getForwardTime(positions.lookup(op)));
+int64_t MemoryTimeline::getForwardBytes(unsigned begin, unsigned end) const {
+  return getMost(getForwardTime(begin), getForwardTime(end));
 }
 
-int64_t MemoryTimeline::getBackwardBytes(Operation *op) const {
-  return getBytesAt(getBackwardTime(positions.lookup(op)));
+int64_t MemoryTimeline::getBackwardBytes(unsigned begin, unsigned end) const {
+  return getMost(getBackwardTime(end) + 1, getBackwardTime(begin) + 1);
 }
 
 bool MemoryTimeline::isIdleAtPeak(Value value) const {

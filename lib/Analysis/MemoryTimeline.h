@@ -1,4 +1,4 @@
-//===- MemoryTimeline.h - What lives when, estimated ---------- -*- C++ -*-===//
+//===- MemoryTimeline.h - What lives when, estimated -----------*- C++ -*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -18,6 +18,8 @@
 #include "memrev/Analysis/Activity.h"
 #include "mlir/IR/Block.h"
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/DenseSet.h"
+#include <vector>
 
 namespace mlir::memrev {
 
@@ -33,6 +35,8 @@ struct TimelineInput {
   llvm::DenseMap<Value, Readers> kept;
   /// The values that it evaluates again.
   llvm::DenseMap<Value, Readers> evaluatedAgain;
+  /// Values that count for nothing.
+  llvm::DenseSet<Value> excluded;
   /// Bytes that live inside of an operation (a loop, a coupling), in each part.
   llvm::DenseMap<Operation *, int64_t> inside;
   /// Bytes that an operation keeps from its forward to its backward part.
@@ -49,9 +53,10 @@ public:
   void build(const TimelineInput &input);
 
   int64_t getPeakBytes() const { return peakBytes; }
-  /// What is in use while `op` is evaluated, and while it is differentiated.
-  int64_t getForwardBytes(Operation *op) const;
-  int64_t getBackwardBytes(Operation *op) const;
+  /// The most bytes in use while the operations from position `begin` up to,
+  /// but without, `end` are evaluated, and while they are differentiated.
+  int64_t getForwardBytes(unsigned begin, unsigned end) const;
+  int64_t getBackwardBytes(unsigned begin, unsigned end) const;
   /// True if `value` is kept at the peak while neither part reads it.
   bool isIdleAtPeak(Value value) const;
 
@@ -68,13 +73,15 @@ private:
   void add(int64_t begin, int64_t end, int64_t bytes);
   void addValue(Value value, const TimelineInput &input);
   void addCotangent(Value value);
-  void findPeak();
-  int64_t getBytesAt(int64_t time) const;
+  void addUp();
+  int64_t getMost(int64_t begin, int64_t end) const;
 
   Block &block;
   const Activity &activity;
   const llvm::DenseMap<Operation *, unsigned> &positions;
   SmallVector<Interval> intervals;
+  /// The bytes in use at each time.
+  std::vector<int64_t> used;
   /// When a kept value is not read: after its last use up to its first read.
   llvm::DenseMap<Value, std::pair<int64_t, int64_t>> idle;
   int64_t peakTime = 0, peakBytes = 0;

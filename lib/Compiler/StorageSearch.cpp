@@ -15,13 +15,16 @@ using namespace mlir::memrev;
 /// So much storage that everything is stored, and sums do not overflow.
 static constexpr int64_t kAll = std::numeric_limits<int64_t>::max() / 4;
 
+/// So little that the program takes the fewest bytes.
+static constexpr int64_t kNone = -kAll;
+
 std::optional<int64_t> StorageSearch::getNext() const {
   if (numTries == 0)
     return kAll;
-  if (!upper)
+  if (!upper || *upper == kNone)
     return std::nullopt;
   if (!lower)
-    return *upper == 0 ? std::nullopt : std::optional<int64_t>(0);
+    return *upper == kAll ? 0 : kNone;
   // A program takes seconds to come to buffers. The rest is worth little.
   constexpr int maxTries = 7;
   constexpr int64_t worthwhilePart = 32;
@@ -29,14 +32,20 @@ std::optional<int64_t> StorageSearch::getNext() const {
   if (numTries >= maxTries || left <= budget / worthwhilePart ||
       *upper - *lower <= 1)
     return std::nullopt;
-  // Estimates are of the order of what is seen.
-  int64_t above =
-      *upper == kAll ? *lower + 4 * (upperPeak - lowerPeak) : *upper;
-  if (above <= *lower)
+  // A byte that is stored is one at the peak, by estimate.
+  int64_t next =
+      *lower == kNone ? *upper - (upperPeak - budget) : *lower + left;
+  if (next > *lower && next < *upper)
+    return next;
+  // That is known to be too much, or no more.
+  int64_t range = 2 * (upperPeak - lowerPeak);
+  int64_t below = *lower == kNone ? *upper - range : *lower;
+  int64_t above = *upper == kAll ? below + range : *upper;
+  if (above - below <= 1)
     return std::nullopt;
   double part = static_cast<double>(left) / (upperPeak - lowerPeak);
   part = std::clamp(part, 0.1, 0.9);
-  return *lower + std::max<int64_t>(1, (above - *lower) * part);
+  return below + std::max<int64_t>(1, (above - below) * part);
 }
 
 void StorageSearch::add(int64_t storage, int64_t peak) {

@@ -9,8 +9,8 @@
 //
 // A plan is made from an estimate of memory; how many bytes a function takes is
 // known once it has buffers. What is stored grows with the bytes that the plan
-// may store by estimate, so those are found by trying: all, none, and then what
-// lies between by the bytes that were seen.
+// may store by estimate, so those are found by trying: all, as by default, as
+// few as can be, and then what lies between by the bytes that were seen.
 //
 //===----------------------------------------------------------------------===//
 
@@ -28,7 +28,8 @@ public:
   /// bytes.
   explicit StorageSearch(int64_t budget) : budget(budget) {}
 
-  /// The storage to try next, in bytes; nothing if the search is over.
+  /// The storage to try next, in bytes beyond the default; nothing if the
+  /// search is over.
   std::optional<int64_t> getNext() const;
 
   /// Notes that the function takes `peak` bytes with `storage`.

@@ -7,9 +7,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "DerivedFunctions.h"
+#include "PlannedStorage.h"
 #include "PreparedLoops.h"
 #include "ReverseContext.h"
-#include "StoredBlocks.h"
 #include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/Analysis/Recomputation.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
@@ -135,19 +135,19 @@ std::string memrev::getKey(StringRef kind, func::FuncOp function,
   return key;
 }
 
-/// Stores what the function's storage has room for.
-static void storeWhatFits(func::FuncOp function,
-                          const DerivativeRequest &request) {
-  auto storage = function->getAttrOfType<IntegerAttr>(kStorageAttrName);
-  function->removeAttr(kStorageAttrName);
-  if (!storage || request.policy != rev::Policy::Invert)
-    return;
+/// Follows the storage plan of `function`, if it has one.
+static LogicalResult storeWhatFits(func::FuncOp function,
+                                   const DerivativeRequest &request) {
   Activity activity;
   for (int64_t i : request.wrt)
     activity.addRoot(function.getArgument(i));
   activity.propagate(function.getBody().front());
-  if (storeBlocks(function, activity, storage.getInt()))
+  FailureOr<bool> isAnyStored = planStorage(function, activity);
+  if (failed(isAnyStored))
+    return failure();
+  if (*isAnyStored)
     expandForDifferentiation(function, DerivativeMode::Reverse);
+  return success();
 }
 
 FailureOr<func::FuncOp>
@@ -167,7 +167,12 @@ DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
   expandForDifferentiation(function, DerivativeMode::Reverse);
   if (failed(promoteCapturedScalars(function)))
     return failure();
-  storeWhatFits(function, request);
+  bool hasPlan =
+      request.policy == rev::Policy::Invert && hasStoragePlan(function);
+  if (hasPlan && failed(storeWhatFits(function, request)))
+    return failure();
+  function->removeAttr(kStorageAttrName);
+  function->removeAttr(rev::kDriftToleranceAttrName);
 
   Block &body = function.getBody().front();
   Operation *terminator = body.getTerminator();
@@ -188,7 +193,8 @@ DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
   if (failed(state.activity.verifyNoWrites(function)))
     return failure();
   if (request.policy == rev::Policy::Invert)
-    planRecomputation(function.getBody().front(), state.activity);
+    planRecomputation(function.getBody().front(), state.activity,
+                      /*lowersPeak=*/!hasPlan);
   ReverseContext context(builder, function.getBody(), state);
   function.walk([&](Operation *op) { context.addInverters(op); });
 

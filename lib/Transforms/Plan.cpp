@@ -106,7 +106,7 @@ private:
       auto [name, number] = text.rsplit('=');
       auto entry = symbols.lookup<func::FuncOp>(name);
       int64_t bytes = 0;
-      if (!entry || number.getAsInteger(10, bytes) || bytes < 0)
+      if (!entry || number.getAsInteger(10, bytes))
         return emitError(getOperation().getLoc(),
                          "expects option 'storage' to hold a function, '=' and "
                          "bytes, but got '")

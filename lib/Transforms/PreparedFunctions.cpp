@@ -336,8 +336,9 @@ DerivedFunctions::clonePrepared(func::FuncOp function, Twine name,
   symbols.insert(copy, std::next(function->getIterator()));
   if (Attribute planned = function->getAttr(kPlannedAttrName))
     copy->setAttr(kPlannedAttrName, planned);
-  if (Attribute storage = function->getAttr(kStorageAttrName))
-    copy->setAttr(kStorageAttrName, storage);
+  for (StringRef name : {kStorageAttrName, rev::kDriftToleranceAttrName})
+    if (Attribute value = function->getAttr(name))
+      copy->setAttr(name, value);
   bool isCustom =
       preparation.kind != Preparation::Inverse && hasCustomRule(function);
   if (isCustom) {

@@ -10,6 +10,7 @@
 #include "LoopExtents.h"
 #include "memrev/Analysis/Activity.h"
 #include "memrev/Analysis/DisjointSlices.h"
+#include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/Dialect/Rev/IR/Rev.h"
 #include "memrev/Interfaces/CheckpointedLoop.h"
 #include "memrev/Interfaces/TripCount.h"
@@ -308,11 +309,8 @@ static Value buildNonnegativeCount(OpBuilder &b, scf::ForOp loop) {
                                 constant(b, loop.getLoc(), 0));
 }
 
-/// Splits `loop` into a loop over periods and one over the iterations of each.
-/// The outer one stores its state; the inner one is run again when it is run
-/// backwards, as loops in loops are.
-static void rewritePeriodic(IRRewriter &rewriter, scf::ForOp loop,
-                            int64_t period) {
+scf::ForOp memrev::checkpointPeriodically(IRRewriter &rewriter, scf::ForOp loop,
+                                          int64_t period) {
   Location loc = loop.getLoc();
   rewriter.setInsertionPoint(loop);
   Value zero = constant(rewriter, loc, 0), one = constant(rewriter, loc, 1);
@@ -342,6 +340,8 @@ static void rewritePeriodic(IRRewriter &rewriter, scf::ForOp loop,
   }
   auto inner = scf::ForOp::create(rewriter, loc, zero, length, one,
                                   outer.getRegionIterArgs());
+  if (Attribute edge = loop->getAttr(kInvertAttrName))
+    inner->setAttr(kInvertAttrName, edge);
   if (!inner.getBody()->empty())
     inner.getBody()->clear();
   scf::YieldOp::create(rewriter, loc, inner.getResults());
@@ -352,11 +352,11 @@ static void rewritePeriodic(IRRewriter &rewriter, scf::ForOp loop,
                                        position, inner.getRegionIterArgs());
   scf::YieldOp::create(rewriter, loc, yields);
   rewriter.replaceOp(loop, outer.getResults());
+  return outer;
 }
 
-/// Lets `loop` place checkpoints (`CheckpointedLoop`).
-static LogicalResult rewriteBinomial(IRRewriter &rewriter, scf::ForOp loop,
-                                     int64_t slots) {
+LogicalResult memrev::checkpointBinomially(IRRewriter &rewriter,
+                                           scf::ForOp loop, int64_t slots) {
   Location loc = loop.getLoc();
   unsigned numStates = loop.getNumResults();
   // The extents that types do not say, by state.
@@ -470,11 +470,11 @@ static LogicalResult rewriteCheckpoints(IRRewriter &rewriter, scf::ForOp loop) {
   if (!checkpoint)
     return success();
   if (auto periodic = dyn_cast<rev::PeriodicAttr>(checkpoint)) {
-    rewritePeriodic(rewriter, loop, periodic.getPeriod());
+    checkpointPeriodically(rewriter, loop, periodic.getPeriod());
     return success();
   }
-  return rewriteBinomial(rewriter, loop,
-                         cast<rev::BinomialAttr>(checkpoint).getSlots());
+  return checkpointBinomially(rewriter, loop,
+                              cast<rev::BinomialAttr>(checkpoint).getSlots());
 }
 
 static LogicalResult rewriteLoop(IRRewriter &rewriter, Operation *op) {

@@ -10,6 +10,8 @@
 #define MEMREV_LIB_TRANSFORMS_PREPAREDLOOPS_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/PatternMatch.h"
 
 namespace mlir::memrev {
 
@@ -20,6 +22,18 @@ namespace mlir::memrev {
 /// `changed` receives whether there were any. Fails after an error.
 LogicalResult prepareLoops(func::FuncOp function, ArrayRef<int64_t> wrt,
                            bool &changed);
+
+/// Splits `loop` into a loop over periods of `period` iterations and one over
+/// the iterations of each. The outer one, which is returned, stores its state;
+/// the inner one is inverted if `loop` is, and else run again when it is run
+/// backwards, as loops in loops are.
+scf::ForOp checkpointPeriodically(IRRewriter &rewriter, scf::ForOp loop,
+                                  int64_t period);
+
+/// Lets `loop` keep `slots` checkpoints (`CheckpointedLoop`). Fails after an
+/// error if iterations change the shape of its state.
+LogicalResult checkpointBinomially(IRRewriter &rewriter, scf::ForOp loop,
+                                   int64_t slots);
 
 /// Removes what `prepareLoops` left on loops for the rules.
 void eraseLoopForms(func::FuncOp function);

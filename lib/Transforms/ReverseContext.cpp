@@ -501,7 +501,8 @@ LogicalResult ReverseContext::differentiate(Operation *op) {
     needed = llvm::any_of(used, [&](Value v) { return isActive(v); });
   }
 
-  if (std::optional<unsigned> edge = getPlannedEdge(op)) {
+  std::optional<unsigned> edge = getPlannedEdge(op);
+  if (edge && !op->hasAttr(kKeepsStateAttrName)) {
     auto invertible = cast<InvertibleOpInterface>(op);
     return needed ? invertible.buildInverseAndVJP(*this, *edge)
                   : invertible.buildInverse(*this, *edge);

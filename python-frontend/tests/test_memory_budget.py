@@ -165,3 +165,88 @@ def test_budget_is_for_programs_with_transforms():
     assert peaks(memrev.compile(text, memory_budget=64)) == {"f": 64}
     with pytest.raises(memrev.CompileError, match="at least 64 bytes for 'f', but got 63"):
         memrev.compile(text, memory_budget=63)
+
+
+def layers(count, first, name="h"):
+    """`count` layers tanh(x w) on `first`, with the results %{name}0 and so on."""
+    lines = []
+    for i in range(count):
+        operand = f"%{name}{i - 1}" if i else first
+        lines.append(f"""
+    %{name}e{i} = tensor.empty() : T
+    %{name}z{i} = linalg.fill ins(%zero : f64) outs(%{name}e{i} : T) -> T
+    %{name}m{i} = linalg.matmul ins({operand}, %w : T, T) outs(%{name}z{i} : T) -> T
+    %{name}{i} = math.tanh %{name}m{i} : T""")
+    return "".join(lines)
+
+
+def for_loop(result, count, inits, body):
+    """`body` in a loop of `count` iterations that carries %{result}a, %{result}b, ..."""
+    arguments = ", ".join(f"%{result}{chr(97 + i)} = {init}" for i, init in enumerate(inits))
+    types = ", ".join(["T"] * len(inits))
+    return f"""
+    %{result}begin = arith.constant 0 : index
+    %{result}step = arith.constant 1 : index
+    %{result}end = arith.constant {count} : index
+    %{result}:{len(inits)} = scf.for %i = %{result}begin to %{result}end step %{result}step
+        iter_args({arguments}) -> ({types}) {{{body}
+    }}"""
+
+
+def couplings(result, count, inits, depth):
+    """A loop over couplings whose functions have `depth` layers."""
+    return for_loop(result, count, inits, f"""
+    %{result}s = rev.coupling additive %{result}a given(%{result}b) {{
+    ^bb0(%c: T):{layers(depth, "%c", result + "f")}
+      rev.yield %{result}f{depth - 1} : T
+    }} : T, (T)
+    scf.yield %{result}b, %{result}s : T, T""")
+
+
+def layer_loop(result, count, init):
+    """Layers in a loop that no inverse runs backwards."""
+    return for_loop(result, count, [init], layers(1, f"%{result}a", result + "h") + f"""
+    scf.yield %{result}h0 : T""")
+
+
+BODIES = {
+    "chain": (layers(12, "%x"), "%h11"),
+    "loop": (layer_loop("y", 30, "%x"), "%y#0"),
+    "deep": (couplings("y", 4, ["%x", "%x"], 8), "%y#1"),
+    "mixed": (layers(4, "%x") + couplings("r", 6, ["%h3", "%h2"], 2)
+              + layer_loop("y", 9, "%r#0"), "%y#0"),
+}
+
+
+def make_program(kind, policy="", attributes=""):
+    body, result = BODIES[kind]
+    return f"""
+func.func private @f(%x: T, %w: T) -> T {attributes} {{
+    %zero = arith.constant 0.0 : f64{body}
+    return {result} : T
+}}
+func.func @gradient(%x: T, %w: T, %dy: T) -> (T, T) {{
+  %dx, %dw = rev.vjp @f(%x, %w) cotangents(%dy) {policy} : (T, T, T) -> (T, T)
+  return %dx, %dw : T, T
+}}
+""".replace(" T", " tensor<64x64xf64>").replace("(T", "(tensor<64x64xf64>")
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_what_does_not_fit_is_evaluated_again(kind):
+    rng = np.random.default_rng(0)
+    x, dy = rng.standard_normal((2, 64, 64))
+    w = rng.standard_normal((64, 64)) / 8
+    stored = memrev.compile(make_program(kind, "policy(store)"))
+    expected = stored["gradient"](x, w, dy)
+    most = peaks(stored)["gradient"]
+    with pytest.raises(memrev.CompileError) as error:
+        memrev.compile(make_program(kind), memory_budget=1000)
+    fewest = int(re.search("at least ([0-9]+) bytes", str(error.value))[1])
+    default = peaks(memrev.compile(make_program(kind)))["gradient"]
+    assert fewest < default <= most
+    for budget in (fewest, (fewest + default) // 2, (default + most) // 2, 2 * most):
+        module = memrev.compile(make_program(kind), memory_budget=budget)
+        assert peaks(module)["gradient"] <= budget
+        for value, reference in zip(module["gradient"](x, w, dy), expected):
+            assert np.abs(value - reference).max() <= 1e-12 * np.abs(reference).max()

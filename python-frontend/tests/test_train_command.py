@@ -305,6 +305,11 @@ def test_settings_that_do_not_fit(arguments, capfd, tmp_path):
         assert message in error_of(capfd, *arguments(option))
 
 
+def test_budget_that_is_too_small(arguments, capfd):
+    assert "expects a memory budget of at least" in error_of(
+        capfd, *arguments("--memory-budget=100KiB"))
+
+
 def test_missing_data(arguments, capfd, tmp_path, monkeypatch):
     unreachable = dataclasses.replace(cifar.DATASETS["cifar10"], url="http://127.0.0.1:1/x")
     monkeypatch.setitem(cifar.DATASETS, "cifar10", unreachable)

@@ -126,3 +126,18 @@ def test_planned_bytes(programs, batch):
     report = programs.jitted["gradients"].memory_report(
         *programs.arguments("gradients", at, images, batch[1]))
     assert report["result_bytes"] > parameters
+
+
+def test_budget(programs, batch):
+    """A step stores what fits, and trains as without a budget."""
+    settings = Settings("tiny", "tiny", momentum=0.8, weight_decay=0.05)
+    at = programs.variables(0, np.float64)
+    arguments = programs.arguments("step", at, *batch)
+    fewest = programs.jitted["step"].memory_report(*arguments)["peak_bytes"]
+    larger = CompiledPrograms(tiny_network.tiny(), make_optimizer(settings),
+                              memory_budget=2 * fewest)
+    report = larger.jitted["step"].memory_report(*arguments)
+    assert fewest < report["peak_bytes"] <= 2 * fewest
+    params, state, opt_state = copies(at.params, at.state, at.opt_state)
+    expected = programs.step(params, state, opt_state, *batch, RATE, 0)
+    assert_close(larger.step(at.params, at.state, at.opt_state, *batch, RATE, 0), expected)

@@ -450,6 +450,8 @@ def test_settings_out_of_range():
             ({"seed": -1}, "seed expects a number of 64 bits"),
             ({"decay": "some"}, "decay expects 'all' or 'weights', but got 'some'"),
             ({"policy": "guess"}, "policy expects 'invert' or 'store'"),
+            ({"policy": "store", "memory_budget": "1GiB"},
+             "memory_budget expects no value with policy 'store', but got '1GiB'"),
             ({"workers": -1}, "workers expects a number of at least 0"),
             ({"lr_drops": (-1,)}, "lr_drops expects numbers of at least 0")):
         with pytest.raises(SettingsError, match=message):

@@ -9,7 +9,9 @@
 // memrev-check-planning STAGES COUNT
 //
 // Plans COUNT random chains of STAGES stages, and compares the time that each
-// plan saves with the most that any choice within the budget does. Prints how
+// plan takes with the least that any choice within the budget and the drift
+// does, and the fewest bytes of the chain with those of all choices. What a
+// choice takes is found by going through both parts, step by step. Prints how
 // many chains had a plan.
 //
 // memrev-check-planning STAGES 0
@@ -28,39 +30,128 @@
 
 using namespace mlir::memrev;
 
+/// With values that lie far enough apart for sums not to hide differences.
 static ChainStage makeStage(std::mt19937 &random) {
   auto below = [&](int64_t bound) { return int64_t(random() % bound); };
-  ChainStage stage;
-  stage.numBlocks = 1 + below(3);
-  stage.storedBytes = below(6) * (1 + below(20));
-  stage.savedTime = below(30);
-  stage.forwardBytes = below(60);
-  stage.storedBackwardBytes = below(60);
-  stage.invertedBackwardBytes = below(60);
+  ChainStage stage(1 + below(3));
+  for (StageOption &option : stage) {
+    option.forwardBytes = below(60);
+    option.backwardBytes = below(60);
+    option.time = below(30);
+    switch (below(3)) {
+    case 0: // Stored.
+      option.heldBytes = below(6) * (1 + below(20));
+      break;
+    case 1: // Evaluated again.
+      option.runBytes = below(40);
+      option.endsDrift = below(2) != 0;
+      break;
+    case 2: // Inverted.
+      option.gain = 1 + below(3) * 0.5;
+      option.drift = 1 + below(2);
+      option.endsDrift = below(3) == 0;
+      break;
+    }
+  }
   return stage;
 }
 
-static int64_t getSaved(llvm::ArrayRef<ChainStage> chain,
-                        llvm::ArrayRef<int64_t> stored) {
-  int64_t saved = 0;
-  for (auto [stage, count] : llvm::zip_equal(chain, stored))
-    saved += count * stage.savedTime;
-  return saved;
+namespace {
+struct Outcome {
+  int64_t peakBytes = 0, time = 0;
+  double drift = 0;
+};
+} // namespace
+
+/// Goes through the chain, forwards and backwards.
+static Outcome simulate(llvm::ArrayRef<ChainStage> chain,
+                        llvm::ArrayRef<unsigned> chosen) {
+  auto get = [&](size_t i) -> const StageOption & {
+    return chain[i][chosen[i]];
+  };
+  Outcome outcome;
+  int64_t held = 0;
+  auto use = [&](int64_t bytes) {
+    outcome.peakBytes = std::max(outcome.peakBytes, held + bytes);
+  };
+  for (size_t i = 0; i < chain.size(); ++i) {
+    use(get(i).forwardBytes);
+    held += get(i).heldBytes;
+    use(0);
+  }
+  std::vector<int64_t> evaluated(chain.size());
+  int64_t run = 0;
+  double error = 0;
+  for (size_t i = chain.size(); i-- > 0;) {
+    if (get(i).runBytes > 0 && evaluated[i] == 0)
+      for (size_t j = i + 1; j-- > 0 && get(j).runBytes > 0;) {
+        evaluated[j] = get(j).runBytes;
+        run += evaluated[j];
+      }
+    held -= get(i).heldBytes;
+    use(run + get(i).backwardBytes);
+    run -= evaluated[i];
+    outcome.time += get(i).time;
+    if (get(i).endsDrift)
+      error = 0;
+    error = get(i).gain * error + get(i).drift;
+    outcome.drift = std::max(outcome.drift, error);
+  }
+  return outcome;
 }
 
 /// Goes through all choices for the stages from `first` on.
+template <typename Visit>
 static void search(llvm::ArrayRef<ChainStage> chain, size_t first,
-                   std::vector<int64_t> &stored, int64_t budget,
-                   int64_t &most) {
-  if (first == chain.size()) {
-    if (getPeakBytes(chain, stored) <= budget)
-      most = std::max(most, getSaved(chain, stored));
-    return;
+                   std::vector<unsigned> &chosen, Visit visit) {
+  if (first == chain.size())
+    return visit(simulate(chain, chosen));
+  for (unsigned option = 0; option < chain[first].size(); ++option) {
+    chosen[first] = option;
+    search(chain, first + 1, chosen, visit);
   }
-  for (int64_t count = 0; count <= chain[first].numBlocks; ++count) {
-    stored[first] = count;
-    search(chain, first + 1, stored, budget, most);
+}
+
+/// Says what is wrong with the plan of the chain called `number`, if anything.
+static bool check(int number, llvm::ArrayRef<ChainStage> chain, int64_t budget,
+                  double maxDrift, bool isSearched, bool &isPlanned) {
+  auto plan = chooseOptions(chain, budget, maxDrift);
+  isPlanned = plan.has_value();
+  auto fail = [&](const char *what, double is, double shouldBe) {
+    std::fprintf(stderr, "chain %d: %s is %g, but the best one's is %g\n",
+                 number, what, is, shouldBe);
+    return false;
+  };
+  Outcome outcome;
+  if (plan) {
+    outcome = simulate(chain, *plan);
+    if (outcome.peakBytes > budget)
+      return fail("the peak", outcome.peakBytes, budget);
+    if (outcome.drift > maxDrift)
+      return fail("the drift", outcome.drift, maxDrift);
+    if (outcome.peakBytes != getPeakBytes(chain, *plan) ||
+        outcome.time != getTime(chain, *plan) ||
+        outcome.drift != getDrift(chain, *plan))
+      return fail("what is said of the peak", getPeakBytes(chain, *plan),
+                  outcome.peakBytes);
   }
+  if (!isSearched)
+    return true;
+  int64_t least = -1, fewest = -1;
+  std::vector<unsigned> chosen(chain.size());
+  search(chain, 0, chosen, [&](const Outcome &other) {
+    if (other.drift > maxDrift)
+      return;
+    if (fewest < 0 || other.peakBytes < fewest)
+      fewest = other.peakBytes;
+    if (other.peakBytes <= budget && (least < 0 || other.time < least))
+      least = other.time;
+  });
+  int64_t time = plan ? outcome.time : -1;
+  if (time != least)
+    return fail("the time", time, least);
+  int64_t bytes = getFewestBytes(chain, maxDrift).value_or(-1);
+  return bytes == fewest || fail("the fewest bytes", bytes, fewest);
 }
 
 int main(int argc, char **argv) {
@@ -76,26 +167,22 @@ int main(int argc, char **argv) {
     std::vector<ChainStage> chain(numStages);
     for (ChainStage &stage : chain)
       stage = makeStage(random);
-    int64_t budget = numChains == 0 ? 100 * int64_t(numStages)
-                                    : 30 + int64_t(random() % 200);
-    auto plan = chooseStoredBlocks(chain, budget);
-    if (plan && getPeakBytes(chain, *plan) > budget) {
-      std::fprintf(stderr, "chain %d: the plan takes %lld of %lld bytes\n",
-                   number, (long long)getPeakBytes(chain, *plan),
-                   (long long)budget);
-      return 1;
+    bool isLong = numChains == 0, isPlanned;
+    int64_t budget = 30 + int64_t(random() % 200);
+    if (isLong) {
+      // No two sums are the same.
+      for (ChainStage &stage : chain)
+        for (StageOption &option : stage) {
+          option.heldBytes = (option.heldBytes << 20) + random() % 100000;
+          option.time = (option.time << 20) + random() % 100000;
+        }
+      budget = numStages * int64_t(10 << 20);
     }
-    numPlanned += plan.has_value();
-    if (numChains == 0)
-      break;
-    int64_t most = -1, saved = plan ? getSaved(chain, *plan) : -1;
-    std::vector<int64_t> stored(numStages);
-    search(chain, 0, stored, budget, most);
-    if (saved != most) {
-      std::fprintf(stderr, "chain %d: the plan saves %lld, the best one %lld\n",
-                   number, (long long)saved, (long long)most);
+    double maxDrift = random() % 2 ? kAnyDrift : 1 + double(random() % 12);
+    if (!check(number, chain, budget, isLong ? kAnyDrift : maxDrift, !isLong,
+               isPlanned))
       return 1;
-    }
+    numPlanned += isPlanned;
   }
   std::printf("%d planned\n", numPlanned);
 }

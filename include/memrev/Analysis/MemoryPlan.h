@@ -25,9 +25,14 @@ inline constexpr llvm::StringLiteral kInvertAttrName = "rev.invert";
 /// On a function: the policy that its plan follows (string).
 inline constexpr llvm::StringLiteral kPlannedAttrName = "rev.planned";
 
-/// On a function, an integer: the bytes that its derivative may take beyond those
-/// of inverting all that can be inverted, to store values in and save time.
+/// On a function, an integer: how many bytes more than by default its
+/// derivative may take at its peak, to store values in and save time. Fewer if
+/// negative.
 inline constexpr llvm::StringLiteral kStorageAttrName = "rev.storage_bytes";
+
+/// On a coupling: the value that it is given is kept, and not taken from its
+/// inverse, to bound the drift of those before it (unit).
+inline constexpr llvm::StringLiteral kKeepsStateAttrName = "rev.keeps_state";
 
 /// On an operation whose inverse is not used: why (string).
 inline constexpr llvm::StringLiteral kReasonAttrName = "rev.reason";

@@ -28,37 +28,18 @@ inline constexpr llvm::StringLiteral kRecomputeAttrName = "rev.recompute";
 /// that the derivative of its operations reads are evaluated again: those that
 /// elementwise operations compute from others that are there anyway, or that
 /// take fewer bytes, unless nothing expensive happens before they are read.
+/// Operations that take long are evaluated again if they are marked, or, with
+/// `lowersPeak`, if that lowers the peak at little cost.
 ///
 /// The plan of inverse edges has been made, and what has no derivative of its
 /// own is expanded.
-void planRecomputation(Block &block, const Activity &activity);
-
-/// A coupling, or a loop over couplings, that the plan inverts.
-struct InvertedOp {
-  Operation *op;
-  /// The bytes that it, or each iteration of the loop, holds from its forward to
-  /// its backward part if it is stored, and the multiply-adds that this saves.
-  int64_t storedBytes = 0, savedWork = 0;
-  /// The bytes in use in the block while it is evaluated, and while it is
-  /// inverted and differentiated.
-  int64_t forwardBytes = 0, backwardBytes = 0;
-};
-
-/// What is known of memory before a function is differentiated, all in estimated
-/// bytes.
-struct StorageEstimate {
-  /// In the order of the block.
-  SmallVector<InvertedOp> inverted;
-  /// The most bytes in use at once if all of them are inverted.
-  int64_t peakBytes = 0;
-};
-
-/// Estimates what storing would cost and save for the operations of `block` that
-/// the plan inverts. Changes nothing.
-StorageEstimate estimateStorage(Block &block, const Activity &activity);
+void planRecomputation(Block &block, const Activity &activity, bool lowersPeak);
 
 /// True if the plan says that the backward part evaluates `value` again.
 bool isRecomputed(Value value);
+
+/// Says so.
+void setRecomputed(OpResult result);
 
 } // namespace mlir::memrev
 

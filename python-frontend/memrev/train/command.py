@@ -105,6 +105,9 @@ def make_parser() -> argparse.ArgumentParser:
         help="neither crop nor flip training images")
     setting("policy", str, "how the backward pass gets values of the forward pass (%(default)s)",
             choices=("invert", "store"), metavar="invert|store")
+    setting("memory_budget", str, "the most bytes that a step takes with its parameters and "
+            "images, 200MiB for example: values are stored as far as they fit (no more than "
+            "inversion takes)", metavar="BYTES")
     setting("log_every", int, "iterations from one line to the next (%(default)s)")
     setting("validate_every", int, "iterations from one evaluation to the next (%(default)s)")
     setting("checkpoint_every", int, "iterations from one checkpoint to the next (%(default)s)")
@@ -152,7 +155,8 @@ def train(options: argparse.Namespace, replicas: Replicas, report: Callable[[str
     model = NETWORKS[settings.model].make(cifar.DATASETS[settings.dataset].classes)
     programs = CompiledPrograms(model, make_optimizer(settings), settings.seed,
                                 settings.policy, options.threads, replicas.device,
-                                options.fp32_precision, options.contractions)
+                                options.fp32_precision, options.contractions,
+                                settings.memory_budget)
     experiment = None
     if replicas.rank == 0:
         experiment = Experiment(options.results_dir / f"{settings.model}-{settings.dataset}")

@@ -26,13 +26,15 @@ class CompiledPrograms:
     A step is one program: forward pass, gradient by inversion and update, in the memory of
     the parameters and states that it gets. The loss is the mean cross-entropy.
 
+    `memory_budget` is the most bytes that a step or a gradient takes, as for `memrev.jit`.
+
     On a CUDA device parameters, states and gradients are arrays in its memory, losses and
     logits are NumPy's as on the processor.
     """
 
     def __init__(self, model: nn.Module, optimizer, seed: int = 0, policy: str = "invert",
                  threads: int = 0, device: str = "cpu", fp32_precision: str = "ieee",
-                 contractions: str = "generated"):
+                 contractions: str = "generated", memory_budget=None):
         self.model, self.optimizer = model, optimizer
 
         def gradient_parts(params, state, images, labels, draw):
@@ -64,8 +66,8 @@ class CompiledPrograms:
         options = {"threads": threads, "device": device, "fp32_precision": fp32_precision,
                    "contractions": contractions}
         self.jitted = {
-            "step": jit(training_step, donate=(0, 1, 2), **options),
-            "gradients": jit(gradient_parts, **options),
+            "step": jit(training_step, donate=(0, 1, 2), memory_budget=memory_budget, **options),
+            "gradients": jit(gradient_parts, memory_budget=memory_budget, **options),
             "update": jit(update, donate=(0, 1), **options),
             "evaluate": jit(evaluate, **options),
             "predict": jit(predict, **options),

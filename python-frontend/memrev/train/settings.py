@@ -7,7 +7,7 @@ are those of Gomez et al. 2017 (arXiv 1707.04585)."""
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 
 class SettingsError(ValueError):
@@ -41,6 +41,8 @@ class Settings:
     augment: bool = True
     #: How the backward pass gets its values: "invert" or "store".
     policy: str = "invert"
+    #: The most bytes that a step takes, a number or one with a unit: "200MiB".
+    memory_budget: Optional[str] = None
     log_every: int = 100
     validate_every: int = 1000
     checkpoint_every: int = 10_000
@@ -60,6 +62,8 @@ class Settings:
         for name in ("validation", "workers"):
             self._expect(name, getattr(self, name) >= 0, "a number of at least 0")
         self._expect("decay", self.decay in ("all", "weights"), "'all' or 'weights'")
+        self._expect("memory_budget", self.memory_budget is None or self.policy == "invert",
+                     "no value with policy 'store'")
         self._expect("policy", self.policy in ("invert", "store"), "'invert' or 'store'")
 
     def _expect(self, name, holds, wanted):

@@ -717,3 +717,18 @@ func.func @residual_of_argument(%a: index {rev.residual = 0}) {
 func.func @name_of_result(%a: index) -> (index {rev.name}) {
   return %a : index
 }
+
+// -----
+
+// expected-error @below {{expects 'rev.drift_tolerance' to be an f64 above 0, but got 0.000000e+00 : f64}}
+func.func @no_drift(%x: f32) -> f32 attributes {rev.drift_tolerance = 0.0 : f64} {
+  return %x : f32
+}
+
+// -----
+
+func.func @gain(%x: f32) -> f32 {
+  // expected-error @below {{expects 'rev.gain' to be an f64 of at least 1, but got 2.000000e+00 : f32}}
+  %0 = arith.negf %x {rev.gain = 2.0 : f32} : f32
+  return %0 : f32
+}

@@ -60,6 +60,21 @@ static LogicalResult verifyCheckpoint(Operation *op, NamedAttribute attribute) {
   return success();
 }
 
+/// A number that is at least `least`, or more than that.
+static LogicalResult verifyNumber(Operation *op, NamedAttribute attribute,
+                                  double least, bool isIncluded) {
+  auto number = dyn_cast<FloatAttr>(attribute.getValue());
+  if (number && number.getType().isF64()) {
+    double value = number.getValueAsDouble();
+    if (isIncluded ? value >= least : value > least)
+      return success();
+  }
+  return op->emitError("expects '")
+         << attribute.getName().getValue() << "' to be an f64 "
+         << (isIncluded ? "of at least " : "above ") << int64_t(least)
+         << ", but got " << attribute.getValue();
+}
+
 LogicalResult RevDialect::verifyOperationAttribute(Operation *op,
                                                    NamedAttribute attribute) {
   if (attribute.getName() == kCustomVjpAttrName)
@@ -72,6 +87,10 @@ LogicalResult RevDialect::verifyOperationAttribute(Operation *op,
                             "the name of a function");
   if (attribute.getName() == kCheckpointAttrName)
     return verifyCheckpoint(op, attribute);
+  if (attribute.getName() == kDriftToleranceAttrName)
+    return verifyNumber(op, attribute, 0, /*isIncluded=*/false);
+  if (attribute.getName() == kGainAttrName)
+    return verifyNumber(op, attribute, 1, /*isIncluded=*/true);
   return success();
 }
 

@@ -50,6 +50,15 @@ inline constexpr llvm::StringLiteral kOfTangentsAttrName = "rev.of_tangents";
 /// `BinomialAttr`).
 inline constexpr llvm::StringLiteral kCheckpointAttrName = "rev.checkpoint";
 
+/// On a function: how far what inverses give back in its derivative may be from
+/// the true values, relative to them (f64, above 0). States are stored every now
+/// and then to start inverses from.
+inline constexpr llvm::StringLiteral kDriftToleranceAttrName =
+    "rev.drift_tolerance";
+/// On a coupling, or on a loop for each iteration: how many times an error of
+/// its result the error of what its inverse gives is at most (f64, at least 1).
+inline constexpr llvm::StringLiteral kGainAttrName = "rev.gain";
+
 /// On an argument or a result of a public function (string): its name for
 /// callers.
 inline constexpr llvm::StringLiteral kNameAttrName = "rev.name";
