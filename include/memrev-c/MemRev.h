@@ -50,8 +50,12 @@ typedef struct {
   size_t numResults;
   /// The number of pointers that a call takes.
   size_t numParameters;
-  /// Bytes that a call works in, which memrevCall provides.
+  /// Bytes that a call works in, which memrevCall provides; -1 if the arguments
+  /// leave extents open, on which they depend.
   int64_t workspaceBytes;
+  /// How many extents the arguments leave open. They are parameters behind the
+  /// arguments, each a pointer to an int64_t.
+  size_t numExtents;
 } MemRevFunction;
 
 /// An argument or a result.
@@ -78,8 +82,8 @@ typedef struct {
 ///   chip=CHIP          the chip of a program for cuda, sm_90 for example;
 ///                      native asks the driver for that of device 0
 ///   memory-budget=BYTES
-///                      the most bytes that a call may take, 200MiB for example;
-///                      what fits is stored to save time
+///                      the most bytes that a call may take, 200MiB for
+///                      example; what fits is stored to save time
 ///   drift-tolerance=X  how far what inverses give back may be from the true
 ///                      values, relative to them, 1e-5 for example; states are
 ///                      stored every now and then
@@ -179,6 +183,17 @@ MEMREV_EXPORT const char *memrevGetIdentity(void);
 MEMREV_EXPORT const char *memrevGetTarget(const MemRevCompilation *compilation);
 MEMREV_EXPORT const char *memrevGetChip(const MemRevCompilation *compilation);
 
+/// Says what a call of the `function`th function takes whose arguments have the
+/// open extents `extents`: the bytes that it works in, and the open extents of
+/// those results that are parameters of their own, one after the other, in
+/// `resultExtents`. Returns null, or a message for memrevFreeString if the
+/// extents do not agree with each other or sizes do not fit 64 bits.
+MEMREV_EXPORT char *memrevGetExtents(const MemRevCompilation *compilation,
+                                     size_t function, const int64_t *extents,
+                                     size_t numExtents, int64_t *resultExtents,
+                                     size_t numResultExtents,
+                                     int64_t *workspaceBytes);
+
 /// Calls the `function`th function on `threads` threads (0: as many as the
 /// OpenMP library gives the calling thread). A program for cuda copies the
 /// arrays to device 0 and back. `parameters` holds a pointer to
@@ -188,6 +203,16 @@ MEMREV_EXPORT const char *memrevGetChip(const MemRevCompilation *compilation);
 MEMREV_EXPORT char *memrevCall(const MemRevCompilation *compilation,
                                size_t function, void *const *parameters,
                                size_t numParameters, int threads);
+
+/// The same for a program for the CPU that works in memory of the caller's:
+/// `workspaceBytes` bytes, as many as the function says or more, aligned to 64,
+/// that no other call uses. Nothing else is allocated, and nothing is written
+/// if they are too few.
+MEMREV_EXPORT char *memrevCallInWorkspace(const MemRevCompilation *compilation,
+                                          size_t function,
+                                          void *const *parameters,
+                                          size_t numParameters, void *workspace,
+                                          size_t workspaceBytes, int threads);
 
 //===----------------------------------------------------------------------===//
 // Programs for cuda, on arrays in device memory

@@ -51,23 +51,23 @@ bool memrev::isExpensive(Operation *op) {
                         linalg::isaConvolutionOpInterface(structured));
 }
 
+static int64_t multiply(int64_t x, int64_t y) {
+  return std::min<uint64_t>(llvm::SaturatingMultiply<uint64_t>(x, y),
+                            std::numeric_limits<int64_t>::max() / 4);
+}
+
 int64_t memrev::getApproximateBytes(Type type) {
   // Of dynamic extents nothing is known but that they are worth naming.
   constexpr int64_t dynamicExtent = 64;
   int64_t elements = 1;
   if (auto tensor = dyn_cast<RankedTensorType>(type))
     for (int64_t size : tensor.getShape())
-      elements = llvm::SaturatingMultiply<uint64_t>(
-          elements, ShapedType::isDynamic(size) ? dynamicExtent : size);
+      elements = multiply(elements,
+                          ShapedType::isDynamic(size) ? dynamicExtent : size);
   Type element = getElementTypeOrSelf(type);
   bool hasWidth = element.isIntOrFloat();
-  return llvm::SaturatingMultiply<uint64_t>(
-      elements, hasWidth ? (element.getIntOrFloatBitWidth() + 7) / 8 : 8);
-}
-
-static int64_t multiply(int64_t x, int64_t y) {
-  return std::min<uint64_t>(llvm::SaturatingMultiply<uint64_t>(x, y),
-                            std::numeric_limits<int64_t>::max() / 4);
+  return multiply(elements,
+                  hasWidth ? (element.getIntOrFloatBitWidth() + 7) / 8 : 8);
 }
 
 int64_t memrev::getApproximateWork(Operation *op) {

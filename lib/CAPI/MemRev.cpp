@@ -33,6 +33,12 @@ static char *copyString(StringRef text) {
   return copy;
 }
 
+/// Returns the message of `error` for memrevFreeString, or null if there is
+/// none.
+static char *toMessage(llvm::Error error) {
+  return error ? copyString(llvm::toString(std::move(error))) : nullptr;
+}
+
 /// Sets the option "name=value"; returns a message if it cannot be used.
 static std::string setOption(CompileOptions &options, StringRef text) {
   auto [name, value] = text.split('=');
@@ -171,10 +177,12 @@ bool memrevGetFunction(const MemRevCompilation *compilation, size_t index,
   const FunctionSignature *signature = getSignature(compilation, index);
   if (!signature)
     return false;
-  *function = {signature->name.c_str(), signature->arguments.size(),
+  *function = {signature->name.c_str(),
+               signature->arguments.size(),
                signature->results.size(),
                static_cast<size_t>(signature->getNumArrayParameters()),
-               signature->arenaBytes};
+               signature->arenaBytes,
+               signature->extents.size()};
   return true;
 }
 
@@ -287,6 +295,39 @@ MemRevCompilation *memrevLoad(const char *bytes, size_t length) {
 
 const char *memrevGetIdentity() { return getHostIdentity().c_str(); }
 
+char *memrevGetExtents(const MemRevCompilation *compilation, size_t function,
+                       const int64_t *extents, size_t numExtents,
+                       int64_t *resultExtents, size_t numResultExtents,
+                       int64_t *workspaceBytes) {
+  const FunctionSignature *signature = getSignature(compilation, function);
+  if (!signature)
+    return copyString("there is no such function");
+  if (numExtents != signature->extents.size())
+    return copyString("'" + signature->name + "' expects " +
+                      std::to_string(signature->extents.size()) +
+                      " extents, but got " + std::to_string(numExtents));
+  auto code = compilation->result.program->load();
+  if (!code)
+    return toMessage(code.takeError());
+  auto instance =
+      (*code)->instantiate(*signature, llvm::ArrayRef(extents, numExtents));
+  if (!instance)
+    return toMessage(instance.takeError());
+  *workspaceBytes = instance->arenaBytes;
+  size_t count = 0;
+  for (size_t i = 0; i < instance->results.size(); ++i) {
+    if (!signature->hasOwnParameter(i))
+      continue;
+    for (auto [open, extent] :
+         llvm::zip_equal(signature->results[i].type.shape,
+                         instance->results[i].type.shape)) {
+      if (open == kOpenExtent && count < numResultExtents)
+        resultExtents[count++] = extent;
+    }
+  }
+  return nullptr;
+}
+
 char *memrevCall(const MemRevCompilation *compilation, size_t function,
                  void *const *parameters, size_t numParameters, int threads) {
   const FunctionSignature *signature = getSignature(compilation, function);
@@ -301,6 +342,25 @@ char *memrevCall(const MemRevCompilation *compilation, size_t function,
   return nullptr;
 }
 
+char *memrevCallInWorkspace(const MemRevCompilation *compilation,
+                            size_t function, void *const *parameters,
+                            size_t numParameters, void *workspace,
+                            size_t workspaceBytes, int threads) {
+  const FunctionSignature *signature = getSignature(compilation, function);
+  if (!signature)
+    return copyString("there is no such function");
+  CompiledProgram &program = *compilation->result.program;
+  if (program.getTarget() != "cpu")
+    return copyString("expects a program for cpu, but got one for " +
+                      program.getTarget().str());
+  auto code = program.load();
+  if (!code)
+    return toMessage(code.takeError());
+  return toMessage((*code)->callInArena(
+      *signature, llvm::ArrayRef(parameters, numParameters), workspace,
+      workspaceBytes, threads));
+}
+
 const char *memrevGetTarget(const MemRevCompilation *compilation) {
   const auto &program = compilation->result.program;
   return program ? program->getTarget().data() : "";
@@ -309,12 +369,6 @@ const char *memrevGetTarget(const MemRevCompilation *compilation) {
 const char *memrevGetChip(const MemRevCompilation *compilation) {
   const auto &program = compilation->result.program;
   return program ? program->getChip().data() : "";
-}
-
-/// Returns the message of `error` for memrevFreeString, or null if there is
-/// none.
-static char *toMessage(llvm::Error error) {
-  return error ? copyString(llvm::toString(std::move(error))) : nullptr;
 }
 
 char *memrevCallOnDevice(const MemRevCompilation *compilation, size_t function,

@@ -10,6 +10,7 @@
 #include "EntrySignature.h"
 #include "StorageSearch.h"
 #include "StorageSweep.h"
+#include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/ExecutionEngine/CHeader.h"
 #include "memrev/ExecutionEngine/NativeCode.h"
 #include "memrev/ExecutionEngine/Signatures.h"
@@ -206,7 +207,7 @@ private:
   bool isForGPU() const { return options.target == "cuda"; }
   LogicalResult runStage(Stage stage, ModuleOp module);
   LogicalResult runStages(Stage first, Stage last, ModuleOp module);
-  LogicalResult takeCostModel(ModuleOp module);
+  LogicalResult takePlanOptions(ModuleOp module);
   LogicalResult tryStorage(ModuleOp module);
   LogicalResult planStorage(ModuleOp module);
   LogicalResult sweepStorage(ModuleOp module);
@@ -278,6 +279,7 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
       // One thread of the host launches kernels, which do not see its stack.
       bufferize.maxThreads = 1;
       bufferize.maxStackBytes = 0;
+      bufferize.staticOnly = true;
     }
     buildBufferizePipeline(pm, bufferize);
     break;
@@ -330,8 +332,8 @@ LogicalResult CompilerInstance::runStages(Stage first, Stage last,
   return success();
 }
 
-/// Finds out what costs are estimated by.
-LogicalResult CompilerInstance::takeCostModel(ModuleOp module) {
+/// Finds out what costs are estimated by, and how far values may drift.
+LogicalResult CompilerInstance::takePlanOptions(ModuleOp module) {
   // The defaults are those of a CPU.
   hasCosts =
       !isForGPU() || options.costModel || module->hasAttr(kCostModelAttrName);
@@ -392,11 +394,17 @@ LogicalResult CompilerInstance::sweepStorage(ModuleOp module) {
       break;
     if (failed(tryStorage(module)))
       return failure();
-    for (const FunctionMemory &memory : program->memory)
+    for (const FunctionMemory &memory : program->memory) {
+      if (!memory.peakFormula.empty()) {
+        report("expects static shapes for a curve, but '" + memory.function +
+               "' takes " + memory.peakFormula + " bytes");
+        return failure();
+      }
       if (std::optional<int64_t> bytes = tried.lookup(memory.function))
         sweeps.find(memory.function)
             ->second.add(
                 *bytes, {memory.getPeakBytes(), times.lookup(memory.function)});
+    }
   }
   program->memory.clear();
   program->functions.clear();
@@ -441,6 +449,11 @@ LogicalResult CompilerInstance::planStorage(ModuleOp module) {
       return failure();
     for (const FunctionMemory &memory : program->memory) {
       auto *found = searches.find(memory.function);
+      if (found != searches.end() && !memory.peakFormula.empty()) {
+        report("expects static shapes with a memory budget, but '" +
+               memory.function + "' takes " + memory.peakFormula + " bytes");
+        return failure();
+      }
       if (found != searches.end())
         found->second.add(tried[found - searches.begin()],
                           memory.getPeakBytes());
@@ -473,6 +486,12 @@ LogicalResult CompilerInstance::collectSignatures(ModuleOp module) {
     if (!hasCosts)
       for (ValueMemory &value : memory.values)
         value.cost.reset();
+    if (!signature->extents.empty()) {
+      memory.argumentFormula = entry.formulas.arguments;
+      memory.resultFormula = entry.formulas.results;
+      memory.workspaceFormula = entry.formulas.arena;
+      memory.peakFormula = entry.formulas.peak;
+    }
     program->functions.push_back(std::move(*signature));
   }
   return success();
@@ -484,9 +503,7 @@ LogicalResult CompilerInstance::emitNativeCode(ModuleOp module) {
     if (!options.hostCode)
       return success();
   }
-  std::vector<std::string> entries;
-  for (const FunctionSignature &function : program->functions)
-    entries.push_back(function.name);
+  std::vector<std::string> entries = getEntryNames(program->functions);
   llvm::LLVMContext context;
   auto llvmModule = translateToLLVM(module, context, *machine, entries,
                                     /*isForDevice=*/isForGPU());
@@ -579,7 +596,7 @@ LogicalResult CompilerInstance::run(StringRef text) {
       parseSourceString<ModuleOp>(text, config, options.fileName);
   if (!module)
     return failure();
-  if (failed(takeCostModel(*module)) || failed(sweepStorage(*module)))
+  if (failed(takePlanOptions(*module)) || failed(sweepStorage(*module)))
     return failure();
   storage.clear();
   if (failed(planStorage(*module)) ||

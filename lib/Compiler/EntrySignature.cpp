@@ -15,7 +15,9 @@ using namespace mlir::memrev;
 static FailureOr<ArrayType> getArrayType(func::FuncOp func, Type type) {
   ArrayType array;
   if (auto buffer = dyn_cast<MemRefType>(type)) {
-    llvm::append_range(array.shape, buffer.getShape());
+    for (int64_t extent : buffer.getShape())
+      array.shape.push_back(ShapedType::isDynamic(extent) ? kOpenExtent
+                                                          : extent);
     type = buffer.getElementType();
   }
   if (type.isInteger(1))
@@ -51,8 +53,8 @@ static FailureOr<ParameterSignature> getParameter(func::FuncOp func,
   FailureOr<ArrayType> type = getArrayType(func, source.type);
   if (failed(type))
     return failure();
-  return ParameterSignature{std::move(name), *type, source.isScalar,
-                            source.isDonated, /*residual=*/{}};
+  return ParameterSignature{std::move(name),  *type,           source.isScalar,
+                            source.isDonated, /*residual=*/{}, source.extents};
 }
 
 FailureOr<FunctionSignature>
@@ -62,6 +64,12 @@ mlir::memrev::getSignature(const Entry &entry, const ParameterNames &names) {
   signature.name = func.getSymName().str();
   signature.arenaBytes = entry.arenaBytes;
   signature.resultParameters = entry.resultParameters;
+  for (const EntryExtent &extent : entry.extents)
+    signature.extents.push_back({extent.argument, extent.axis});
+  if (!signature.extents.empty()) {
+    signature.arenaBytes = kOpenExtent;
+    signature.arenaFormula = entry.formulas.arena;
+  }
   for (auto [index, source] : llvm::enumerate(entry.arguments)) {
     auto argument =
         getParameter(func, source, names.getArgument(signature.name, index));

@@ -97,13 +97,15 @@ FunctionMemory mlir::memrev::measureMemory(const FunctionSignature &function,
                                            std::vector<BufferMemory> buffers) {
   FunctionMemory memory;
   memory.function = function.name;
-  for (const ParameterSignature &argument : function.arguments)
-    memory.argumentBytes += argument.type.getByteSize();
-  for (auto [index, result] : llvm::enumerate(function.results)) {
-    if (function.hasOwnParameter(index))
-      memory.resultBytes += result.type.getByteSize();
+  if (function.extents.empty()) {
+    for (const ParameterSignature &argument : function.arguments)
+      memory.argumentBytes += argument.type.getByteSize();
+    for (auto [index, result] : llvm::enumerate(function.results)) {
+      if (function.hasOwnParameter(index))
+        memory.resultBytes += result.type.getByteSize();
+    }
+    memory.workspaceBytes = function.arenaBytes;
   }
-  memory.workspaceBytes = function.arenaBytes;
   memory.buffers = std::move(buffers);
   for (const ValueMemory &value : plan) {
     if (value.function == function.name)
@@ -124,14 +126,17 @@ static void printText(llvm::raw_ostream &os,
                       llvm::ArrayRef<FunctionMemory> memory) {
   for (const FunctionMemory &function : memory) {
     os << "function " << function.function << '\n';
-    auto line = [&](StringRef name, int64_t bytes) {
-      os << "  " << llvm::left_justify(name, 10)
-         << llvm::format_decimal(bytes, 16) << " bytes\n";
+    auto line = [&](StringRef name, int64_t bytes, StringRef formula = {}) {
+      os << "  " << llvm::left_justify(name, 10);
+      if (formula.empty())
+        os << llvm::format_decimal(bytes, 16) << " bytes\n";
+      else
+        os << ' ' << formula << " bytes\n";
     };
-    line("arguments", function.argumentBytes);
-    line("results", function.resultBytes);
-    line("workspace", function.workspaceBytes);
-    line("peak", function.getPeakBytes());
+    line("arguments", function.argumentBytes, function.argumentFormula);
+    line("results", function.resultBytes, function.resultFormula);
+    line("workspace", function.workspaceBytes, function.workspaceFormula);
+    line("peak", function.getPeakBytes(), function.peakFormula);
     if (function.time)
       os << "  time      "
          << llvm::format("%16.4f", getMilliseconds(*function.time))
@@ -185,10 +190,19 @@ static void printJSON(llvm::raw_ostream &os,
     for (const FunctionMemory &function : memory) {
       json.object([&] {
         json.attribute("function", text(function.function));
-        json.attribute("peak_bytes", function.getPeakBytes());
-        json.attribute("argument_bytes", function.argumentBytes);
-        json.attribute("result_bytes", function.resultBytes);
-        json.attribute("workspace_bytes", function.workspaceBytes);
+        // Of open extents a text says it.
+        auto bytes = [&](StringRef name, int64_t number, StringRef formula) {
+          if (formula.empty())
+            json.attribute(name, number);
+          else
+            json.attribute(name, formula);
+        };
+        bytes("peak_bytes", function.getPeakBytes(), function.peakFormula);
+        bytes("argument_bytes", function.argumentBytes,
+              function.argumentFormula);
+        bytes("result_bytes", function.resultBytes, function.resultFormula);
+        bytes("workspace_bytes", function.workspaceBytes,
+              function.workspaceFormula);
         auto time = [&](StringRef name, std::optional<int64_t> ticks) {
           if (ticks)
             json.attribute(name, *ticks * CostModel::kNanosecondsPerTick);

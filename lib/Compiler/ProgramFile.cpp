@@ -119,10 +119,13 @@ static void visitOne(Archive &archive, T &value) {
     visit(archive, value.dtype, value.shape);
   } else if constexpr (std::is_same_v<Plain, ParameterSignature>) {
     visit(archive, value.name, value.type, value.isScalar, value.isDonated,
-          value.residual);
+          value.residual, value.extents);
+  } else if constexpr (std::is_same_v<Plain, ArgumentExtent>) {
+    visit(archive, value.argument, value.axis);
   } else if constexpr (std::is_same_v<Plain, FunctionSignature>) {
     visit(archive, value.name, value.arguments, value.results,
-          value.resultParameters, value.arenaBytes);
+          value.resultParameters, value.extents, value.arenaBytes,
+          value.arenaFormula);
   } else if constexpr (std::is_same_v<Plain, ValueMemory>) {
     visit(archive, value.function, value.location, value.bytes, value.strategy,
           value.reason, value.cost);
@@ -133,8 +136,9 @@ static void visitOne(Archive &archive, T &value) {
           value.begin, value.end, value.isAtPeak);
   } else if constexpr (std::is_same_v<Plain, FunctionMemory>) {
     visit(archive, value.function, value.argumentBytes, value.resultBytes,
-          value.workspaceBytes, value.values, value.buffers, value.time,
-          value.curve);
+          value.workspaceBytes, value.argumentFormula, value.resultFormula,
+          value.workspaceFormula, value.peakFormula, value.values,
+          value.buffers, value.time, value.curve);
   } else if constexpr (std::is_same_v<Plain, CompileDiagnostic>) {
     visit(archive, value.severity, value.file, value.line, value.column,
           value.message);

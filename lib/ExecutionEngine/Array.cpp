@@ -53,12 +53,17 @@ int64_t ArrayType::getByteSize() const {
 llvm::raw_ostream &mlir::memrev::operator<<(llvm::raw_ostream &os,
                                             const ArrayType &type) {
   os << getName(type.dtype) << '[';
-  llvm::interleaveComma(type.shape, os);
+  llvm::interleaveComma(type.shape, os, [&](int64_t extent) {
+    if (extent == kOpenExtent)
+      os << '?';
+    else
+      os << extent;
+  });
   return os << ']';
 }
 
 int64_t FunctionSignature::getNumArrayParameters() const {
-  int64_t count = arguments.size();
+  int64_t count = arguments.size() + extents.size();
   for (int64_t parameter : resultParameters)
     count = std::max(count, parameter + 1);
   return count;
@@ -87,7 +92,12 @@ llvm::Expected<Array> Array::create(ArrayType type) {
 llvm::Error mlir::memrev::verifyArgument(const FunctionSignature &function,
                                          const ParameterSignature &expected,
                                          const ArrayType &actual) {
-  if (expected.type == actual)
+  bool fits = expected.type.dtype == actual.dtype &&
+              expected.type.shape.size() == actual.shape.size();
+  for (size_t i = 0; fits && i < actual.shape.size(); ++i)
+    fits = expected.type.shape[i] == actual.shape[i] ||
+           expected.type.shape[i] == kOpenExtent;
+  if (fits)
     return llvm::Error::success();
   std::string message;
   llvm::raw_string_ostream os(message);

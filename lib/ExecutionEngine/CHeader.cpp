@@ -7,6 +7,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "memrev/ExecutionEngine/CHeader.h"
+#include "memrev/ExecutionEngine/NativeCode.h"
+#include "llvm/ADT/Sequence.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir::memrev;
@@ -39,7 +41,52 @@ static void describe(llvm::raw_ostream &os, llvm::StringRef identifier,
       os << (c == '/' || !llvm::isPrint(c) ? '_' : c);
     os << ' ';
   }
-  os << parameter.type;
+  if (parameter.extents.empty()) {
+    os << parameter.type;
+    return;
+  }
+  os << getName(parameter.type.dtype) << '[';
+  auto next = parameter.extents.begin();
+  llvm::interleaveComma(parameter.type.shape, os, [&](int64_t extent) {
+    if (extent == kOpenExtent)
+      os << *next++;
+    else
+      os << extent;
+  });
+  os << ']';
+}
+
+/// Writes the end of a declaration, with the symbol `name` if the identifier is
+/// another one.
+static void printSymbol(llvm::raw_ostream &os, llvm::StringRef identifier,
+                        llvm::StringRef name) {
+  if (identifier != name) {
+    os << " __asm__(";
+    printLiteral(os, name);
+    os << ')';
+  }
+  os << ";\n";
+}
+
+/// Declares the functions that say what a call with some open extents takes.
+static void printExtentFunctions(llvm::raw_ostream &os,
+                                 const FunctionSignature &function,
+                                 llvm::StringRef identifier) {
+  std::string extents;
+  llvm::raw_string_ostream list(extents);
+  llvm::interleaveComma(llvm::seq(function.extents.size()), list,
+                        [&](size_t i) { list << "int64_t d" << i; });
+  for (const std::string &name : getEntryNames({function})) {
+    llvm::StringRef suffix = llvm::StringRef(name).substr(function.name.size());
+    std::string declared = (identifier + suffix).str();
+    if (suffix == kArenaBytesSuffix)
+      os << "int64_t " << declared << '(' << extents << ')';
+    else if (suffix == kResultExtentsSuffix)
+      os << "void " << declared << '(' << extents << ", int64_t *extents)";
+    else
+      continue;
+    printSymbol(os, declared, name);
+  }
 }
 
 static std::string getIdentifier(llvm::StringRef kind, size_t index) {
@@ -49,8 +96,12 @@ static std::string getIdentifier(llvm::StringRef kind, size_t index) {
 static void printFunction(llvm::raw_ostream &os,
                           const FunctionSignature &function) {
   std::string identifier = toIdentifier(function.name);
-  os << "\n#define " << llvm::StringRef(identifier).upper() << "_ARENA_BYTES "
-     << function.arenaBytes << "\n/* Arguments:";
+  if (function.extents.empty())
+    os << "\n#define " << llvm::StringRef(identifier).upper() << "_ARENA_BYTES "
+       << function.arenaBytes << "\n/* Arguments:";
+  else
+    os << "\n/* " << identifier << kArenaBytesSuffix << " is "
+       << function.arenaFormula << ".\n   Arguments:";
   for (auto [i, argument] : llvm::enumerate(function.arguments))
     describe(os, getIdentifier("arg", i), argument);
   os << "\n   Results:";
@@ -59,7 +110,9 @@ static void printFunction(llvm::raw_ostream &os,
     if (!function.hasOwnParameter(i))
       os << " in arg" << function.resultParameters[i];
   }
-  os << " */\nvoid " << identifier << '(';
+  os << " */\n";
+  printExtentFunctions(os, function, identifier);
+  os << "void " << identifier << '(';
   for (auto [i, argument] : llvm::enumerate(function.arguments)) {
     llvm::StringRef type = getCType(argument.type.dtype);
     if (argument.isScalar)
@@ -68,24 +121,25 @@ static void printFunction(llvm::raw_ostream &os,
       os << (argument.isDonated ? "" : "const ") << type << " *arg" << i
          << ", ";
   }
+  for (size_t i = 0; i < function.extents.size(); ++i)
+    os << "int64_t d" << i << ", ";
   for (auto [i, result] : llvm::enumerate(function.results)) {
     if (function.hasOwnParameter(i))
       os << getCType(result.type.dtype) << " *result" << i << ", ";
   }
   os << "void *arena)";
-  if (identifier != function.name) {
-    os << " __asm__(";
-    printLiteral(os, function.name);
-    os << ')';
-  }
-  os << ";\n";
+  printSymbol(os, identifier, function.name);
 }
 
 /// What callers of every program have to know, and what they include.
 static constexpr llvm::StringLiteral kPreamble =
     R"(/* Functions compiled by memrev. Arrays are contiguous in C order and
    results overlap nothing. Each call at a time needs an arena of its
-   own, of *_ARENA_BYTES bytes, aligned to 64. */
+   own, of *_ARENA_BYTES bytes, aligned to 64. Where types leave extents
+   open, *_arena_bytes computes its bytes from them. It returns -1 if sizes
+   are negative or do not fit 64 bits, and -2 if extents do not agree with
+   each other: the function must not be called then. *_result_extents
+   stores the extents of results. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

@@ -117,11 +117,11 @@ LoadedCode::load(const llvm::MemoryBuffer &object,
           object.getBuffer(), "memrev", /*RequiresNullTerminator=*/false)))
     return std::move(error);
   // Looking up all entries now reports what is missing before the first call.
-  for (const FunctionSignature &function : functions) {
-    auto address = engine.lookup((kPackedPrefix + function.name).str());
+  for (const std::string &name : getEntryNames(functions)) {
+    auto address = engine.lookup((kPackedPrefix + name).str());
     if (!address)
       return address.takeError();
-    session->entries[function.name] = address->toPtr<Session::Packed>();
+    session->entries[name] = address->toPtr<Session::Packed>();
   }
   std::string message;
   if (session->usesOpenMP && !runtime::OpenMP::choose(message))
@@ -160,6 +160,74 @@ static llvm::Error verifyCount(const FunctionSignature &function,
       " arrays and scalars, but got " + std::to_string(parameters.size()));
 }
 
+/// The open extents that `parameters` of a call hold.
+static llvm::SmallVector<int64_t>
+readExtents(const FunctionSignature &function,
+            llvm::ArrayRef<void *> parameters) {
+  llvm::SmallVector<int64_t> extents;
+  for (void *extent :
+       parameters.slice(function.arguments.size(), function.extents.size()))
+    extents.push_back(*static_cast<int64_t *>(extent));
+  return extents;
+}
+
+llvm::Expected<FunctionSignature>
+LoadedCode::instantiate(const FunctionSignature &function,
+                        llvm::ArrayRef<int64_t> extents) const {
+  FunctionSignature result = function;
+  if (function.extents.empty())
+    return result;
+  llvm::SmallVector<int64_t> values(extents);
+  llvm::SmallVector<void *> packed;
+  for (int64_t &value : values)
+    packed.push_back(&value);
+  for (auto [extent, value] : llvm::zip_equal(function.extents, values))
+    result.arguments[extent.argument].type.shape[extent.axis] = value;
+  packed.push_back(&result.arenaBytes);
+  session->entries.at(function.name + kArenaBytesSuffix.str())(packed.data());
+  if (result.arenaBytes < 0) {
+    std::string message;
+    llvm::raw_string_ostream os(message);
+    os << "'" << function.name << "' expects arguments whose ";
+    if (result.arenaBytes == kExtentsDisagree)
+      os << "extents agree with each other";
+    else
+      os << "sizes, and those of what is computed from them, are not negative "
+            "and fit 64 bits";
+    os << ", but got ";
+    llvm::interleaveComma(
+        function.extents, os, [&](const ArgumentExtent &extent) {
+          const ParameterSignature &argument =
+              result.arguments[extent.argument];
+          os << argument.type.shape[extent.axis] << " along axis "
+             << extent.axis << " of '" << argument.name << "'";
+        });
+    return llvm::createStringError(message);
+  }
+  size_t numOpen = 0;
+  for (auto [i, parameter] : llvm::enumerate(result.results)) {
+    if (result.hasOwnParameter(i))
+      numOpen += parameter.extents.size();
+  }
+  llvm::SmallVector<int64_t> found(numOpen);
+  if (numOpen != 0) {
+    packed.back() = found.data();
+    session->entries.at(function.name +
+                        kResultExtentsSuffix.str())(packed.data());
+  }
+  const int64_t *next = found.data();
+  for (auto [i, parameter] : llvm::enumerate(result.results)) {
+    if (!result.hasOwnParameter(i)) {
+      parameter.type.shape =
+          result.arguments[result.resultParameters[i]].type.shape;
+      continue;
+    }
+    for (int64_t &extent : parameter.type.shape)
+      extent = extent == kOpenExtent ? *next++ : extent;
+  }
+  return result;
+}
+
 llvm::Error LoadedCode::callInArena(const FunctionSignature &function,
                                     llvm::ArrayRef<void *> parameters,
                                     void *arena, size_t arenaBytes,
@@ -169,11 +237,22 @@ llvm::Error LoadedCode::callInArena(const FunctionSignature &function,
     return llvm::createStringError("no function '" + function.name + "'");
   if (llvm::Error error = verifyCount(function, parameters))
     return error;
+  if (function.arenaBytes == kOpenExtent) {
+    auto instance = instantiate(function, readExtents(function, parameters));
+    if (!instance)
+      return instance.takeError();
+    return callInArena(*instance, parameters, arena, arenaBytes, threads);
+  }
   if (arenaBytes < size_t(function.arenaBytes))
     return llvm::createStringError(
         "'" + function.name + "' expects an arena of " +
         std::to_string(function.arenaBytes) + " bytes, but got " +
         std::to_string(arenaBytes));
+  if (reinterpret_cast<uintptr_t>(arena) % runtime::kArenaAlignment != 0)
+    return llvm::createStringError("'" + function.name +
+                                   "' expects an arena aligned to " +
+                                   std::to_string(runtime::kArenaAlignment) +
+                                   " bytes, but got an address that is not");
   std::optional<runtime::OpenMP::NumThreads> numThreads;
   if (session->usesOpenMP) {
     std::string error;
@@ -202,33 +281,57 @@ llvm::Error LoadedCode::call(const FunctionSignature &function,
       return error;
     return (*onDevice)->copyBack();
   }
+  if (function.arenaBytes == kOpenExtent) {
+    if (llvm::Error error = verifyCount(function, parameters))
+      return error;
+    auto instance = instantiate(function, readExtents(function, parameters));
+    if (!instance)
+      return instance.takeError();
+    return call(*instance, parameters, threads);
+  }
   runtime::Arena arena = session->arenas->take(function.arenaBytes);
   std::string message;
   if (!arena.reserve(function.arenaBytes, message))
     return llvm::createStringError("'" + function.name + "': " + message);
+  arena.guard(function.arenaBytes);
   llvm::Error error = callInArena(function, parameters, arena.getData(),
                                   arena.getSize(), threads);
+  bool isIntact = arena.isGuardIntact(function.arenaBytes);
   session->arenas->giveBack(std::move(arena));
+  if (!error && !isIntact)
+    return llvm::createStringError("'" + function.name +
+                                   "' wrote behind its arena of " +
+                                   std::to_string(function.arenaBytes) +
+                                   " bytes: this is a mistake of the compiler");
   return error;
 }
 
 llvm::Expected<std::vector<Array>>
 mlir::memrev::callWithArrays(const LoadedCode &code,
-                             const FunctionSignature &function,
+                             const FunctionSignature &declared,
                              llvm::ArrayRef<Array> arguments, int threads) {
-  if (arguments.size() != function.arguments.size())
-    return llvm::createStringError("'" + function.name + "' expects " +
-                                   std::to_string(function.arguments.size()) +
+  if (arguments.size() != declared.arguments.size())
+    return llvm::createStringError("'" + declared.name + "' expects " +
+                                   std::to_string(declared.arguments.size()) +
                                    " arguments, but got " +
                                    std::to_string(arguments.size()));
   llvm::SmallVector<void *> parameters;
   for (auto [expected, argument] :
-       llvm::zip_equal(function.arguments, arguments)) {
+       llvm::zip_equal(declared.arguments, arguments)) {
     if (llvm::Error error =
-            verifyArgument(function, expected, argument.getType()))
+            verifyArgument(declared, expected, argument.getType()))
       return std::move(error);
     parameters.push_back(argument.getData());
   }
+  llvm::SmallVector<int64_t> extents;
+  for (const ArgumentExtent &extent : declared.extents)
+    extents.push_back(arguments[extent.argument].getType().shape[extent.axis]);
+  auto instance = code.instantiate(declared, extents);
+  if (!instance)
+    return instance.takeError();
+  const FunctionSignature &function = *instance;
+  for (int64_t &extent : extents)
+    parameters.push_back(&extent);
   parameters.resize(function.getNumArrayParameters());
   std::vector<Array> results;
   for (size_t i = 0; i < function.results.size(); ++i) {

@@ -100,8 +100,31 @@ static void addPackedEntry(llvm::Function *entry) {
     }
     operands.push_back(value);
   }
-  builder.CreateCall(entry, operands);
+  llvm::Value *returned = builder.CreateCall(entry, operands);
+  if (!returned->getType()->isVoidTy()) {
+    llvm::Value *slot = builder.CreateConstGEP1_64(pointer, function->getArg(0),
+                                                   entry->arg_size());
+    builder.CreateStore(returned, builder.CreateLoad(pointer, slot));
+  }
   builder.CreateRetVoid();
+}
+
+std::vector<std::string>
+mlir::memrev::getEntryNames(llvm::ArrayRef<FunctionSignature> functions) {
+  std::vector<std::string> names;
+  for (const FunctionSignature &function : functions) {
+    names.push_back(function.name);
+    if (function.extents.empty())
+      continue;
+    names.push_back(function.name + kArenaBytesSuffix.str());
+    for (auto [i, result] : llvm::enumerate(function.results)) {
+      if (!function.hasOwnParameter(i) || result.extents.empty())
+        continue;
+      names.push_back(function.name + kResultExtentsSuffix.str());
+      break;
+    }
+  }
+  return names;
 }
 
 /// Adds the function `name`, which calls those of `list`, the global variable

@@ -21,8 +21,12 @@ static void print(llvm::json::OStream &json,
     json.attribute("name", llvm::json::fixUTF8(parameter.name));
     json.attribute("dtype", getName(parameter.type.dtype));
     json.attributeArray("shape", [&] {
-      for (int64_t size : parameter.type.shape)
-        json.value(size);
+      for (int64_t size : parameter.type.shape) {
+        if (size == kOpenExtent)
+          json.value(nullptr);
+        else
+          json.value(size);
+      }
     });
     json.attribute("place", place);
     json.attribute("scalar", parameter.isScalar);
@@ -43,7 +47,18 @@ static void print(llvm::json::OStream &json,
            llvm::zip_equal(function.results, function.resultParameters))
         print(json, result, place);
     });
-    json.attribute("workspace_bytes", function.arenaBytes);
+    // The argument and the axis of each.
+    json.attributeArray("extents", [&] {
+      for (const ArgumentExtent &extent : function.extents)
+        json.array([&] {
+          json.value(extent.argument);
+          json.value(extent.axis);
+        });
+    });
+    if (function.extents.empty())
+      json.attribute("workspace_bytes", function.arenaBytes);
+    else
+      json.attribute("workspace_bytes", nullptr);
   });
 }
 

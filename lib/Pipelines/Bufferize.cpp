@@ -46,11 +46,14 @@ void memrev::buildBufferizePipeline(OpPassManager &pm,
   pm.addPass(createCanonicalizerPass());
 
   pm.addPass(createCodegenResultsToDestinations());
-  pm.addPass(createCodegenWrapEntries());
+  CodegenWrapEntriesOptions wrap;
+  wrap.staticOnly = options.staticOnly;
+  pm.addPass(createCodegenWrapEntries(wrap));
   pm.addPass(createCanonicalizerPass());
   CodegenPlanArenaOptions arena;
   arena.maxStackBytes = options.maxStackBytes;
   arena.maxThreads = options.maxThreads;
+  arena.staticOnly = options.staticOnly;
   pm.addPass(createCodegenPlanArena(arena));
   CodegenVerifyStageOptions verify;
   verify.stage = "bufferize";

@@ -21,6 +21,8 @@ using namespace mlir;
 
 void memrev::buildCPUBinaryPipeline(OpPassManager &pm,
                                     const CPUBinaryOptions &options) {
+  pm.addPass(createCodegenInlineOpenCalls());
+
   // Loops.
   CodegenParallelToOpenMPOptions openMP;
   openMP.parallel = options.parallel;

@@ -19,6 +19,9 @@ using namespace mlir;
 LogicalResult memrev::buildDifferentiatePipeline(
     OpPassManager &pm, ArrayRef<std::string> functions, std::string &error,
     ArrayRef<std::string> storage) {
+  CodegenVerifyStageOptions input;
+  input.stage = "input";
+  pm.addPass(createCodegenVerifyStage(input));
   pm.addPass(createConvertTosaToMemRev());
   pm.addNestedPass<func::FuncOp>(createRevIndexLoops());
   pm.addNestedPass<func::FuncOp>(createRevUnrollPermutedLoops());

@@ -25,6 +25,7 @@ class Function(ctypes.Structure):
         ("num_results", ctypes.c_size_t),
         ("num_parameters", ctypes.c_size_t),
         ("workspace_bytes", ctypes.c_int64),
+        ("num_extents", ctypes.c_size_t),
     ]
 
 
@@ -100,9 +101,19 @@ def _declare(lib):
         "memrevGetMemoryReport": (owned, [compilation, ctypes.c_char_p]),
         "memrevGetHeader": (owned, [compilation]),
         "memrevWriteLibrary": (owned, [compilation, ctypes.c_char_p]),
+        "memrevGetExtents": (
+            owned,
+            [compilation, size, ctypes.POINTER(ctypes.c_int64), size,
+             ctypes.POINTER(ctypes.c_int64), size, ctypes.POINTER(ctypes.c_int64)],
+        ),
         "memrevCall": (
             owned,
             [compilation, size, ctypes.POINTER(ctypes.c_void_p), size, ctypes.c_int],
+        ),
+        "memrevCallInWorkspace": (
+            owned,
+            [compilation, size, ctypes.POINTER(ctypes.c_void_p), size, pointer, size,
+             ctypes.c_int],
         ),
         "memrevGetTarget": (ctypes.c_char_p, [compilation]),
         "memrevGetChip": (ctypes.c_char_p, [compilation]),

@@ -49,6 +49,7 @@ class CompileError(Exception):
 class Parameter:
     """An argument or a result of a function.
 
+    shape: None stands for an extent that the program leaves open.
     is_scalar: the program has a scalar, not a tensor of rank 0.
     is_donated: calls overwrite the argument.
     place: the position of its pointer in `Function.call_pointers`. A result with the
@@ -60,14 +61,15 @@ class Parameter:
 
     name: str
     dtype: np.dtype
-    shape: Tuple[int, ...]
+    shape: Tuple[Optional[int], ...]
     is_scalar: bool
     is_donated: bool
     place: int
     residual: Optional[Tuple[str, int]] = None
 
     def __str__(self):
-        kind = "scalar" if self.is_scalar else list(self.shape)
+        shape = ", ".join("?" if extent is None else str(extent) for extent in self.shape)
+        kind = "scalar" if self.is_scalar else f"[{shape}]"
         return f"{self.name}: {self.dtype}{kind}"
 
 
@@ -81,7 +83,7 @@ def _parameter(getter, handle, function, index):
     return Parameter(
         raw.name.decode(),
         _dtypes.as_dtype(raw.dtype.decode()),
-        tuple(raw.shape[i] for i in range(raw.rank)),
+        tuple(None if raw.shape[i] < 0 else raw.shape[i] for i in range(raw.rank)),
         raw.is_scalar,
         raw.is_donated,
         raw.parameter,
@@ -113,6 +115,12 @@ def _find_address_reader():
 _get_address = _find_address_reader()
 
 
+def _fits(shape, expected):
+    """Whether an array of `shape` is one of those that are expected."""
+    return len(shape) == len(expected) and all(
+        extent == wanted or wanted is None for extent, wanted in zip(shape, expected))
+
+
 class Function:
     """A compiled function. Several threads may call it at once."""
 
@@ -122,7 +130,8 @@ class Function:
         raw = _capi.Function()
         _capi.lib.memrevGetFunction(module._handle, index, ctypes.byref(raw))
         self.name = raw.name.decode()
-        self.workspace_bytes = raw.workspace_bytes
+        #: None if the arguments leave extents open: see `extents`.
+        self.workspace_bytes = raw.workspace_bytes if raw.num_extents == 0 else None
         self.arguments = [
             _parameter(_capi.lib.memrevGetArgument, module._handle, index, i)
             for i in range(raw.num_arguments)
@@ -131,6 +140,9 @@ class Function:
             _parameter(_capi.lib.memrevGetResult, module._handle, index, i)
             for i in range(raw.num_results)
         ]
+        #: The extents that arguments leave open: the argument's position and the axis.
+        self._extents = [(i, axis) for i, p in enumerate(self.arguments)
+                         for axis, extent in enumerate(p.shape) if extent is None]
         self.num_parameters = raw.num_parameters
         self._pointers = ctypes.c_void_p * raw.num_parameters
         # What a call reads of them, at hand.
@@ -161,7 +173,7 @@ class Function:
             raise self.error(expected, "a NumPy array", type(value).__name__)
         if value.dtype != expected.dtype:
             raise self.error(expected, f"dtype {expected.dtype}", value.dtype)
-        if value.shape != expected.shape:
+        if value.shape != expected.shape and not _fits(value.shape, expected.shape):
             raise self.error(
                 expected, f"shape {list(expected.shape)}", list(value.shape), ValueError
             )
@@ -241,8 +253,13 @@ class Function:
         ]
         if self.donates:
             self.check_overlaps([(_get_address(array), array.nbytes) for array in slots])
+        made = self._made
+        if self._extents:
+            extents = [slots[i].shape[axis] for i, axis in self._extents]
+            _, made = self._instantiate(extents)
+            slots += [np.array(extent, np.int64) for extent in extents]
         slots += [None] * (self._pointers._length_ - len(slots))
-        for place, shape, dtype in self._made:
+        for place, shape, dtype in made:
             slots[place] = np.empty(shape, dtype)
         self.call_pointers([_get_address(array) for array in slots], threads)
         values = tuple([slots[place][()] if is_scalar else slots[place]
@@ -251,20 +268,56 @@ class Function:
             return None
         return values[0] if len(values) == 1 else values
 
+    def _instantiate(self, extents):
+        """For the open extents of arguments the bytes that a call works in, and the place,
+        shape and dtype of each result that is not an argument. Raises ValueError if the
+        extents do not agree or sizes do not fit."""
+        given = (ctypes.c_int64 * len(extents))(*extents)
+        count = sum(extent is None for _, shape, _ in self._made for extent in shape)
+        found, workspace = (ctypes.c_int64 * count)(), ctypes.c_int64()
+        error = _capi.lib.memrevGetExtents(
+            self._module._handle, self._index, given, len(extents), found, count,
+            ctypes.byref(workspace))
+        if error:
+            raise ValueError(_capi.take_string(error))
+        rest = iter(found)
+        made = [(place, tuple(next(rest) if extent is None else extent for extent in shape),
+                 dtype) for place, shape, dtype in self._made]
+        return workspace.value, made
+
+    def get_workspace_bytes(self, *shapes):
+        """The bytes that a call works in with arguments of these shapes. Raises ValueError
+        if they do not agree with each other or sizes do not fit 64 bits."""
+        if not self._extents:
+            return self.workspace_bytes
+        return self._instantiate([shapes[i][axis] for i, axis in self._extents])[0]
+
     def call_arrays(self, arguments, results, threads=0):
         """Calls the function on arrays that the caller has for arguments and results.
         Nothing is checked."""
+        arguments = [*arguments, *(np.array(arguments[i].shape[axis], np.int64)
+                                   for i, axis in self._extents)]
         pointers = [_get_address(array) for array in arguments] + [0] * len(results)
         for parameter, array in zip(self.results, results):
             pointers[parameter.place] = _get_address(array)
         self.call_pointers(pointers, threads)
 
-    def call_pointers(self, pointers, threads=0):
+    def call_pointers(self, pointers, threads=0, workspace=0, workspace_bytes=0):
         """Calls the function on memory that the caller has: an address for each argument,
-        then for each result, in the order of `Parameter.place`. Nothing is checked."""
-        error = _capi.lib.memrevCall(
-            self._module._handle, self._index, self._pointers(*pointers), len(pointers), threads
-        )
+        then for each extent that they leave open, of an integer of 64 bits, then for each
+        result, in the order of `Parameter.place`. `workspace` is memory that a
+        program for the processor works in, of `Function.workspace_bytes` bytes and aligned
+        to 64, which no other call uses meanwhile; without one memrev provides it. Nothing is
+        checked but the workspace: RuntimeError says what is wrong with it, or that there is
+        no memory for it, before anything is written."""
+        handle, addresses = self._module._handle, self._pointers(*pointers)
+        if workspace:
+            error = _capi.lib.memrevCallInWorkspace(
+                handle, self._index, addresses, len(pointers), workspace, workspace_bytes,
+                threads)
+        else:
+            error = _capi.lib.memrevCall(
+                handle, self._index, addresses, len(pointers), threads)
         if error:
             raise RuntimeError(_capi.take_string(error))
 

@@ -85,6 +85,12 @@ class Library:
             raise RuntimeError(message.decode(errors="replace"))
 
 
+def _fits(shape, expected):
+    """Whether an array of `shape` is one of those that are expected; None is any extent."""
+    return len(shape) == len(expected) and all(
+        extent == wanted or wanted is None for extent, wanted in zip(shape, expected))
+
+
 class Function:
     """A function of a library. Several threads may call it at once."""
 
@@ -94,11 +100,14 @@ class Function:
         #: Dictionaries with `name`, `dtype`, `shape`, `place`, `scalar` and `donated`.
         self.arguments = signature["arguments"]
         self.results = signature["results"]
+        #: None if the arguments leave extents open (None in their shapes).
         self.workspace_bytes = signature["workspace_bytes"]
-        self._packed = getattr(library.handle, _PACKED + self.name)
-        self._packed.restype = None
+        self._packed = self._find("")
+        #: The argument and the axis of each open extent.
+        self._extents = signature["extents"]
         places = [parameter["place"] for parameter in self.results]
-        self._num_parameters = max([len(self.arguments), *(place + 1 for place in places)])
+        self._num_parameters = max([len(self.arguments) + len(self._extents),
+                                    *(place + 1 for place in places)])
 
     def __call__(self, *arguments):
         """Calls the function and returns its result, or a tuple of several. Raises TypeError
@@ -109,16 +118,51 @@ class Function:
         memory = self._choose_memory(arguments)
         values = [memory.take(self, expected, value)
                   for expected, value in zip(self.arguments, arguments)]
+        extents = [np.array(values[i].shape[axis], np.int64) for i, axis in self._extents]
+        workspace_bytes, shapes = self._instantiate(extents)
+        values += extents
         values += [None] * (self._num_parameters - len(values))
-        for parameter in self.results:
+        for parameter, shape in zip(self.results, shapes):
             if parameter["place"] >= len(arguments):
-                values[parameter["place"]] = memory.make(parameter)
+                values[parameter["place"]] = memory.make({**parameter, "shape": shape})
         self._check_overlaps(memory, values)
-        memory.call(self, values)
+        memory.call(self, values, workspace_bytes)
         results = tuple(
             arguments[place] if (place := parameter["place"]) < len(arguments)
             else memory.give(values[place], parameter) for parameter in self.results)
         return results[0] if len(results) == 1 else results or None
+
+    def _find(self, suffix):
+        packed = getattr(self._library.handle, _PACKED + self.name + suffix)
+        packed.restype = None
+        return packed
+
+    def _instantiate(self, extents):
+        """The bytes that a call works in, and the shapes of the results, for arguments with
+        the open extents `extents`."""
+        shapes = [parameter["shape"] for parameter in self.results]
+        if not extents:
+            return self.workspace_bytes, shapes
+        addresses = [extent.ctypes.data for extent in extents]
+        workspace = ctypes.c_int64()
+        self._find("_arena_bytes")((ctypes.c_void_p * (len(extents) + 1))(
+            *addresses, ctypes.addressof(workspace)))
+        if workspace.value < 0:
+            what = ("extents agree with each other" if workspace.value == -2 else
+                    "sizes are not negative and fit 64 bits")
+            raise ValueError(f"'{self.name}' expects arguments whose {what}, but got the extents "
+                             f"{', '.join(map(str, extents))}")
+        count = sum(extent is None for parameter, shape in zip(self.results, shapes)
+                    if parameter["place"] >= len(self.arguments) for extent in shape)
+        found = (ctypes.c_int64 * count)()
+        if count:
+            self._find("_result_extents")((ctypes.c_void_p * (len(extents) + 1))(
+                *addresses, ctypes.addressof(found)))
+        rest = iter(found)
+        return workspace.value, [
+            [next(rest) if extent is None else extent for extent in shape]
+            if parameter["place"] >= len(self.arguments) else shape
+            for parameter, shape in zip(self.results, shapes)]
 
     def _choose_memory(self, arguments):
         """What handles the arrays among `arguments`."""
@@ -179,7 +223,7 @@ class _NumPyMemory:
             raise function._error(expected, "a NumPy array, as others are", type(value).__name__)
         if str(value.dtype) != expected["dtype"]:
             raise function._error(expected, f"dtype {expected['dtype']}", value.dtype)
-        if list(value.shape) != expected["shape"]:
+        if not _fits(value.shape, expected["shape"]):
             raise function._error(expected, f"shape {expected['shape']}", list(value.shape),
                                   ValueError)
         if not (value.flags.c_contiguous and value.flags.aligned):
@@ -201,8 +245,8 @@ class _NumPyMemory:
     def address(self, value):
         return value.ctypes.data
 
-    def call(self, function, values):
-        workspace = np.empty(function.workspace_bytes + _ALIGNMENT, np.uint8)
+    def call(self, function, values, workspace_bytes):
+        workspace = np.empty(workspace_bytes + _ALIGNMENT, np.uint8)
         start = -(-workspace.ctypes.data // _ALIGNMENT) * _ALIGNMENT
         function.call_addresses([*(value.ctypes.data for value in values), start])
 
@@ -214,7 +258,7 @@ class _CopiedMemory(_NumPyMemory):
         self._owner, self._library = library, library.handle
         self._allocated = []
 
-    def call(self, function, values):
+    def call(self, function, values, workspace_bytes):
         scalars = {i for i, argument in enumerate(function.arguments) if argument["scalar"]}
         written = {parameter["place"] for parameter in function.results}
         try:
@@ -228,7 +272,7 @@ class _CopiedMemory(_NumPyMemory):
                     self._library.memrevCudaCopyToDevice(
                         ctypes.c_void_p(pointers[-1]), ctypes.c_void_p(value.ctypes.data),
                         ctypes.c_size_t(value.nbytes))
-            pointers.append(self._allocate(function.workspace_bytes))
+            pointers.append(self._allocate(workspace_bytes))
             self._owner.check()
             function.call_addresses(pointers)
             for place in written:
@@ -269,7 +313,7 @@ class _TorchMemory:
                                   f"one on {value.device}", ValueError)
         if self._dtype(expected) != value.dtype:
             raise function._error(expected, f"dtype {expected['dtype']}", value.dtype)
-        if list(value.shape) != expected["shape"]:
+        if not _fits(value.shape, expected["shape"]):
             raise function._error(expected, f"shape {expected['shape']}", list(value.shape),
                                   ValueError)
         if not value.is_contiguous():
@@ -289,17 +333,17 @@ class _TorchMemory:
     def address(self, value):
         return value.data_ptr()
 
-    def call(self, function, values):
+    def call(self, function, values, workspace_bytes):
         library = function._library
         if library.target != ("cuda" if self._device.type == "cuda" else "cpu"):
             raise TypeError(f"'{function.name}' is compiled for {library.target}, "
                             f"but got tensors on {self._device}")
         scalars = {i for i, argument in enumerate(function.arguments) if argument["scalar"]}
         # PyTorch's allocator aligns more than enough on devices, and to 64 on the CPU.
-        workspace = self._torch.empty(function.workspace_bytes, dtype=self._torch.uint8,
+        workspace = self._torch.empty(workspace_bytes, dtype=self._torch.uint8,
                                       device=self._device)
-        pointers = [value.ctypes.data if place in scalars else value.data_ptr()
-                    for place, value in enumerate(values)]
+        pointers = [value.ctypes.data if place in scalars or isinstance(value, np.ndarray)
+                    else value.data_ptr() for place, value in enumerate(values)]
         pointers.append(workspace.data_ptr())
         if library.target == "cpu":
             function.call_addresses(pointers)

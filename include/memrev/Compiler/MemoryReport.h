@@ -58,6 +58,9 @@ struct FunctionMemory {
   int64_t argumentBytes = 0;
   int64_t resultBytes = 0;
   int64_t workspaceBytes = 0;
+  /// For a function whose arguments leave extents open, d0, d1, ..., the same
+  /// as formulas, and the numbers are 0; else empty.
+  std::string argumentFormula, resultFormula, workspaceFormula, peakFormula;
   std::vector<ValueMemory> values;
   /// What lies in the workspace but for small buffers away from its peak.
   std::vector<BufferMemory> buffers;

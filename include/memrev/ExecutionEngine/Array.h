@@ -33,7 +33,11 @@ llvm::StringRef getName(DType type);
 /// Returns C's type of the same layout, such as "float".
 llvm::StringRef getCType(DType type);
 
-/// Element type and shape of an array. Prints as `float32[2, 3]`.
+/// The extent along an axis that a type leaves open.
+inline constexpr int64_t kOpenExtent = -1;
+
+/// Element type and shape of an array. Prints as `float32[2, 3]`, open extents
+/// as `?`.
 struct ArrayType {
   DType dtype = DType::F32;
   llvm::SmallVector<int64_t, 4> shape;
@@ -59,17 +63,31 @@ struct ParameterSignature {
   /// of the forward function: "argument i", "result i", or "saved i" for the
   /// ith of its results behind those of the function. Else empty.
   std::string residual;
+  /// Formulas of the open extents of its type, by d0, d1, ...: what the
+  /// arguments leave open, in their order.
+  std::vector<std::string> extents;
 };
 
-/// How a compiled function is called: arguments, then those results that do not
-/// live in a donated argument, then the arena.
+/// An extent of an argument that its type leaves open.
+struct ArgumentExtent {
+  int64_t argument = 0;
+  int64_t axis = 0;
+};
+
+/// How a compiled function is called: arguments, then their open extents, as
+/// integers of 64 bits, then those results that do not live in a donated
+/// argument, then the arena.
 struct FunctionSignature {
   std::string name;
   std::vector<ParameterSignature> arguments;
   std::vector<ParameterSignature> results;
   /// For each result the position of the parameter that holds it.
   llvm::SmallVector<int64_t> resultParameters;
+  std::vector<ArgumentExtent> extents;
+  /// Not known as long as there are open extents.
   int64_t arenaBytes = 0;
+  /// What it is then.
+  std::string arenaFormula;
 
   /// The number of parameters in front of the arena.
   int64_t getNumArrayParameters() const;

@@ -33,16 +33,26 @@ public:
   load(const llvm::MemoryBuffer &object,
        llvm::ArrayRef<FunctionSignature> functions, bool isForDevice);
 
+  /// Returns `function` for arguments of the given open extents: with the
+  /// shapes of arguments and results and the bytes of its arena. Fails if the
+  /// extents do not agree with each other, or if sizes are negative or do not
+  /// fit 64 bits.
+  llvm::Expected<FunctionSignature>
+  instantiate(const FunctionSignature &function,
+              llvm::ArrayRef<int64_t> extents) const;
+
   /// Calls `function` with one pointer for each parameter except the arena, on
   /// `threads` threads (0: as many as OpenMP chooses). The memory behind the
   /// pointers must have the types of the signature. It is host memory, which a
-  /// program for a GPU copies to and from device 0.
+  /// program for a GPU copies to and from device 0. Nothing is written if the
+  /// memory of the call cannot be had. On the CPU it is an error if the call
+  /// writes behind its arena.
   llvm::Error call(const FunctionSignature &function,
                    llvm::ArrayRef<void *> parameters, int threads) const;
 
   /// As above, with an arena of at least `function.arenaBytes` bytes, aligned
-  /// to 64 bytes, that no other call uses. A program for a GPU takes device
-  /// memory, and its status is that of the CUDA runtime.
+  /// to 64 bytes, that no other call uses; else nothing is called. A program
+  /// for a GPU takes device memory, and its status is that of the CUDA runtime.
   llvm::Error callInArena(const FunctionSignature &function,
                           llvm::ArrayRef<void *> parameters, void *arena,
                           size_t arenaBytes, int threads) const;
@@ -60,11 +70,11 @@ private:
   std::unique_ptr<Session> session;
 };
 
-/// Calls `function` of `code` with arrays. Checks number, dtype and shape of
-/// the arguments and returns new arrays; a donated argument is overwritten, and
-/// a result that lives in it is copied.
+/// Calls the function `declared` of `code` with arrays. Checks number, dtype
+/// and shape of the arguments and returns new arrays; a donated argument is
+/// overwritten, and a result that lives in it is copied.
 llvm::Expected<std::vector<Array>>
-callWithArrays(const LoadedCode &code, const FunctionSignature &function,
+callWithArrays(const LoadedCode &code, const FunctionSignature &declared,
                llvm::ArrayRef<Array> arguments, int threads);
 
 } // namespace mlir::memrev

@@ -9,11 +9,13 @@
 #ifndef MEMREV_EXECUTIONENGINE_NATIVECODE_H
 #define MEMREV_EXECUTIONENGINE_NATIVECODE_H
 
+#include "memrev/ExecutionEngine/Array.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace llvm {
 class LLVMContext;
@@ -40,6 +42,17 @@ int64_t getVectorBits(const llvm::TargetMachine &machine);
 /// The prefix of the functions that `translateToLLVM` adds.
 inline constexpr llvm::StringLiteral kPackedPrefix = "_memrev_packed_";
 
+/// The functions of a program that say what a call with some open extents
+/// takes: their names are that of the function and one of these.
+inline constexpr llvm::StringLiteral kArenaBytesSuffix = "_arena_bytes";
+inline constexpr llvm::StringLiteral kResultExtentsSuffix = "_result_extents";
+/// What the first of them returns for extents that do not agree.
+inline constexpr int64_t kExtentsDisagree = -2;
+
+/// The names of `functions`, and of those that say what calls of them take.
+std::vector<std::string>
+getEntryNames(llvm::ArrayRef<FunctionSignature> functions);
+
 /// The functions that `translateToLLVM` adds to a program for a device, which
 /// call its constructors and its destructors.
 inline constexpr llvm::StringLiteral kLoadFunction = "_memrev_load";
@@ -47,8 +60,9 @@ inline constexpr llvm::StringLiteral kUnloadFunction = "_memrev_unload";
 
 /// Translates `module`, in the LLVM dialect, to LLVM IR for `machine`. For each
 /// name in `entries` adds a function that takes an array of pointers, one for
-/// each parameter of the entry: pointers as they are, scalars by address. The
-/// program is host code of one for a device if `isForDevice`.
+/// each parameter of the entry: pointers as they are, scalars by address, and
+/// one for what it returns, if it does. The program is host code of one for a
+/// device if `isForDevice`.
 llvm::Expected<std::unique_ptr<llvm::Module>>
 translateToLLVM(ModuleOp module, llvm::LLVMContext &context,
                 llvm::TargetMachine &machine,

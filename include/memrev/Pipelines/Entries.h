@@ -47,24 +47,40 @@ struct EntryParameter {
   bool isScalar = false;
   /// The call overwrites this argument.
   bool isDonated = false;
+  /// Formulas of the extents that the type leaves open.
+  std::vector<std::string> extents;
+};
+
+/// An extent of an argument that its type leaves open: d0, d1, ... of formulas.
+struct EntryExtent {
+  int64_t argument = 0;
+  int64_t axis = 0;
+};
+
+/// The bytes that a call of an entry with open extents takes, as formulas.
+struct EntryFormulas {
+  std::string arguments, results, arena, peak;
 };
 
 /// A public function after the bufferize stage: its parameters are the
-/// arguments, then those results that do not live in an argument, then the
-/// arena.
+/// arguments, then their open extents, then those results that do not live in
+/// an argument, then the arena.
 struct Entry {
   func::FuncOp func;
   SmallVector<EntryParameter> arguments;
   SmallVector<EntryParameter> results;
   /// For each result the position of the parameter that holds it.
   SmallVector<int64_t> resultParameters;
+  SmallVector<EntryExtent> extents;
+  /// If there are open extents the formulas say what is not known.
   int64_t arenaBytes = 0;
+  EntryFormulas formulas;
   /// The buffers of the arena (see `kArenaBuffersAttr`).
   ArrayAttr arenaBuffers;
 };
 
 /// Reads the entries of `module` from what the bufferize stage left on them.
-SmallVector<Entry> readEntries(ModuleOp module);
+std::vector<Entry> readEntries(ModuleOp module);
 
 /// The most bytes that a call of `func` may take by the program
 /// (`memrev.memory_budget`), if it says so.

@@ -48,6 +48,10 @@ struct BufferizeOptions : PassPipelineOptions<BufferizeOptions> {
       llvm::cl::desc("Threads that share a parallel loop whose buffers exceed "
                      "the stack"),
       llvm::cl::init(1)};
+  Option<bool> staticOnly{
+      *this, "static-only",
+      llvm::cl::desc("Whether extents that types leave open are errors"),
+      llvm::cl::init(false)};
 };
 
 /// Options of `buildCPUBinaryPipeline`.
@@ -64,7 +68,8 @@ struct CPUBinaryOptions : PassPipelineOptions<CPUBinaryOptions> {
 /// Replaces function transforms by derived functions. No transform is left;
 /// every operation on the way of a gradient had a rule. Then derives what each
 /// of `functions` asks for, which are options of rev-differentiate; fails with
-/// a message in `error` where they are none. `storage` is the option of rev-plan.
+/// a message in `error` where they are none. `storage` is the option of
+/// rev-plan.
 LogicalResult buildDifferentiatePipeline(OpPassManager &pm,
                                          ArrayRef<std::string> functions,
                                          std::string &error,

@@ -6,15 +6,21 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "FrameBuffer.h"
+#include "Timeline.h"
 #include "memrev/Codegen/Common/AttributeNames.h"
+#include "memrev/Codegen/Common/ByteSize.h"
 #include "memrev/Codegen/Common/CallOrder.h"
+#include "memrev/Codegen/Common/DynamicFrame.h"
 #include "memrev/Codegen/Common/FramePacking.h"
 #include "memrev/Codegen/Common/Passes.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Interfaces/DataLayoutInterfaces.h"
+#include "mlir/Interfaces/ValueBoundsOpInterface.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -33,97 +39,70 @@ struct Allocation {
   PackedBuffer buffer;
 };
 
-/// The time of each operation of a function, those in regions during the one
-/// that holds the region.
-class Timeline {
-public:
-  explicit Timeline(func::FuncOp func) : views(func) {
-    func.walk([&](Operation *op, const WalkStage &stage) {
-      if (stage.isBeforeAllRegions())
-        spans[op].first = ++time;
-      if (stage.isAfterAllRegions())
-        spans[op].second = ++time;
-    });
+/// The frame of a planned function.
+struct Frame {
+  /// The buffers in it whose bytes are known.
+  std::vector<FrameBuffer> buffers;
+  /// The largest of the results are its bytes, by the open extents of the
+  /// function's arguments, which `symbols` are: positions of arguments and
+  /// axes.
+  AffineMap bytes;
+  SmallVector<std::pair<unsigned, int64_t>> symbols;
+  CallConditions conditions;
+
+  /// The bytes, if they are known.
+  std::optional<int64_t> getConstantBytes() const {
+    if (bytes.isSingleConstant())
+      return bytes.getSingleConstantResult();
+    return std::nullopt;
   }
-
-  /// Sets the live range of `allocation` to span the uses of all its views.
-  void setLiveRange(Allocation &allocation) const;
-
-  /// The last time.
-  int64_t getEnd() const { return time; }
-
-private:
-  BufferViewFlowAnalysis views;
-  DenseMap<Operation *, std::pair<int64_t, int64_t>> spans;
-  int64_t time = 0;
-};
-
-/// A buffer in a frame, and the part of a call during which it is in use, from
-/// 0 to 1.
-struct FrameBuffer {
-  Location location;
-  Type type;
-  int64_t bytes;
-  int64_t offset;
-  double begin, end;
 };
 
 /// Plans one function, whose callees have been planned.
 class FramePlanner {
 public:
-  using FrameByFunction = llvm::StringMap<std::vector<FrameBuffer>>;
+  using FrameByFunction = llvm::StringMap<Frame>;
 
   FramePlanner(func::FuncOp func, int64_t maxStackBytes, int64_t maxThreads,
-               FrameByFunction &frames)
-      : func(func), layout(DataLayout::closest(func)),
-        maxStackBytes(maxStackBytes), maxThreads(maxThreads), frames(frames) {}
+               bool staticOnly, FrameByFunction &frames)
+      : func(func), layout(DataLayout::closest(func)), extents(func),
+        maxStackBytes(maxStackBytes), maxThreads(maxThreads),
+        staticOnly(staticOnly), frames(frames) {}
 
-  /// Replaces every allocation and returns the bytes of the function's frame.
-  FailureOr<int64_t> run();
+  /// Replaces every allocation by a view of the frame, which it notes.
+  LogicalResult run();
 
 private:
+  bool isDynamic(memref::AllocOp alloc) const;
+  void collectConditions();
+  FailureOr<AffineExpr> getExtentOrBound(memref::AllocOp alloc, int64_t axis);
+  FailureOr<DynamicBuffer> measureDynamic(memref::AllocOp alloc);
+  LogicalResult measureFrame(memref::AllocOp alloc, DynamicBuffer &buffer);
+  SmallVector<AffineExpr> getCalleeSymbols(func::CallOp call,
+                                           const Frame &callee);
+  void replaceByView(DynamicBuffer &buffer, Value frame, ValueRange symbols);
+  LogicalResult finishEntry(const Frame &frame);
   FailureOr<Allocation> measure(memref::AllocOp alloc);
+  FailureOr<int64_t> pack(MutableArrayRef<PackedBuffer> buffers);
   LogicalResult planParallelLoops();
   LogicalResult planParallelLoop(Operation *loop,
                                  MutableArrayRef<Allocation> allocations);
   void record(ArrayRef<Allocation> allocations, double duration);
-  Value addFrameArgument(int64_t bytes);
+  Value addFrameArgument(std::optional<int64_t> bytes);
   void replaceByView(Allocation &allocation, Value frame, Value base);
 
   func::FuncOp func;
   DataLayout layout;
+  Extents extents;
+  CallConditions conditions;
+  /// What `conditions` say that each symbol is.
+  SmallVector<AffineExpr> solution;
   int64_t maxStackBytes;
   int64_t maxThreads;
-  /// What lies in the frame of each planned function.
+  bool staticOnly;
   FrameByFunction &frames;
 };
 } // namespace
-
-void Timeline::setLiveRange(Allocation &allocation) const {
-  SmallVector<Operation *> users;
-  for (Value view : views.resolve(allocation.op.getResult()))
-    llvm::append_range(users, view.getUsers());
-  Region *region = allocation.op->getParentRegion();
-  // A view that leaves the allocation's block through a yield lives in the
-  // blocks around it, from their beginning.
-  bool escapes = false;
-  while (llvm::any_of(users, [&](Operation *user) {
-    return !region->findAncestorOpInRegion(*user);
-  })) {
-    region = region->getParentRegion();
-    escapes = true;
-  }
-  if (escapes)
-    users.push_back(allocation.op);
-  PackedBuffer &buffer = allocation.buffer;
-  buffer.begin = std::numeric_limits<int64_t>::max();
-  buffer.end = std::numeric_limits<int64_t>::min();
-  for (Operation *user : users) {
-    auto [begin, end] = spans.lookup(region->findAncestorOpInRegion(*user));
-    buffer.begin = std::min(buffer.begin, begin);
-    buffer.end = std::max(buffer.end, end);
-  }
-}
 
 /// Returns the outermost parallel loop around `op`, or null.
 static Operation *getOutermostParallelLoop(Operation *op) {
@@ -146,18 +125,30 @@ FailureOr<Allocation> FramePlanner::measure(memref::AllocOp alloc) {
     return alloc.emitOpError("expects a contiguous buffer, but got ") << type;
   Allocation allocation;
   allocation.op = alloc;
-  int64_t element = layout.getTypeSize(type.getElementType());
-  // Offsets must stay in range even for shapes that no machine can hold.
-  int64_t bytes = element;
-  for (int64_t size : type.getShape()) {
-    if (llvm::MulOverflow(bytes, size, bytes) ||
-        bytes > std::numeric_limits<int64_t>::max() / 2)
-      return alloc.emitOpError("expects a buffer of less than 2^62 bytes, but "
-                               "got ")
-             << type;
-  }
-  allocation.buffer.bytes = bytes;
+  std::optional<int64_t> bytes =
+      getStaticBytes(type, layout.getTypeSize(type.getElementType()));
+  if (!bytes)
+    return alloc.emitOpError("expects a buffer of less than 2^48 bytes, but "
+                             "got ")
+           << type;
+  allocation.buffer.bytes = type.getNumElements() == 0 ? 0 : *bytes;
   return allocation;
+}
+
+/// Gives each buffer an offset and returns the bytes of the frame.
+FailureOr<int64_t> FramePlanner::pack(MutableArrayRef<PackedBuffer> buffers) {
+  // No offset is larger than this, so that none wraps around.
+  uint64_t total = 0;
+  for (const PackedBuffer &buffer : buffers)
+    total =
+        llvm::SaturatingAdd<uint64_t>(total, buffer.bytes + kBufferAlignment);
+  bool isInRange = total < uint64_t(std::numeric_limits<int64_t>::max());
+  int64_t bytes = isInRange ? packBuffers(buffers, kBufferAlignment) : total;
+  if (!isInRange || bytes >= kMaxBytes)
+    return func.emitError("expects buffers that take less than 2^48 bytes at "
+                          "a time, but got a plan that takes ")
+           << static_cast<uint64_t>(isInRange ? bytes : total);
+  return bytes;
 }
 
 /// Replaces `allocation` by a view of `frame` at its offset from `base`, a
@@ -201,11 +192,14 @@ FramePlanner::planParallelLoop(Operation *loop,
   Timeline timeline(func);
   SmallVector<PackedBuffer> buffers;
   for (Allocation &allocation : allocations) {
-    timeline.setLiveRange(allocation);
+    std::tie(allocation.buffer.begin, allocation.buffer.end) =
+        timeline.getLiveRange(allocation.op);
     buffers.push_back(allocation.buffer);
   }
-  int64_t slice =
-      llvm::alignTo(packBuffers(buffers, kBufferAlignment), kBufferAlignment);
+  FailureOr<int64_t> packed = pack(buffers);
+  if (failed(packed))
+    return failure();
+  int64_t slice = llvm::alignTo(*packed, kBufferAlignment);
   OpBuilder outside(loop);
   Location loc = loop->getLoc();
   auto type = MemRefType::get({slice * maxThreads}, builder.getI8Type());
@@ -263,7 +257,7 @@ LogicalResult FramePlanner::planParallelLoops() {
 /// Notes where `allocations`, whose offsets are known, lie in the frame and
 /// when; instead of a callee's frame what lies in it.
 void FramePlanner::record(ArrayRef<Allocation> allocations, double duration) {
-  std::vector<FrameBuffer> &noted = frames[func.getSymName()];
+  std::vector<FrameBuffer> &noted = frames[func.getSymName()].buffers;
   for (const Allocation &allocation : allocations) {
     memref::AllocOp op = allocation.op;
     const PackedBuffer &buffer = allocation.buffer;
@@ -278,7 +272,7 @@ void FramePlanner::record(ArrayRef<Allocation> allocations, double duration) {
           {op.getLoc(), op.getType(), buffer.bytes, buffer.offset, begin, end});
       continue;
     }
-    for (FrameBuffer inner : frames.lookup(callee.getValue())) {
+    for (FrameBuffer inner : frames[callee.getValue()].buffers) {
       inner.offset += buffer.offset;
       inner.begin = begin + inner.begin * (end - begin);
       inner.end = begin + inner.end * (end - begin);
@@ -287,52 +281,17 @@ void FramePlanner::record(ArrayRef<Allocation> allocations, double duration) {
   }
 }
 
-/// The buffers of a frame of `bytes` as an attribute: all that a picture of the
-/// frame shows, and all that is live with most others.
-static ArrayAttr describe(MLIRContext *context, ArrayRef<FrameBuffer> buffers,
-                          int64_t bytes) {
-  constexpr int64_t kPictureHeight = 4096;
-  SmallVector<std::pair<double, int64_t>> changes;
-  for (const FrameBuffer &buffer : buffers) {
-    changes.push_back({buffer.begin, buffer.bytes});
-    changes.push_back({buffer.end, -buffer.bytes});
-  }
-  // At one time what ends goes before what begins.
-  llvm::sort(changes);
-  int64_t live = 0, most = 0;
-  double peak = 0;
-  for (auto [time, change] : changes) {
-    live += change;
-    if (live > most) {
-      most = live;
-      peak = time;
-    }
-  }
-  Builder builder(context);
-  SmallVector<Attribute> described;
-  for (const FrameBuffer &buffer : buffers) {
-    bool isAtPeak = buffer.begin <= peak && peak < buffer.end;
-    if (!isAtPeak && buffer.bytes < bytes / kPictureHeight)
-      continue;
-    NamedAttrList members;
-    if (isAtPeak)
-      members.append("at_peak", builder.getUnitAttr());
-    members.append("begin", builder.getF64FloatAttr(buffer.begin));
-    members.append("bytes", builder.getI64IntegerAttr(buffer.bytes));
-    members.append("end", builder.getF64FloatAttr(buffer.end));
-    members.append("location", buffer.location);
-    members.append("offset", builder.getI64IntegerAttr(buffer.offset));
-    members.append("type", TypeAttr::get(buffer.type));
-    described.push_back(members.getDictionary(context));
-  }
-  return builder.getArrayAttr(described);
+/// The type of a frame of `bytes`. Where they are not known it is handed over
+/// by its address, as its first byte.
+static MemRefType getFrameType(std::optional<int64_t> bytes, Builder &builder) {
+  return MemRefType::get({bytes.value_or(1)}, builder.getI8Type());
 }
 
 /// Gives the function the frame as its last argument.
-Value FramePlanner::addFrameArgument(int64_t bytes) {
+Value FramePlanner::addFrameArgument(std::optional<int64_t> bytes) {
   Builder builder(func.getContext());
   unsigned index = func.getNumArguments();
-  auto type = MemRefType::get({bytes}, builder.getI8Type());
+  auto type = getFrameType(bytes, builder);
   (void)func.insertArgument(index, type, /*argAttrs=*/{}, func.getLoc());
   return func.getArgument(index);
 }
@@ -363,16 +322,176 @@ static void carryOneBuffer(func::FuncOp func) {
   });
 }
 
-FailureOr<int64_t> FramePlanner::run() {
+/// Whether the bytes of `alloc` depend on extents.
+bool FramePlanner::isDynamic(memref::AllocOp alloc) const {
+  if (!alloc.getType().hasStaticShape())
+    return true;
+  auto callee = alloc->getAttrOfType<FlatSymbolRefAttr>(kFrameOfAttr);
+  return callee && !frames[callee.getValue()].getConstantBytes();
+}
+
+/// Returns the expressions of the symbols of `callee`; null if they do not
+/// follow from those of this function.
+SmallVector<AffineExpr> FramePlanner::getCalleeSymbols(func::CallOp call,
+                                                       const Frame &callee) {
+  SmallVector<AffineExpr> symbols;
+  for (auto [argument, axis] : callee.symbols)
+    symbols.push_back(extents.getExtent(call.getOperand(argument), axis));
+  return symbols;
+}
+
+/// Notes what the operations of the function ask of its arguments' extents.
+/// Those of a branch may not be executed.
+void FramePlanner::collectConditions() {
+  conditions.equal = extents.getConditions();
+  func.walk([&](func::CallOp call) {
+    if (call->getParentOfType<scf::IfOp>() ||
+        call->getParentOfType<scf::WhileOp>() ||
+        call->getParentOfType<scf::IndexSwitchOp>())
+      return;
+    auto callee = frames.find(call.getCallee());
+    if (callee != frames.end())
+      conditions.addOfCallee(callee->second.conditions,
+                             getCalleeSymbols(call, callee->second));
+  });
+  solution =
+      solveSymbols(conditions, extents.getSymbols().size(), func.getContext());
+}
+
+/// Returns the extent of the buffer `alloc` along `axis`, or a constant that it
+/// does not exceed.
+FailureOr<AffineExpr> FramePlanner::getExtentOrBound(memref::AllocOp alloc,
+                                                     int64_t axis) {
+  if (AffineExpr extent = extents.getExtent(alloc, axis)) {
+    conditions.addNatural(extent);
+    AffineExpr solved = substitute(extent, solution);
+    return solved ? solved : extent;
+  }
+  FailureOr<int64_t> bound = ValueBoundsConstraintSet::computeConstantBound(
+      presburger::BoundType::UB, {alloc.getResult(), axis},
+      /*stopCondition=*/nullptr, /*closedUB=*/true);
+  if (failed(bound))
+    return alloc.emitOpError("expects extents that follow from those of the "
+                             "function's arguments or have a constant bound, "
+                             "to be given a place in the arena, but got ")
+           << alloc.getType() << " whose axis " << axis << " does neither";
+  return getAffineConstantExpr(std::max<int64_t>(*bound, 0), func.getContext());
+}
+
+/// Measures the frame `alloc` of a callee.
+LogicalResult FramePlanner::measureFrame(memref::AllocOp alloc,
+                                         DynamicBuffer &buffer) {
+  auto name = alloc->getAttrOfType<FlatSymbolRefAttr>(kFrameOfAttr);
+  const Frame &callee = frames[name.getValue()];
+  auto call = cast<func::CallOp>(*alloc->getUsers().begin());
+  SmallVector<AffineExpr> symbols = getCalleeSymbols(call, callee);
+  for (auto [symbol, place] : llvm::zip_equal(symbols, callee.symbols)) {
+    if (!symbol)
+      return call.emitOpError("expects extents that follow from those of the "
+                              "function's arguments, to be given a frame for "
+                              "the callee, but got operand ")
+             << place.first << " whose axis " << place.second << " does not";
+    if (AffineExpr solved = substitute(symbol, solution))
+      symbol = solved;
+  }
+  for (AffineExpr term : callee.bytes.getResults()) {
+    auto bytes = Polynomial::get(term, symbols);
+    if (!bytes)
+      return call.emitOpError("expects a frame whose bytes fit 64 bits");
+    buffer.bytes.add(std::move(*bytes));
+  }
+  return success();
+}
+
+FailureOr<DynamicBuffer> FramePlanner::measureDynamic(memref::AllocOp alloc) {
+  DynamicBuffer buffer;
+  buffer.op = alloc;
+  MemRefType type = alloc.getType();
+  if (staticOnly)
+    return alloc.emitOpError(
+               "expects a static shape to be given a place in the arena, but "
+               "got ")
+           << type;
+  if (!type.getLayout().isIdentity())
+    return alloc.emitOpError("expects a contiguous buffer, but got ") << type;
+  if (alloc->hasAttr(kFrameOfAttr)) {
+    if (failed(measureFrame(alloc, buffer)))
+      return failure();
+    return buffer;
+  }
+  std::optional<Polynomial> bytes(
+      Polynomial(layout.getTypeSize(type.getElementType())));
+  for (int64_t axis = 0; axis < type.getRank(); ++axis) {
+    FailureOr<AffineExpr> extent = getExtentOrBound(alloc, axis);
+    if (failed(extent))
+      return failure();
+    std::optional<Polynomial> factor = Polynomial::get(*extent);
+    bytes =
+        bytes && factor ? Polynomial::product(*bytes, *factor) : std::nullopt;
+  }
+  if (!bytes)
+    return alloc.emitOpError("expects a buffer of less than 2^48 bytes, but "
+                             "got ")
+           << type;
+  buffer.bytes.add(std::move(*bytes));
+  return buffer;
+}
+
+/// Replaces `buffer` by a view of `frame` at its offset.
+void FramePlanner::replaceByView(DynamicBuffer &buffer, Value frame,
+                                 ValueRange symbols) {
+  OpBuilder builder(buffer.op);
+  Location loc = buffer.op.getLoc();
+  AffineMap map = buffer.offset.toMap(symbols.size(), func.getContext());
+  Value offset;
+  if (map.getNumResults() == 1)
+    offset = createNumber(builder, loc, map.getResult(0), symbols);
+  else
+    offset = affine::AffineMaxOp::create(builder, loc, map, symbols);
+  Value view = memref::ViewOp::create(builder, loc, buffer.op.getType(), frame,
+                                      offset, buffer.op.getDynamicSizes());
+  buffer.op.replaceAllUsesWith(view);
+  buffer.op.erase();
+}
+
+/// Writes on an entry what its frame is, and for open extents how to learn it.
+LogicalResult FramePlanner::finishEntry(const Frame &frame) {
+  Builder builder(func.getContext());
+  std::optional<int64_t> bytes = frame.getConstantBytes();
+  if (extents.getSymbols().empty())
+    func->setAttr(kArenaBytesAttr, builder.getI64IntegerAttr(*bytes));
+  else
+    func->setAttr(kArenaBytesAttr, AffineMapAttr::get(frame.bytes));
+  // Of open extents nobody can say when most bytes are in use.
+  func->setAttr(kArenaBuffersAttr,
+                bytes ? describe(func.getContext(), frame.buffers, *bytes)
+                      : builder.getArrayAttr({}));
+  func.setArgAttr(func.getNumArguments() - 1, kRoleAttr,
+                  builder.getStringAttr(kArenaRole));
+  if (extents.getSymbols().empty())
+    return success();
+  return addExtentFunctions(func, frame.bytes, frame.conditions);
+}
+
+LogicalResult FramePlanner::run() {
   func.walk([](memref::DeallocOp dealloc) { dealloc.erase(); });
   carryOneBuffer(func);
+  collectConditions();
   // The slices of parallel loops become allocations of the function.
   if (failed(planParallelLoops()))
     return failure();
   SmallVector<Allocation> allocations;
+  SmallVector<DynamicBuffer> dynamic;
   WalkResult result = func.walk([&](memref::AllocOp alloc) {
     if (alloc->use_empty()) {
       alloc.erase();
+      return WalkResult::advance();
+    }
+    if (isDynamic(alloc)) {
+      FailureOr<DynamicBuffer> buffer = measureDynamic(alloc);
+      if (failed(buffer))
+        return WalkResult::interrupt();
+      dynamic.push_back(std::move(*buffer));
       return WalkResult::advance();
     }
     FailureOr<Allocation> allocation = measure(alloc);
@@ -384,48 +503,67 @@ FailureOr<int64_t> FramePlanner::run() {
   if (result.wasInterrupted())
     return failure();
 
+  MLIRContext *context = func.getContext();
   SmallVector<PackedBuffer> buffers;
   double duration = 1;
-  if (!allocations.empty()) {
+  if (!allocations.empty() || !dynamic.empty()) {
     Timeline timeline(func);
     duration = timeline.getEnd();
     for (Allocation &allocation : allocations) {
-      timeline.setLiveRange(allocation);
+      std::tie(allocation.buffer.begin, allocation.buffer.end) =
+          timeline.getLiveRange(allocation.op);
       buffers.push_back(allocation.buffer);
     }
+    for (DynamicBuffer &buffer : dynamic)
+      std::tie(buffer.begin, buffer.end) = timeline.getLiveRange(buffer.op);
   }
-  int64_t bytes = packBuffers(buffers, kBufferAlignment);
+  FailureOr<int64_t> packed = pack(buffers);
+  if (failed(packed))
+    return failure();
+  int64_t bytes = *packed;
   for (auto [allocation, buffer] : llvm::zip_equal(allocations, buffers))
     allocation.buffer = buffer;
+  Frame &frame = frames[func.getSymName()];
   record(allocations, duration);
   // Buffers without elements are in a frame, too.
   if (!allocations.empty())
     bytes = std::max<int64_t>(bytes, 1);
-  bool isEntry = func->hasAttr(kEntryAttr);
-  if (bytes == 0 && !isEntry)
-    return 0;
-  Value frame = addFrameArgument(bytes);
-  for (Allocation &allocation : allocations)
-    replaceByView(allocation, frame, /*base=*/Value());
-  if (isEntry) {
-    Builder builder(func.getContext());
-    func->setAttr(kArenaBytesAttr, builder.getI64IntegerAttr(bytes));
-    func->setAttr(
-        kArenaBuffersAttr,
-        describe(func.getContext(), frames[func.getSymName()], bytes));
-    func.setArgAttr(func.getNumArguments() - 1, kRoleAttr,
-                    builder.getStringAttr(kArenaRole));
+  Maximum whole{Polynomial(bytes)};
+  if (!dynamic.empty()) {
+    // Above the others, whose offsets stay numbers.
+    std::optional<Maximum> placed =
+        placeDynamicBuffers(dynamic, llvm::alignTo(bytes, kBufferAlignment),
+                            kBufferAlignment, context);
+    if (!placed)
+      return func.emitError("expects buffers whose bytes fit 64 bits");
+    whole = std::move(*placed);
   }
-  return bytes;
+  for (const Extents::Symbol &symbol : extents.getSymbols())
+    frame.symbols.emplace_back(symbol.argument.getArgNumber(),
+                               symbol.axis.value_or(0));
+  frame.bytes = whole.toMap(frame.symbols.size(), context);
+  frame.conditions = conditions;
+  bool isEntry = func->hasAttr(kEntryAttr);
+  if (allocations.empty() && dynamic.empty() && !isEntry)
+    return success();
+  Value argument = addFrameArgument(frame.getConstantBytes());
+  for (Allocation &allocation : allocations)
+    replaceByView(allocation, argument, /*base=*/Value());
+  if (!dynamic.empty()) {
+    OpBuilder builder = OpBuilder::atBlockBegin(&func.front());
+    SmallVector<Value> symbols = extents.createSymbols(builder, func.getLoc());
+    for (DynamicBuffer &buffer : dynamic)
+      replaceByView(buffer, argument, symbols);
+  }
+  return isEntry ? finishEntry(frame) : success();
 }
 
-/// Makes `call` pass a frame of `bytes` to its callee.
-static void passFrame(func::CallOp call, int64_t bytes) {
+/// Makes `call` pass the frame of its callee, of `bytes`.
+static void passFrame(func::CallOp call, std::optional<int64_t> bytes) {
   OpBuilder builder(call);
-  auto type = MemRefType::get({bytes}, builder.getI8Type());
-  Value frame =
-      memref::AllocOp::create(builder, call.getLoc(), type, ValueRange(),
-                              builder.getI64IntegerAttr(kBufferAlignment));
+  Value frame = memref::AllocOp::create(
+      builder, call.getLoc(), getFrameType(bytes, builder), ValueRange(),
+      builder.getI64IntegerAttr(kBufferAlignment));
   frame.getDefiningOp()->setAttr(kFrameOfAttr, call.getCalleeAttr());
   call.getOperandsMutable().append(frame);
 }
@@ -445,14 +583,16 @@ public:
       if (func.isExternal())
         continue;
       FramePlanner planner(func, maxStackBytes,
-                           std::max<int64_t>(maxThreads, 1), frames);
-      FailureOr<int64_t> bytes = planner.run();
-      if (failed(bytes))
+                           std::max<int64_t>(maxThreads, 1), staticOnly,
+                           frames);
+      if (failed(planner.run()))
         return signalPassFailure();
-      if (*bytes == 0)
+      std::optional<int64_t> bytes =
+          frames[func.getSymName()].getConstantBytes();
+      if (bytes == 0)
         continue;
       for (func::CallOp call : order->callers[func])
-        passFrame(call, *bytes);
+        passFrame(call, bytes);
     }
   }
 };

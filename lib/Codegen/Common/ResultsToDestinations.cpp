@@ -9,6 +9,7 @@
 #include "memrev/Codegen/Common/AttributeNames.h"
 #include "memrev/Codegen/Common/CallOrder.h"
 #include "memrev/Codegen/Common/DeclaredKernel.h"
+#include "memrev/Codegen/Common/Extents.h"
 #include "memrev/Codegen/Common/Passes.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -68,13 +69,28 @@ FailureOr<int64_t> ResultRewriter::place(Value returned, unsigned index) {
   auto argument = dyn_cast<BlockArgument>(returned);
   if (argument && argument.getOwner() == &func.front())
     return argument.getArgNumber();
-  if (!type.hasStaticShape())
-    return func.emitError() << "expects results of static shape, but result "
-                            << index << " has type " << type;
-  auto bufferType = MemRefType::get(type.getShape(), type.getElementType());
   unsigned holder = func.getNumArguments();
+  SmallVector<AffineExpr> open;
+  Extents extents(func);
+  for (int64_t axis = 0; axis < type.getRank(); ++axis) {
+    if (!type.isDynamicDim(axis))
+      continue;
+    open.push_back(extents.getExtent(returned, axis));
+    if (!open.back())
+      return func.emitError()
+             << "expects extents of results that follow from those of the "
+                "arguments, but got result "
+             << index << " of type " << type << " whose axis " << axis
+             << " does not";
+  }
+  auto bufferType = MemRefType::get(type.getShape(), type.getElementType());
   (void)func.insertArgument(holder, bufferType, /*argAttrs=*/{},
                             terminator->getLoc());
+  if (!open.empty())
+    func.setArgAttr(
+        holder, kExtentsAttr,
+        AffineMapAttr::get(AffineMap::get(0, extents.getSymbols().size(), open,
+                                          func.getContext())));
   auto alloc = returned.getDefiningOp<memref::AllocOp>();
   if (alloc && alloc->getBlock() == &func.front() && type == bufferType) {
     returned.replaceAllUsesWith(func.getArgument(holder));
@@ -91,10 +107,19 @@ FailureOr<int64_t> ResultRewriter::place(Value returned, unsigned index) {
 void ResultRewriter::rewriteCaller(func::CallOp call) {
   OpBuilder builder(call);
   SmallVector<Value> operands(call.getOperands());
+  SmallVector<Value> symbols;
   for (unsigned i = operands.size(); i < func.getNumArguments(); ++i) {
     auto type = cast<MemRefType>(func.getArgumentTypes()[i]);
+    SmallVector<Value> sizes;
+    if (auto open = func.getArgAttrOfType<AffineMapAttr>(i, kExtentsAttr)) {
+      if (symbols.empty())
+        for (Value operand : call.getOperands())
+          appendOpenExtents(builder, call.getLoc(), operand, symbols);
+      for (AffineExpr extent : open.getValue().getResults())
+        sizes.push_back(createNumber(builder, call.getLoc(), extent, symbols));
+    }
     operands.push_back(
-        memref::AllocOp::create(builder, call.getLoc(), type, ValueRange(),
+        memref::AllocOp::create(builder, call.getLoc(), type, sizes,
                                 builder.getI64IntegerAttr(kBufferAlignment)));
   }
   auto newCall = func::CallOp::create(builder, call.getLoc(), func, operands);

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "memrev/Codegen/Common/AttributeNames.h"
+#include "memrev/Codegen/Common/ByteSize.h"
 #include "memrev/Codegen/Common/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -26,7 +27,35 @@ static bool isRevOp(Operation *op) {
   return op->getName().getDialectNamespace() == "rev";
 }
 
+/// Extents are multiplied on the way; before anything wraps around, this is an
+/// error.
+static LogicalResult verifySizes(Operation *op) {
+  auto verify = [&](Type type) -> LogicalResult {
+    auto shaped = dyn_cast<ShapedType>(type);
+    if (!shaped || !shaped.hasRank() ||
+        getStaticBytes(shaped, getElementBytes(shaped.getElementType())))
+      return success();
+    return op->emitOpError("expects types of less than 2^48 bytes, but got ")
+           << type;
+  };
+  for (Type type : op->getResultTypes())
+    if (failed(verify(type)))
+      return failure();
+  for (Region &region : op->getRegions())
+    for (Block &block : region)
+      for (Type type : block.getArgumentTypes())
+        if (failed(verify(type)))
+          return failure();
+  if (auto func = dyn_cast<func::FuncOp>(op))
+    for (Type type : func.getFunctionType().getInputs())
+      if (failed(verify(type)))
+        return failure();
+  return success();
+}
+
 static LogicalResult verifyDifferentiated(Operation *op) {
+  if (failed(verifySizes(op)))
+    return failure();
   if (!isRevOp(op))
     return success();
   StringRef name = op->getName().stripDialect();
@@ -40,6 +69,8 @@ static LogicalResult verifyDifferentiated(Operation *op) {
 }
 
 static LogicalResult verifyLowered(Operation *op) {
+  if (failed(verifySizes(op)))
+    return failure();
   if (isRevOp(op))
     return op->emitOpError(
         "expects to be lowered by the lower stage, but is still there");
@@ -78,6 +109,12 @@ static LogicalResult verifyBufferized(Operation *op) {
 }
 
 static LogicalResult verifyBinary(Operation *op) {
+  auto function = dyn_cast<LLVM::LLVMFuncOp>(op);
+  if (function && function.isExternal() &&
+      llvm::is_contained({"malloc", "aligned_alloc", "free"},
+                         function.getName()))
+    return op->emitOpError("expects programs to work in their arena, but got "
+                           "one that calls this");
   if (isa<ModuleOp, gpu::BinaryOp>(op) ||
       isa_and_nonnull<LLVM::LLVMDialect>(op->getDialect()))
     return success();
@@ -98,6 +135,7 @@ public:
   void runOnOperation() override {
     using Check = LogicalResult (*)(Operation *);
     Check check = llvm::StringSwitch<Check>(stage.getValue())
+                      .Case("input", verifySizes)
                       .Case("differentiate", verifyDifferentiated)
                       .Case("lower", verifyLowered)
                       .Case("schedule", verifyScheduled)
@@ -105,9 +143,8 @@ public:
                       .Case("binary", verifyBinary)
                       .Default(nullptr);
     if (!check) {
-      getOperation().emitError(
-          "expects a stage differentiate, lower, schedule, "
-          "bufferize or binary, but got '")
+      getOperation().emitError("expects a stage input, differentiate, lower, "
+                               "schedule, bufferize or binary, but got '")
           << stage << "'";
       return signalPassFailure();
     }

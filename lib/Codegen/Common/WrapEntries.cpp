@@ -9,7 +9,9 @@
 #include "memrev/Codegen/Common/AttributeNames.h"
 #include "memrev/Codegen/Common/CallOrder.h"
 #include "memrev/Codegen/Common/DeclaredKernel.h"
+#include "memrev/Codegen/Common/Extents.h"
 #include "memrev/Codegen/Common/Passes.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -28,10 +30,11 @@ using namespace mlir::memrev;
 /// Emits an error unless `type`, of the `index`th `what` of `func`, can cross
 /// the border of a program.
 static LogicalResult verifyEntryType(func::FuncOp func, Type type,
-                                     StringRef what, unsigned index) {
+                                     StringRef what, unsigned index,
+                                     bool staticOnly) {
   Type element = type;
   if (auto buffer = dyn_cast<MemRefType>(type)) {
-    if (!buffer.hasStaticShape())
+    if (staticOnly && !buffer.hasStaticShape())
       return func.emitError() << "expects tensors of static shape at a public "
                                  "function, but got "
                               << what << " " << index << " of type " << type;
@@ -107,6 +110,8 @@ namespace {
 class CodegenWrapEntriesPass
     : public memrev::impl::CodegenWrapEntriesBase<CodegenWrapEntriesPass> {
 public:
+  using CodegenWrapEntriesBase::CodegenWrapEntriesBase;
+
   void runOnOperation() override {
     FailureOr<CallOrder> order = CallOrder::compute(getOperation());
     if (failed(order))
@@ -160,6 +165,37 @@ static FailureOr<SmallVector<int64_t>> takeHolders(func::FuncOp func,
   return holders;
 }
 
+/// A wrapper takes a buffer of open extents by its address, as the first of its
+/// elements, and the extents of all arguments behind them.
+static MemRefType getParameterType(MemRefType type) {
+  return type.hasStaticShape() ? type
+                               : MemRefType::get({1}, type.getElementType());
+}
+
+/// Makes a buffer of `type` with the extents `open` at the address `parameter`.
+static Value createBuffer(OpBuilder &builder, Location loc, MemRefType type,
+                          Value parameter, ArrayRef<Value> open) {
+  SmallVector<OpFoldResult> sizes, strides(type.getRank());
+  for (int64_t size : type.getShape()) {
+    if (ShapedType::isDynamic(size)) {
+      sizes.push_back(open.front());
+      open = open.drop_front();
+    } else {
+      sizes.push_back(builder.getIndexAttr(size));
+    }
+  }
+  OpFoldResult stride = builder.getIndexAttr(1);
+  for (int64_t axis = type.getRank() - 1; axis >= 0; --axis) {
+    strides[axis] = stride;
+    stride = affine::makeComposedFoldedAffineApply(
+        builder, loc,
+        builder.getAffineSymbolExpr(0) * builder.getAffineSymbolExpr(1),
+        {stride, sizes[axis]});
+  }
+  return memref::ReinterpretCastOp::create(
+      builder, loc, type, parameter, builder.getIndexAttr(0), sizes, strides);
+}
+
 /// Makes the body of the wrapper `wrapper` of `func`, whose results live in the
 /// arguments `holders`, or are returned where that is -1.
 static void buildWrapper(func::FuncOp wrapper, func::FuncOp func,
@@ -171,28 +207,71 @@ static void buildWrapper(func::FuncOp wrapper, func::FuncOp func,
   Block *body = &wrapper.front();
   OpBuilder builder = OpBuilder::atBlockEnd(body);
   unsigned numArguments = wrapper.getNumArguments();
-  auto addParameter = [&](Type type, bool isScalar) -> Value {
+  // The extents of arguments, which are what those of results are made of.
+  SmallVector<Value> extents;
+  Extents ofFunction(func);
+  for (const Extents::Symbol &symbol : ofFunction.getSymbols()) {
     unsigned index = wrapper.getNumArguments();
-    (void)wrapper.insertArgument(index, type, /*argAttrs=*/{}, loc);
+    if (symbol.argument.getArgNumber() >= numArguments)
+      continue;
+    (void)wrapper.insertArgument(index, builder.getIndexType(), /*argAttrs=*/{},
+                                 loc);
+    extents.push_back(wrapper.getArgument(index));
+  }
+  // Makes the parameter `index`, an address, the buffer of `type` that it is.
+  auto open = [&](unsigned index, MemRefType type, AffineMap map) -> Value {
+    wrapper.setArgAttr(index, kBufferTypeAttr, TypeAttr::get(type));
+    wrapper.setArgAttr(index, kExtentsAttr, AffineMapAttr::get(map));
+    SmallVector<Value> sizes;
+    for (AffineExpr extent : map.getResults())
+      sizes.push_back(createNumber(builder, loc, extent, extents));
+    return createBuffer(builder, loc, type, wrapper.getArgument(index), sizes);
+  };
+  auto addParameter = [&](Type type, bool isScalar, AffineMap map) -> Value {
+    unsigned index = wrapper.getNumArguments();
+    auto buffer = cast<MemRefType>(type);
+    (void)wrapper.insertArgument(index, getParameterType(buffer),
+                                 /*argAttrs=*/{}, loc);
     if (isScalar)
       wrapper.setArgAttr(index, kScalarAttr, attributes.getUnitAttr());
-    return wrapper.getArgument(index);
+    return buffer.hasStaticShape() ? wrapper.getArgument(index)
+                                   : open(index, buffer, map);
   };
 
   // Each result gets a parameter, unless it replaces a donated argument. The
   // first result in a buffer that the body writes to has it for its own; what
   // else is in there is copied when the body is done.
-  SmallVector<Value> operands(body->getArguments());
+  SmallVector<Value> operands(
+      ArrayRef<BlockArgument>(body->getArguments()).take_front(numArguments));
+  unsigned numOpen = 0;
+  for (unsigned i = 0; i < numArguments; ++i) {
+    auto type = dyn_cast<MemRefType>(func.getArgumentTypes()[i]);
+    if (!type || type.hasStaticShape())
+      continue;
+    SmallVector<AffineExpr> own;
+    for (int64_t axis = 0, end = type.getNumDynamicDims(); axis < end; ++axis)
+      own.push_back(builder.getAffineSymbolExpr(numOpen++));
+    operands[i] = open(
+        i, type, AffineMap::get(0, extents.size(), own, builder.getContext()));
+  }
+  SmallVector<Value> given(operands);
   operands.resize(func.getNumArguments());
   SmallVector<int64_t> parameters;
   SmallVector<std::pair<int64_t, Value>> copies;
   SmallVector<Value> scalars;
   llvm::SmallDenseSet<int64_t> owned;
   unsigned numScalars = 0;
+  // The extents of the argument `holder`, as those of a result that it holds.
+  auto getOpenExtents = [&](int64_t holder) -> AffineMap {
+    func::FuncOp where = holder < int64_t(numArguments) ? wrapper : func;
+    auto map = where.getArgAttrOfType<AffineMapAttr>(holder, kExtentsAttr);
+    return map ? map.getValue() : AffineMap();
+  };
   for (int64_t holder : holders) {
     if (holder < 0) {
       Type type = func.getResultTypes()[numScalars++];
-      scalars.push_back(addParameter(MemRefType::get({}, type), true));
+      scalars.push_back(
+          addParameter(MemRefType::get({}, type), true, AffineMap()));
       parameters.push_back(wrapper.getNumArguments() - 1);
       continue;
     }
@@ -203,8 +282,8 @@ static void buildWrapper(func::FuncOp wrapper, func::FuncOp func,
       parameters.push_back(holder);
       continue;
     }
-    Value parameter =
-        addParameter(func.getArgumentTypes()[holder], /*isScalar=*/false);
+    Value parameter = addParameter(func.getArgumentTypes()[holder],
+                                   /*isScalar=*/false, getOpenExtents(holder));
     parameters.push_back(wrapper.getNumArguments() - 1);
     bool isOverwritten = !isArgument || written.isWritten(func, holder);
     if (!isFirst || isDonated || !isOverwritten) {
@@ -219,13 +298,13 @@ static void buildWrapper(func::FuncOp wrapper, func::FuncOp func,
   for (unsigned i = 0; i < numArguments; ++i) {
     auto type = dyn_cast<MemRefType>(operands[i].getType());
     bool isRead = !type || wrapper.getArgAttr(i, kDonatedAttr) ||
-                  operands[i] != wrapper.getArgument(i) ||
-                  !written.isWritten(func, i);
+                  operands[i] != given[i] || !written.isWritten(func, i);
     if (isRead)
       continue;
-    Value copy =
-        memref::AllocOp::create(builder, loc, type, ValueRange(),
-                                builder.getI64IntegerAttr(kBufferAlignment));
+    SmallVector<Value> sizes;
+    appendOpenExtents(builder, loc, operands[i], sizes);
+    Value copy = memref::AllocOp::create(
+        builder, loc, type, sizes, builder.getI64IntegerAttr(kBufferAlignment));
     memref::CopyOp::create(builder, loc, operands[i], copy);
     operands[i] = copy;
   }
@@ -237,7 +316,9 @@ static void buildWrapper(func::FuncOp wrapper, func::FuncOp func,
   func::ReturnOp::create(builder, loc);
 
   for (unsigned i = 0; i < wrapper.getNumArguments(); ++i) {
-    StringRef role = i < numArguments ? kArgumentRole : kResultRole;
+    StringRef role = i < numArguments                    ? kArgumentRole
+                     : i < numArguments + extents.size() ? kExtentRole
+                                                         : kResultRole;
     wrapper.setArgAttr(i, kRoleAttr, attributes.getStringAttr(role));
     // Translation to LLVM IR warns about attributes of known dialects.
     if (wrapper.removeArgAttr(i, kDonatedAttr))
@@ -252,11 +333,11 @@ LogicalResult CodegenWrapEntriesPass::wrap(func::FuncOp func,
                                            const WrittenArguments &written,
                                            SymbolTable &symbols) {
   for (auto [index, type] : llvm::enumerate(func.getArgumentTypes())) {
-    if (failed(verifyEntryType(func, type, "argument", index)))
+    if (failed(verifyEntryType(func, type, "argument", index, staticOnly)))
       return failure();
   }
   for (auto [index, type] : llvm::enumerate(func.getResultTypes())) {
-    if (failed(verifyEntryType(func, type, "result", index)))
+    if (failed(verifyEntryType(func, type, "result", index, staticOnly)))
       return failure();
   }
   unsigned numArguments = 0;
@@ -272,10 +353,15 @@ LogicalResult CodegenWrapEntriesPass::wrap(func::FuncOp func,
            << privateName.getValue() << "' to be free";
 
   OpBuilder builder(func);
-  auto wrapper = func::FuncOp::create(
-      builder, func.getLoc(), name,
-      builder.getFunctionType(func.getArgumentTypes().take_front(numArguments),
-                              {}));
+  SmallVector<Type> parameterTypes(
+      func.getArgumentTypes().take_front(numArguments));
+  for (Type &type : parameterTypes) {
+    if (auto buffer = dyn_cast<MemRefType>(type))
+      type = getParameterType(buffer);
+  }
+  auto wrapper =
+      func::FuncOp::create(builder, func.getLoc(), name,
+                           builder.getFunctionType(parameterTypes, {}));
   wrapper.addEntryBlock();
   for (unsigned i = 0; i < numArguments; ++i)
     function_interface_impl::setArgAttrs(

@@ -13,6 +13,13 @@
 
 using namespace mlir::memrev::runtime;
 
+/// The bytes behind those of a call: each differs from the next, so that no run
+/// of one number looks like them.
+static constexpr size_t kGuardBytes = 64;
+static unsigned char getGuard(size_t i) {
+  return static_cast<unsigned char>(0xa7 + 29 * i);
+}
+
 Arena::~Arena() { std::free(data); }
 
 Arena::Arena(Arena &&other) noexcept
@@ -31,8 +38,9 @@ bool Arena::reserve(size_t bytes, std::string &error) {
   std::free(data);
   data = nullptr;
   size = 0;
-  size_t rounded =
-      (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
+  // Room for the guard, and a multiple of the alignment.
+  size_t rounded = (bytes + kGuardBytes + kArenaAlignment - 1) /
+                   kArenaAlignment * kArenaAlignment;
   // The sum wraps around for sizes near the end of the address space.
   if (rounded >= bytes)
     data = std::aligned_alloc(kArenaAlignment, rounded);
@@ -42,6 +50,25 @@ bool Arena::reserve(size_t bytes, std::string &error) {
     return false;
   }
   size = bytes;
+  return true;
+}
+
+void Arena::guard(size_t bytes) {
+  if (!data)
+    return;
+  auto *end = static_cast<unsigned char *>(data) + bytes;
+  for (size_t i = 0; i < kGuardBytes; ++i)
+    end[i] = getGuard(i);
+}
+
+bool Arena::isGuardIntact(size_t bytes) const {
+  if (!data)
+    return true;
+  const auto *end = static_cast<const unsigned char *>(data) + bytes;
+  for (size_t i = 0; i < kGuardBytes; ++i) {
+    if (end[i] != getGuard(i))
+      return false;
+  }
   return true;
 }
 

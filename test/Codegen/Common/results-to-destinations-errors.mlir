@@ -1,6 +1,6 @@
 // RUN: memrev-opt %s -codegen-results-to-destinations -split-input-file -verify-diagnostics
 
-// expected-error @below {{expects results of static shape, but result 0 has type 'memref<?xf32>'}}
+// expected-error @below {{expects extents of results that follow from those of the arguments, but got result 0 of type 'memref<?xf32>' whose axis 0 does not}}
 func.func private @dynamic(%n: index) -> memref<?xf32> {
   %r = memref.alloc(%n) : memref<?xf32>
   return %r : memref<?xf32>

@@ -1,4 +1,4 @@
-// RUN: memrev-opt %s -codegen-wrap-entries -split-input-file -verify-diagnostics
+// RUN: memrev-opt %s -codegen-wrap-entries=static-only -split-input-file -verify-diagnostics
 
 // expected-error @below {{expects tensors of static shape at a public function, but got argument 0 of type 'memref<?xf32>'}}
 func.func @dynamic(%x: memref<?xf32>) {

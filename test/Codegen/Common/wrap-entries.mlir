@@ -60,3 +60,32 @@ func.func @donated(%x: memref<4xf32> {rev.donated}) -> (memref<4xf32>, memref<4x
 func.func @same(%x: memref<4xf32>) -> (memref<4xf32>, memref<4xf32>) {
   return %x, %x : memref<4xf32>, memref<4xf32>
 }
+
+// -----
+
+// Of buffers of open extents a wrapper takes addresses, and the extents of the
+// arguments behind these; those of results follow from them.
+// CHECK-LABEL: func.func @open(
+// CHECK-SAME: %[[X:[a-z0-9]+]]: memref<1xf32> {memrev.buffer_type = memref<?x4xf32>, memrev.extents = affine_map<()[s0, s1] -> (s0)>, memrev.role = "argument"}
+// CHECK-SAME: %[[Y:[a-z0-9]+]]: memref<1xf32> {memrev.buffer_type = memref<?xf32>, memrev.extents = affine_map<()[s0, s1] -> (s1)>, memrev.role = "argument"}
+// CHECK-SAME: %[[N:[a-z0-9]+]]: index {memrev.role = "extent"}
+// CHECK-SAME: %[[M:[a-z0-9]+]]: index {memrev.role = "extent"}
+// CHECK-SAME: %[[R:[a-z0-9]+]]: memref<1xf32> {memrev.buffer_type = memref<?x?xf32>, memrev.extents = affine_map<()[s0, s1] -> (s1 - 1, s0)>, memrev.role = "result"}
+// CHECK-DAG: %[[XB:.*]] = memref.reinterpret_cast %[[X]] to offset: [0], sizes: [%[[N]], 4], strides: [4, 1] : memref<1xf32> to memref<?x4xf32>
+// CHECK-DAG: %[[YB:.*]] = memref.reinterpret_cast %[[Y]] to offset: [0], sizes: [%[[M]]], strides: [1]
+// CHECK-DAG: %[[RB:.*]] = memref.reinterpret_cast %[[R]] to offset: [0], sizes: [%{{.*}}, %[[N]]], strides: [%[[N]], 1]
+// The argument that is written to is copied.
+// CHECK: %[[COPY:.*]] = memref.alloc(%{{.*}}) {{.*}} : memref<?x4xf32>
+// CHECK: memref.copy %[[XB]], %[[COPY]]
+// CHECK: call @open.inplace(%[[COPY]], %[[YB]], %[[RB]])
+func.func @open(%x: memref<?x4xf32>, %y: memref<?xf32>) -> memref<?x?xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %n = memref.dim %x, %c0 : memref<?x4xf32>
+  %m = memref.dim %y, %c0 : memref<?xf32>
+  %k = arith.subi %m, %c1 : index
+  %r = memref.alloc(%k, %n) : memref<?x?xf32>
+  linalg.exp ins(%x : memref<?x4xf32>) outs(%x : memref<?x4xf32>)
+  linalg.exp ins(%r : memref<?x?xf32>) outs(%r : memref<?x?xf32>)
+  return %r : memref<?x?xf32>
+}

@@ -76,7 +76,10 @@ mlir::memrev::testing::runNative(ModuleOp program, Derived derived,
   std::vector<Array> arrays;
   for (auto [datum, parameter] :
        llvm::zip_equal(arguments, (*function)->arguments)) {
-    llvm::Expected<Array> array = Array::create(parameter.type);
+    // The type may leave extents open.
+    ArrayType type = parameter.type;
+    type.shape.assign(datum.getShape().begin(), datum.getShape().end());
+    llvm::Expected<Array> array = Array::create(type);
     if (!array)
       return report(array.takeError());
     if (parameter.type.dtype == DType::F32)

@@ -36,7 +36,14 @@ inline constexpr llvm::StringLiteral kOverwrittenAttr = "memrev.overwritten";
 inline constexpr llvm::StringLiteral kRoleAttr = "memrev.role";
 inline constexpr llvm::StringLiteral kArgumentRole = "argument";
 inline constexpr llvm::StringLiteral kResultRole = "result";
+inline constexpr llvm::StringLiteral kExtentRole = "extent";
 inline constexpr llvm::StringLiteral kArenaRole = "arena";
+/// Type, on an entry's argument that is an address: the buffer that is there.
+inline constexpr llvm::StringLiteral kBufferTypeAttr = "memrev.buffer_type";
+/// Map of symbols, on an argument: its extents that its type leaves open. The
+/// symbols are the open extents of the arguments before it; of an entry, its
+/// arguments that are extents.
+inline constexpr llvm::StringLiteral kExtentsAttr = "memrev.extents";
 /// Unit, on an entry's out-parameter: the program returned a scalar.
 inline constexpr llvm::StringLiteral kScalarAttr = "memrev.scalar";
 /// Array of integers, on a public function: for each result of the program, in
@@ -49,13 +56,14 @@ inline constexpr llvm::StringLiteral kNumArgumentsAttr = "memrev.num_arguments";
 /// Integer, on a public function: the most bytes that a call may take, with
 /// arguments and results.
 inline constexpr llvm::StringLiteral kMemoryBudgetAttr = "memrev.memory_budget";
-/// Integer, on an entry: bytes of the arena that a call needs.
+/// On an entry: bytes of the arena that a call needs, an integer, or a map of
+/// its extents, the largest of whose results it is.
 inline constexpr llvm::StringLiteral kArenaBytesAttr = "memrev.arena_bytes";
 /// Array of dictionaries of offset, bytes, type, location, begin and end, on an
 /// entry: the buffers of the arena and the parts of a call, from 0 to 1, during
 /// which they are in use. Those that are in use when most bytes are have
-/// `at_peak`; others that are too small to be seen in a picture of the arena are
-/// left out.
+/// `at_peak`; others that are too small to be seen in a picture of the arena
+/// are left out.
 inline constexpr llvm::StringLiteral kArenaBuffersAttr = "memrev.arena_buffers";
 /// Symbol, on an allocation: the function whose frame it is.
 inline constexpr llvm::StringLiteral kFrameOfAttr = "memrev.frame_of";

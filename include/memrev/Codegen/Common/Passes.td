@@ -33,8 +33,12 @@ def CodegenWrapEntries : Pass<"codegen-wrap-entries", "ModuleOp"> {
     has no parameter. `memrev.role` on a parameter is "argument" or "result",
     `memrev.result_parameters` gives the parameter of each result.
 
-    Argument and result types of a public function must be scalars or tensors of
-    static shape, with elements of integer, index or float type.
+    Argument and result types of a public function must be scalars or tensors,
+    with elements of integer, index or float type. A buffer whose type leaves
+    extents open is taken by its address, as `memref<1x...>` with
+    `memrev.buffer_type`; the extents of arguments are parameters behind the
+    arguments, of the role "extent", and those of results follow from them
+    (`memrev.extents`).
 
     Example:
 
@@ -58,7 +62,12 @@ def CodegenWrapEntries : Pass<"codegen-wrap-entries", "ModuleOp"> {
     func.func private @f.inplace(…
     ```
   }];
-  let dependentDialects = ["func::FuncDialect", "memref::MemRefDialect"];
+  let options = [
+    Option<"staticOnly", "static-only", "bool", /*default=*/"false",
+           "Whether open extents are errors">
+  ];
+  let dependentDialects = ["affine::AffineDialect", "func::FuncDialect",
+                           "memref::MemRefDialect"];
 }
 
 def CodegenExpandMath : Pass<"codegen-expand-math"> {
@@ -299,9 +308,12 @@ def CodegenResultsToDestinations
     that holds it or -1, and `memrev.num_arguments`, the number of arguments that
     it had: codegen-wrap-entries wants both.
 
-    Recursive functions and results of dynamic shape are located errors.
+    Extents that the type of a result leaves open have to follow from those of
+    the arguments; `memrev.extents` on the new argument is how. Other such
+    extents, and recursive functions, are located errors.
   }];
-  let dependentDialects = ["func::FuncDialect", "memref::MemRefDialect"];
+  let dependentDialects = ["affine::AffineDialect", "func::FuncDialect",
+                           "memref::MemRefDialect"];
 }
 
 def CodegenPlanArena : Pass<"codegen-plan-arena", "ModuleOp"> {
@@ -324,8 +336,16 @@ def CodegenPlanArena : Pass<"codegen-plan-arena", "ModuleOp"> {
     `max-stack-bytes`; otherwise each of `max-threads` threads gets a slice of the
     arena, and the loop is marked with `memrev.max_threads`.
 
-    Allocations of dynamic shape, and recursive functions that allocate, are
-    located errors.
+    Extents that a type leaves open have to follow from those of the function's
+    arguments, or to have a constant bound. Such a buffer lies above those whose
+    bytes are known, at an offset that is the largest of some polynomials of the
+    arguments' extents, and so are the bytes of the frame. For an entry `f` with
+    extents the public function `f_arena_bytes` computes them, -1 if sizes are
+    negative or do not fit 64 bits, and -2 for arguments whose extents do not
+    agree; `f_result_extents` stores the open extents of its results.
+
+    Other extents are located errors, inside parallel loops all open ones, and so
+    are recursive functions that allocate.
 
     The pass costs a sort and a quadratic packing per function.
   }];
@@ -333,10 +353,26 @@ def CodegenPlanArena : Pass<"codegen-plan-arena", "ModuleOp"> {
     Option<"maxStackBytes", "max-stack-bytes", "int64_t", /*default=*/"32768",
            "Largest total of buffers inside a parallel loop kept on the stack">,
     Option<"maxThreads", "max-threads", "int64_t", /*default=*/"1",
-           "Threads that share a parallel loop whose buffers exceed the stack">
+           "Threads that share a parallel loop whose buffers exceed the stack">,
+    Option<"staticOnly", "static-only", "bool", /*default=*/"false",
+           "Whether open extents are errors">
   ];
-  let dependentDialects = ["arith::ArithDialect", "func::FuncDialect",
+  let dependentDialects = ["affine::AffineDialect", "arith::ArithDialect",
+                           "func::FuncDialect",
                            "memref::MemRefDialect"];
+}
+
+def CodegenInlineOpenCalls : Pass<"codegen-inline-open-calls", "ModuleOp"> {
+  let summary = "Inline functions that take buffers of open extents";
+  let description = [{
+    The functions of a binary take buffers by their addresses alone. A function
+    with an argument whose type leaves extents open would need these, too; so it
+    is inlined in its callers, from which they follow. Public functions take no
+    such argument after codegen-wrap-entries.
+
+    Example: `call @f.inplace(%x, %r) : (memref<?xf32>, memref<?xf32>) -> ()`
+    becomes the body of `@f.inplace`.
+  }];
 }
 
 def CodegenVerifyStage : Pass<"codegen-verify-stage", "ModuleOp"> {
@@ -344,11 +380,13 @@ def CodegenVerifyStage : Pass<"codegen-verify-stage", "ModuleOp"> {
   let description = [{
     The contracts, each with an error at the first operation that breaks it:
 
+    - `input`, which is no stage, but what the first one needs: types are of
+      less than 2^48 bytes. This holds up to the bufferize stage;
     - `differentiate`: no function transform of the `rev` dialect is left;
     - `lower`: no operation of the `rev` dialect is left;
     - `schedule`: as `lower`, and kernels contain no calls of public functions;
     - `bufferize`: no tensor, and no allocation in any function;
-    - `binary`: only the LLVM dialect and `gpu.binary`.
+    - `binary`: only the LLVM dialect and `gpu.binary`, and nothing allocates.
   }];
   let options = [
     Option<"stage", "stage", "std::string", /*default=*/"\"\"",

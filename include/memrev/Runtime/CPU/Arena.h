@@ -39,6 +39,11 @@ public:
   /// Returns false and sets `error` if there is not enough memory.
   [[nodiscard]] bool reserve(size_t bytes, std::string &error);
 
+  /// Puts a pattern behind the first `bytes` bytes, of which there are no more
+  /// than `getSize()`, and looks whether it is still there.
+  void guard(size_t bytes);
+  [[nodiscard]] bool isGuardIntact(size_t bytes) const;
+
   void *getData() const { return data; }
   size_t getSize() const { return size; }
 
