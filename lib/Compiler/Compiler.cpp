@@ -480,13 +480,15 @@ LogicalResult CompilerInstance::collectSignatures(ModuleOp module) {
       return failure();
     FunctionMemory &memory = program->memory.emplace_back(
         measureMemory(*signature, plan, parseBuffers(entry.arenaBuffers)));
-    if (auto time = times.find(memory.function); time != times.end())
+    // Of open extents no time is known.
+    bool isOpen = !signature->extents.empty();
+    if (auto time = times.find(memory.function); time != times.end() && !isOpen)
       memory.time = time->second;
     memory.curve = curves.lookup(memory.function);
-    if (!hasCosts)
+    if (!hasCosts || isOpen)
       for (ValueMemory &value : memory.values)
         value.cost.reset();
-    if (!signature->extents.empty()) {
+    if (isOpen) {
       memory.argumentFormula = entry.formulas.arguments;
       memory.resultFormula = entry.formulas.results;
       memory.workspaceFormula = entry.formulas.arena;
