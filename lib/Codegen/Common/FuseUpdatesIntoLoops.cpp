@@ -458,9 +458,12 @@ void StackUpdate::moveIntoLoop(const StackWriter &writer) {
 
   for (Output &output : outputs) {
     output.current = body->addArgument(output.value.getType(), loop.getLoc());
-    for (tensor::ExtractSliceOp read : output.reads)
-      if (updating->isProperAncestor(read))
-        read.getSourceMutable().set(output.current);
+    llvm::erase_if(output.reads, [&](tensor::ExtractSliceOp read) {
+      if (!updating->isProperAncestor(read))
+        return false;
+      read.getSourceMutable().set(output.current);
+      return true;
+    });
   }
   for (const SliceWrite &target : writer.writes)
     write(target, updating);

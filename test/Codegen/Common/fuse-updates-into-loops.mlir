@@ -151,6 +151,46 @@ func.func @several_writers(%p: tensor<5x8xf32> {rev.donated}, %x: tensor<8xf32>)
 
 // -----
 
+#id = affine_map<(i, j) -> (i, j)>
+
+// Two loops, the first one over the last slices. Each reads the slices that it
+// writes from what it carries.
+// CHECK-LABEL: func.func @two_loops
+// CHECK: %[[FIRST:.*]] = scf.for %[[I:.*]] = %c3 to %c5 {{.*}} iter_args(%[[A:.*]] = %arg0)
+// CHECK: tensor.extract_slice %[[A]][%[[I]], 0]
+// CHECK: scf.for %[[J:.*]] = %c0 to %c3 {{.*}} iter_args(%[[B:.*]] = %[[FIRST]])
+// CHECK: tensor.extract_slice %[[B]][%[[J]], 0]
+func.func @two_loops(%p: tensor<5x8xf32> {rev.donated}) -> tensor<5x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %c5 = arith.constant 5 : index
+  %e = tensor.empty() : tensor<5x8xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%e : tensor<5x8xf32>) -> tensor<5x8xf32>
+  %last = scf.for %i = %c3 to %c5 step %c1 iter_args(%a = %zeros) -> (tensor<5x8xf32>) {
+    %w = tensor.extract_slice %p[%i, 0] [1, 8] [1, 1] : tensor<5x8xf32> to tensor<8xf32>
+    %t = math.exp %w : tensor<8xf32>
+    %u = tensor.insert_slice %t into %a[%i, 0] [1, 8] [1, 1] : tensor<8xf32> into tensor<5x8xf32>
+    scf.yield %u : tensor<5x8xf32>
+  }
+  %r = scf.for %i = %c0 to %c3 step %c1 iter_args(%a = %last) -> (tensor<5x8xf32>) {
+    %w = tensor.extract_slice %p[%i, 0] [1, 8] [1, 1] : tensor<5x8xf32> to tensor<8xf32>
+    %t = math.exp %w : tensor<8xf32>
+    %u = tensor.insert_slice %t into %a[%i, 0] [1, 8] [1, 1] : tensor<8xf32> into tensor<5x8xf32>
+    scf.yield %u : tensor<5x8xf32>
+  }
+  %np = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%p, %r : tensor<5x8xf32>, tensor<5x8xf32>) outs(%e : tensor<5x8xf32>) {
+  ^bb0(%b0: f32, %b1: f32, %o: f32):
+    %t = arith.subf %b0, %b1 : f32
+    linalg.yield %t : f32
+  } -> tensor<5x8xf32>
+  return %np : tensor<5x8xf32>
+}
+
+// -----
+
 #id = affine_map<(i, j, k) -> (i, j, k)>
 
 // A stack of stacks: the update moves into the inner loop, on slices of slices.
