@@ -10,6 +10,7 @@
 #include "EntrySignature.h"
 #include "StorageSearch.h"
 #include "StorageSweep.h"
+#include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/ExecutionEngine/CHeader.h"
 #include "memrev/ExecutionEngine/NativeCode.h"
 #include "memrev/ExecutionEngine/Signatures.h"
