@@ -24,6 +24,9 @@ using namespace mlir::memrev;
 /// The most plans of a function's regions that are told apart.
 static constexpr int kMaxLevels = 8;
 
+/// Of longer loops not every number of iterations is tried to be stored.
+static constexpr int64_t kMaxStoredCounts = 1024;
+
 /// Iterations of a loop of unknown length that estimates go by.
 static constexpr int64_t kUnknownCount = 64;
 
@@ -302,7 +305,11 @@ void InvertedStage::add(bool endsDrift, StorageChain &chain) const {
     if (longest < count)
       periods.push_back(longest);
   }
-  for (int64_t numStored = 0; numStored <= numBlocks; ++numStored) {
+  int64_t step =
+      std::max<int64_t>(1, llvm::divideCeil(numBlocks, kMaxStoredCounts));
+  // The last one is all of them.
+  for (int64_t numLeft = numBlocks; numLeft > -step; numLeft -= step) {
+    int64_t numStored = numBlocks - std::max<int64_t>(0, numLeft);
     int64_t stored = multiply(numStored, storedBytes);
     int64_t numInverted = numBlocks - numStored;
     if (numInverted == 0 && numBlocks != 0) {

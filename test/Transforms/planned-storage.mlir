@@ -229,3 +229,36 @@ func.func @row_gradient(%x: tensor<64x64xf32>, %z: tensor<64x64xf32>, %w: tensor
       : (tensor<64x64xf32>, tensor<64x64xf32>, tensor<64x64xf32>, tensor<64x64xf32>) -> tensor<64x64xf32>
   return %dw : tensor<64x64xf32>
 }
+
+// Of a long loop the choice is as quick: its iterations are stored by the
+// thousandth.
+// CHECK-LABEL: func.func private @long_vjp(
+// CHECK: %[[MIDDLE:.*]] = arith.constant 1022000000 : index
+// CHECK: scf.for %{{.*}} to %[[MIDDLE]]
+// CHECK: tensor.insert_slice %{{.*}} into %{{.*}} : tensor<64x64xf64> into tensor<2000000x64x64xf64>
+func.func private @long(%x: tensor<64x64xf64>, %w: tensor<64x64xf64>) -> tensor<64x64xf64>
+    attributes {rev.storage_bytes = 140000000000 : i64} {
+  %zero = arith.constant 0.0 : f64
+  %begin = arith.constant 0 : index
+  %step = arith.constant 1 : index
+  %end = arith.constant 1024000000 : index
+  %y:2 = scf.for %i = %begin to %end step %step iter_args(%a = %x, %b = %x)
+      -> (tensor<64x64xf64>, tensor<64x64xf64>) {
+    %a1 = rev.coupling additive %a given(%b) {
+    ^bb0(%c: tensor<64x64xf64>):
+      %empty = tensor.empty() : tensor<64x64xf64>
+      %init = linalg.fill ins(%zero : f64) outs(%empty : tensor<64x64xf64>) -> tensor<64x64xf64>
+      %t = linalg.matmul ins(%c, %w : tensor<64x64xf64>, tensor<64x64xf64>)
+          outs(%init : tensor<64x64xf64>) -> tensor<64x64xf64>
+      %s = math.tanh %t : tensor<64x64xf64>
+      rev.yield %s : tensor<64x64xf64>
+    } : tensor<64x64xf64>, (tensor<64x64xf64>)
+    scf.yield %b, %a1 : tensor<64x64xf64>, tensor<64x64xf64>
+  }
+  return %y#0 : tensor<64x64xf64>
+}
+func.func @long_gradient(%x: tensor<64x64xf64>, %w: tensor<64x64xf64>, %dy: tensor<64x64xf64>) -> tensor<64x64xf64> {
+  %dw = rev.vjp @long(%x, %w) cotangents(%dy) wrt [1]
+      : (tensor<64x64xf64>, tensor<64x64xf64>, tensor<64x64xf64>) -> tensor<64x64xf64>
+  return %dw : tensor<64x64xf64>
+}
