@@ -9,6 +9,7 @@
 #include "memrev/Analysis/StorageChain.h"
 #include "BlockPlan.h"
 #include "memrev/Analysis/Cost.h"
+#include "memrev/Analysis/Drift.h"
 #include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/Interfaces/CheckpointedLoop.h"
 #include "memrev/Interfaces/InvertibleOpInterface.h"
@@ -16,13 +17,15 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
-#include <cmath>
 
 using namespace mlir;
 using namespace mlir::memrev;
 
 /// The most plans of a function's regions that are told apart.
 static constexpr int kMaxLevels = 8;
+
+/// Of longer loops not every number of iterations is tried to be stored.
+static constexpr int64_t kMaxStoredCounts = 1024;
 
 /// Iterations of a loop of unknown length that estimates go by.
 static constexpr int64_t kUnknownCount = 64;
@@ -154,9 +157,6 @@ private:
   RegionPlan getRegions(int64_t bytes) const;
   /// The different peaks of regions to choose from, the largest first.
   SmallVector<int64_t> getLevels() const;
-  /// The relative distance from the true values of what `count` inverses, one
-  /// behind the other, give back.
-  double getDriftOf(double count) const;
   /// What inverting `numInverted` iterations takes, with states `period` apart
   /// and `stored` bytes of others.
   void fill(StageOption &option, int64_t numInverted, int64_t period,
@@ -172,7 +172,7 @@ private:
   /// What an iteration stores, and the time of evaluating it again.
   int64_t storedBytes = 0, time = 0;
   int64_t stateBytes = 0;
-  double gain = kDefaultGain, rounding = 0;
+  InverseRun inverses;
   SmallVector<Coupling> couplings;
 };
 
@@ -190,12 +190,6 @@ static int64_t getCount(rev::CouplingOp coupling, Operation *op) {
           multiply(count, getConstantTripCount(loop).value_or(kUnknownCount));
   }
   return count;
-}
-
-/// The unit of rounding of `type`, relative to a value.
-static double getRounding(Type type) {
-  auto element = dyn_cast<FloatType>(getElementTypeOrSelf(type));
-  return element ? std::ldexp(1.0, -int(element.getFPMantissaWidth())) : 0;
 }
 
 InvertedStage::InvertedStage(Operation *op, const Activity &activity,
@@ -219,14 +213,9 @@ InvertedStage::InvertedStage(Operation *op, const Activity &activity,
   });
   // The first result of a coupling is its state.
   for (Type type : TypeRange(op->getResultTypes())
-                       .take_front(isLoop ? op->getNumResults() : 1)) {
+                       .take_front(isLoop ? op->getNumResults() : 1))
     stateBytes += getApproximateBytes(type);
-    rounding = std::max(rounding, getRounding(type));
-  }
-  if (auto known = op->getAttrOfType<FloatAttr>(rev::kGainAttrName))
-    gain = std::max(1.0, known.getValueAsDouble());
-  else
-    gain = std::pow(kDefaultGain, isLoop ? double(couplings.size()) : 1.0);
+  inverses = getInverseRun(op);
 }
 
 RegionPlan InvertedStage::getRegions(int64_t bytes) const {
@@ -265,18 +254,11 @@ SmallVector<int64_t> InvertedStage::getLevels() const {
   return levels;
 }
 
-double InvertedStage::getDriftOf(double count) const {
-  if (rounding == 0)
-    return 0;
-  return rounding *
-         (gain == 1 ? count : (std::pow(gain, count) - 1) / (gain - 1));
-}
-
 int64_t InvertedStage::getLongestPeriod() const {
   int64_t low = 1, high = int64_t(1) << 40;
   while (low < high) {
     int64_t middle = low + (high - low + 1) / 2;
-    if (getDriftOf(double(middle)) <= maxDrift)
+    if (inverses.getDrift(double(middle)) <= maxDrift)
       low = middle;
     else
       high = middle - 1;
@@ -299,8 +281,8 @@ void InvertedStage::fill(StageOption &option, int64_t numInverted,
   double inverted = period != 0      ? double(period)
                     : numBlocks != 0 ? double(numInverted)
                                      : kAnyDrift;
-  option.drift = getDriftOf(inverted);
-  option.gain = std::pow(gain, inverted);
+  option.drift = inverses.getDrift(inverted);
+  option.gain = inverses.getGain(inverted);
 }
 
 void InvertedStage::add(bool endsDrift, StorageChain &chain) const {
@@ -323,7 +305,11 @@ void InvertedStage::add(bool endsDrift, StorageChain &chain) const {
     if (longest < count)
       periods.push_back(longest);
   }
-  for (int64_t numStored = 0; numStored <= numBlocks; ++numStored) {
+  int64_t step =
+      std::max<int64_t>(1, llvm::divideCeil(numBlocks, kMaxStoredCounts));
+  // The last one is all of them.
+  for (int64_t numLeft = numBlocks; numLeft > -step; numLeft -= step) {
+    int64_t numStored = numBlocks - std::max<int64_t>(0, numLeft);
     int64_t stored = multiply(numStored, storedBytes);
     int64_t numInverted = numBlocks - numStored;
     if (numInverted == 0 && numBlocks != 0) {

@@ -8,6 +8,7 @@
 
 #include "PlannedStorage.h"
 #include "PreparedLoops.h"
+#include "memrev/Analysis/Drift.h"
 #include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/Analysis/Recomputation.h"
 #include "memrev/Analysis/StorageChain.h"
@@ -49,9 +50,26 @@ static void setReason(Operation *op, StringRef reason) {
 }
 
 /// Lets what `op` computes be stored.
-static void store(Operation *op) {
+static void store(Operation *op, StringRef reason) {
   op->walk([](Operation *inside) { inside->removeAttr(kInvertAttrName); });
-  setReason(op, "there is memory to store its values");
+  setReason(op, reason);
+}
+
+/// Lets what is inverted in regions of couplings be stored where it would drift
+/// too far: those are no stages, and have no options. Returns whether anything
+/// has lost its inverse edge.
+static bool storeDrifting(func::FuncOp function, double maxDrift) {
+  bool isAnyStored = false;
+  function.walk<WalkOrder::PreOrder>([&](rev::CouplingOp coupling) {
+    Block &body = coupling.getBody().front();
+    if (getInverseRun(body).getDrift() <= maxDrift)
+      return;
+    for (Operation &op : body)
+      if (getPlannedEdge(&op))
+        store(&op, "its inverse drifts too far");
+    isAnyStored = true;
+  });
+  return isAnyStored;
 }
 
 /// Does to the operation of `stage` what was chosen for it. Returns whether
@@ -77,7 +95,7 @@ static FailureOr<bool> apply(const StorageStage &stage,
     Operation *last = isWhole ? op : splitLast(loop, choice.numStored);
     last->walk(
         [](Operation *inside) { inside->removeAttr(kRecomputeAttrName); });
-    store(last);
+    store(last, "there is memory to store its values");
   }
   if (choice.period != 0) {
     IRRewriter rewriter(loop.getContext());
@@ -141,6 +159,7 @@ FailureOr<bool> memrev::planStorage(func::FuncOp function,
   if (auto storage = function->getAttrOfType<IntegerAttr>(kStorageAttrName))
     extra = storage.getInt();
   double maxDrift = getDriftTolerance(function).value_or(kAnyDrift);
+  bool isAnyStored = storeDrifting(function, maxDrift);
   StorageChain chain =
       buildStorageChain(function.getBody().front(), activity, model, maxDrift);
   std::optional<SmallVector<unsigned>> chosen;
@@ -154,7 +173,6 @@ FailureOr<bool> memrev::planStorage(func::FuncOp function,
     return function.emitError("expects a drift tolerance that one iteration of "
                               "a loop of unknown length meets, but got ")
            << maxDrift;
-  bool isAnyStored = false;
   for (auto [stage, number] : llvm::zip_equal(chain.stages, *chosen)) {
     FailureOr<bool> isStored = apply(stage, stage.choices[number]);
     if (failed(isStored))

@@ -120,6 +120,33 @@ func.func @loop_gradient(%x: tensor<64x64xf64>, %w: tensor<64x64xf64>, %dy: tens
   return %dw : tensor<64x64xf64>
 }
 
+// It keeps those that the program asks for.
+// CHECK-LABEL: func.func private @asked_vjp(
+// CHECK: scf.for {{.*}} iter_args({{.*}}) -> (tensor<64x64xf64>, tensor<4x64x64xf64>)
+// CHECK-NOT: tensor<4xindex>
+// CHECK: return
+func.func private @asked(%x: tensor<64x64xf64>, %w: tensor<64x64xf64>) -> tensor<64x64xf64>
+    attributes {rev.storage_bytes = -1000000 : i64} {
+  %zero = arith.constant 0.0 : f64
+  %begin = arith.constant 0 : index
+  %step = arith.constant 1 : index
+  %end = arith.constant 20 : index
+  %y = scf.for %i = %begin to %end step %step iter_args(%a = %x) -> tensor<64x64xf64> {
+    %empty = tensor.empty() : tensor<64x64xf64>
+    %init = linalg.fill ins(%zero : f64) outs(%empty : tensor<64x64xf64>) -> tensor<64x64xf64>
+    %t = linalg.matmul ins(%a, %w : tensor<64x64xf64>, tensor<64x64xf64>)
+        outs(%init : tensor<64x64xf64>) -> tensor<64x64xf64>
+    %s = math.tanh %t : tensor<64x64xf64>
+    scf.yield %s : tensor<64x64xf64>
+  } {rev.checkpoint = #rev.periodic<5>}
+  return %y : tensor<64x64xf64>
+}
+func.func @asked_gradient(%x: tensor<64x64xf64>, %w: tensor<64x64xf64>, %dy: tensor<64x64xf64>) -> tensor<64x64xf64> {
+  %dw = rev.vjp @asked(%x, %w) cotangents(%dy) wrt [1]
+      : (tensor<64x64xf64>, tensor<64x64xf64>, tensor<64x64xf64>) -> tensor<64x64xf64>
+  return %dw : tensor<64x64xf64>
+}
+
 // With a drift tolerance the states of a loop are stored every few iterations,
 // and each part is inverted from its own: (2^3 - 1) roundings are within it, one
 // iteration more is not.
@@ -228,4 +255,75 @@ func.func @row_gradient(%x: tensor<64x64xf32>, %z: tensor<64x64xf32>, %w: tensor
   %dw = rev.vjp @row(%x, %z, %w) cotangents(%dy) wrt [2]
       : (tensor<64x64xf32>, tensor<64x64xf32>, tensor<64x64xf32>, tensor<64x64xf32>) -> tensor<64x64xf32>
   return %dw : tensor<64x64xf32>
+}
+
+// Of a long loop the choice is as quick: its iterations are stored by the
+// thousandth.
+// CHECK-LABEL: func.func private @long_vjp(
+// CHECK: %[[MIDDLE:.*]] = arith.constant 1022000000 : index
+// CHECK: scf.for %{{.*}} to %[[MIDDLE]]
+// CHECK: tensor.insert_slice %{{.*}} into %{{.*}} : tensor<64x64xf64> into tensor<2000000x64x64xf64>
+func.func private @long(%x: tensor<64x64xf64>, %w: tensor<64x64xf64>) -> tensor<64x64xf64>
+    attributes {rev.storage_bytes = 140000000000 : i64} {
+  %zero = arith.constant 0.0 : f64
+  %begin = arith.constant 0 : index
+  %step = arith.constant 1 : index
+  %end = arith.constant 1024000000 : index
+  %y:2 = scf.for %i = %begin to %end step %step iter_args(%a = %x, %b = %x)
+      -> (tensor<64x64xf64>, tensor<64x64xf64>) {
+    %a1 = rev.coupling additive %a given(%b) {
+    ^bb0(%c: tensor<64x64xf64>):
+      %empty = tensor.empty() : tensor<64x64xf64>
+      %init = linalg.fill ins(%zero : f64) outs(%empty : tensor<64x64xf64>) -> tensor<64x64xf64>
+      %t = linalg.matmul ins(%c, %w : tensor<64x64xf64>, tensor<64x64xf64>)
+          outs(%init : tensor<64x64xf64>) -> tensor<64x64xf64>
+      %s = math.tanh %t : tensor<64x64xf64>
+      rev.yield %s : tensor<64x64xf64>
+    } : tensor<64x64xf64>, (tensor<64x64xf64>)
+    scf.yield %b, %a1 : tensor<64x64xf64>, tensor<64x64xf64>
+  }
+  return %y#0 : tensor<64x64xf64>
+}
+func.func @long_gradient(%x: tensor<64x64xf64>, %w: tensor<64x64xf64>, %dy: tensor<64x64xf64>) -> tensor<64x64xf64> {
+  %dw = rev.vjp @long(%x, %w) cotangents(%dy) wrt [1]
+      : (tensor<64x64xf64>, tensor<64x64xf64>, tensor<64x64xf64>) -> tensor<64x64xf64>
+  return %dw : tensor<64x64xf64>
+}
+
+// With less room some contractions of a coupling's function are evaluated twice in
+// the backward part.
+// CHECK-LABEL: func.func private @function_vjp(
+// CHECK-COUNT-5: math.tanh
+// CHECK: linalg.matmul {memrev.recomputed}
+// CHECK: return
+func.func private @function(%x: tensor<64x64xf64>, %z: tensor<64x64xf64>, %w: tensor<64x64xf64>) -> tensor<64x64xf64>
+    attributes {rev.storage_bytes = -1000000 : i64} {
+  %y = rev.coupling additive %x given(%z) {
+  ^bb0(%c: tensor<64x64xf64>):
+    %zero = arith.constant 0.0 : f64
+    %empty = tensor.empty() : tensor<64x64xf64>
+    %init = linalg.fill ins(%zero : f64) outs(%empty : tensor<64x64xf64>) -> tensor<64x64xf64>
+    %m0 = linalg.matmul ins(%c, %w : tensor<64x64xf64>, tensor<64x64xf64>)
+        outs(%init : tensor<64x64xf64>) -> tensor<64x64xf64>
+    %h0 = math.tanh %m0 : tensor<64x64xf64>
+    %m1 = linalg.matmul ins(%h0, %w : tensor<64x64xf64>, tensor<64x64xf64>)
+        outs(%init : tensor<64x64xf64>) -> tensor<64x64xf64>
+    %h1 = math.tanh %m1 : tensor<64x64xf64>
+    %m2 = linalg.matmul ins(%h1, %w : tensor<64x64xf64>, tensor<64x64xf64>)
+        outs(%init : tensor<64x64xf64>) -> tensor<64x64xf64>
+    %h2 = math.tanh %m2 : tensor<64x64xf64>
+    %m3 = linalg.matmul ins(%h2, %w : tensor<64x64xf64>, tensor<64x64xf64>)
+        outs(%init : tensor<64x64xf64>) -> tensor<64x64xf64>
+    %h3 = math.tanh %m3 : tensor<64x64xf64>
+    %m4 = linalg.matmul ins(%h3, %w : tensor<64x64xf64>, tensor<64x64xf64>)
+        outs(%init : tensor<64x64xf64>) -> tensor<64x64xf64>
+    %h4 = math.tanh %m4 : tensor<64x64xf64>
+    rev.yield %h4 : tensor<64x64xf64>
+  } : tensor<64x64xf64>, (tensor<64x64xf64>)
+  return %y : tensor<64x64xf64>
+}
+func.func @function_gradient(%x: tensor<64x64xf64>, %z: tensor<64x64xf64>, %w: tensor<64x64xf64>, %dy: tensor<64x64xf64>) -> tensor<64x64xf64> {
+  %dw = rev.vjp @function(%x, %z, %w) cotangents(%dy) wrt [2]
+      : (tensor<64x64xf64>, tensor<64x64xf64>, tensor<64x64xf64>, tensor<64x64xf64>) -> tensor<64x64xf64>
+  return %dw : tensor<64x64xf64>
 }

@@ -24,11 +24,6 @@
 
 namespace mlir::memrev {
 
-/// The gain of operations that do not say theirs (rev.gain): of an additive coupling whose
-/// function has the Lipschitz constant 1, in the Euclidean norm, the golden
-/// ratio. (The largest singular value of [[1, -1], [0, 1]].)
-inline constexpr double kDefaultGain = 1.618033988749895;
-
 /// What an option does.
 struct StorageChoice {
   /// The last iterations of a loop, or 1 for a coupling, that are stored.
@@ -65,10 +60,10 @@ struct StorageChain {
 };
 
 /// The chain of `block`, the body of a function, as its plan of inverse edges
-/// and `activity` have it, with the times of `model`. If `maxDrift` is finite there are options that store
-/// the states of loops and couplings every now and then, so that what inverses
-/// give is no further from the true values than that, relative to them. Changes
-/// nothing.
+/// and `activity` have it, with the times of `model`. If `maxDrift` is finite
+/// there are options that store the states of loops and couplings every now and
+/// then, so that what inverses give is no further from the true values than
+/// that, relative to them. Changes nothing.
 StorageChain buildStorageChain(Block &block, const Activity &activity,
                                const CostModel &model,
                                double maxDrift = kAnyDrift);

@@ -395,6 +395,105 @@ func.func private @read_later(%p: tensor<4x8xf32>, %use: tensor<4x8xf32>) -> (te
 
 #id = affine_map<(i, j) -> (i, j)>
 
+// Iterations read slices that others have written: the new parameters do not take
+// the place of the old ones.
+// CHECK-LABEL: func.func @read_in_another_order
+// CHECK: %[[E:.*]] = tensor.empty() : tensor<4x8xf32>
+// CHECK: scf.for {{.*}} iter_args(%{{.*}} = %[[E]])
+// CHECK: %[[N:.*]] = arith.subi
+// CHECK: tensor.extract_slice %arg0[%[[N]], 0]
+func.func @read_in_another_order(%p: tensor<4x8xf32> {rev.donated}) -> tensor<4x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %c4 = arith.constant 4 : index
+  %e = tensor.empty() : tensor<4x8xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%e : tensor<4x8xf32>) -> tensor<4x8xf32>
+  %r = scf.for %i = %c0 to %c4 step %c1 iter_args(%a = %zeros) -> (tensor<4x8xf32>) {
+    %n = arith.subi %c3, %i : index
+    %w = tensor.extract_slice %p[%n, 0] [1, 8] [1, 1] : tensor<4x8xf32> to tensor<8xf32>
+    %u = tensor.insert_slice %w into %a[%i, 0] [1, 8] [1, 1] : tensor<8xf32> into tensor<4x8xf32>
+    scf.yield %u : tensor<4x8xf32>
+  }
+  %np = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%p, %r : tensor<4x8xf32>, tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%b0: f32, %b1: f32, %o: f32):
+    %t = arith.subf %b0, %b1 : f32
+    linalg.yield %t : f32
+  } -> tensor<4x8xf32>
+  return %np : tensor<4x8xf32>
+}
+
+// -----
+
+#id = affine_map<(i, j) -> (i, j)>
+
+// Some iterations read slices of the gradient that are there already.
+// CHECK-LABEL: func.func @read_back
+// CHECK: %[[R:.*]] = scf.for
+// CHECK: scf.yield
+// CHECK: linalg.generic {{.*}} ins(%arg0, %[[R]] :
+func.func @read_back(%p: tensor<4x8xf32> {rev.donated}, %x: tensor<8xf32>) -> tensor<4x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %c4 = arith.constant 4 : index
+  %e = tensor.empty() : tensor<4x8xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%e : tensor<4x8xf32>) -> tensor<4x8xf32>
+  %r = scf.for %i = %c0 to %c4 step %c1 iter_args(%a = %zeros) -> (tensor<4x8xf32>) {
+    %n = arith.subi %c3, %i : index
+    %g = tensor.extract_slice %a[%n, 0] [1, 8] [1, 1] : tensor<4x8xf32> to tensor<8xf32>
+    %h = arith.addf %g, %x : tensor<8xf32>
+    %u = tensor.insert_slice %h into %a[%i, 0] [1, 8] [1, 1] : tensor<8xf32> into tensor<4x8xf32>
+    scf.yield %u : tensor<4x8xf32>
+  }
+  %np = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%p, %r : tensor<4x8xf32>, tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%b0: f32, %b1: f32, %o: f32):
+    %t = arith.subf %b0, %b1 : f32
+    linalg.yield %t : f32
+  } -> tensor<4x8xf32>
+  return %np : tensor<4x8xf32>
+}
+
+// -----
+
+#id = affine_map<(i, j) -> (i, j)>
+#transposed = affine_map<(i, j) -> (j, i)>
+
+// The gradient is added to its transpose: no slice of that is there with one of it.
+// CHECK-LABEL: func.func @transposed
+// CHECK: %[[R:.*]] = scf.for
+// CHECK: scf.yield
+// CHECK: linalg.generic {{.*}} ins(%arg0, %[[R]], %[[R]] :
+// REMARK: a stack is kept: something needs all of it at once
+func.func @transposed(%p: tensor<4x4xf32> {rev.donated}, %x: tensor<4xf32>) -> tensor<4x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  %e = tensor.empty() : tensor<4x4xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%e : tensor<4x4xf32>) -> tensor<4x4xf32>
+  %r = scf.for %i = %c0 to %c4 step %c1 iter_args(%a = %zeros) -> (tensor<4x4xf32>) {
+    %u = tensor.insert_slice %x into %a[%i, 0] [1, 4] [1, 1] : tensor<4xf32> into tensor<4x4xf32>
+    scf.yield %u : tensor<4x4xf32>
+  }
+  %np = linalg.generic {indexing_maps = [#id, #id, #transposed, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%p, %r, %r : tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x4xf32>) outs(%e : tensor<4x4xf32>) {
+  ^bb0(%b0: f32, %b1: f32, %b2: f32, %o: f32):
+    %s = arith.addf %b1, %b2 : f32
+    %t = arith.subf %b0, %s : f32
+    linalg.yield %t : f32
+  } -> tensor<4x4xf32>
+  return %np : tensor<4x4xf32>
+}
+
+// -----
+
+#id = affine_map<(i, j) -> (i, j)>
+
 // The number of layers is not known, nor is a step.
 // CHECK-LABEL: func.func @dynamic
 // CHECK-COUNT-2: scf.for

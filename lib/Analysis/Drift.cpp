@@ -1,0 +1,85 @@
+//===- Drift.cpp - How far inverses are from the true values --------------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "memrev/Analysis/Drift.h"
+#include "memrev/Analysis/MemoryPlan.h"
+#include "memrev/Interfaces/TripCount.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include <cmath>
+#include <limits>
+
+using namespace mlir;
+using namespace mlir::memrev;
+
+/// The gain of couplings that do not say theirs (rev.gain): of an additive one
+/// whose function has the Lipschitz constant 1, in the Euclidean norm, the
+/// golden ratio. (The largest singular value of [[1, -1], [0, 1]].)
+static constexpr double kDefaultGain = 1.618033988749895;
+
+double InverseRun::getDrift(double times) const {
+  if (number == 0)
+    return 0;
+  double all = number * times;
+  return rounding * (gain == 1 ? all : (std::pow(gain, all) - 1) / (gain - 1));
+}
+
+double InverseRun::getGain(double times) const {
+  return gain == 1 ? 1 : std::pow(gain, number * times);
+}
+
+/// The unit of rounding of `type`, relative to a value.
+static double getRounding(Type type) {
+  auto element = cast<FloatType>(getElementTypeOrSelf(type));
+  return std::ldexp(1.0, -int(element.getFPMantissaWidth()));
+}
+
+/// What `op` says of its gain.
+static std::optional<double> getKnownGain(Operation *op) {
+  if (auto known = op->getAttrOfType<FloatAttr>(rev::kGainAttrName))
+    return std::max(1.0, known.getValueAsDouble());
+  return std::nullopt;
+}
+
+InverseRun memrev::getInverseRun(Operation *op) {
+  InverseRun run;
+  if (auto coupling = dyn_cast<rev::CouplingOp>(op)) {
+    run.number = 1;
+    run.rounding = getRounding(coupling.getResult().getType());
+    run.gain = getKnownGain(op).value_or(kDefaultGain);
+    return run;
+  }
+  run = getInverseRun(cast<scf::ForOp>(op).getRegion().front());
+  // An iteration's gain is that of its inverses together.
+  if (std::optional<double> known = getKnownGain(op); known && run.number > 0)
+    run.gain = std::pow(*known, 1 / run.number);
+  return run;
+}
+
+InverseRun memrev::getInverseRun(Block &block) {
+  InverseRun sum;
+  double exponent = 0;
+  for (Operation &op : block) {
+    if (!isa<rev::CouplingOp, scf::ForOp>(op) || !getPlannedEdge(&op))
+      continue;
+    InverseRun run = getInverseRun(&op);
+    if (auto loop = dyn_cast<scf::ForOp>(op)) {
+      std::optional<int64_t> count = getConstantTripCount(loop);
+      if (run.number > 0)
+        run.number *=
+            count ? double(*count) : std::numeric_limits<double>::infinity();
+    }
+    sum.number += run.number;
+    sum.rounding = std::max(sum.rounding, run.rounding);
+    if (run.gain != 1)
+      exponent += run.number * std::log(run.gain);
+  }
+  // If they never end they drift without bounds, whatever the gain is.
+  if (std::isfinite(sum.number) && sum.number > 0)
+    sum.gain = std::exp(exponent / sum.number);
+  return sum;
+}

@@ -1,0 +1,76 @@
+// RUN: memrev-opt %s -rev-differentiate | FileCheck %s
+
+// An iteration is as many inverses as there are couplings in it, those of loops
+// in it included: one with 2 x 3 of them rounds 2^6 - 1 times. No two iterations
+// are within the tolerance, so that each starts from a state of its own.
+// CHECK-LABEL: func.func private @loops_vjp(
+// CHECK: scf.for %{{.*}} iter_args({{.*}}) -> (tensor<64x64xf32>, tensor<64x64xf32>, tensor<4x64x64xf32>, tensor<4x64x64xf32>)
+// CHECK: tensor.extract_slice {{.*}} tensor<4x64x64xf32>
+// CHECK: arith.subf
+func.func private @loops(%x: tensor<64x64xf32>, %w: tensor<64x64xf32>) -> tensor<64x64xf32>
+    attributes {rev.drift_tolerance = 4.0e-6 : f64} {
+  %zero = arith.constant 0.0 : f32
+  %begin = arith.constant 0 : index
+  %step = arith.constant 1 : index
+  %end = arith.constant 4 : index
+  %inner = arith.constant 3 : index
+  %y:2 = scf.for %i = %begin to %end step %step iter_args(%a = %x, %b = %x)
+      -> (tensor<64x64xf32>, tensor<64x64xf32>) {
+    %z:2 = scf.for %j = %begin to %inner step %step iter_args(%c = %a, %d = %b)
+        -> (tensor<64x64xf32>, tensor<64x64xf32>) {
+      %c1 = rev.coupling additive %c given(%d) attributes {rev.gain = 2.0 : f64} {
+      ^bb0(%e: tensor<64x64xf32>):
+        %empty = tensor.empty() : tensor<64x64xf32>
+        %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<64x64xf32>) -> tensor<64x64xf32>
+        %t = linalg.matmul ins(%e, %w : tensor<64x64xf32>, tensor<64x64xf32>)
+            outs(%init : tensor<64x64xf32>) -> tensor<64x64xf32>
+        %s = math.tanh %t : tensor<64x64xf32>
+        rev.yield %s : tensor<64x64xf32>
+      } : tensor<64x64xf32>, (tensor<64x64xf32>)
+      %d1 = rev.coupling additive %d given(%c1) attributes {rev.gain = 2.0 : f64} {
+      ^bb0(%e: tensor<64x64xf32>):
+        %s = math.sin %e : tensor<64x64xf32>
+        rev.yield %s : tensor<64x64xf32>
+      } : tensor<64x64xf32>, (tensor<64x64xf32>)
+      scf.yield %c1, %d1 : tensor<64x64xf32>, tensor<64x64xf32>
+    }
+    scf.yield %z#0, %z#1 : tensor<64x64xf32>, tensor<64x64xf32>
+  }
+  return %y#0 : tensor<64x64xf32>
+}
+func.func @loops_gradient(%x: tensor<64x64xf32>, %w: tensor<64x64xf32>, %dy: tensor<64x64xf32>) -> tensor<64x64xf32> {
+  %dw = rev.vjp @loops(%x, %w) cotangents(%dy) wrt [1]
+      : (tensor<64x64xf32>, tensor<64x64xf32>, tensor<64x64xf32>) -> tensor<64x64xf32>
+  return %dw : tensor<64x64xf32>
+}
+
+// What would drift too far in the region of a coupling is stored.
+// CHECK-LABEL: func.func private @deep_vjp(
+// CHECK: scf.for %{{.*}} iter_args({{.*}}) -> (tensor<64x64xf32>, tensor<64x64xf32>, tensor<9x64x64xf32>
+// CHECK: tensor.insert_slice {{.*}} tensor<9x64x64xf32>
+func.func private @deep(%x: tensor<64x64xf32>, %z: tensor<64x64xf32>) -> tensor<64x64xf32>
+    attributes {rev.drift_tolerance = 1.0e-6 : f64} {
+  %begin = arith.constant 0 : index
+  %step = arith.constant 1 : index
+  %end = arith.constant 9 : index
+  %y = rev.coupling additive %x given(%z) {
+  ^bb0(%c: tensor<64x64xf32>):
+    %t = math.sin %c : tensor<64x64xf32>
+    %s:2 = scf.for %i = %begin to %end step %step iter_args(%a = %c, %b = %t)
+        -> (tensor<64x64xf32>, tensor<64x64xf32>) {
+      %a1 = rev.coupling additive %a given(%b) {
+      ^bb0(%d: tensor<64x64xf32>):
+        %u = math.tanh %d : tensor<64x64xf32>
+        rev.yield %u : tensor<64x64xf32>
+      } : tensor<64x64xf32>, (tensor<64x64xf32>)
+      scf.yield %b, %a1 : tensor<64x64xf32>, tensor<64x64xf32>
+    }
+    rev.yield %s#1 : tensor<64x64xf32>
+  } : tensor<64x64xf32>, (tensor<64x64xf32>)
+  return %y : tensor<64x64xf32>
+}
+func.func @deep_gradient(%x: tensor<64x64xf32>, %z: tensor<64x64xf32>, %dy: tensor<64x64xf32>) -> tensor<64x64xf32> {
+  %dz = rev.vjp @deep(%x, %z) cotangents(%dy) wrt [1]
+      : (tensor<64x64xf32>, tensor<64x64xf32>, tensor<64x64xf32>) -> tensor<64x64xf32>
+  return %dz : tensor<64x64xf32>
+}
