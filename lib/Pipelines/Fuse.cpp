@@ -28,8 +28,6 @@ void memrev::buildFusePipeline(
   pm.addNestedPass<func::FuncOp>(createCodegenDropUnitDims());
   // Fusion also drops the operands that this leaves without a use.
   pm.addNestedPass<func::FuncOp>(createCodegenUpdateSlicesInPlace());
-  // What was fused into loops slices stacks along any dimension.
-  pm.addNestedPass<func::FuncOp>(createCodegenReshapeSlices());
   if (addBeforeFusion)
     addBeforeFusion(pm);
   pm.addNestedPass<func::FuncOp>(createCodegenFuseElementwise());
