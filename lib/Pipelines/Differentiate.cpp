@@ -22,6 +22,8 @@ LogicalResult memrev::buildDifferentiatePipeline(
   CodegenVerifyStageOptions input;
   input.stage = "input";
   pm.addPass(createCodegenVerifyStage(input));
+  // TOSA's conversion is the first to canonicalize.
+  pm.addPass(createCodegenReshapeSlices());
   pm.addPass(createConvertTosaToMemRev());
   pm.addNestedPass<func::FuncOp>(createRevIndexLoops());
   pm.addNestedPass<func::FuncOp>(createRevUnrollPermutedLoops());
@@ -54,6 +56,8 @@ LogicalResult memrev::buildDifferentiatePipeline(
 void memrev::buildLowerPipeline(OpPassManager &pm) {
   pm.addPass(createConvertRevToLinalg());
   pm.addPass(createCodegenExpandTensorOps());
+  // Rules and expansions slice tensors along any dimension.
+  pm.addPass(createCodegenReshapeSlices());
   // Functions that only transforms named.
   pm.addPass(createSymbolDCEPass());
   pm.addPass(createCanonicalizerPass());

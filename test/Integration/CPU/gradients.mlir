@@ -84,3 +84,31 @@ func.func private @packed(%a: tensor<8x8xf64>, %b: tensor<8x8xf64>) -> tensor<8x
   %y = linalg.unpack %r inner_dims_pos = [0, 1] inner_tiles = [4, 2] into %e : tensor<2x4x4x2xf64> -> tensor<8x8xf64>
   return %y : tensor<8x8xf64>
 }
+
+// A column of one matrix in another one. Upstream takes it for a row.
+func.func private @column(%a: tensor<8x8xf64>, %b: tensor<8x8xf64>) -> tensor<8x8xf64> {
+  %c0 = arith.constant 0 : index
+  %x = tensor.expand_shape %a [[0, 1], [2]] output_shape [1, 8, 8] : tensor<8x8xf64> into tensor<1x8x8xf64>
+  %z = tensor.expand_shape %b [[0, 1], [2]] output_shape [1, 8, 8] : tensor<8x8xf64> into tensor<1x8x8xf64>
+  %s = tensor.extract_slice %x[0, %c0, 3] [1, 8, 1] [1, 1, 1] : tensor<1x8x8xf64> to tensor<1x8xf64>
+  %t = tensor.insert_slice %s into %z[0, %c0, 5] [1, 8, 1] [1, 1, 1] : tensor<1x8xf64> into tensor<1x8x8xf64>
+  %u = tensor.collapse_shape %t [[0, 1], [2]] : tensor<1x8x8xf64> into tensor<8x8xf64>
+  %y = arith.mulf %u, %a : tensor<8x8xf64>
+  return %y : tensor<8x8xf64>
+}
+
+// The same with sizes that are constants only once the types are known.
+func.func private @column_open(%a: tensor<8x8xf64>, %b: tensor<8x8xf64>) -> tensor<8x8xf64> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %x = tensor.expand_shape %a [[0, 1], [2, 3]] output_shape [1, 8, 1, 8] : tensor<8x8xf64> into tensor<1x8x1x8xf64>
+  %z = tensor.expand_shape %b [[0, 1], [2, 3]] output_shape [1, 8, 1, 8] : tensor<8x8xf64> into tensor<1x8x1x8xf64>
+  %p = tensor.cast %x : tensor<1x8x1x8xf64> to tensor<?x?x1x8xf64>
+  %n = tensor.dim %p, %c0 : tensor<?x?x1x8xf64>
+  %m = tensor.dim %p, %c1 : tensor<?x?x1x8xf64>
+  %s = tensor.extract_slice %p[0, 0, 0, 3] [%n, %m, 1, 1] [1, 1, 1, 1] : tensor<?x?x1x8xf64> to tensor<?x?xf64>
+  %t = tensor.insert_slice %s into %z[0, 0, 0, 5] [%n, %m, 1, 1] [1, 1, 1, 1] : tensor<?x?xf64> into tensor<1x8x1x8xf64>
+  %u = tensor.collapse_shape %t [[0, 1], [2, 3]] : tensor<1x8x1x8xf64> into tensor<8x8xf64>
+  %y = arith.mulf %u, %a : tensor<8x8xf64>
+  return %y : tensor<8x8xf64>
+}

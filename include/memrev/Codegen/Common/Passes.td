@@ -122,6 +122,42 @@ def CodegenExpandTensorOps : Pass<"codegen-expand-tensor-ops"> {
                            "scf::SCFDialect", "tensor::TensorDialect"];
 }
 
+def CodegenReshapeSlices : Pass<"codegen-reshape-slices"> {
+  let summary = "Make rank reductions of slices that upstream mistakes reshapes";
+  let description = [{
+    Upstream's canonicalization replaces a slice by one with more constants, and
+    takes the first dimensions of size 1 for those that a rank reduction drops.
+    Where others are dropped, or where a dynamic size may turn out to be 1 in
+    front of them, the slice becomes another one, an invalid cast, or a crash:
+    `%x[0, %c1, %i] [1, 4, 1]` to `tensor<1x4xf32>` is canonicalized to
+    `%x[0, 1, %i] [1, 1, 4]`.
+
+    This pass takes the reduction out of such a `tensor.extract_slice`, to a
+    `tensor.collapse_shape`, and out of such a `tensor.insert_slice` or
+    `tensor.parallel_insert_slice`, to a `tensor.expand_shape` of its source.
+    Others stay: no size that becomes known can make upstream's choice another
+    one. The pass runs before the first canonicalization, and again once rules
+    and expansions have made their slices; it is one walk.
+
+    Example:
+
+    ```mlir
+    %s = tensor.extract_slice %x[0, %j, %i] [1, 4, 1] [1, 1, 1]
+        : tensor<2x4x4xf32> to tensor<1x4xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %0 = tensor.extract_slice %x[0, %j, %i] [1, 4, 1] [1, 1, 1]
+        : tensor<2x4x4xf32> to tensor<1x4x1xf32>
+    %s = tensor.collapse_shape %0 [[0], [1, 2]]
+        : tensor<1x4x1xf32> into tensor<1x4xf32>
+    ```
+  }];
+  let dependentDialects = ["tensor::TensorDialect"];
+}
+
 def CodegenConstantsToFills : Pass<"codegen-constants-to-fills"> {
   let summary = "Turn large splat tensor constants into fills of fresh tensors";
   let description = [{

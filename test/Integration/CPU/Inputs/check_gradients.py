@@ -48,6 +48,15 @@ def packed(a, b, w):
     return flipped * b, flipped * a
 
 
+def column(a, b, w):
+    y = b.copy()
+    y[:, 5] = a[:, 3]
+    da, db = w * y, w * a
+    da[:, 3] += db[:, 5]
+    db[:, 5] = 0
+    return da, db
+
+
 EXPECTED = {
     "product": lambda a, b, w: (w @ b.T, a.T @ w),
     "product_transposed": lambda a, b, w: (b.T @ w.T, w.T @ a.T),
@@ -56,6 +65,8 @@ EXPECTED = {
     "folded": folded,
     "looked_up": looked_up,
     "packed": packed,
+    "column": column,
+    "column_open": column,
 }
 
 
