@@ -30,31 +30,46 @@ static StringRef getInverted(Operation *op) {
   return "";
 }
 
-/// Lets what `entry` differentiates store `bytes`.
+/// Lets what `entry` differentiates store `bytes`. What is differentiated again
+/// stores as by default: the loops of checkpoints have no lengths that tapes
+/// could be made for.
 static void setStorage(func::FuncOp entry, int64_t bytes,
                        const SymbolTable &symbols) {
   Builder builder(entry.getContext());
-  llvm::SetVector<func::FuncOp> reached;
-  reached.insert(entry);
-  auto reach = [&](StringRef name) {
-    auto function = symbols.lookup<func::FuncOp>(name);
-    if (function)
-      reached.insert(function);
-    return function;
+  llvm::SetVector<func::FuncOp> reached, differentiated;
+  auto add = [&](StringRef name, llvm::SetVector<func::FuncOp> &functions) {
+    if (auto function = symbols.lookup<func::FuncOp>(name))
+      functions.insert(function);
   };
+  reached.insert(entry);
   for (size_t i = 0; i < reached.size(); ++i) {
     func::FuncOp current = reached[i];
     current.walk([&](Operation *op) {
       if (auto call = dyn_cast<func::CallOp>(op))
-        reach(call.getCallee());
-      StringRef name = getInverted(op);
-      func::FuncOp function = name.empty() ? func::FuncOp() : reach(name);
-      if (!function)
-        return;
-      auto known = function->getAttrOfType<IntegerAttr>(kStorageAttrName);
-      int64_t fewest = known ? std::min(known.getInt(), bytes) : bytes;
-      function->setAttr(kStorageAttrName, builder.getI64IntegerAttr(fewest));
+        add(call.getCallee(), reached);
+      else if (StringRef name = getInverted(op); !name.empty())
+        add(name, differentiated);
     });
+  }
+  // Those that others of them differentiate.
+  llvm::SetVector<func::FuncOp> again, inside = differentiated;
+  for (size_t i = 0; i < inside.size(); ++i) {
+    func::FuncOp current = inside[i];
+    current.walk([&](Operation *op) {
+      if (auto call = dyn_cast<func::CallOp>(op))
+        add(call.getCallee(), inside);
+      else if (StringRef name = getInverted(op); !name.empty()) {
+        add(name, again);
+        add(name, inside);
+      }
+    });
+  }
+  for (func::FuncOp function : differentiated) {
+    if (again.contains(function))
+      continue;
+    auto known = function->getAttrOfType<IntegerAttr>(kStorageAttrName);
+    int64_t fewest = known ? std::min(known.getInt(), bytes) : bytes;
+    function->setAttr(kStorageAttrName, builder.getI64IntegerAttr(fewest));
   }
 }
 

@@ -250,3 +250,30 @@ def test_what_does_not_fit_is_evaluated_again(kind):
         assert peaks(module)["gradient"] <= budget
         for value, reference in zip(module["gradient"](x, w, dy), expected):
             assert np.abs(value - reference).max() <= 1e-12 * np.abs(reference).max()
+
+
+def test_derivatives_of_derivatives_fit():
+    body, result = BODIES["loop"]
+    program = f"""
+func.func private @f(%x: T, %w: T) -> T {{
+    %zero = arith.constant 0.0 : f64{body}
+    return {result} : T
+}}
+func.func private @g(%x: T, %w: T, %dy: T) -> T {{
+  %dw = rev.vjp @f(%x, %w) cotangents(%dy) wrt [1] : (T, T, T) -> T
+  return %dw : T
+}}
+func.func @hessian(%x: T, %w: T, %dy: T) -> T {{
+  %product = rev.vjp @g(%x, %w, %dy) cotangents(%w) wrt [1] : (T, T, T, T) -> T
+  return %product : T
+}}
+""".replace(" T", " tensor<64x64xf64>").replace("(T", "(tensor<64x64xf64>")
+    rng = np.random.default_rng(0)
+    x, w, dy = rng.standard_normal((3, 64, 64)) / 8
+    plain = memrev.compile(program)
+    expected, default = plain["hessian"](x, w, dy), peaks(plain)["hessian"]
+    for factor in (0.9, 1.5):
+        module = memrev.compile(program, memory_budget=int(factor * default))
+        assert peaks(module)["hessian"] <= factor * default
+        found = module["hessian"](x, w, dy)
+        assert np.abs(found - expected).max() <= 1e-12 * np.abs(expected).max()

@@ -1,4 +1,4 @@
-// RUN: memrev-opt %s "-rev-plan=storage=first=500,second=300" | FileCheck %s
+// RUN: memrev-opt %s "-rev-plan=storage=first=500,second=300,third=200" | FileCheck %s
 
 // What a function differentiates, in functions that it calls too, may store so
 // much; what two of them do, the fewer bytes. Nothing else may.
@@ -31,4 +31,21 @@ func.func @second(%x: tensor<f32>) -> (tensor<f32>, tensor<f32>) {
   %dx = rev.vjp @both(%x) cotangents(%x) : (tensor<f32>, tensor<f32>) -> tensor<f32>
   %dy = rev.vjp @stored(%x) cotangents(%x) policy(store) : (tensor<f32>, tensor<f32>) -> tensor<f32>
   return %dx, %dy : tensor<f32>, tensor<f32>
+}
+
+// What is differentiated twice stores as by default.
+// CHECK: func.func private @once(
+// CHECK-NOT: rev.storage_bytes
+// CHECK: func.func private @twice({{.*}} attributes {{{.*}}rev.storage_bytes = 200 : i64}
+func.func private @once(%x: tensor<f32>) -> tensor<f32> {
+  %y = math.exp %x : tensor<f32>
+  return %y : tensor<f32>
+}
+func.func private @twice(%x: tensor<f32>) -> tensor<f32> {
+  %v, %dx = rev.value_and_grad @once(%x) : (tensor<f32>) -> (tensor<f32>, tensor<f32>)
+  return %dx : tensor<f32>
+}
+func.func @third(%x: tensor<f32>) -> tensor<f32> {
+  %v, %dx = rev.value_and_grad @twice(%x) : (tensor<f32>) -> (tensor<f32>, tensor<f32>)
+  return %dx : tensor<f32>
 }
