@@ -354,6 +354,9 @@ void InvertedStage::add(bool endsDrift, StorageChain &chain) const {
 /// `count` iterations, beside the one before the last iteration: Griewank and
 /// Walther, Revolve (ACM TOMS 26, 2000).
 static int64_t getRepetitions(int64_t count, int64_t slots) {
+  // From one state each iteration is reached anew.
+  if (slots == 1)
+    return multiply(count, count - 1) / 2;
   // Of each iteration, and how many iterations that is enough for:
   // C(slots + repeats, slots).
   int64_t repeats = 0, reach = 1;

@@ -36,7 +36,7 @@ def inverted():
     return gradient.memory_report(*arguments)["peak_bytes"], tree.flatten(gradient(*arguments))[0]
 
 
-@pytest.mark.parametrize("factor", [1, 1.2, 1.6, 2.5, 100])
+@pytest.mark.parametrize("factor", [1, 1.5, 100])
 def test_gradients_are_the_same_in_any_budget_that_fits(inverted, factor):
     fewest, expected = inverted
     budget = int(factor * fewest)
@@ -57,10 +57,10 @@ def test_gradients_are_the_same_in_any_budget_that_fits(inverted, factor):
 def test_more_memory_is_used_to_store_more(inverted):
     fewest, _ = inverted
     peaks = []
-    for factor in (1, 1.3, 1.8, 3):
+    for factor in (1, 1.6, 3):
         gradient, arguments = make_gradient(memory_budget=int(factor * fewest))
         peaks.append(gradient.memory_report(*arguments)["peak_bytes"])
-    assert peaks == sorted(peaks) and len(set(peaks)) >= 3
+    assert peaks == sorted(peaks) and len(set(peaks)) == 3
 
 
 def test_too_small_a_budget_names_the_smallest(inverted):
@@ -245,7 +245,7 @@ def test_what_does_not_fit_is_evaluated_again(kind):
     fewest = int(re.search("at least ([0-9]+) bytes", str(error.value))[1])
     default = peaks(memrev.compile(make_program(kind)))["gradient"]
     assert fewest < default <= most
-    for budget in (fewest, (fewest + default) // 2, (default + most) // 2, 2 * most):
+    for budget in (fewest, (fewest + default) // 2, (default + most) // 2):
         module = memrev.compile(make_program(kind), memory_budget=budget)
         assert peaks(module)["gradient"] <= budget
         for value, reference in zip(module["gradient"](x, w, dy), expected):

@@ -128,7 +128,7 @@ def test_planned_bytes(programs, batch):
     assert report["result_bytes"] > parameters
 
 
-@pytest.mark.parametrize("factor", [1.7, 2.2, 3, 10])
+@pytest.mark.parametrize("factor", [1.7, 3])
 def test_budget(factor):
     """A step stores what fits, and trains as without a budget."""
     model = models.RevNet(models.resnet.Basic, (6,), (8,), 10)
