@@ -200,7 +200,8 @@ AffineExpr Extents::findExtent(Value buffer, int64_t axis) {
       })
       .Case([&](memref::CollapseShapeOp collapse) -> AffineExpr {
         AffineExpr product = getAffineConstantExpr(1, context);
-        for (int64_t from : collapse.getReassociationIndices()[axis]) {
+        ReassociationIndices group = collapse.getReassociationIndices()[axis];
+        for (int64_t from : group) {
           AffineExpr factor = getExtent(collapse.getSrc(), from);
           AffineExpr formula =
               getAffineSymbolExpr(0, context) * getAffineSymbolExpr(1, context);
