@@ -83,7 +83,8 @@ typedef struct {
 ///                      native asks the driver for that of device 0
 ///   memory-budget=BYTES
 ///                      the most bytes that a call may take, 200MiB for
-///                      example; what fits is stored to save time
+///                      example; what fits is stored to save time, what does
+///                      not is evaluated again
 ///   drift-tolerance=X  how far what inverses give back may be from the true
 ///                      values, relative to them, 1e-5 for example; states are
 ///                      stored every now and then

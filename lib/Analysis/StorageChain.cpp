@@ -11,7 +11,6 @@
 #include "memrev/Analysis/Cost.h"
 #include "memrev/Analysis/Drift.h"
 #include "memrev/Analysis/MemoryPlan.h"
-#include "memrev/Interfaces/CheckpointedLoop.h"
 #include "memrev/Interfaces/InvertibleOpInterface.h"
 #include "memrev/Interfaces/TripCount.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -371,7 +370,7 @@ static int64_t getRepetitions(int64_t count, int64_t slots) {
 
 /// Whether `loop` may be run again: it computes, and nothing else.
 static bool isRepeatable(scf::ForOp loop) {
-  return !loop->hasAttr(kStoredAttrName) && isMemoryEffectFree(loop) &&
+  return isMemoryEffectFree(loop) &&
          !loop->walk([](func::CallOp) { return WalkResult::interrupt(); })
               .wasInterrupted() &&
          llvm::all_of(loop.getResultTypes(), [](Type type) {

@@ -136,6 +136,13 @@ choose(const StorageChain &chain, int64_t budget, double maxDrift) {
       option.time =
           llvm::SaturatingMultiply<uint64_t>(option.heldBytes, scale) +
           option.time / llvm::divideCeil(slowest, scale);
+  if (auto chosen = chooseOptions(lean, *fewest, maxDrift))
+    return chosen;
+  // Bytes were rounded up on the way, which they are not where no time is
+  // weighed.
+  for (ChainStage &stage : lean)
+    for (StageOption &option : stage)
+      option.time = 0;
   return chooseOptions(lean, *fewest, maxDrift);
 }
 

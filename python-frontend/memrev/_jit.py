@@ -451,7 +451,8 @@ def jit(fn=None, *, donate=(), static_argnums=(), static_argnames=(), threads=0,
     contractions: who multiplies matrices and convolves on CUDA devices: "generated" kernels, or
         cuBLASLt and cuDNN where they can, "vendor", or where they are taken to be faster, "auto".
     memory_budget: the most bytes that a call may take with its arguments and results, a
-        number or "200MiB"; gradients that are had by inversion store what fits.
+        number or "200MiB"; gradients that are had by inversion store what fits, and
+        evaluate again what does not.
     drift_tolerance: how far what inverses give back may be from the true values, relative to
         them; states are stored every now and then.
     cost_model: a file that `memrev-compile --calibrate` wrote, for what saves most time.

@@ -100,7 +100,7 @@ static const OptionInfo options[] = {
      }},
     {"memory-budget", "BYTES",
      "the most bytes that a call may take, 200MiB for example; what fits is "
-     "stored to save time",
+     "stored to save time, what does not is evaluated again",
      [](CommandLine &line, StringRef value) {
        std::optional<int64_t> bytes = parseBytes(value);
        line.compile.memoryBudget = bytes.value_or(0);

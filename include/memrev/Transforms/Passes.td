@@ -27,22 +27,28 @@ def RevPlan : Pass<"rev-plan", "::mlir::ModuleOp"> {
     function, each policy gets a copy of it.
 
     A function may have `rev.storage_bytes = N : i64`: its derivative under
-    `policy(invert)` may then store N bytes, by estimate, beyond what inversion
-    takes. `rev-differentiate` takes couplings and the last iterations of loops
-    out of the plan that fit in there and save most time; such a loop becomes two.
+    `policy(invert)` may then take N bytes more at its peak, by estimate, than by
+    default, or fewer if N is negative. `rev-differentiate` chooses what takes the
+    least time within that: couplings and the last iterations of loops that are
+    stored, where a loop becomes two; contractions and convolutions that are
+    evaluated again, in functions and in those of couplings; checkpoints of loops
+    that no inverse runs backwards. With `rev.drift_tolerance = X : f64`, on a
+    function or on the module, states are stored so that what inverses give back
+    is no further than X from the true values, relative to them.
     Times are estimated by the rates in the module's attribute `rev.cost_model`, a
     dictionary of what `memrev-compile --calibrate` writes, or by built-in ones. The
     option `storage` gives `rev.storage_bytes` to all functions that a public one
     differentiates, in functions that it calls too. A function that several of
-    them differentiate gets the fewest bytes.
+    them differentiate gets the fewest bytes, and one that is differentiated
+    twice none.
 
     Example: `rev.coupling additive %x given(%c) {...}` becomes
     `rev.coupling additive %x given(%c) attributes {rev.invert = 0 : i64} {...}`.
   }];
   let options = [
     ListOption<"storage", "storage", "std::string",
-           "Bytes that the derivatives of public functions may store, as "
-           "function=bytes">
+           "Bytes that the derivatives of public functions may take more than "
+           "by default, as function=bytes">
   ];
   let dependentDialects = ["::mlir::memrev::rev::RevDialect"];
 }

@@ -114,15 +114,23 @@ static Operation *getOutermostParallelLoop(Operation *op) {
   return outermost;
 }
 
-FailureOr<Allocation> FramePlanner::measure(memref::AllocOp alloc) {
+/// Fails, with an error, if no arena has a place for such a buffer.
+static LogicalResult verifyPlaceable(memref::AllocOp alloc, bool isStatic) {
   MemRefType type = alloc.getType();
-  if (!type.hasStaticShape())
+  if (isStatic && !type.hasStaticShape())
     return alloc.emitOpError(
                "expects a static shape to be given a place in the arena, but "
                "got ")
            << type;
   if (!type.getLayout().isIdentity())
     return alloc.emitOpError("expects a contiguous buffer, but got ") << type;
+  return success();
+}
+
+FailureOr<Allocation> FramePlanner::measure(memref::AllocOp alloc) {
+  MemRefType type = alloc.getType();
+  if (failed(verifyPlaceable(alloc, /*isStatic=*/true)))
+    return failure();
   Allocation allocation;
   allocation.op = alloc;
   std::optional<int64_t> bytes =
@@ -407,13 +415,8 @@ FailureOr<DynamicBuffer> FramePlanner::measureDynamic(memref::AllocOp alloc) {
   DynamicBuffer buffer;
   buffer.op = alloc;
   MemRefType type = alloc.getType();
-  if (staticOnly)
-    return alloc.emitOpError(
-               "expects a static shape to be given a place in the arena, but "
-               "got ")
-           << type;
-  if (!type.getLayout().isIdentity())
-    return alloc.emitOpError("expects a contiguous buffer, but got ") << type;
+  if (failed(verifyPlaceable(alloc, staticOnly)))
+    return failure();
   if (alloc->hasAttr(kFrameOfAttr)) {
     if (failed(measureFrame(alloc, buffer)))
       return failure();

@@ -106,8 +106,8 @@ def make_parser() -> argparse.ArgumentParser:
     setting("policy", str, "how the backward pass gets values of the forward pass (%(default)s)",
             choices=("invert", "store"), metavar="invert|store")
     setting("memory_budget", str, "the most bytes that a step takes with its parameters and "
-            "images, 200MiB for example: values are stored as far as they fit (no more than "
-            "inversion takes)", metavar="BYTES")
+            "images, 200MiB for example: what fits is stored, what does not is evaluated "
+            "again", metavar="BYTES")
     setting("log_every", int, "iterations from one line to the next (%(default)s)")
     setting("validate_every", int, "iterations from one evaluation to the next (%(default)s)")
     setting("checkpoint_every", int, "iterations from one checkpoint to the next (%(default)s)")
