@@ -9,6 +9,7 @@
 #include "memrev/Codegen/Common/AttributeNames.h"
 #include "memrev/Codegen/Common/ByteSize.h"
 #include "memrev/Codegen/Common/CallOrder.h"
+#include "memrev/Codegen/Common/DeclaredKernel.h"
 #include "memrev/Codegen/Common/MemoryOrder.h"
 #include "memrev/Codegen/Common/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
@@ -378,6 +379,16 @@ void FunctionOrderer::run() {
   summaries[func.getSymName()] = std::move(summary);
 }
 
+/// Of a kernel that is a declaration what it says of its arguments.
+static FunctionSummary summarizeKernel(func::FuncOp kernel) {
+  FunctionSummary summary;
+  for (unsigned i = 0; i < kernel.getNumArguments(); ++i) {
+    summary.isRead.push_back(readsArgument(kernel, i));
+    summary.isWritten.push_back(writesArgument(kernel, i));
+  }
+  return summary;
+}
+
 namespace {
 class CodegenOrderForMemoryPass
     : public memrev::impl::CodegenOrderForMemoryBase<
@@ -391,7 +402,9 @@ public:
       return signalPassFailure();
     FunctionOrderer::Summaries summaries;
     for (func::FuncOp func : order->functions)
-      if (!func.isExternal())
+      if (isDeclaredKernel(func))
+        summaries[func.getSymName()] = summarizeKernel(func);
+      else if (!func.isExternal())
         FunctionOrderer(func, summaries, maxStackBytes,
                         std::max<int64_t>(maxThreads, 1))
             .run();

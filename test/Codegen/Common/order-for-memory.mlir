@@ -205,3 +205,30 @@ func.func private @open(%n: index, %x: memref<8xf32>, %y: memref<8xf32>) {
   memref.store %right, %y[%zero] : memref<8xf32>
   return
 }
+
+// -----
+
+// Kernels that are declarations say what they do with their arguments.
+
+func.func private @expand(memref<8xf32> {bufferization.access = "read"},
+                          memref<4096xf32> {bufferization.access = "write"})
+    attributes {memrev.kernel}
+func.func private @reduce(memref<4096xf32> {bufferization.access = "read"},
+                          memref<8xf32> {bufferization.access = "write"})
+    attributes {memrev.kernel}
+
+// CHECK-LABEL: func.func private @declared
+// CHECK:         call @expand
+// CHECK-NEXT:    call @reduce
+// CHECK:         call @expand
+// CHECK-NEXT:    call @reduce
+func.func private @declared(%x: memref<8xf32>, %p: memref<8xf32>,
+                            %q: memref<8xf32>) {
+  %a = memref.alloc() : memref<4096xf32>
+  %b = memref.alloc() : memref<4096xf32>
+  call @expand(%x, %a) : (memref<8xf32>, memref<4096xf32>) -> ()
+  call @expand(%x, %b) : (memref<8xf32>, memref<4096xf32>) -> ()
+  call @reduce(%a, %p) : (memref<4096xf32>, memref<8xf32>) -> ()
+  call @reduce(%b, %q) : (memref<4096xf32>, memref<8xf32>) -> ()
+  return
+}
