@@ -32,6 +32,9 @@ struct DerivativeRequest {
   /// For a split: the backward function may take sums that it adds gradients
   /// to.
   bool accumulates = false;
+  /// The bytes that the derivative may take more than by default; else what the
+  /// function says itself (`rev.storage_bytes`).
+  std::optional<int64_t> storage = std::nullopt;
 };
 
 /// What to derive from a function in forward mode.

@@ -39,8 +39,8 @@ def RevPlan : Pass<"rev-plan", "::mlir::ModuleOp"> {
     dictionary of what `memrev-compile --calibrate` writes, or by built-in ones. The
     option `storage` gives `rev.storage_bytes` to all functions that a public one
     differentiates, in functions that it calls too. A function that several of
-    them differentiate gets the fewest bytes, and one that is differentiated
-    twice none.
+    them differentiate gets the fewest bytes. One that is differentiated twice,
+    by any transform or by an option of `rev-differentiate` (`derived`), gets none.
 
     Example: `rev.coupling additive %x given(%c) {...}` becomes
     `rev.coupling additive %x given(%c) attributes {rev.invert = 0 : i64} {...}`.
@@ -48,7 +48,9 @@ def RevPlan : Pass<"rev-plan", "::mlir::ModuleOp"> {
   let options = [
     ListOption<"storage", "storage", "std::string",
            "Bytes that the derivatives of public functions may take more than "
-           "by default, as function=bytes">
+           "by default, as function=bytes">,
+    ListOption<"derived", "derived", "std::string",
+           "Functions that options of rev-differentiate name later on">
   ];
   let dependentDialects = ["::mlir::memrev::rev::RevDialect"];
 }
@@ -89,7 +91,8 @@ def RevDifferentiate : Pass<"rev-differentiate", "::mlir::ModuleOp"> {
     `donate=saved,cotangents` calls of `@f_bwd` may overwrite these
     (`rev.donated`), with `results` residuals that are results of `@f_fwd` too: an
     inverse then works in their memory. Names of the parameters of `f`
-    (`rev.name`) become names of those of the derived functions.
+    (`rev.name`) become names of those of the derived functions. `storage=N` is
+    `rev.storage_bytes = N` for this derivative.
 
     Example:
 
@@ -117,7 +120,9 @@ def RevDifferentiate : Pass<"rev-differentiate", "::mlir::ModuleOp"> {
     Option<"policy", "policy", "std::string", /*default=*/"\"invert\"",
            "Policy for `function`: invert or store">,
     ListOption<"donate", "donate", "std::string",
-           "For `mode=split`, what the backward function may overwrite: saved, results, cotangents">
+           "For `mode=split`, what the backward function may overwrite: saved, results, cotangents">,
+    Option<"storage", "storage", "int64_t", /*default=*/"0",
+           "Bytes that the derivative of `function` may take more than by default">
   ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::complex::ComplexDialect",
