@@ -126,7 +126,8 @@ private:
   bool isInlined(func::CallOp call, func::FuncOp callee,
                  const Preparation &preparation);
   LogicalResult inlineCalls(Region &region, const Preparation &preparation,
-                            SmallVectorImpl<Operation *> &stack, bool &inlined);
+                            SmallVectorImpl<Operation *> &stack,
+                            llvm::SmallPtrSetImpl<Operation *> &inlined);
   /// Derives what the active calls in `function` call, and says on the calls
   /// how (see CallDerivative.h).
   LogicalResult deriveCalls(func::FuncOp function,

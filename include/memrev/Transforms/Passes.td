@@ -34,7 +34,9 @@ def RevPlan : Pass<"rev-plan", "::mlir::ModuleOp"> {
     evaluated again, in functions and in those of couplings; checkpoints of loops
     that no inverse runs backwards. With `rev.drift_tolerance = X : f64`, on a
     function or on the module, states are stored so that what inverses give back
-    is no further than X from the true values, relative to them.
+    is no further than X from the true values, relative to them. If calls are
+    inlined into the function that is differentiated, the least X of all of these
+    functions counts for its derivative.
     Times are estimated by the rates in the module's attribute `rev.cost_model`, a
     dictionary of what `memrev-compile --calibrate` writes, or by built-in ones. The
     option `storage` gives `rev.storage_bytes` to all functions that a public one
