@@ -135,3 +135,41 @@ func.func @calls(%x: tensor<64x64xf32>, %dy: tensor<64x64xf32>)
   %d2 = rev.vjp @loose(%x) cotangents(%dy) : (tensor<64x64xf32>, tensor<64x64xf32>) -> tensor<64x64xf32>
   return %d0, %d1, %d2 : tensor<64x64xf32>, tensor<64x64xf32>, tensor<64x64xf32>
 }
+
+// The states of the second loop have one shape, for both of those that it starts
+// from have that of the first loop's.
+// CHECK-LABEL: func.func private @open_vjp(
+// CHECK: %[[EXTENT:.*]] = tensor.dim %arg0
+// CHECK: scf.for
+// CHECK: scf.for {{.*}} -> (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x?x8xf32>, tensor<?x?x8xf32>)
+func.func private @open(%x: tensor<?x8xf32>, %n: index) -> tensor<?x8xf32>
+    attributes {rev.drift_tolerance = 1.0e-6 : f64} {
+  %zero = arith.constant 0 : index
+  %one = arith.constant 1 : index
+  %y:2 = scf.for %i = %zero to %n step %one iter_args(%a = %x, %b = %x) -> (tensor<?x8xf32>, tensor<?x8xf32>) {
+    %a1 = rev.coupling additive %a given(%b) {
+    ^bb0(%c: tensor<?x8xf32>):
+      %t = math.tanh %c : tensor<?x8xf32>
+      rev.yield %t : tensor<?x8xf32>
+    } : tensor<?x8xf32>, (tensor<?x8xf32>)
+    %b1 = rev.coupling additive %b given(%a1) {
+    ^bb0(%d: tensor<?x8xf32>):
+      %s = math.tanh %d : tensor<?x8xf32>
+      rev.yield %s : tensor<?x8xf32>
+    } : tensor<?x8xf32>, (tensor<?x8xf32>)
+    scf.yield %a1, %b1 : tensor<?x8xf32>, tensor<?x8xf32>
+  }
+  %z:2 = scf.for %i = %zero to %n step %one iter_args(%a = %y#0, %b = %y#1) -> (tensor<?x8xf32>, tensor<?x8xf32>) {
+    %a1 = rev.coupling additive %a given(%b) {
+    ^bb0(%c: tensor<?x8xf32>):
+      %t = math.tanh %c : tensor<?x8xf32>
+      rev.yield %t : tensor<?x8xf32>
+    } : tensor<?x8xf32>, (tensor<?x8xf32>)
+    scf.yield %b, %a1 : tensor<?x8xf32>, tensor<?x8xf32>
+  }
+  return %z#0 : tensor<?x8xf32>
+}
+func.func @open_gradient(%x: tensor<?x8xf32>, %n: index, %dy: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %dx = rev.vjp @open(%x, %n) cotangents(%dy) wrt [0] : (tensor<?x8xf32>, index, tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %dx : tensor<?x8xf32>
+}
