@@ -8,8 +8,7 @@
 
 #include "memrev/Compiler/Compiler.h"
 #include "EntrySignature.h"
-#include "StorageSearch.h"
-#include "StorageSweep.h"
+#include "StoragePlanner.h"
 #include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/ExecutionEngine/CHeader.h"
 #include "memrev/ExecutionEngine/NativeCode.h"
@@ -23,7 +22,7 @@
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
-#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
@@ -208,9 +207,11 @@ private:
   LogicalResult runStage(Stage stage, ModuleOp module);
   LogicalResult runStages(Stage first, Stage last, ModuleOp module);
   LogicalResult takePlanOptions(ModuleOp module);
-  LogicalResult tryStorage(ModuleOp module);
+  LogicalResult runPasses(PassManager &pm, StringRef stage, ModuleOp module);
+  FailureOr<std::vector<FunctionMemory>>
+  tryStorage(ModuleOp module, const DerivativeStorage &trial);
+  FailureOr<std::vector<StorageGroup>> findGroups(ModuleOp module);
   LogicalResult planStorage(ModuleOp module);
-  LogicalResult sweepStorage(ModuleOp module);
   LogicalResult collectSignatures(ModuleOp module);
   LogicalResult emitNativeCode(ModuleOp module);
 
@@ -219,8 +220,7 @@ private:
   std::unique_ptr<CompiledProgram> program{new CompiledProgram()};
   std::unique_ptr<llvm::TargetMachine> machine;
   ParameterNames names;
-  /// What derivatives may store: options of rev-plan.
-  std::vector<std::string> storage;
+  DerivativeStorage storage;
   CostModel costModel;
   /// Whether it is one of what is compiled for.
   bool hasCosts = true;
@@ -237,11 +237,28 @@ void CompilerInstance::report(const llvm::Twine &message) {
   result.diagnostics.push_back(std::move(diagnostic));
 }
 
-LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
-  PassManager pm(module.getContext());
+/// Runs the passes of `stage`, which explain errors or not.
+LogicalResult CompilerInstance::runPasses(PassManager &pm, StringRef stage,
+                                          ModuleOp module) {
   // Once at the end of the stage, not after each of its passes: a fifth of the
   // time for a long program.
   pm.enableVerifier(false);
+  size_t before = result.diagnostics.size();
+  if (succeeded(pm.run(module)) && succeeded(verify(module)))
+    return success();
+  // A pass that fails without a word would leave the user with nothing.
+  bool explained = llvm::any_of(llvm::drop_begin(result.diagnostics, before),
+                                [](const CompileDiagnostic &diagnostic) {
+                                  return diagnostic.severity ==
+                                         CompileDiagnostic::Severity::Error;
+                                });
+  if (!explained)
+    report("the stage '" + stage + "' failed");
+  return failure();
+}
+
+LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
+  PassManager pm(module.getContext());
   switch (stage) {
   case Stage::Differentiate:
     if (std::string error; failed(buildDifferentiatePipeline(
@@ -299,18 +316,7 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
     break;
   }
   }
-  size_t before = result.diagnostics.size();
-  if (succeeded(pm.run(module)) && succeeded(verify(module)))
-    return success();
-  // A pass that fails without a word would leave the user with nothing.
-  bool explained = llvm::any_of(llvm::drop_begin(result.diagnostics, before),
-                                [](const CompileDiagnostic &diagnostic) {
-                                  return diagnostic.severity ==
-                                         CompileDiagnostic::Severity::Error;
-                                });
-  if (!explained)
-    report("the stage '" + getName(stage) + "' failed");
-  return failure();
+  return runPasses(pm, getName(stage), module);
 }
 
 LogicalResult CompilerInstance::runStages(Stage first, Stage last,
@@ -349,126 +355,112 @@ LogicalResult CompilerInstance::takePlanOptions(ModuleOp module) {
   return success();
 }
 
-/// Compiles a copy of `module` up to its buffers, with `storage`. The caller
-/// takes what it came to out of `program->memory`.
-LogicalResult CompilerInstance::tryStorage(ModuleOp module) {
+/// Compiles a copy of `module` up to its buffers, with the storage `trial`.
+FailureOr<std::vector<FunctionMemory>>
+CompilerInstance::tryStorage(ModuleOp module, const DerivativeStorage &trial) {
   size_t numDiagnostics = result.diagnostics.size();
-  program->memory.clear();
-  program->functions.clear();
-  OwningOpRef<ModuleOp> trial = module.clone();
-  if (failed(runStages(Stage::Differentiate, Stage::Bufferize, *trial)))
+  storage = trial;
+  OwningOpRef<ModuleOp> copy = module.clone();
+  if (failed(runStages(Stage::Differentiate, Stage::Bufferize, *copy)))
     return failure();
   // What is said of the plan that is used is said again.
   result.diagnostics.resize(numDiagnostics);
-  return success();
-}
-
-/// Tries plans between inverting and storing everything for the curves of time
-/// against memory.
-LogicalResult CompilerInstance::sweepStorage(ModuleOp module) {
-  if (options.curvePoints == 0)
-    return success();
-  if (!options.differentiate.empty()) {
-    report("expects a curve for programs with transforms, but got functions to "
-           "differentiate by options");
-    return failure();
-  }
-  if (!hasCosts) {
-    report("expects a cost model for a curve of a program for target " +
-           options.target);
-    return failure();
-  }
-  llvm::MapVector<StringRef, StorageSweep> sweeps;
-  for (auto function : module.getOps<func::FuncOp>())
-    if (!function.isPrivate() && !function.isExternal())
-      sweeps.insert({function.getSymName(), StorageSweep(options.curvePoints)});
-  while (true) {
-    llvm::StringMap<std::optional<int64_t>> tried;
-    storage.clear();
-    for (auto &[entry, sweep] : sweeps)
-      if (std::optional<int64_t> next = sweep.getNext()) {
-        tried[entry] = next;
-        storage.push_back(entry.str() + "=" + std::to_string(*next));
-      }
-    if (tried.empty())
-      break;
-    if (failed(tryStorage(module)))
-      return failure();
-    for (const FunctionMemory &memory : program->memory) {
-      if (!memory.peakFormula.empty()) {
-        report("expects static shapes for a curve, but '" + memory.function +
-               "' takes " + memory.peakFormula + " bytes");
-        return failure();
-      }
-      if (std::optional<int64_t> bytes = tried.lookup(memory.function))
-        sweeps.find(memory.function)
-            ->second.add(
-                *bytes, {memory.getPeakBytes(), times.lookup(memory.function)});
-    }
-  }
-  program->memory.clear();
+  storage = {};
   program->functions.clear();
-  for (auto &[entry, sweep] : sweeps)
-    curves[entry] = sweep.getCurve();
-  return success();
+  return std::exchange(program->memory, {});
 }
 
-/// Lets derivatives store what the budgets of their entries have room for.
-LogicalResult CompilerInstance::planStorage(ModuleOp module) {
-  llvm::MapVector<StringRef, StorageSearch> searches;
+/// Finds the public functions of the program, and what options derive.
+FailureOr<std::vector<StorageGroup>>
+CompilerInstance::findGroups(ModuleOp module) {
+  std::vector<StorageGroup> groups;
   for (auto function : module.getOps<func::FuncOp>()) {
     if (function.isPrivate() || function.isExternal())
       continue;
-    std::optional<int64_t> budget = getMemoryBudget(function);
-    if (!budget && options.memoryBudget > 0)
-      budget = options.memoryBudget;
-    if (budget)
-      searches.insert({function.getSymName(), StorageSearch(*budget)});
+    StorageGroup &group = groups.emplace_back();
+    group.entries.push_back(function.getSymName().str());
+    group.budget = getMemoryBudget(function);
   }
-  if (searches.empty())
-    return success();
-  if (!options.differentiate.empty()) {
-    report("expects a memory budget for programs with transforms, but got "
-           "functions to differentiate by options");
+  if (options.differentiate.empty())
+    return groups;
+  size_t numDiagnostics = result.diagnostics.size();
+  StringRef stage = getName(Stage::Differentiate);
+  std::string error;
+  OwningOpRef<ModuleOp> copy = module.clone();
+  PassManager transforms(module.getContext());
+  if (failed(buildDifferentiatePipeline(transforms, {}, error)) ||
+      failed(runPasses(transforms, stage, *copy)))
     return failure();
-  }
-
-  while (true) {
-    bool isOver = true;
-    SmallVector<int64_t> tried;
-    storage.clear();
-    for (auto &[entry, search] : searches) {
-      std::optional<int64_t> next = search.getNext();
-      isOver &= !next;
-      tried.push_back(next.value_or(search.getBest().value_or(0)));
-      storage.push_back(entry.str() + "=" + std::to_string(tried.back()));
-    }
-    if (isOver)
-      break;
-    if (failed(tryStorage(module)))
+  llvm::StringSet<> known;
+  auto findNew = [&] {
+    std::vector<std::string> entries;
+    for (auto function : copy->getOps<func::FuncOp>())
+      if (!function.isPrivate() && known.insert(function.getSymName()).second)
+        entries.push_back(function.getSymName().str());
+    return entries;
+  };
+  findNew();
+  for (auto [i, text] : llvm::enumerate(options.differentiate)) {
+    FailureOr<Derivation> derivation = createDerivation(text, error);
+    if (failed(derivation)) {
+      report(error);
       return failure();
-    for (const FunctionMemory &memory : program->memory) {
-      auto *found = searches.find(memory.function);
-      if (found != searches.end() && !memory.peakFormula.empty()) {
-        report("expects static shapes with a memory budget, but '" +
-               memory.function + "' takes " + memory.peakFormula + " bytes");
-        return failure();
-      }
-      if (found != searches.end())
-        found->second.add(tried[found - searches.begin()],
-                          memory.getPeakBytes());
     }
+    // A derivative that is differentiated stores as by default.
+    for (StorageGroup &group : groups)
+      if (group.option &&
+          llvm::is_contained(group.entries, derivation->function))
+        group.isPlanned = false;
+    PassManager pm(module.getContext());
+    pm.addPass(std::move(derivation->pass));
+    if (failed(runPasses(pm, stage, *copy)))
+      return failure();
+    StorageGroup &group = groups.emplace_back();
+    group.entries = findNew();
+    group.option = i;
   }
-  program->memory.clear();
-  program->functions.clear();
-  for (auto &[entry, search] : searches) {
-    if (search.getBest())
-      continue;
-    report("expects a memory budget of at least " +
-           llvm::Twine(search.getFewest()) + " bytes for '" + entry +
-           "', but got " + llvm::Twine(search.getBudget()));
+  result.diagnostics.resize(numDiagnostics);
+  return groups;
+}
+
+/// Lets derivatives store what the budgets of their entries have room for, and
+/// finds the curves of time against memory.
+LogicalResult CompilerInstance::planStorage(ModuleOp module) {
+  bool hasBudget = options.memoryBudget > 0;
+  for (auto function : module.getOps<func::FuncOp>())
+    hasBudget |= !function.isPrivate() && getMemoryBudget(function);
+  if (!hasBudget && options.curvePoints == 0)
+    return success();
+  FailureOr<std::vector<StorageGroup>> groups = findGroups(module);
+  if (failed(groups))
     return failure();
+  auto attempt = [&](const DerivativeStorage &trial) {
+    return tryStorage(module, trial);
+  };
+  auto complain = [&](const Twine &message) { report(message); };
+  if (options.curvePoints != 0) {
+    if (!hasCosts) {
+      report("expects a cost model for a curve of a program for target " +
+             options.target);
+      return failure();
+    }
+    auto found =
+        StoragePlanner(*groups, attempt, complain).sweep(options.curvePoints);
+    if (failed(found))
+      return failure();
+    curves = std::move(*found);
   }
+  if (options.memoryBudget > 0)
+    for (StorageGroup &group : *groups)
+      group.budget = group.budget.value_or(options.memoryBudget);
+  llvm::erase_if(*groups,
+                 [](const StorageGroup &group) { return !group.budget; });
+  if (groups->empty())
+    return success();
+  auto found = StoragePlanner(*groups, attempt, complain).meetBudgets();
+  if (failed(found))
+    return failure();
+  storage = std::move(*found);
   return success();
 }
 
@@ -598,10 +590,7 @@ LogicalResult CompilerInstance::run(StringRef text) {
       parseSourceString<ModuleOp>(text, config, options.fileName);
   if (!module)
     return failure();
-  if (failed(takePlanOptions(*module)) || failed(sweepStorage(*module)))
-    return failure();
-  storage.clear();
-  if (failed(planStorage(*module)) ||
+  if (failed(takePlanOptions(*module)) || failed(planStorage(*module)) ||
       failed(runStages(Stage::Differentiate, options.until, *module)))
     return failure();
   if (options.keepIR) {
