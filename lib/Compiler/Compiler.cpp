@@ -24,71 +24,18 @@
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/MapVector.h"
-#include "llvm/ADT/StringSwitch.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Threading.h"
 #include "llvm/Target/TargetMachine.h"
-#include <cmath>
 
 using namespace mlir;
 using namespace mlir::memrev;
 
 //===----------------------------------------------------------------------===//
-// Stages and diagnostics
+// Diagnostics
 //===----------------------------------------------------------------------===//
-
-static constexpr StringRef kStageNames[] = {"differentiate", "lower",
-                                            "schedule", "bufferize", "binary"};
-
-std::optional<Stage> mlir::memrev::parseStage(StringRef name) {
-  const auto *it = llvm::find(kStageNames, name);
-  if (it == std::end(kStageNames))
-    return std::nullopt;
-  return static_cast<Stage>(it - std::begin(kStageNames));
-}
-
-StringRef mlir::memrev::getName(Stage stage) {
-  return kStageNames[static_cast<size_t>(stage)];
-}
-
-std::optional<std::string> mlir::memrev::parseKernelFormat(StringRef name) {
-  return llvm::StringSwitch<std::optional<std::string>>(name)
-      .Case("ptx", "isa")
-      .Case("cubin", "bin")
-      .Cases({"auto", "fatbin", "llvm"}, name.str())
-      .Default(std::nullopt);
-}
-
-std::optional<double> mlir::memrev::parseTolerance(StringRef text) {
-  double value = 0;
-  if (text.getAsDouble(value) || !(value > 0) || std::isinf(value))
-    return std::nullopt;
-  return value;
-}
-
-std::optional<int64_t> mlir::memrev::parseBytes(StringRef text) {
-  int64_t unit = 1;
-  if (text.consume_back("KiB"))
-    unit = int64_t(1) << 10;
-  else if (text.consume_back("MiB"))
-    unit = int64_t(1) << 20;
-  else if (text.consume_back("GiB"))
-    unit = int64_t(1) << 30;
-  int64_t number = 0, bytes = 0;
-  if (text.getAsInteger(10, number) || number <= 0 ||
-      llvm::MulOverflow(number, unit, bytes))
-    return std::nullopt;
-  return bytes;
-}
-
-std::optional<int64_t> mlir::memrev::parseCurvePoints(StringRef text) {
-  int64_t points = 0;
-  if (text.getAsInteger(10, points) || points < 2 || points > 64)
-    return std::nullopt;
-  return points;
-}
 
 void CompileDiagnostic::print(llvm::raw_ostream &os) const {
   static constexpr StringRef names[] = {"error", "warning", "remark", "note"};
@@ -192,6 +139,19 @@ llvm::Expected<const LoadedCode *> CompiledProgram::load() {
 // Compilation
 //===----------------------------------------------------------------------===//
 
+namespace {
+/// A copy of the program that was compiled up to its buffers, and what there is
+/// to know of it.
+struct Trial {
+  /// What derivatives may store: options of rev-plan.
+  std::vector<std::string> storage;
+  OwningOpRef<ModuleOp> module;
+  std::vector<FunctionSignature> functions;
+  std::vector<FunctionMemory> memory;
+  std::vector<CompileDiagnostic> diagnostics;
+};
+} // namespace
+
 namespace mlir::memrev {
 /// One compilation.
 class CompilerInstance {
@@ -208,8 +168,9 @@ private:
   LogicalResult runStage(Stage stage, ModuleOp module);
   LogicalResult runStages(Stage first, Stage last, ModuleOp module);
   LogicalResult takePlanOptions(ModuleOp module);
-  LogicalResult tryStorage(ModuleOp module);
-  LogicalResult planStorage(ModuleOp module);
+  FailureOr<Trial> tryStorage(ModuleOp module,
+                              std::vector<std::string> storage);
+  LogicalResult planStorage(ModuleOp module, std::optional<Trial> &best);
   LogicalResult sweepStorage(ModuleOp module);
   LogicalResult collectSignatures(ModuleOp module);
   LogicalResult emitNativeCode(ModuleOp module);
@@ -332,6 +293,12 @@ LogicalResult CompilerInstance::runStages(Stage first, Stage last,
   return success();
 }
 
+/// The option of rev-plan by which `entry` may store `bytes` beyond the
+/// default.
+static std::string getStorageOption(StringRef entry, int64_t bytes) {
+  return entry.str() + "=" + std::to_string(bytes);
+}
+
 /// Finds out what costs are estimated by, and how far values may drift.
 LogicalResult CompilerInstance::takePlanOptions(ModuleOp module) {
   // The defaults are those of a CPU.
@@ -349,18 +316,24 @@ LogicalResult CompilerInstance::takePlanOptions(ModuleOp module) {
   return success();
 }
 
-/// Compiles a copy of `module` up to its buffers, with `storage`. The caller
-/// takes what it came to out of `program->memory`.
-LogicalResult CompilerInstance::tryStorage(ModuleOp module) {
+/// Compiles a copy of `module` up to its buffers. What is said of it is said if
+/// it is used.
+FailureOr<Trial> CompilerInstance::tryStorage(ModuleOp module,
+                                              std::vector<std::string> tried) {
   size_t numDiagnostics = result.diagnostics.size();
-  program->memory.clear();
-  program->functions.clear();
-  OwningOpRef<ModuleOp> trial = module.clone();
-  if (failed(runStages(Stage::Differentiate, Stage::Bufferize, *trial)))
+  storage = std::move(tried);
+  Trial trial;
+  trial.module = module.clone();
+  if (failed(runStages(Stage::Differentiate, Stage::Bufferize, *trial.module)))
     return failure();
-  // What is said of the plan that is used is said again.
+  trial.storage = std::move(storage);
+  trial.functions = std::exchange(program->functions, {});
+  trial.memory = std::exchange(program->memory, {});
+  auto said = llvm::drop_begin(result.diagnostics, numDiagnostics);
+  trial.diagnostics.assign(std::make_move_iterator(said.begin()),
+                           std::make_move_iterator(said.end()));
   result.diagnostics.resize(numDiagnostics);
-  return success();
+  return trial;
 }
 
 /// Tries plans between inverting and storing everything for the curves of time
@@ -384,17 +357,18 @@ LogicalResult CompilerInstance::sweepStorage(ModuleOp module) {
       sweeps.insert({function.getSymName(), StorageSweep(options.curvePoints)});
   while (true) {
     llvm::StringMap<std::optional<int64_t>> tried;
-    storage.clear();
+    std::vector<std::string> storage;
     for (auto &[entry, sweep] : sweeps)
       if (std::optional<int64_t> next = sweep.getNext()) {
         tried[entry] = next;
-        storage.push_back(entry.str() + "=" + std::to_string(*next));
+        storage.push_back(getStorageOption(entry, *next));
       }
     if (tried.empty())
       break;
-    if (failed(tryStorage(module)))
+    FailureOr<Trial> trial = tryStorage(module, std::move(storage));
+    if (failed(trial))
       return failure();
-    for (const FunctionMemory &memory : program->memory) {
+    for (const FunctionMemory &memory : trial->memory) {
       if (!memory.peakFormula.empty()) {
         report("expects static shapes for a curve, but '" + memory.function +
                "' takes " + memory.peakFormula + " bytes");
@@ -402,19 +376,19 @@ LogicalResult CompilerInstance::sweepStorage(ModuleOp module) {
       }
       if (std::optional<int64_t> bytes = tried.lookup(memory.function))
         sweeps.find(memory.function)
-            ->second.add(
-                *bytes, {memory.getPeakBytes(), times.lookup(memory.function)});
+            ->second.add(*bytes,
+                         {memory.getPeakBytes(), memory.time.value_or(0)});
     }
   }
-  program->memory.clear();
-  program->functions.clear();
   for (auto &[entry, sweep] : sweeps)
     curves[entry] = sweep.getCurve();
   return success();
 }
 
 /// Lets derivatives store what the budgets of their entries have room for.
-LogicalResult CompilerInstance::planStorage(ModuleOp module) {
+/// Leaves nothing in `best` if there is no budget.
+LogicalResult CompilerInstance::planStorage(ModuleOp module,
+                                            std::optional<Trial> &best) {
   llvm::MapVector<StringRef, StorageSearch> searches;
   for (auto function : module.getOps<func::FuncOp>()) {
     if (function.isPrivate() || function.isExternal())
@@ -433,34 +407,45 @@ LogicalResult CompilerInstance::planStorage(ModuleOp module) {
     return failure();
   }
 
-  while (true) {
+  // The storage to try next, or nothing: as it is best if the search is over.
+  auto getNext = [&](SmallVectorImpl<int64_t> &next) {
     bool isOver = true;
-    SmallVector<int64_t> tried;
-    storage.clear();
     for (auto &[entry, search] : searches) {
-      std::optional<int64_t> next = search.getNext();
-      isOver &= !next;
-      tried.push_back(next.value_or(search.getBest().value_or(0)));
-      storage.push_back(entry.str() + "=" + std::to_string(tried.back()));
+      std::optional<int64_t> bytes = search.getNext();
+      isOver &= !bytes;
+      next.push_back(bytes.value_or(search.getBest().value_or(0)));
     }
-    if (isOver)
-      break;
-    if (failed(tryStorage(module)))
+    return !isOver;
+  };
+  auto getOptions = [&](ArrayRef<int64_t> bytes) {
+    std::vector<std::string> storage;
+    for (auto [search, number] : llvm::zip_equal(searches, bytes))
+      storage.push_back(getStorageOption(search.first, number));
+    return storage;
+  };
+  SmallVector<int64_t> bytes;
+  for (; getNext(bytes); bytes.clear()) {
+    FailureOr<Trial> trial = tryStorage(module, getOptions(bytes));
+    if (failed(trial))
       return failure();
-    for (const FunctionMemory &memory : program->memory) {
+    bool isBest = true;
+    for (const FunctionMemory &memory : trial->memory) {
       auto *found = searches.find(memory.function);
-      if (found != searches.end() && !memory.peakFormula.empty()) {
+      if (found == searches.end())
+        continue;
+      if (!memory.peakFormula.empty()) {
         report("expects static shapes with a memory budget, but '" +
                memory.function + "' takes " + memory.peakFormula + " bytes");
         return failure();
       }
-      if (found != searches.end())
-        found->second.add(tried[found - searches.begin()],
-                          memory.getPeakBytes());
+      StorageSearch &search = found->second;
+      int64_t tried = bytes[found - searches.begin()];
+      search.add(tried, memory.getPeakBytes());
+      isBest &= search.getBest() == tried;
     }
+    if (isBest)
+      best = std::move(*trial);
   }
-  program->memory.clear();
-  program->functions.clear();
   for (auto &[entry, search] : searches) {
     if (search.getBest())
       continue;
@@ -469,6 +454,15 @@ LogicalResult CompilerInstance::planStorage(ModuleOp module) {
            "', but got " + llvm::Twine(search.getBudget()));
     return failure();
   }
+  // What is best for one function may not have been tried with what is best for
+  // another one.
+  std::vector<std::string> storage = getOptions(bytes);
+  if (best && best->storage == storage)
+    return success();
+  FailureOr<Trial> trial = tryStorage(module, std::move(storage));
+  if (failed(trial))
+    return failure();
+  best = std::move(*trial);
   return success();
 }
 
@@ -598,11 +592,22 @@ LogicalResult CompilerInstance::run(StringRef text) {
       parseSourceString<ModuleOp>(text, config, options.fileName);
   if (!module)
     return failure();
-  if (failed(takePlanOptions(*module)) || failed(sweepStorage(*module)))
+  std::optional<Trial> trial;
+  if (failed(takePlanOptions(*module)) || failed(sweepStorage(*module)) ||
+      failed(planStorage(*module, trial)))
     return failure();
+  Stage first = Stage::Differentiate;
   storage.clear();
-  if (failed(planStorage(*module)) ||
-      failed(runStages(Stage::Differentiate, options.until, *module)))
+  if (trial && options.until >= Stage::Bufferize) {
+    module = std::move(trial->module);
+    program->functions = std::move(trial->functions);
+    program->memory = std::move(trial->memory);
+    llvm::append_range(result.diagnostics, trial->diagnostics);
+    first = Stage::Binary;
+  } else if (trial) {
+    storage = std::move(trial->storage);
+  }
+  if (failed(runStages(first, options.until, *module)))
     return failure();
   if (options.keepIR) {
     llvm::raw_string_ostream os(program->ir);
