@@ -23,71 +23,18 @@
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/StringSet.h"
-#include "llvm/ADT/StringSwitch.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Threading.h"
 #include "llvm/Target/TargetMachine.h"
-#include <cmath>
 
 using namespace mlir;
 using namespace mlir::memrev;
 
 //===----------------------------------------------------------------------===//
-// Stages and diagnostics
+// Diagnostics
 //===----------------------------------------------------------------------===//
-
-static constexpr StringRef kStageNames[] = {"differentiate", "lower",
-                                            "schedule", "bufferize", "binary"};
-
-std::optional<Stage> mlir::memrev::parseStage(StringRef name) {
-  const auto *it = llvm::find(kStageNames, name);
-  if (it == std::end(kStageNames))
-    return std::nullopt;
-  return static_cast<Stage>(it - std::begin(kStageNames));
-}
-
-StringRef mlir::memrev::getName(Stage stage) {
-  return kStageNames[static_cast<size_t>(stage)];
-}
-
-std::optional<std::string> mlir::memrev::parseKernelFormat(StringRef name) {
-  return llvm::StringSwitch<std::optional<std::string>>(name)
-      .Case("ptx", "isa")
-      .Case("cubin", "bin")
-      .Cases({"auto", "fatbin", "llvm"}, name.str())
-      .Default(std::nullopt);
-}
-
-std::optional<double> mlir::memrev::parseTolerance(StringRef text) {
-  double value = 0;
-  if (text.getAsDouble(value) || !(value > 0) || std::isinf(value))
-    return std::nullopt;
-  return value;
-}
-
-std::optional<int64_t> mlir::memrev::parseBytes(StringRef text) {
-  int64_t unit = 1;
-  if (text.consume_back("KiB"))
-    unit = int64_t(1) << 10;
-  else if (text.consume_back("MiB"))
-    unit = int64_t(1) << 20;
-  else if (text.consume_back("GiB"))
-    unit = int64_t(1) << 30;
-  int64_t number = 0, bytes = 0;
-  if (text.getAsInteger(10, number) || number <= 0 ||
-      llvm::MulOverflow(number, unit, bytes))
-    return std::nullopt;
-  return bytes;
-}
-
-std::optional<int64_t> mlir::memrev::parseCurvePoints(StringRef text) {
-  int64_t points = 0;
-  if (text.getAsInteger(10, points) || points < 2 || points > 64)
-    return std::nullopt;
-  return points;
-}
 
 void CompileDiagnostic::print(llvm::raw_ostream &os) const {
   static constexpr StringRef names[] = {"error", "warning", "remark", "note"};
@@ -191,6 +138,18 @@ llvm::Expected<const LoadedCode *> CompiledProgram::load() {
 // Compilation
 //===----------------------------------------------------------------------===//
 
+namespace {
+/// A copy of the program that was compiled up to its buffers, and what there is
+/// to know of it.
+struct Trial {
+  DerivativeStorage storage;
+  OwningOpRef<ModuleOp> module;
+  std::vector<FunctionSignature> functions;
+  std::vector<FunctionMemory> memory;
+  std::vector<CompileDiagnostic> diagnostics;
+};
+} // namespace
+
 namespace mlir::memrev {
 /// One compilation.
 class CompilerInstance {
@@ -208,8 +167,7 @@ private:
   LogicalResult runStages(Stage first, Stage last, ModuleOp module);
   LogicalResult takePlanOptions(ModuleOp module);
   LogicalResult runPasses(PassManager &pm, StringRef stage, ModuleOp module);
-  FailureOr<std::vector<FunctionMemory>>
-  tryStorage(ModuleOp module, const DerivativeStorage &trial);
+  FailureOr<Trial> tryStorage(ModuleOp module, const DerivativeStorage &tried);
   FailureOr<std::vector<StorageGroup>> findGroups(ModuleOp module);
   LogicalResult planStorage(ModuleOp module);
   LogicalResult collectSignatures(ModuleOp module);
@@ -221,6 +179,8 @@ private:
   std::unique_ptr<llvm::TargetMachine> machine;
   ParameterNames names;
   DerivativeStorage storage;
+  /// What came of that storage, if it was tried.
+  std::optional<Trial> planned;
   CostModel costModel;
   /// Whether it is one of what is compiled for.
   bool hasCosts = true;
@@ -355,19 +315,24 @@ LogicalResult CompilerInstance::takePlanOptions(ModuleOp module) {
   return success();
 }
 
-/// Compiles a copy of `module` up to its buffers, with the storage `trial`.
-FailureOr<std::vector<FunctionMemory>>
-CompilerInstance::tryStorage(ModuleOp module, const DerivativeStorage &trial) {
+/// Compiles a copy of `module` up to its buffers. What is said of it is said if
+/// it is used.
+FailureOr<Trial> CompilerInstance::tryStorage(ModuleOp module,
+                                              const DerivativeStorage &tried) {
   size_t numDiagnostics = result.diagnostics.size();
-  storage = trial;
-  OwningOpRef<ModuleOp> copy = module.clone();
-  if (failed(runStages(Stage::Differentiate, Stage::Bufferize, *copy)))
+  storage = tried;
+  Trial trial;
+  trial.module = module.clone();
+  if (failed(runStages(Stage::Differentiate, Stage::Bufferize, *trial.module)))
     return failure();
-  // What is said of the plan that is used is said again.
+  trial.storage = std::exchange(storage, {});
+  trial.functions = std::exchange(program->functions, {});
+  trial.memory = std::exchange(program->memory, {});
+  auto said = llvm::drop_begin(result.diagnostics, numDiagnostics);
+  trial.diagnostics.assign(std::make_move_iterator(said.begin()),
+                           std::make_move_iterator(said.end()));
   result.diagnostics.resize(numDiagnostics);
-  storage = {};
-  program->functions.clear();
-  return std::exchange(program->memory, {});
+  return trial;
 }
 
 /// Finds the public functions of the program, and what options derive.
@@ -434,9 +399,17 @@ LogicalResult CompilerInstance::planStorage(ModuleOp module) {
   FailureOr<std::vector<StorageGroup>> groups = findGroups(module);
   if (failed(groups))
     return failure();
-  auto attempt = [&](const DerivativeStorage &trial) {
-    return tryStorage(module, trial);
+  std::optional<Trial> last;
+  auto attempt = [&](const DerivativeStorage &tried)
+      -> FailureOr<std::vector<FunctionMemory>> {
+    last.reset();
+    FailureOr<Trial> trial = tryStorage(module, tried);
+    if (failed(trial))
+      return failure();
+    last = std::move(*trial);
+    return last->memory;
   };
+  auto keep = [&] { planned = std::exchange(last, std::nullopt); };
   auto complain = [&](const Twine &message) { report(message); };
   if (options.curvePoints != 0) {
     if (!hasCosts) {
@@ -457,10 +430,12 @@ LogicalResult CompilerInstance::planStorage(ModuleOp module) {
                  [](const StorageGroup &group) { return !group.budget; });
   if (groups->empty())
     return success();
-  auto found = StoragePlanner(*groups, attempt, complain).meetBudgets();
+  auto found = StoragePlanner(*groups, attempt, complain).meetBudgets(keep);
   if (failed(found))
     return failure();
   storage = std::move(*found);
+  if (planned && planned->storage != storage)
+    planned.reset();
   return success();
 }
 
@@ -590,8 +565,17 @@ LogicalResult CompilerInstance::run(StringRef text) {
       parseSourceString<ModuleOp>(text, config, options.fileName);
   if (!module)
     return failure();
-  if (failed(takePlanOptions(*module)) || failed(planStorage(*module)) ||
-      failed(runStages(Stage::Differentiate, options.until, *module)))
+  if (failed(takePlanOptions(*module)) || failed(planStorage(*module)))
+    return failure();
+  Stage first = Stage::Differentiate;
+  if (planned && options.until >= Stage::Bufferize) {
+    module = std::move(planned->module);
+    program->functions = std::move(planned->functions);
+    program->memory = std::move(planned->memory);
+    llvm::append_range(result.diagnostics, planned->diagnostics);
+    first = Stage::Binary;
+  }
+  if (failed(runStages(first, options.until, *module)))
     return failure();
   if (options.keepIR) {
     llvm::raw_string_ostream os(program->ir);

@@ -61,8 +61,8 @@ struct BudgetSearch {
 
   /// The storage of each group to try next; nothing if the search is over.
   std::optional<SmallVector<int64_t>> getNext() const;
-  /// Notes what entries come to with `bytes`.
-  void add(const SmallVector<int64_t> &bytes,
+  /// Notes what entries come to with `bytes`. True if that is the best so far.
+  bool add(const SmallVector<int64_t> &bytes,
            const llvm::StringMap<FunctionMemory> &found);
 
   ArrayRef<StorageGroup> groups;
@@ -85,7 +85,7 @@ std::optional<SmallVector<int64_t>> BudgetSearch::getNext() const {
   return tried.count(next) ? std::nullopt : std::optional(next);
 }
 
-void BudgetSearch::add(const SmallVector<int64_t> &bytes,
+bool BudgetSearch::add(const SmallVector<int64_t> &bytes,
                        const llvm::StringMap<FunctionMemory> &found) {
   bool fits = true;
   int64_t time = 0;
@@ -101,19 +101,27 @@ void BudgetSearch::add(const SmallVector<int64_t> &bytes,
     search.add(number, peak);
   }
   tried[bytes] = fits;
-  if (fits && (!fastest || time <= leastTime)) {
+  bool isFastest = fits && (!fastest || time <= leastTime);
+  if (isFastest) {
     fastest = bytes;
     leastTime = time;
   }
+  bool isBest =
+      llvm::all_of(llvm::zip_equal(searches, bytes), [](const auto &pair) {
+        return std::get<0>(pair).getBest() == std::get<1>(pair);
+      });
+  return isFastest || (fits && isBest);
 }
 
-FailureOr<DerivativeStorage> StoragePlanner::meetBudgets() {
+FailureOr<DerivativeStorage>
+StoragePlanner::meetBudgets(llvm::function_ref<void()> keep) {
   BudgetSearch search(groups);
   auto attempt = [&](const SmallVector<int64_t> &bytes) {
     auto found = tryAll(bytes, "with a memory budget");
     if (failed(found))
       return failure();
-    search.add(bytes, *found);
+    if (search.add(bytes, *found))
+      keep();
     return success();
   };
   while (auto next = search.getNext())

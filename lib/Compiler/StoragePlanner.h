@@ -51,8 +51,9 @@ public:
       : groups(groups), trial(trial), report(report) {}
 
   /// The storage with which all entries meet their budgets, in the least time
-  /// that was seen. Fails after an error, which names the fewest bytes.
-  FailureOr<DerivativeStorage> meetBudgets();
+  /// that was seen. Fails after an error, which names the fewest bytes. Calls
+  /// `keep` whenever the last trial is the best one so far.
+  FailureOr<DerivativeStorage> meetBudgets(llvm::function_ref<void()> keep);
 
   /// The curves of time against memory of all entries, by at most `numPoints`
   /// plans for each group.

@@ -29,6 +29,7 @@ void memrev::buildBufferizePipeline(OpPassManager &pm,
 
   // From here to bufferization nothing may merge or hoist equal tensors.
   pm.addPass(createCodegenPrivatizeDestinations());
+  pm.addPass(createCodegenSplitReads());
   pm.addPass(createCodegenCutChains());
   // In each function by itself: across calls it would cost as much as
   // bufferization, and kernels get their destinations from their callers.

@@ -75,6 +75,13 @@ struct DerivativeStorage {
   /// Those of functions to derive by options, by the positions of these. What
   /// is not there has no plan of its own.
   std::map<size_t, int64_t> derived;
+
+  bool operator==(const DerivativeStorage &other) const {
+    return entries == other.entries && derived == other.derived;
+  }
+  bool operator!=(const DerivativeStorage &other) const {
+    return !(*this == other);
+  }
 };
 
 /// Replaces function transforms by derived functions. No transform is left;

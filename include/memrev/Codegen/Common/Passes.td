@@ -269,6 +269,48 @@ def CodegenPrivatizeDestinations : Pass<"codegen-privatize-destinations"> {
   }];
 }
 
+def CodegenSplitReads : Pass<"codegen-split-reads", "ModuleOp"> {
+  let summary = "Hide readers of a tensor from each other";
+  let description = [{
+    For each operand, one-shot bufferization looks at all uses of the tensor: the
+    square of the uses, for weights that a thousand layers share. In functions
+    that are no kernels, this pass takes a tensor with more than `max-reads` uses,
+    all of which are arguments that kernels only read, through
+    `bufferization.to_buffer read_only`; each `max-reads` uses read a tensor of
+    their own, by `bufferization.to_tensor restrict`, in its buffer.
+
+    Only a tensor whose buffer nothing else can write is split: that of an
+    argument or of a `tensor.empty`, through updates of tensors that have no other
+    use. Tensors in loops are not split.
+
+    Runs after codegen-privatize-destinations.
+
+    Example: with `max-reads=2`,
+
+    ```mlir
+    %0 = call @f(%w, %e0) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    %1 = call @f(%w, %e1) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    %2 = call @f(%w, %e2) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %m = bufferization.to_buffer %w read_only : tensor<4xf32> to memref<4xf32>
+    %a = bufferization.to_tensor %m restrict : memref<4xf32> to tensor<4xf32>
+    %b = bufferization.to_tensor %m restrict : memref<4xf32> to tensor<4xf32>
+    %0 = call @f(%a, %e0) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    %1 = call @f(%a, %e1) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    %2 = call @f(%b, %e2) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    ```
+  }];
+  let options = [
+    Option<"maxReads", "max-reads", "int64_t", /*default=*/"16",
+           "Uses that look at each other">
+  ];
+  let dependentDialects = ["bufferization::BufferizationDialect"];
+}
+
 def CodegenCutChains : Pass<"codegen-cut-chains", "ModuleOp"> {
   let summary = "Cut long chains of in-place updates";
   let description = [{
