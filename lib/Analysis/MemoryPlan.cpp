@@ -44,13 +44,26 @@ static void setReason(Operation *op, const Twine &reason) {
   op->setAttr(kReasonAttrName, StringAttr::get(op->getContext(), reason));
 }
 
-/// What the region of `coupling` reads.
-static SetVector<Value> getReads(rev::CouplingOp coupling) {
-  SetVector<Value> reads(coupling.getGiven().begin(),
-                         coupling.getGiven().end());
-  getUsedValuesDefinedAbove(coupling.getBody(), reads);
-  return reads;
-}
+namespace {
+/// What the regions of couplings read. Each is walked once: a coupling is asked
+/// for by all those before it.
+class CouplingReads {
+public:
+  ArrayRef<Value> get(rev::CouplingOp coupling) {
+    auto [it, isNew] = known.try_emplace(coupling);
+    if (isNew) {
+      SetVector<Value> reads(coupling.getGiven().begin(),
+                             coupling.getGiven().end());
+      getUsedValuesDefinedAbove(coupling.getBody(), reads);
+      it->second = reads.takeVector();
+    }
+    return it->second;
+  }
+
+private:
+  llvm::DenseMap<Operation *, SmallVector<Value, 0>> known;
+};
+} // namespace
 
 /// The coupling behind `coupling` that gives `state` back when it is undone.
 static rev::CouplingOp getInverter(Value state, rev::CouplingOp coupling) {
@@ -67,10 +80,9 @@ static rev::CouplingOp getInverter(Value state, rev::CouplingOp coupling) {
 /// then the inverse would need the value that it solves for. The states of
 /// couplings and loops count as independent, for they are had back by
 /// themselves.
-static bool isDependent(rev::CouplingOp coupling) {
-  SetVector<Value> reads = getReads(coupling);
+static bool isDependent(rev::CouplingOp coupling, CouplingReads &reads) {
   Region *scope = coupling->getParentRegion();
-  SmallVector<Value> pending(reads.begin(), reads.end());
+  SmallVector<Value> pending(reads.get(coupling));
   llvm::DenseSet<Value> visited;
   while (!pending.empty()) {
     Value v = pending.pop_back_val();
@@ -79,7 +91,7 @@ static bool isDependent(rev::CouplingOp coupling) {
     if (v == coupling.getCoupled())
       return true;
     if (rev::CouplingOp other = getInverter(v, coupling)) {
-      llvm::append_range(pending, getReads(other));
+      llvm::append_range(pending, reads.get(other));
       continue;
     }
     Operation *op = v.getDefiningOp();
@@ -88,7 +100,7 @@ static bool isDependent(rev::CouplingOp coupling) {
     if (auto other = dyn_cast<rev::CouplingOp>(op)) {
       // What its region computes is no state.
       if (llvm::is_contained(other.getAuxiliary(), v))
-        llvm::append_range(pending, getReads(other));
+        llvm::append_range(pending, reads.get(other));
       continue;
     }
     llvm::append_range(pending, op->getOperands());
@@ -191,8 +203,9 @@ void memrev::planFunction(func::FuncOp function, rev::Policy policy) {
 
   Block &body = function.getBody().front();
   planLoops(body);
+  CouplingReads reads;
   for (auto coupling : body.getOps<rev::CouplingOp>()) {
-    if (isDependent(coupling))
+    if (isDependent(coupling, reads))
       setReason(coupling, "the region depends on the coupled value");
     else
       setEdge(coupling, 0);
