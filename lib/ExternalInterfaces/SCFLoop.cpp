@@ -280,6 +280,8 @@ struct ForInverseModel
     from.insert(loop.getUpperBound());
     from.insert(loop.getStep());
     edge.from.assign(from.begin(), from.end());
+    // That of all iterations together.
+    edge.gain = 0;
     return {edge};
   }
 

@@ -69,6 +69,9 @@ SmallVector<InverseEdge> CouplingOp::getInverseEdges() {
   getUsedValuesDefinedAbove(getBody(), from);
   InverseEdge edge{{getCoupled()}, SmallVector<Value>(from.getArrayRef())};
   llvm::append_range(edge.solved, getAuxiliary());
+  // The region and a scale have gains that nobody knows but the program.
+  auto gain = (*this)->getAttrOfType<FloatAttr>(kGainAttrName);
+  edge.gain = gain ? gain.getValueAsDouble() : 0;
   return {edge};
 }
 
