@@ -165,7 +165,7 @@ static Obstacle getMissingEdge(Value value, Block &block) {
     text += " and " + std::to_string(readers.size() - numNamed) + " more";
   text += readers.size() == 1 ? " has" : " have";
   return {readers.front()->getLoc(),
-          text + " no inverse edge that gives " + describe(value) + " back"};
+          text + " no inverse edge for " + describe(value)};
 }
 
 const Invertibility::Step *

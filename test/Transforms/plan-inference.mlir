@@ -30,7 +30,7 @@ func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
 // value is read, and no edge gives that back.
 // CHECK-LABEL: func.func @means
 // CHECK: rev.left_out = array<i64: 1>
-// CHECK: rev.reason = "no inverse edge gives iteration argument 1 back: 'arith.mulf' at {{.*}}plan-inference.mlir:[[@LINE+15]]:10 has no inverse edge that gives iteration argument 1 back"
+// CHECK: rev.reason = "no inverse edge gives iteration argument 1 back: 'arith.mulf' at {{.*}}plan-inference.mlir:[[@LINE+15]]:10 has no inverse edge for iteration argument 1"
 func.func @means(%x: tensor<4xf32>, %s: tensor<4xf32>, %m: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
@@ -101,7 +101,7 @@ func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
 
 // The reason follows the edges that there are to the value that none gives back.
 // CHECK-LABEL: func.func @chain
-// CHECK: rev.reason = "no inverse edge gives iteration argument 0 back: 'math.exp' at {{.*}}:[[@LINE+8]]:10 and 'math.tanh' at {{.*}}:[[@LINE+9]]:10 have no inverse edge that gives result 0 of 'arith.subf' at {{.*}}:[[@LINE+7]]:10 back"
+// CHECK: rev.reason = "no inverse edge gives iteration argument 0 back: 'math.exp' at {{.*}}:[[@LINE+8]]:10 and 'math.tanh' at {{.*}}:[[@LINE+9]]:10 have no inverse edge for result 0 of 'arith.subf' at {{.*}}:[[@LINE+7]]:10"
 func.func @chain(%x: tensor<4xf32>, %w: tensor<4xf32>) -> tensor<4xf32> {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index

@@ -39,7 +39,7 @@ func.func @lossy(%x: tensor<4xf32>) -> tensor<4xf32> {
     // CHECK-NOT: rev.invert
     %t = math.tanh %a : tensor<4xf32>
     scf.yield %t : tensor<4xf32>
-  // CHECK: {rev.reason = "no inverse edge gives iteration argument 0 back: 'math.tanh' at {{.*}} has no inverse edge that gives iteration argument 0 back"}
+  // CHECK: {rev.reason = "no inverse edge gives iteration argument 0 back: 'math.tanh' at {{.*}} has no inverse edge for iteration argument 0"}
   }
   return %r : tensor<4xf32>
 }
