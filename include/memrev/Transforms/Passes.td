@@ -18,8 +18,10 @@ def RevPlan : Pass<"rev-plan", "::mlir::ModuleOp"> {
     which values its derivative reconstructs by inverse edges and which it
     stores, under the policy of the transform, and writes the decision into the
     function: `rev.invert = N : i64` on an operation says that edge N of its
-    `InvertibleOpInterface` is used, `rev.reason` why an operation is not
-    inverted, `rev.planned` on the function which policy was followed.
+    `InvertibleOpInterface` is used, `rev.left_out` on a loop which iteration
+    arguments its inverse does not give back, because nobody asks for them,
+    `rev.reason` why an operation is not inverted (which inverse edge is missing,
+    and where), `rev.planned` on the function which policy was followed.
     `rev-differentiate` obeys these attributes.
 
     Without a byte budget every coupling is inverted, and every `scf.for` whose
