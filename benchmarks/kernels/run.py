@@ -277,8 +277,8 @@ def table(result):
     arguments = " ".join(a for a in sys.argv[1:] if not a.startswith(("--build", "--json")))
     lines = [
         "# Single kernels beside PyTorch", "",
-        f"Rates in GFLOP/s, medians, {result['threads']} thread(s) of {result['machine']}; ours and "
-        "theirs took turns in one process. The machine",
+        f"Rates in GFLOP/s, medians, {result['threads']} thread(s) of {result['machine']}; ours "
+        "and theirs took turns in one process. The machine",
         f"was shared (load {os.getloadavg()[0]:.1f} at the end), so only ratios count. Written by "
         f"`benchmarks/kernels/run.py {arguments}`.", "",
         "| geometric mean of our rate over the fastest peer | |", "|---|---|",

@@ -324,7 +324,7 @@ ERRORS = [
     (lambda x: lax.conv(x, np.ones((3, 3, 3, 4)), padding=-1), ValueError, "of at least 0"),
     (lambda x: lax.conv(x, np.ones((3, 3, 3, 4)), groups=2), ValueError, "number of groups"),
     (lambda x: lax.conv_transpose(x, np.ones((3, 3, 2, 4))), ValueError, "conv_transpose expects"),
-    (lambda x: lax.conv_transpose(x, np.ones((3, 3, 2, 3)), groups=2), ValueError, "divides 3 fil"),
+    (lambda x: lax.conv_transpose(x, np.ones((3, 3, 2, 3)), groups=2), ValueError, "that divides"),
     (lambda x: lax.conv_transpose(x, np.ones((3, 3, 2, 3)), 2, output_padding=2), ValueError,
      "output padding of at least 0 and less"),
     (lambda x: lax.conv_transpose(x, np.ones((3, 3, 2, 3)), padding=9), ValueError,

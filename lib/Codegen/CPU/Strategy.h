@@ -71,9 +71,8 @@ constexpr llvm::StringLiteral kStrategyAttr = "memrev.strategy";
 /// Neighbouring taps of a convolution read the same scalars. A register tile
 /// takes its products either tap by tap, and then keeps a scalar for each row,
 /// or window by window, and then keeps the vectors of all taps: whichever needs
-/// fewer registers.
-/// With `depthwise` each row has a vector of its own where others have a
-/// scalar.
+/// fewer registers. With `depthwise` each row has a vector of its own where
+/// others have a scalar.
 bool takesWindows(int64_t rows, int64_t panel, int64_t taps, bool depthwise);
 /// Registers that the operands of such a tile take.
 int64_t getOperandRegisters(int64_t rows, int64_t panel, int64_t taps,

@@ -155,8 +155,8 @@ static bool mergeDims(Problem &problem, unsigned outer, unsigned inner,
   return true;
 }
 
-/// Folds last dimensions of extent 1 into the one before, so that the last index
-/// is the one that moves through memory.
+/// Folds last dimensions of extent 1 into the one before, so that the last
+/// index is the one that moves through memory.
 static void foldLastUnits(Access &access) {
   while (access.shape.size() > 1 && access.shape.back() == 1 &&
          access.indices.back() == 0) {
