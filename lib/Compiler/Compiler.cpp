@@ -8,8 +8,7 @@
 
 #include "memrev/Compiler/Compiler.h"
 #include "EntrySignature.h"
-#include "StorageSearch.h"
-#include "StorageSweep.h"
+#include "StoragePlanner.h"
 #include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/ExecutionEngine/CHeader.h"
 #include "memrev/ExecutionEngine/NativeCode.h"
@@ -23,72 +22,19 @@
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
-#include "llvm/ADT/MapVector.h"
-#include "llvm/ADT/StringSwitch.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Threading.h"
 #include "llvm/Target/TargetMachine.h"
-#include <cmath>
 
 using namespace mlir;
 using namespace mlir::memrev;
 
 //===----------------------------------------------------------------------===//
-// Stages and diagnostics
+// Diagnostics
 //===----------------------------------------------------------------------===//
-
-static constexpr StringRef kStageNames[] = {"differentiate", "lower",
-                                            "schedule", "bufferize", "binary"};
-
-std::optional<Stage> mlir::memrev::parseStage(StringRef name) {
-  const auto *it = llvm::find(kStageNames, name);
-  if (it == std::end(kStageNames))
-    return std::nullopt;
-  return static_cast<Stage>(it - std::begin(kStageNames));
-}
-
-StringRef mlir::memrev::getName(Stage stage) {
-  return kStageNames[static_cast<size_t>(stage)];
-}
-
-std::optional<std::string> mlir::memrev::parseKernelFormat(StringRef name) {
-  return llvm::StringSwitch<std::optional<std::string>>(name)
-      .Case("ptx", "isa")
-      .Case("cubin", "bin")
-      .Cases({"auto", "fatbin", "llvm"}, name.str())
-      .Default(std::nullopt);
-}
-
-std::optional<double> mlir::memrev::parseTolerance(StringRef text) {
-  double value = 0;
-  if (text.getAsDouble(value) || !(value > 0) || std::isinf(value))
-    return std::nullopt;
-  return value;
-}
-
-std::optional<int64_t> mlir::memrev::parseBytes(StringRef text) {
-  int64_t unit = 1;
-  if (text.consume_back("KiB"))
-    unit = int64_t(1) << 10;
-  else if (text.consume_back("MiB"))
-    unit = int64_t(1) << 20;
-  else if (text.consume_back("GiB"))
-    unit = int64_t(1) << 30;
-  int64_t number = 0, bytes = 0;
-  if (text.getAsInteger(10, number) || number <= 0 ||
-      llvm::MulOverflow(number, unit, bytes))
-    return std::nullopt;
-  return bytes;
-}
-
-std::optional<int64_t> mlir::memrev::parseCurvePoints(StringRef text) {
-  int64_t points = 0;
-  if (text.getAsInteger(10, points) || points < 2 || points > 64)
-    return std::nullopt;
-  return points;
-}
 
 void CompileDiagnostic::print(llvm::raw_ostream &os) const {
   static constexpr StringRef names[] = {"error", "warning", "remark", "note"};
@@ -192,6 +138,18 @@ llvm::Expected<const LoadedCode *> CompiledProgram::load() {
 // Compilation
 //===----------------------------------------------------------------------===//
 
+namespace {
+/// A copy of the program that was compiled up to its buffers, and what there is
+/// to know of it.
+struct Trial {
+  DerivativeStorage storage;
+  OwningOpRef<ModuleOp> module;
+  std::vector<FunctionSignature> functions;
+  std::vector<FunctionMemory> memory;
+  std::vector<CompileDiagnostic> diagnostics;
+};
+} // namespace
+
 namespace mlir::memrev {
 /// One compilation.
 class CompilerInstance {
@@ -208,9 +166,10 @@ private:
   LogicalResult runStage(Stage stage, ModuleOp module);
   LogicalResult runStages(Stage first, Stage last, ModuleOp module);
   LogicalResult takePlanOptions(ModuleOp module);
-  LogicalResult tryStorage(ModuleOp module);
+  LogicalResult runPasses(PassManager &pm, StringRef stage, ModuleOp module);
+  FailureOr<Trial> tryStorage(ModuleOp module, const DerivativeStorage &tried);
+  FailureOr<std::vector<StorageGroup>> findGroups(ModuleOp module);
   LogicalResult planStorage(ModuleOp module);
-  LogicalResult sweepStorage(ModuleOp module);
   LogicalResult collectSignatures(ModuleOp module);
   LogicalResult emitNativeCode(ModuleOp module);
 
@@ -219,8 +178,9 @@ private:
   std::unique_ptr<CompiledProgram> program{new CompiledProgram()};
   std::unique_ptr<llvm::TargetMachine> machine;
   ParameterNames names;
-  /// What derivatives may store: options of rev-plan.
-  std::vector<std::string> storage;
+  DerivativeStorage storage;
+  /// What came of that storage, if it was tried.
+  std::optional<Trial> planned;
   CostModel costModel;
   /// Whether it is one of what is compiled for.
   bool hasCosts = true;
@@ -237,11 +197,28 @@ void CompilerInstance::report(const llvm::Twine &message) {
   result.diagnostics.push_back(std::move(diagnostic));
 }
 
-LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
-  PassManager pm(module.getContext());
+/// Runs the passes of `stage`, which explain errors or not.
+LogicalResult CompilerInstance::runPasses(PassManager &pm, StringRef stage,
+                                          ModuleOp module) {
   // Once at the end of the stage, not after each of its passes: a fifth of the
   // time for a long program.
   pm.enableVerifier(false);
+  size_t before = result.diagnostics.size();
+  if (succeeded(pm.run(module)) && succeeded(verify(module)))
+    return success();
+  // A pass that fails without a word would leave the user with nothing.
+  bool explained = llvm::any_of(llvm::drop_begin(result.diagnostics, before),
+                                [](const CompileDiagnostic &diagnostic) {
+                                  return diagnostic.severity ==
+                                         CompileDiagnostic::Severity::Error;
+                                });
+  if (!explained)
+    report("the stage '" + stage + "' failed");
+  return failure();
+}
+
+LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
+  PassManager pm(module.getContext());
   switch (stage) {
   case Stage::Differentiate:
     if (std::string error; failed(buildDifferentiatePipeline(
@@ -299,18 +276,7 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
     break;
   }
   }
-  size_t before = result.diagnostics.size();
-  if (succeeded(pm.run(module)) && succeeded(verify(module)))
-    return success();
-  // A pass that fails without a word would leave the user with nothing.
-  bool explained = llvm::any_of(llvm::drop_begin(result.diagnostics, before),
-                                [](const CompileDiagnostic &diagnostic) {
-                                  return diagnostic.severity ==
-                                         CompileDiagnostic::Severity::Error;
-                                });
-  if (!explained)
-    report("the stage '" + getName(stage) + "' failed");
-  return failure();
+  return runPasses(pm, getName(stage), module);
 }
 
 LogicalResult CompilerInstance::runStages(Stage first, Stage last,
@@ -349,126 +315,127 @@ LogicalResult CompilerInstance::takePlanOptions(ModuleOp module) {
   return success();
 }
 
-/// Compiles a copy of `module` up to its buffers, with `storage`. The caller
-/// takes what it came to out of `program->memory`.
-LogicalResult CompilerInstance::tryStorage(ModuleOp module) {
+/// Compiles a copy of `module` up to its buffers. What is said of it is said if
+/// it is used.
+FailureOr<Trial> CompilerInstance::tryStorage(ModuleOp module,
+                                              const DerivativeStorage &tried) {
   size_t numDiagnostics = result.diagnostics.size();
-  program->memory.clear();
-  program->functions.clear();
-  OwningOpRef<ModuleOp> trial = module.clone();
-  if (failed(runStages(Stage::Differentiate, Stage::Bufferize, *trial)))
+  storage = tried;
+  Trial trial;
+  trial.module = module.clone();
+  if (failed(runStages(Stage::Differentiate, Stage::Bufferize, *trial.module)))
     return failure();
-  // What is said of the plan that is used is said again.
+  trial.storage = std::exchange(storage, {});
+  trial.functions = std::exchange(program->functions, {});
+  trial.memory = std::exchange(program->memory, {});
+  auto said = llvm::drop_begin(result.diagnostics, numDiagnostics);
+  trial.diagnostics.assign(std::make_move_iterator(said.begin()),
+                           std::make_move_iterator(said.end()));
   result.diagnostics.resize(numDiagnostics);
-  return success();
+  return trial;
 }
 
-/// Tries plans between inverting and storing everything for the curves of time
-/// against memory.
-LogicalResult CompilerInstance::sweepStorage(ModuleOp module) {
-  if (options.curvePoints == 0)
-    return success();
-  if (!options.differentiate.empty()) {
-    report("expects a curve for programs with transforms, but got functions to "
-           "differentiate by options");
-    return failure();
-  }
-  if (!hasCosts) {
-    report("expects a cost model for a curve of a program for target " +
-           options.target);
-    return failure();
-  }
-  llvm::MapVector<StringRef, StorageSweep> sweeps;
-  for (auto function : module.getOps<func::FuncOp>())
-    if (!function.isPrivate() && !function.isExternal())
-      sweeps.insert({function.getSymName(), StorageSweep(options.curvePoints)});
-  while (true) {
-    llvm::StringMap<std::optional<int64_t>> tried;
-    storage.clear();
-    for (auto &[entry, sweep] : sweeps)
-      if (std::optional<int64_t> next = sweep.getNext()) {
-        tried[entry] = next;
-        storage.push_back(entry.str() + "=" + std::to_string(*next));
-      }
-    if (tried.empty())
-      break;
-    if (failed(tryStorage(module)))
-      return failure();
-    for (const FunctionMemory &memory : program->memory) {
-      if (!memory.peakFormula.empty()) {
-        report("expects static shapes for a curve, but '" + memory.function +
-               "' takes " + memory.peakFormula + " bytes");
-        return failure();
-      }
-      if (std::optional<int64_t> bytes = tried.lookup(memory.function))
-        sweeps.find(memory.function)
-            ->second.add(
-                *bytes, {memory.getPeakBytes(), times.lookup(memory.function)});
-    }
-  }
-  program->memory.clear();
-  program->functions.clear();
-  for (auto &[entry, sweep] : sweeps)
-    curves[entry] = sweep.getCurve();
-  return success();
-}
-
-/// Lets derivatives store what the budgets of their entries have room for.
-LogicalResult CompilerInstance::planStorage(ModuleOp module) {
-  llvm::MapVector<StringRef, StorageSearch> searches;
+/// Finds the public functions of the program, and what options derive.
+FailureOr<std::vector<StorageGroup>>
+CompilerInstance::findGroups(ModuleOp module) {
+  std::vector<StorageGroup> groups;
   for (auto function : module.getOps<func::FuncOp>()) {
     if (function.isPrivate() || function.isExternal())
       continue;
-    std::optional<int64_t> budget = getMemoryBudget(function);
-    if (!budget && options.memoryBudget > 0)
-      budget = options.memoryBudget;
-    if (budget)
-      searches.insert({function.getSymName(), StorageSearch(*budget)});
+    StorageGroup &group = groups.emplace_back();
+    group.entries.push_back(function.getSymName().str());
+    group.budget = getMemoryBudget(function);
   }
-  if (searches.empty())
-    return success();
-  if (!options.differentiate.empty()) {
-    report("expects a memory budget for programs with transforms, but got "
-           "functions to differentiate by options");
+  if (options.differentiate.empty())
+    return groups;
+  size_t numDiagnostics = result.diagnostics.size();
+  StringRef stage = getName(Stage::Differentiate);
+  std::string error;
+  OwningOpRef<ModuleOp> copy = module.clone();
+  PassManager transforms(module.getContext());
+  if (failed(buildDifferentiatePipeline(transforms, {}, error)) ||
+      failed(runPasses(transforms, stage, *copy)))
     return failure();
-  }
-
-  while (true) {
-    bool isOver = true;
-    SmallVector<int64_t> tried;
-    storage.clear();
-    for (auto &[entry, search] : searches) {
-      std::optional<int64_t> next = search.getNext();
-      isOver &= !next;
-      tried.push_back(next.value_or(search.getBest().value_or(0)));
-      storage.push_back(entry.str() + "=" + std::to_string(tried.back()));
-    }
-    if (isOver)
-      break;
-    if (failed(tryStorage(module)))
+  llvm::StringSet<> known;
+  auto findNew = [&] {
+    std::vector<std::string> entries;
+    for (auto function : copy->getOps<func::FuncOp>())
+      if (!function.isPrivate() && known.insert(function.getSymName()).second)
+        entries.push_back(function.getSymName().str());
+    return entries;
+  };
+  findNew();
+  for (auto [i, text] : llvm::enumerate(options.differentiate)) {
+    FailureOr<Derivation> derivation = createDerivation(text, error);
+    if (failed(derivation)) {
+      report(error);
       return failure();
-    for (const FunctionMemory &memory : program->memory) {
-      auto *found = searches.find(memory.function);
-      if (found != searches.end() && !memory.peakFormula.empty()) {
-        report("expects static shapes with a memory budget, but '" +
-               memory.function + "' takes " + memory.peakFormula + " bytes");
-        return failure();
-      }
-      if (found != searches.end())
-        found->second.add(tried[found - searches.begin()],
-                          memory.getPeakBytes());
     }
+    // A derivative that is differentiated stores as by default.
+    for (StorageGroup &group : groups)
+      if (group.option &&
+          llvm::is_contained(group.entries, derivation->function))
+        group.isPlanned = false;
+    PassManager pm(module.getContext());
+    pm.addPass(std::move(derivation->pass));
+    if (failed(runPasses(pm, stage, *copy)))
+      return failure();
+    StorageGroup &group = groups.emplace_back();
+    group.entries = findNew();
+    group.option = i;
   }
-  program->memory.clear();
-  program->functions.clear();
-  for (auto &[entry, search] : searches) {
-    if (search.getBest())
-      continue;
-    report("expects a memory budget of at least " +
-           llvm::Twine(search.getFewest()) + " bytes for '" + entry +
-           "', but got " + llvm::Twine(search.getBudget()));
+  result.diagnostics.resize(numDiagnostics);
+  return groups;
+}
+
+/// Lets derivatives store what the budgets of their entries have room for, and
+/// finds the curves of time against memory.
+LogicalResult CompilerInstance::planStorage(ModuleOp module) {
+  bool hasBudget = options.memoryBudget > 0;
+  for (auto function : module.getOps<func::FuncOp>())
+    hasBudget |= !function.isPrivate() && getMemoryBudget(function);
+  if (!hasBudget && options.curvePoints == 0)
+    return success();
+  FailureOr<std::vector<StorageGroup>> groups = findGroups(module);
+  if (failed(groups))
     return failure();
+  std::optional<Trial> last;
+  auto attempt = [&](const DerivativeStorage &tried)
+      -> FailureOr<std::vector<FunctionMemory>> {
+    last.reset();
+    FailureOr<Trial> trial = tryStorage(module, tried);
+    if (failed(trial))
+      return failure();
+    last = std::move(*trial);
+    return last->memory;
+  };
+  auto keep = [&] { planned = std::exchange(last, std::nullopt); };
+  auto complain = [&](const Twine &message) { report(message); };
+  if (options.curvePoints != 0) {
+    if (!hasCosts) {
+      report("expects a cost model for a curve of a program for target " +
+             options.target);
+      return failure();
+    }
+    auto found =
+        StoragePlanner(*groups, attempt, complain).sweep(options.curvePoints);
+    if (failed(found))
+      return failure();
+    curves = std::move(*found);
   }
+  if (options.memoryBudget > 0)
+    for (StorageGroup &group : *groups)
+      group.budget = group.budget.value_or(options.memoryBudget);
+  llvm::erase_if(*groups,
+                 [](const StorageGroup &group) { return !group.budget; });
+  if (groups->empty())
+    return success();
+  auto found = StoragePlanner(*groups, attempt, complain).meetBudgets(keep);
+  if (failed(found))
+    return failure();
+  storage = std::move(*found);
+  if (planned && planned->storage != storage)
+    planned.reset();
   return success();
 }
 
@@ -598,11 +565,17 @@ LogicalResult CompilerInstance::run(StringRef text) {
       parseSourceString<ModuleOp>(text, config, options.fileName);
   if (!module)
     return failure();
-  if (failed(takePlanOptions(*module)) || failed(sweepStorage(*module)))
+  if (failed(takePlanOptions(*module)) || failed(planStorage(*module)))
     return failure();
-  storage.clear();
-  if (failed(planStorage(*module)) ||
-      failed(runStages(Stage::Differentiate, options.until, *module)))
+  Stage first = Stage::Differentiate;
+  if (planned && options.until >= Stage::Bufferize) {
+    module = std::move(planned->module);
+    program->functions = std::move(planned->functions);
+    program->memory = std::move(planned->memory);
+    llvm::append_range(result.diagnostics, planned->diagnostics);
+    first = Stage::Binary;
+  }
+  if (failed(runStages(first, options.until, *module)))
     return failure();
   if (options.keepIR) {
     llvm::raw_string_ostream os(program->ir);

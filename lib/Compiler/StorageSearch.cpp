@@ -8,6 +8,8 @@
 
 #include "StorageSearch.h"
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 
 using namespace mlir::memrev;
 
@@ -15,46 +17,50 @@ std::optional<int64_t> StorageSearch::getNext() const {
   if (numTries == 0)
     return 0;
   if (!lower)
-    return *upper == kLeastStorage ? std::nullopt
-                                   : std::optional<int64_t>(kLeastStorage);
+    return upper->storage == kLeastStorage
+               ? std::nullopt
+               : std::optional<int64_t>(kLeastStorage);
   // A program takes seconds to come to buffers. The rest is worth little.
   constexpr int maxTries = 7;
-  constexpr int64_t worthwhilePart = 16;
-  int64_t left = budget - lowerPeak;
-  if (numTries >= maxTries || left <= budget / worthwhilePart)
+  int64_t little = budget / 16;
+  int64_t left = budget - lower->peak;
+  if (numTries >= maxTries || left <= little || isAll)
     return std::nullopt;
-  int64_t next = *lower == kLeastStorage
-                     ? *upper - (upperPeak - budget)
-                     : *lower + int64_t(left / peakOfStorage);
   if (!upper)
-    return isAll ? std::nullopt : std::optional<int64_t>(next);
-  if (next > *lower && next < *upper)
-    return next;
-  // That is known to be too much, or no more.
-  int64_t below =
-      *lower == kLeastStorage ? *upper - 2 * (upperPeak - lowerPeak) : *lower;
-  if (*upper - below <= budget / worthwhilePart)
+    return lower->storage + int64_t(left / peakOfStorage);
+  if (lower->storage == kLeastStorage)
+    return upper->storage - (upper->peak - budget);
+  int64_t width = upper->storage - lower->storage;
+  if (width <= little)
     return std::nullopt;
-  double part = static_cast<double>(left) / (upperPeak - lowerPeak);
-  part = std::clamp(part, 0.05, 0.95);
-  return below + std::max<int64_t>(1, (*upper - below) * part);
+  // By the peaks of both (regula falsi), a bit below the budget: what is above
+  // it is of no use. The end that was not moved for some time counts less and
+  // less (the Illinois rule), since a plan goes on in steps.
+  int64_t target = budget - std::min(budget / 64, left / 16);
+  double below = target - lower->peak, above = upper->peak - target;
+  double &unmoved = numSame < 0 ? above : below;
+  unmoved = std::ldexp(unmoved, 1 - std::abs(numSame));
+  double part = std::clamp(below / (below + above), 0.05, 0.95);
+  return lower->storage + std::max<int64_t>(1, width * part);
 }
 
 void StorageSearch::add(int64_t storage, int64_t peak) {
   fewest = numTries == 0 ? peak : std::min(fewest, peak);
   ++numTries;
   if (peak <= budget) {
-    if (!lower || storage > *lower) {
-      // More room for storage is not used.
-      isAll = lower && peak == lowerPeak;
-      if (lower && *lower != kLeastStorage && peak > lowerPeak)
-        peakOfStorage =
-            std::max(0.1, double(peak - lowerPeak) / double(storage - *lower));
-      lower = storage;
-      lowerPeak = peak;
-    }
-  } else if (!upper || storage < *upper) {
-    upper = storage;
-    upperPeak = peak;
+    numSame = std::min(numSame, 0) - 1;
+    if (lower && storage <= lower->storage)
+      return;
+    if (!first && storage != kLeastStorage)
+      first = {storage, peak};
+    else if (first && peak > first->peak)
+      peakOfStorage = double(peak - first->peak) / (storage - first->storage);
+    // More room for storage is not used.
+    isAll = lower && peak == lower->peak;
+    lower = {storage, peak};
+  } else {
+    numSame = std::max(numSame, 0) + 1;
+    if (!upper || storage < upper->storage)
+      upper = {storage, peak};
   }
 }

@@ -1,5 +1,4 @@
-//===- StorageSearch.h - How much may be stored in a budget ---- -*- C++
-//-*-===//
+//===- StorageSearch.h - How much may be stored in a budget -- -*- C++ -*-===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -44,22 +43,32 @@ public:
   void add(int64_t storage, int64_t peak);
 
   /// The best storage so far, if any fits.
-  std::optional<int64_t> getBest() const { return lower; }
+  std::optional<int64_t> getBest() const {
+    return lower ? std::optional(lower->storage) : std::nullopt;
+  }
   /// The fewest bytes that the function was seen to take.
   int64_t getFewest() const { return fewest; }
   int64_t getBudget() const { return budget; }
 
 private:
+  struct Point {
+    int64_t storage, peak;
+  };
+
   int64_t budget;
-  /// The most storage that fits, and the least that does not, with their peaks.
-  std::optional<int64_t> lower, upper;
-  int64_t lowerPeak = 0, upperPeak = 0;
+  /// The most storage that fits, and the least that does not.
+  std::optional<Point> lower, upper;
+  /// The first that fits, but for the least there is.
+  std::optional<Point> first;
   int64_t fewest = 0;
-  /// By how much a byte of storage raises the peak; by estimate by one.
+  /// By how much a byte of storage raises the peak, from the first that fits;
+  /// by estimate by one.
   double peakOfStorage = 1;
   /// Whether all that can be stored is.
   bool isAll = false;
   int numTries = 0;
+  /// How many of the last tries did not fit, or, negated, did.
+  int numSame = 0;
 };
 
 } // namespace mlir::memrev

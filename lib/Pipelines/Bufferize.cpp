@@ -29,6 +29,7 @@ void memrev::buildBufferizePipeline(OpPassManager &pm,
 
   // From here to bufferization nothing may merge or hoist equal tensors.
   pm.addPass(createCodegenPrivatizeDestinations());
+  pm.addPass(createCodegenSplitReads());
   pm.addPass(createCodegenCutChains());
   // In each function by itself: across calls it would cost as much as
   // bufferization, and kernels get their destinations from their callers.
@@ -50,6 +51,10 @@ void memrev::buildBufferizePipeline(OpPassManager &pm,
   wrap.staticOnly = options.staticOnly;
   pm.addPass(createCodegenWrapEntries(wrap));
   pm.addPass(createCanonicalizerPass());
+  CodegenOrderForMemoryOptions order;
+  order.maxStackBytes = options.maxStackBytes;
+  order.maxThreads = options.maxThreads;
+  pm.addPass(createCodegenOrderForMemory(order));
   CodegenPlanArenaOptions arena;
   arena.maxStackBytes = options.maxStackBytes;
   arena.maxThreads = options.maxThreads;

@@ -168,6 +168,9 @@ DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
   expandForDifferentiation(function, DerivativeMode::Reverse);
   if (failed(promoteCapturedScalars(function)))
     return failure();
+  if (request.storage)
+    function->setAttr(kStorageAttrName,
+                      OpBuilder(function).getI64IntegerAttr(*request.storage));
   bool hasPlan =
       request.policy == rev::Policy::Invert && hasStoragePlan(function);
   if (hasPlan && failed(storeWhatFits(function, request, costs)))

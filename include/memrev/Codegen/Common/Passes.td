@@ -269,6 +269,48 @@ def CodegenPrivatizeDestinations : Pass<"codegen-privatize-destinations"> {
   }];
 }
 
+def CodegenSplitReads : Pass<"codegen-split-reads", "ModuleOp"> {
+  let summary = "Hide readers of a tensor from each other";
+  let description = [{
+    For each operand, one-shot bufferization looks at all uses of the tensor: the
+    square of the uses, for weights that a thousand layers share. In functions
+    that are no kernels, this pass takes a tensor with more than `max-reads` uses,
+    all of which are arguments that kernels only read, through
+    `bufferization.to_buffer read_only`; each `max-reads` uses read a tensor of
+    their own, by `bufferization.to_tensor restrict`, in its buffer.
+
+    Only a tensor whose buffer nothing else can write is split: that of an
+    argument or of a `tensor.empty`, through updates of tensors that have no other
+    use. Tensors in loops are not split.
+
+    Runs after codegen-privatize-destinations.
+
+    Example: with `max-reads=2`,
+
+    ```mlir
+    %0 = call @f(%w, %e0) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    %1 = call @f(%w, %e1) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    %2 = call @f(%w, %e2) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %m = bufferization.to_buffer %w read_only : tensor<4xf32> to memref<4xf32>
+    %a = bufferization.to_tensor %m restrict : memref<4xf32> to tensor<4xf32>
+    %b = bufferization.to_tensor %m restrict : memref<4xf32> to tensor<4xf32>
+    %0 = call @f(%a, %e0) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    %1 = call @f(%a, %e1) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    %2 = call @f(%b, %e2) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    ```
+  }];
+  let options = [
+    Option<"maxReads", "max-reads", "int64_t", /*default=*/"16",
+           "Uses that look at each other">
+  ];
+  let dependentDialects = ["bufferization::BufferizationDialect"];
+}
+
 def CodegenCutChains : Pass<"codegen-cut-chains", "ModuleOp"> {
   let summary = "Cut long chains of in-place updates";
   let description = [{
@@ -350,6 +392,39 @@ def CodegenResultsToDestinations
   }];
   let dependentDialects = ["affine::AffineDialect", "func::FuncDialect",
                            "memref::MemRefDialect"];
+}
+
+def CodegenOrderForMemory : Pass<"codegen-order-for-memory", "ModuleOp"> {
+  let summary = "Order operations so that less memory lives at once";
+  let description = [{
+    Works on buffers, before they get their places. In each block, inner blocks
+    first, operations are moved, within what they read and write, so that the most
+    bytes that live at once become fewer: at the operation with the peak, the
+    block is cut where the least lives (a minimum cut), and so on on both sides.
+    Where that makes no peak lower, nothing moves. Where the peak is the least at
+    its own operation, no order is better.
+
+    Private functions take buffers that do not overlap. Operations whose effects
+    are not known keep their places. Open extents are taken for 64. Buffers in
+    parallel loops count as in codegen-plan-arena. Remarks say what the order of
+    each block with a choice came to, and whether it is known to be the best one.
+
+    Example: of
+    ```mlir
+    call @expand(%x, %a) : (memref<8xf32>, memref<4096xf32>) -> ()
+    call @expand(%y, %b) : (memref<8xf32>, memref<4096xf32>) -> ()
+    call @reduce(%a, %p) : (memref<4096xf32>, memref<8xf32>) -> ()
+    call @reduce(%b, %q) : (memref<4096xf32>, memref<8xf32>) -> ()
+    ```
+    the first reduction moves before the second expansion, so that `%a` and `%b`
+    do not live at once.
+  }];
+  let options = [
+    Option<"maxStackBytes", "max-stack-bytes", "int64_t", /*default=*/"32768",
+           "Largest total of buffers inside a parallel loop kept on the stack">,
+    Option<"maxThreads", "max-threads", "int64_t", /*default=*/"1",
+           "Threads that share a parallel loop whose buffers exceed the stack">
+  ];
 }
 
 def CodegenPlanArena : Pass<"codegen-plan-arena", "ModuleOp"> {
