@@ -74,6 +74,7 @@ llvm_config.add_tool_substitutions(
         ToolSubst("memrev-opt", unresolved="fatal"),
         ToolSubst("memrev-compile", unresolved="ignore"),
         ToolSubst("memrev-fuzz-autodiff", unresolved="ignore"),
+        ToolSubst("memrev-check-ordering", unresolved="ignore"),
         ToolSubst("memrev-check-packing", unresolved="ignore"),
         ToolSubst("memrev-check-planning", unresolved="ignore"),
         ToolSubst("memrev-simt", unresolved="ignore"),

@@ -4,8 +4,11 @@
 """MLIR programs of single kernels, in the forms that differentiation emits.
 
 Each function returns the text of a module with one public function `k`. Images
-are NHWC, filters HWCF.
+are NHWC, filters HWCF. Those of `Layer` are traced by memrev and differentiated by
+memrev-compile; the others need no package.
 """
+
+import math
 
 
 def tensor(shape, element):
@@ -90,6 +93,9 @@ class Program:
 
 class Conv:
     """The shapes of one convolution and its three programs."""
+
+    family = ""
+    rank, groups, transposed = 2, 1, False
 
     def __init__(self, n, size, c, f, k, stride, padding=None, width=None):
         self.n, self.h, self.w = n, size, width or size
@@ -213,6 +219,67 @@ class Conv:
             f"[{part[0]}, {part[1]}, {part[2]}, {part[3]}][1, {s}, {s}, 1] : "
             f"{program.type(part)} into {program.type(self.x)}"
         )
+
+
+class Layer:
+    """A convolution of any rank, transposed or in groups, with the members of `Conv`."""
+
+    def __init__(self, family, images, c, f, k, stride, groups=1, transposed=False):
+        self.family, self.rank = family, len(images) - 1
+        self.n, space = images[0], images[1:]
+        self.c, self.f, self.k, self.stride = c, f, k, stride
+        self.groups, self.transposed = groups, transposed
+        self.padding = (k - stride + 1) // 2 if transposed else k // 2
+        p = 2 * self.padding
+        results = [(m - 1) * stride + k - p if transposed else (m + p - k) // stride + 1
+                   for m in space]
+        self.x, self.y = (self.n, *space, c), (self.n, *results, f)
+        # A transposed convolution has the filter of the convolution the other way round.
+        self.kernel = (*[k] * self.rank, f // groups if transposed else c // groups,
+                       c if transposed else f)
+        products = math.prod(space) * f if transposed else math.prod(results) * c
+        self.flops = 2 * self.n * products * (c if transposed else f) // groups * k**self.rank
+
+    def __str__(self):
+        size = "x".join(map(str, self.x[:-1]))
+        window = "x".join([str(self.k)] * self.rank)
+        return f"{size} {self.c}->{self.f} {window}/{self.stride} g{self.groups}"
+
+    def apply(self, x, w):
+        from memrev import lax
+
+        function = lax.conv_transpose if self.transposed else lax.conv
+        return function(x, w, self.stride, self.padding, groups=self.groups)
+
+    def text(self, k, *shapes):
+        import memrev
+        import numpy
+
+        return memrev.jit(k).mlir(*[memrev.ShapeDtype(s, numpy.float32) for s in shapes])
+
+    def forward(self):
+        def k(x, w):
+            return self.apply(x, w)
+
+        return self.text(k, self.x, self.kernel)
+
+    def input_gradient(self):
+        import memrev
+
+        def k(y, w):
+            start = memrev.numpy.zeros(self.x, "float32")
+            return memrev.vjp(lambda x: self.apply(x, w), start)[1](y)[0]
+
+        return self.text(k, self.y, self.kernel)
+
+    def filter_gradient(self):
+        import memrev
+
+        def k(x, y):
+            start = memrev.numpy.zeros(self.kernel, "float32")
+            return memrev.vjp(lambda w: self.apply(x, w), start)[1](y)[0]
+
+        return self.text(k, self.x, self.y)
 
 
 def matmul(m, n, k, transpose_a=False, transpose_b=False, element="f32"):

@@ -13,7 +13,8 @@ leaves out every reorder; our packing of the filter is inside the measured time.
 A peer that is not installed is left out and named.
 
   run.py --build=build [--threads=1] [--rounds=5] [--only=SUBSTRING]
-         [--dnnl=PREFIX] [--openblas=LIBRARY] [--json=FILE]
+         [--cases=all|networks|layers] [--dnnl=PREFIX] [--openblas=LIBRARY]
+         [--json=FILE] [--table=FILE]
 """
 
 import argparse
@@ -54,6 +55,28 @@ CONVOLUTIONS = [
     (16, 28, 128, 128, 1, 1),
     (100, 32, 16, 32, 1, 2),
     (100, 16, 32, 64, 1, 2),
+]
+# (family, (images, *space), channels in, channels out, filter, stride, groups,
+# transposed): what flows and other invertible networks have beside those.
+LAYERS = [
+    ("1-D", (8, 256), 32, 64, 3, 1),
+    ("1-D", (16, 1024), 16, 16, 3, 1),
+    ("3-D", (1, 16, 16, 16), 16, 32, 3, 1),
+    ("3-D", (2, 24, 24, 24), 32, 32, 3, 1),
+    ("transposed", (8, 256), 64, 32, 4, 2, 1, True),
+    ("transposed", (4, 16, 16), 64, 32, 4, 2, 1, True),
+    ("transposed", (8, 28, 28), 128, 64, 2, 2, 1, True),
+    ("transposed", (1, 12, 12, 12), 32, 16, 2, 2, 1, True),
+    ("grouped", (4, 32, 32), 32, 64, 3, 1, 4),
+    ("grouped", (4, 28, 28), 128, 128, 3, 1, 32),
+    ("grouped", (1, 16, 16, 16), 32, 32, 3, 1, 4),
+    ("depthwise", (8, 256), 64, 64, 3, 1, 64),
+    ("depthwise", (4, 32, 32), 64, 64, 3, 1, 64),
+    ("depthwise", (8, 28, 28), 192, 192, 7, 1, 192),
+    ("depthwise", (8, 56, 56), 96, 96, 3, 2, 96),
+    ("depthwise", (4, 32, 32), 32, 64, 3, 1, 32),
+    ("depthwise", (1, 16, 16, 16), 16, 16, 3, 1, 16),
+    ("depthwise", (2, 24, 24, 24), 48, 48, 3, 1, 48),
 ]
 # (rows, columns, terms, transpose a, transpose b): layers, their gradients, and
 # squares.
@@ -137,21 +160,25 @@ def torch_peers(conv, kind):
     except ImportError:
         return {}
     peers = {}
-    for name, layout in (
-        ("torch nhwc", torch.channels_last),
-        ("torch nchw", torch.contiguous_format),
-    ):
+    layouts = [("torch nchw", torch.contiguous_format)]
+    if conv.rank > 1:
+        last = torch.channels_last if conv.rank == 2 else torch.channels_last_3d
+        layouts.insert(0, ("torch nhwc", last))
+    for name, layout in layouts:
         make = lambda *s: torch.full(s, 0.05).contiguous(memory_format=layout)
-        x = make(conv.n, conv.c, conv.h, conv.w)
-        w = make(conv.f, conv.c, conv.k, conv.k)
-        y = make(conv.n, conv.f, conv.oh, conv.ow)
-        s, p = [conv.stride] * 2, [conv.padding] * 2
+        channels_first = lambda shape: (shape[0], shape[-1], *shape[1:-1])
+        x, y = make(*channels_first(conv.x)), make(*channels_first(conv.y))
+        *window, inner, outer = conv.kernel
+        w = make(outer, inner, *window)
+        each = lambda value: [value] * conv.rank
+        options = (each(conv.stride), each(conv.padding), each(1), conv.transposed, each(0),
+                   conv.groups)
         if kind == "forward":
-            peers[name] = lambda x=x, w=w: torch.conv2d(x, w, None, s, p)
+            peers[name] = lambda x=x, w=w: torch.convolution(x, w, None, *options)
         else:
             mask = [kind == "input_gradient", kind == "filter_gradient", False]
             peers[name] = lambda x=x, w=w, y=y: torch.ops.aten.convolution_backward(
-                y, x, w, None, s, p, [1, 1], False, [0, 0], 1, mask
+                y, x, w, None, *options, mask
             )
     return peers
 
@@ -212,6 +239,15 @@ def blas_peers(library, m, n, k, ta, tb):
     return peers
 
 
+def machine():
+    """The name of the processor."""
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(": ")[1] for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
 def measure(functions, rounds, clock):
     """Median seconds of each function; they take turns."""
     times = {name: [] for name in functions}
@@ -236,15 +272,38 @@ def geometric_mean(values):
     return math.exp(sum(map(math.log, values)) / len(values)) if values else float("nan")
 
 
+def table(result):
+    """The result as a page of Markdown."""
+    arguments = " ".join(a for a in sys.argv[1:] if not a.startswith(("--build", "--json")))
+    lines = [
+        "# Single kernels beside PyTorch", "",
+        f"Rates in GFLOP/s, medians, {result['threads']} thread(s) of {result['machine']}; ours and "
+        "theirs took turns in one process. The machine",
+        f"was shared (load {os.getloadavg()[0]:.1f} at the end), so only ratios count. Written by "
+        f"`benchmarks/kernels/run.py {arguments}`.", "",
+        "| geometric mean of our rate over the fastest peer | |", "|---|---|",
+        *(f"| {name} | {value:.2f} |" for name, value in result["summary"].items()), "",
+        "| kernel | shape | memrev | peers | ratio |", "|---|---|---|---|---|",
+    ]
+    for row in result["rows"]:
+        peers = ", ".join(f"{name} {rate:.0f}" for name, rate in row["gflops"].items()
+                          if name != "memrev")
+        lines.append(f"| {row['kind']} | {row['shape']} | {row['gflops']['memrev']:.0f} | {peers} "
+                     f"| {row['ratio']:.2f} |")
+    return "\n".join(lines) + "\n"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--build", type=pathlib.Path, default=HERE.parents[1] / "build")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="")
+    parser.add_argument("--cases", choices=["all", "networks", "layers"], default="all")
     parser.add_argument("--dnnl")
     parser.add_argument("--openblas")
     parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--table", type=pathlib.Path)
     options = parser.parse_args()
     # Before any library starts its threads.
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -277,8 +336,12 @@ def main():
 
     rows = []
     cases = []
-    for shape in CONVOLUTIONS:
-        conv = programs.Conv(*shape)
+    convolutions = []
+    if options.cases != "layers":
+        convolutions += [programs.Conv(*shape) for shape in CONVOLUTIONS]
+    if options.cases != "networks":
+        convolutions += [programs.Layer(*case) for case in LAYERS]
+    for conv in convolutions:
         for kind, shapes in (
             ("forward", (conv.x, conv.kernel, conv.y)),
             ("input_gradient", (conv.y, conv.kernel, conv.x)),
@@ -286,13 +349,14 @@ def main():
         ):
             def peers(conv=conv, kind=kind):
                 found = torch_peers(conv, kind)
-                if onednn:
+                if onednn and not conv.family:
                     found.update(onednn.peers(conv, kind))
                 return found
 
             text = lambda conv=conv, kind=kind: getattr(conv, kind)()
-            cases.append((kind, str(conv), conv.flops, text, shapes, peers))
-    for m, n, k, ta, tb in PRODUCTS:
+            name = f"{conv.family} {kind}".lstrip()
+            cases.append((name, str(conv), conv.flops, text, shapes, peers))
+    for m, n, k, ta, tb in PRODUCTS if options.cases != "layers" else []:
         kind = "product " + ("t" if ta else "n") + ("t" if tb else "n")
         shapes = ((k, m) if ta else (m, k), (n, k) if tb else (k, n), (m, n))
         peers = lambda m=m, n=n, k=k, ta=ta, tb=tb: blas_peers(blas, m, n, k, ta, tb)
@@ -312,7 +376,7 @@ def main():
              "ratio": ratio, "compile_seconds": ours.compile_seconds}
         )
         columns = "  ".join(f"{name} {rate:.0f}" for name, rate in rates.items())
-        print(f"{kind:16} {shape:24} {ratio:5.2f}  {columns}", flush=True)
+        print(f"{kind:26} {shape:32} {ratio:5.2f}  {columns}", flush=True)
 
     summary = {}
     for kind in dict.fromkeys(row["kind"] for row in rows):
@@ -325,15 +389,14 @@ def main():
         print(f"geometric mean of ratios, {name}: {value:.2f}")
     if missing:
         print("not installed, so not measured:", ", ".join(missing))
+    result = {
+        "machine": machine(), "threads": options.threads, "rounds": options.rounds,
+        "missing": missing, "summary": summary, "rows": rows,
+    }
     if options.json:
-        options.json.write_text(
-            json.dumps(
-                {"machine": platform.processor() or platform.machine(), "threads": options.threads,
-                 "rounds": options.rounds, "missing": missing, "summary": summary, "rows": rows},
-                indent=1,
-            )
-            + "\n"
-        )
+        options.json.write_text(json.dumps(result, indent=1) + "\n")
+    if options.table:
+        options.table.write_text(table(result))
 
 
 if __name__ == "__main__":

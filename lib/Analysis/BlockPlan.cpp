@@ -76,6 +76,11 @@ void BlockPlan::collectNeeds(Operation *op, unsigned position) {
     getUsedValuesDefinedAbove(loop.getRegion(), captured);
     for (Value value : captured)
       need(value, position);
+    // In a loop with tapes the inner one has its own anew in each iteration
+    // backwards: it runs again from where it starts.
+    if (isTaped)
+      for (Value init : loop.getInitArgs())
+        need(init, position);
     return;
   }
   if (std::optional<unsigned> edge = getPlannedEdge(op)) {

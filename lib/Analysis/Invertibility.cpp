@@ -7,53 +7,211 @@
 //===----------------------------------------------------------------------===//
 
 #include "memrev/Analysis/Invertibility.h"
-#include "memrev/Interfaces/InvertibleOpInterface.h"
+#include "memrev/Analysis/SourceLocation.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
 using namespace mlir::memrev;
 
-bool Invertibility::isKnown(Value value) {
-  // Follows definitions with a stack of its own: a chain of operations can be
-  // longer than the call stack.
-  SmallVector<Value> pending{value};
-  llvm::DenseSet<Value> visited, evaluated;
-  while (!pending.empty()) {
-    Value v = pending.pop_back_val();
-    if (known.contains(v) || isOutside(v) || !visited.insert(v).second)
+/// Of the operations that do not give a value back, this many are named.
+static constexpr size_t kMaxNamedReaders = 3;
+
+//===----------------------------------------------------------------------===//
+// What is known
+//===----------------------------------------------------------------------===//
+
+void Invertibility::addStep(Operation *op, std::optional<unsigned> number,
+                            ValueRange solved, ValueRange from) {
+  unsigned id = steps.size();
+  // Each value once, to be counted down once.
+  llvm::SetVector<Value> unique(from.begin(), from.end());
+  Step step{op, number, SmallVector<Value>(solved), unique.takeVector(), 0};
+  for (Value value : step.from) {
+    if (isKnown(value))
       continue;
-    Operation *op = v.getDefiningOp();
-    if (!op || op->getBlock() != &block || !isPure(op))
-      return false;
-    evaluated.insert(v);
+    ++step.numUnknown;
+    readers[value].push_back(id);
+  }
+  for (Value value : solved)
+    solvers[value].push_back(id);
+  if (number)
+    edgeSteps[op].push_back(id);
+  steps.push_back(std::move(step));
+}
+
+void Invertibility::addSteps(Operation *op) {
+  if (op->getNumResults() != 0 && isPure(op)) {
     llvm::SetVector<Value> used(op->operand_begin(), op->operand_end());
     getUsedValuesDefinedAbove(op->getRegions(), used);
-    llvm::append_range(pending, used);
+    addStep(op, std::nullopt, op->getResults(), used.getArrayRef());
   }
-  known.insert(evaluated.begin(), evaluated.end());
-  return true;
+  if (auto invertible = dyn_cast<InvertibleOpInterface>(op))
+    for (auto [number, edge] : llvm::enumerate(invertible.getInverseEdges()))
+      addStep(op, number, edge.solved, edge.from);
+}
+
+void Invertibility::reach(SmallVector<Value> pending) {
+  while (!pending.empty()) {
+    Value value = pending.pop_back_val();
+    if (isOutside(value) || !known.insert(value).second)
+      continue;
+    auto it = readers.find(value);
+    if (it == readers.end())
+      continue;
+    for (unsigned id : it->second) {
+      Step &step = steps[id];
+      if (--step.numUnknown != 0)
+        continue;
+      if (step.number)
+        ready.insert(positions.lookup(step.op));
+      else
+        llvm::append_range(pending, step.solved);
+    }
+  }
+}
+
+void Invertibility::follow(Operation *op) {
+  if (edges.contains(op))
+    return;
+  for (unsigned id : edgeSteps.lookup(op)) {
+    const Step &step = steps[id];
+    if (step.numUnknown != 0 ||
+        llvm::all_of(step.solved, [&](Value v) { return isKnown(v); }))
+      continue;
+    edges[op] = *step.number;
+    reach(step.solved);
+    return;
+  }
 }
 
 const llvm::DenseMap<Operation *, unsigned> &Invertibility::solve() {
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (Operation &op : llvm::reverse(block)) {
-      auto invertible = dyn_cast<InvertibleOpInterface>(&op);
-      if (!invertible || edges.contains(&op))
-        continue;
-      SmallVector<InverseEdge> candidates = invertible.getInverseEdges();
-      for (auto [number, edge] : llvm::enumerate(candidates)) {
-        if (llvm::all_of(edge.solved, [&](Value v) { return isKnown(v); }) ||
-            !llvm::all_of(edge.from, [&](Value v) { return isKnown(v); }))
-          continue;
-        edges[&op] = number;
-        known.insert(edge.solved.begin(), edge.solved.end());
-        changed = true;
-        break;
-      }
-    }
+  for (Operation &op : block) {
+    positions[&op] = ops.size();
+    ops.push_back(&op);
+    addSteps(&op);
+  }
+  SmallVector<Value> evaluated;
+  for (const Step &step : steps) {
+    if (step.numUnknown != 0)
+      continue;
+    if (step.number)
+      ready.insert(positions.lookup(step.op));
+    else
+      llvm::append_range(evaluated, step.solved);
+  }
+  reach(std::move(evaluated));
+  // Last operation first, again and again.
+  unsigned position = ops.size();
+  while (!ready.empty()) {
+    auto next = ready.lower_bound(position);
+    if (next == ready.begin())
+      next = ready.end();
+    position = *--next;
+    ready.erase(next);
+    follow(ops[position]);
   }
   return edges;
+}
+
+//===----------------------------------------------------------------------===//
+// What is not
+//===----------------------------------------------------------------------===//
+
+static std::string describe(Operation *op) {
+  std::string text = ("'" + op->getName().getStringRef() + "'").str();
+  if (std::optional<std::string> place = printPlace(op->getLoc()))
+    text += " at " + *place;
+  return text;
+}
+
+static std::string describe(Value value) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  if (auto result = dyn_cast<OpResult>(value))
+    os << "result " << result.getResultNumber() << " of "
+       << describe(result.getOwner());
+  else if (auto loop = dyn_cast<LoopLikeOpInterface>(
+               cast<BlockArgument>(value).getOwner()->getParentOp()))
+    os << "iteration argument "
+       << llvm::find(loop.getRegionIterArgs(), value) -
+              loop.getRegionIterArgs().begin();
+  else
+    os << "argument " << cast<BlockArgument>(value).getArgNumber();
+  return text;
+}
+
+/// Why `value`, which no edge solves for, is not given back.
+static Obstacle getMissingEdge(Value value, Block &block) {
+  SmallVector<Operation *> readers;
+  for (Operation *user : value.getUsers()) {
+    Operation *op = block.findAncestorOpInBlock(*user);
+    if (op && op != block.getTerminator() && !llvm::is_contained(readers, op))
+      readers.push_back(op);
+  }
+  if (readers.empty())
+    return {value.getLoc(),
+            "nothing that could be undone reads " + describe(value)};
+  llvm::sort(readers,
+             [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+  std::string text = describe(readers.front());
+  size_t numNamed = std::min(readers.size(), kMaxNamedReaders);
+  for (size_t i = 1; i < numNamed; ++i)
+    text += (i + 1 == readers.size() ? " and " : ", ") + describe(readers[i]);
+  if (numNamed < readers.size())
+    text += " and " + std::to_string(readers.size() - numNamed) + " more";
+  text += readers.size() == 1 ? " has" : " have";
+  return {readers.front()->getLoc(),
+          text + " no inverse edge for " + describe(value)};
+}
+
+const Invertibility::Step *
+Invertibility::getFurthest(ArrayRef<unsigned> numbers) const {
+  const Step *furthest = nullptr;
+  for (unsigned id : numbers) {
+    const Step &step = steps[id];
+    // Those that are done lost their turn to another edge of the operation.
+    if (step.numUnknown != 0 &&
+        (!furthest || step.numUnknown < furthest->numUnknown))
+      furthest = &step;
+  }
+  return furthest;
+}
+
+Obstacle Invertibility::explain(Value value) const {
+  llvm::DenseSet<Value> visited;
+  llvm::DenseSet<Operation *> inverted;
+  Operation *last = nullptr;
+  Value missing;
+  while (visited.insert(value).second) {
+    // Where no edge solves for a value, what computes it is looked at.
+    SmallVector<unsigned> candidates, evaluations;
+    auto it = solvers.find(value);
+    if (it != solvers.end())
+      for (unsigned id : it->second) {
+        if (!steps[id].number)
+          evaluations.push_back(id);
+        else if (!inverted.contains(steps[id].op))
+          candidates.push_back(id);
+      }
+    const Step *step = getFurthest(candidates);
+    // What an inverse starts from is not evaluated: that is what it undoes.
+    if (!step && !inverted.contains(value.getDefiningOp()))
+      step = getFurthest(evaluations);
+    if (!step)
+      return getMissingEdge(value, block);
+    value = *llvm::find_if(step->from, [&](Value v) { return !isKnown(v); });
+    if (step->number) {
+      last = step->op;
+      inverted.insert(last);
+      missing = value;
+    }
+  }
+  // Values are computed from values before them: an edge is in every circle.
+  return {last->getLoc(), "the inverse of " + describe(last) + " needs " +
+                              describe(missing) + ", and that needs " +
+                              describe(value) + " first"};
 }

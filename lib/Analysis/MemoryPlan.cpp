@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "memrev/Analysis/MemoryPlan.h"
-#include "memrev/Analysis/Invertibility.h"
 #include "memrev/Analysis/Recomputation.h"
+#include "memrev/Analysis/SourceLocation.h"
 #include "memrev/Interfaces/CheckpointedLoop.h"
 #include "memrev/Interfaces/LoopObservers.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -25,9 +25,14 @@ std::optional<unsigned> memrev::getPlannedEdge(Operation *op) {
   return static_cast<unsigned>(edge.getInt());
 }
 
+static void eraseEdge(Operation *op) {
+  op->removeAttr(kInvertAttrName);
+  op->removeAttr(kLeftOutAttrName);
+}
+
 void memrev::erasePlan(Operation *root) {
   root->walk([](Operation *op) {
-    op->removeAttr(kInvertAttrName);
+    eraseEdge(op);
     op->removeAttr(kReasonAttrName);
     op->removeAttr(kPlannedAttrName);
     op->removeAttr(kRecomputeAttrName);
@@ -108,90 +113,163 @@ static bool isDependent(rev::CouplingOp coupling, CouplingReads &reads) {
   return false;
 }
 
-/// Lets everything in the body of `loop` be stored: its values are on tapes.
-static void storeBody(scf::ForOp loop) {
-  loop.getBody()->walk([](Operation *op) { op->removeAttr(kInvertAttrName); });
-}
+//===----------------------------------------------------------------------===//
+// Loops
+//===----------------------------------------------------------------------===//
 
-static void planLoop(scf::ForOp loop);
+/// What the inverse of a loop does with state that only observes it.
+enum class Observers {
+  /// Nobody asks for it: it is left out.
+  LeaveOut,
+  /// It is given back where that is possible.
+  GiveBack
+};
+
+/// Lets everything in the body of `loop` be stored: its values are on tapes.
+static void storeBody(scf::ForOp loop) { loop.getBody()->walk(eraseEdge); }
+
+static void planLoop(scf::ForOp loop, Observers use);
 
 /// Plans the loops in `block`, those in the regions of couplings too: their
 /// clones are differentiated where the region is evaluated again.
-static void planLoops(Block &block) {
+static void planLoops(Block &block, Observers use) {
   for (Operation &op : block) {
     if (auto loop = dyn_cast<scf::ForOp>(&op))
-      planLoop(loop);
+      planLoop(loop, use);
     else if (isa<rev::CouplingOp>(&op))
-      planLoops(op.getRegion(0).front());
+      planLoops(op.getRegion(0).front(), Observers::LeaveOut);
   }
 }
 
-/// Plans `loop` and the loops inside of it.
-static void planLoop(scf::ForOp loop) {
-  Block &body = *loop.getBody();
-  planLoops(body);
-  if (loop->hasAttr(kStoredAttrName) || loop->hasAttr(kSlotsAttrName)) {
-    setReason(loop, "the program asks for checkpoints");
-    storeBody(loop);
-    return;
-  }
+static bool leavesOut(Operation &op) { return op.hasAttr(kLeftOutAttrName); }
 
+/// The iteration arguments of `loop` that are not `given` back, as an
+/// attribute, or none.
+static DenseI64ArrayAttr getLeftOut(scf::ForOp loop,
+                                    const llvm::SmallBitVector &given) {
+  SmallVector<int64_t> numbers;
+  for (unsigned i = 0, e = given.size(); i < e; ++i)
+    if (!given[i])
+      numbers.push_back(i);
+  return numbers.empty() ? DenseI64ArrayAttr()
+                         : DenseI64ArrayAttr::get(loop.getContext(), numbers);
+}
+
+/// True if the plan inverts `loop` and gives nothing back.
+static bool isStateless(scf::ForOp loop) {
+  auto leftOut = loop->getAttrOfType<DenseI64ArrayAttr>(kLeftOutAttrName);
+  return loop->hasAttr(kInvertAttrName) &&
+         (leftOut ? leftOut.size() : 0) == loop.getNumRegionIterArgs();
+}
+
+/// Writes into `loop`, the loops in which are planned, which inverse edges give
+/// its iteration arguments `given` back, of which those that are `optional` may
+/// stay away. Fails with the reason.
+static std::optional<std::string>
+planBody(scf::ForOp loop, llvm::SmallBitVector given,
+         const llvm::SmallBitVector &optional) {
+  Block &body = *loop.getBody();
   auto isOutside = [&](Value v) {
     return !loop.getRegion().isAncestor(v.getParentRegion()) ||
            v == loop.getInductionVar();
   };
-  Invertibility invertibility(body, isOutside);
-  llvm::SmallBitVector observers = getObservers(loop);
-  for (auto [i, yielded] : llvm::enumerate(loop.getYieldedValues()))
-    if (!observers[i])
-      invertibility.addKnown(yielded);
-  const llvm::DenseMap<Operation *, unsigned> &edges = invertibility.solve();
-  for (auto [i, arg] : llvm::enumerate(loop.getRegionIterArgs())) {
-    if (observers[i] || invertibility.isKnown(arg))
-      continue;
-    setReason(loop, "no inverse edge gives iteration argument " + Twine(i) +
-                        " back from the yielded values");
-    storeBody(loop);
-    return;
+  std::optional<Invertibility> invertibility;
+  const llvm::DenseMap<Operation *, unsigned> *edges = nullptr;
+  // What is not reached is not known at the end of the iteration before either.
+  for (bool changed = true; changed;) {
+    changed = false;
+    invertibility.emplace(body, isOutside);
+    for (unsigned i : given.set_bits())
+      invertibility->addKnown(loop.getYieldedValues()[i]);
+    edges = &invertibility->solve();
+    for (unsigned i : given.set_bits()) {
+      Value argument = loop.getRegionIterArgs()[i];
+      if (invertibility->isKnown(argument))
+        continue;
+      if (!optional[i])
+        return "no inverse edge gives iteration argument " + std::to_string(i) +
+               " back: " + invertibility->explain(argument).reason;
+      given.reset(i);
+      changed = true;
+    }
   }
   // A loop inside that has no part in reaching the arguments runs backwards too
   // if it has no state to be given back. Otherwise it is differentiated where
   // its values are evaluated again, and stores: it starts from what this loop
   // gives back.
-  SmallVector<scf::ForOp> stateless, stored;
+  llvm::SmallDenseSet<Operation *> stateless;
+  SmallVector<scf::ForOp> stored;
   for (Operation &op : body) {
     auto inner = dyn_cast<scf::ForOp>(op);
-    if (!inner || edges.contains(&op))
+    if (!inner || edges->contains(&op))
       continue;
     llvm::SetVector<Value> used(op.operand_begin(), op.operand_end());
     getUsedValuesDefinedAbove(op.getRegions(), used);
     for (Value init : inner.getInitArgs())
       used.remove(init);
-    auto isKnown = [&](Value v) { return invertibility.isKnown(v); };
+    auto isKnown = [&](Value v) { return invertibility->isKnown(v); };
     if (op.hasAttr(kInvertAttrName) && getObservers(inner).all() &&
         llvm::all_of(used, isKnown)) {
-      stateless.push_back(inner);
-      continue;
+      if (!isStateless(inner))
+        planLoop(inner, Observers::LeaveOut);
+      if (isStateless(inner)) {
+        stateless.insert(&op);
+        continue;
+      }
     }
     if (!llvm::all_of(inner.getInitArgs(), isKnown)) {
-      setReason(loop, "a loop in it stores, and starts from what this loop "
-                      "only updates");
-      storeBody(loop);
-      return;
+      std::string reason = "a loop in it";
+      if (std::optional<std::string> place = printPlace(inner.getLoc()))
+        reason += ", at " + *place + ",";
+      return reason + " stores, and starts from what this loop only updates";
     }
     stored.push_back(inner);
   }
   for (Operation &op : body)
-    if (!edges.contains(&op))
-      op.removeAttr(kInvertAttrName);
+    if (!edges->contains(&op) && !stateless.contains(&op))
+      eraseEdge(&op);
   for (scf::ForOp inner : stored)
     storeBody(inner);
-  for (scf::ForOp inner : stateless)
-    setEdge(inner, 0);
-  for (auto [op, edge] : edges)
+  for (auto [op, edge] : *edges)
     setEdge(op, edge);
   setEdge(loop, 0);
+  if (DenseI64ArrayAttr leftOut = getLeftOut(loop, given))
+    loop->setAttr(kLeftOutAttrName, leftOut);
+  return std::nullopt;
 }
+
+/// Plans `loop` and the loops inside of it.
+static void planLoop(scf::ForOp loop, Observers use) {
+  Block &body = *loop.getBody();
+  eraseEdge(loop);
+  loop->removeAttr(kReasonAttrName);
+  planLoops(body, use);
+  if (loop->hasAttr(kStoredAttrName) || loop->hasAttr(kSlotsAttrName)) {
+    setReason(loop, "the program asks for checkpoints");
+    storeBody(loop);
+    return;
+  }
+  llvm::SmallBitVector observers = getObservers(loop);
+  llvm::SmallBitVector all(observers.size(), true), state = observers;
+  state.flip();
+  std::optional<std::string> reason =
+      planBody(loop, use == Observers::GiveBack ? all : state, observers);
+  // The way back may lead over what observers were.
+  if (reason && use == Observers::LeaveOut &&
+      (observers.any() || llvm::any_of(body, leavesOut))) {
+    planLoops(body, Observers::GiveBack);
+    if (!planBody(loop, all, observers))
+      return;
+  }
+  if (!reason)
+    return;
+  setReason(loop, *reason);
+  storeBody(loop);
+}
+
+//===----------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------===//
 
 void memrev::planFunction(func::FuncOp function, rev::Policy policy) {
   erasePlan(function);
@@ -202,7 +280,7 @@ void memrev::planFunction(func::FuncOp function, rev::Policy policy) {
     return;
 
   Block &body = function.getBody().front();
-  planLoops(body);
+  planLoops(body, Observers::LeaveOut);
   CouplingReads reads;
   for (auto coupling : body.getOps<rev::CouplingOp>()) {
     if (isDependent(coupling, reads))
@@ -212,11 +290,11 @@ void memrev::planFunction(func::FuncOp function, rev::Policy policy) {
   }
 }
 
-std::optional<int64_t> memrev::planInverse(func::FuncOp function,
-                                           ArrayRef<int64_t> wrt) {
-  erasePlan(function);
+/// Writes which inverse edges give arguments back, where the loops of the
+/// function are planned.
+static std::optional<UnreachedArgument> planEdges(func::FuncOp function,
+                                                  ArrayRef<int64_t> wrt) {
   Block &body = function.getBody().front();
-  planLoops(body);
   auto isOutside = [&](Value v) {
     return !function.getBody().isAncestor(v.getParentRegion());
   };
@@ -228,11 +306,24 @@ std::optional<int64_t> memrev::planInverse(func::FuncOp function,
     invertibility.addKnown(result);
   const llvm::DenseMap<Operation *, unsigned> &edges = invertibility.solve();
   for (int64_t i : wrt)
-    if (!invertibility.isKnown(body.getArgument(i)))
-      return i;
+    if (Value argument = body.getArgument(i); !invertibility.isKnown(argument))
+      return UnreachedArgument{i, invertibility.explain(argument)};
   for (Operation &op : body)
-    op.removeAttr(kInvertAttrName);
+    if (!edges.contains(&op))
+      eraseEdge(&op);
   for (auto [op, edge] : edges)
     setEdge(op, edge);
   return std::nullopt;
+}
+
+std::optional<UnreachedArgument> memrev::planInverse(func::FuncOp function,
+                                                     ArrayRef<int64_t> wrt) {
+  erasePlan(function);
+  Block &body = function.getBody().front();
+  planLoops(body, Observers::LeaveOut);
+  std::optional<UnreachedArgument> unreached = planEdges(function, wrt);
+  if (!unreached || llvm::none_of(body, leavesOut))
+    return unreached;
+  planLoops(body, Observers::GiveBack);
+  return planEdges(function, wrt);
 }

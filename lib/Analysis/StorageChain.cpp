@@ -11,6 +11,7 @@
 #include "memrev/Analysis/Cost.h"
 #include "memrev/Analysis/Drift.h"
 #include "memrev/Analysis/MemoryPlan.h"
+#include "memrev/Interfaces/CheckpointedLoop.h"
 #include "memrev/Interfaces/InvertibleOpInterface.h"
 #include "memrev/Interfaces/TripCount.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -401,7 +402,9 @@ static void addTapedLoop(scf::ForOp loop, const Activity &activity,
   };
   int64_t all = multiply(count, tape);
   add(0, all, all, 0);
-  if (!getConstantTripCount(loop) || !isRepeatable(loop))
+  // The program may ask for the states of this one.
+  if (loop->hasAttr(kStoredAttrName) || !getConstantTripCount(loop) ||
+      !isRepeatable(loop))
     return;
   int64_t state = 0;
   for (Type type : loop.getResultTypes())

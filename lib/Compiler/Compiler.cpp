@@ -8,8 +8,7 @@
 
 #include "memrev/Compiler/Compiler.h"
 #include "EntrySignature.h"
-#include "StorageSearch.h"
-#include "StorageSweep.h"
+#include "StoragePlanner.h"
 #include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/ExecutionEngine/CHeader.h"
 #include "memrev/ExecutionEngine/NativeCode.h"
@@ -23,7 +22,7 @@
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
-#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -143,8 +142,7 @@ namespace {
 /// A copy of the program that was compiled up to its buffers, and what there is
 /// to know of it.
 struct Trial {
-  /// What derivatives may store: options of rev-plan.
-  std::vector<std::string> storage;
+  DerivativeStorage storage;
   OwningOpRef<ModuleOp> module;
   std::vector<FunctionSignature> functions;
   std::vector<FunctionMemory> memory;
@@ -168,10 +166,10 @@ private:
   LogicalResult runStage(Stage stage, ModuleOp module);
   LogicalResult runStages(Stage first, Stage last, ModuleOp module);
   LogicalResult takePlanOptions(ModuleOp module);
-  FailureOr<Trial> tryStorage(ModuleOp module,
-                              std::vector<std::string> storage);
-  LogicalResult planStorage(ModuleOp module, std::optional<Trial> &best);
-  LogicalResult sweepStorage(ModuleOp module);
+  LogicalResult runPasses(PassManager &pm, StringRef stage, ModuleOp module);
+  FailureOr<Trial> tryStorage(ModuleOp module, const DerivativeStorage &tried);
+  FailureOr<std::vector<StorageGroup>> findGroups(ModuleOp module);
+  LogicalResult planStorage(ModuleOp module);
   LogicalResult collectSignatures(ModuleOp module);
   LogicalResult emitNativeCode(ModuleOp module);
 
@@ -180,8 +178,9 @@ private:
   std::unique_ptr<CompiledProgram> program{new CompiledProgram()};
   std::unique_ptr<llvm::TargetMachine> machine;
   ParameterNames names;
-  /// What derivatives may store: options of rev-plan.
-  std::vector<std::string> storage;
+  DerivativeStorage storage;
+  /// What came of that storage, if it was tried.
+  std::optional<Trial> planned;
   CostModel costModel;
   /// Whether it is one of what is compiled for.
   bool hasCosts = true;
@@ -198,11 +197,28 @@ void CompilerInstance::report(const llvm::Twine &message) {
   result.diagnostics.push_back(std::move(diagnostic));
 }
 
-LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
-  PassManager pm(module.getContext());
+/// Runs the passes of `stage`, which explain errors or not.
+LogicalResult CompilerInstance::runPasses(PassManager &pm, StringRef stage,
+                                          ModuleOp module) {
   // Once at the end of the stage, not after each of its passes: a fifth of the
   // time for a long program.
   pm.enableVerifier(false);
+  size_t before = result.diagnostics.size();
+  if (succeeded(pm.run(module)) && succeeded(verify(module)))
+    return success();
+  // A pass that fails without a word would leave the user with nothing.
+  bool explained = llvm::any_of(llvm::drop_begin(result.diagnostics, before),
+                                [](const CompileDiagnostic &diagnostic) {
+                                  return diagnostic.severity ==
+                                         CompileDiagnostic::Severity::Error;
+                                });
+  if (!explained)
+    report("the stage '" + stage + "' failed");
+  return failure();
+}
+
+LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
+  PassManager pm(module.getContext());
   switch (stage) {
   case Stage::Differentiate:
     if (std::string error; failed(buildDifferentiatePipeline(
@@ -260,18 +276,7 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
     break;
   }
   }
-  size_t before = result.diagnostics.size();
-  if (succeeded(pm.run(module)) && succeeded(verify(module)))
-    return success();
-  // A pass that fails without a word would leave the user with nothing.
-  bool explained = llvm::any_of(llvm::drop_begin(result.diagnostics, before),
-                                [](const CompileDiagnostic &diagnostic) {
-                                  return diagnostic.severity ==
-                                         CompileDiagnostic::Severity::Error;
-                                });
-  if (!explained)
-    report("the stage '" + getName(stage) + "' failed");
-  return failure();
+  return runPasses(pm, getName(stage), module);
 }
 
 LogicalResult CompilerInstance::runStages(Stage first, Stage last,
@@ -291,12 +296,6 @@ LogicalResult CompilerInstance::runStages(Stage first, Stage last,
       return failure();
   }
   return success();
-}
-
-/// The option of rev-plan by which `entry` may store `bytes` beyond the
-/// default.
-static std::string getStorageOption(StringRef entry, int64_t bytes) {
-  return entry.str() + "=" + std::to_string(bytes);
 }
 
 /// Finds out what costs are estimated by, and how far values may drift.
@@ -319,14 +318,14 @@ LogicalResult CompilerInstance::takePlanOptions(ModuleOp module) {
 /// Compiles a copy of `module` up to its buffers. What is said of it is said if
 /// it is used.
 FailureOr<Trial> CompilerInstance::tryStorage(ModuleOp module,
-                                              std::vector<std::string> tried) {
+                                              const DerivativeStorage &tried) {
   size_t numDiagnostics = result.diagnostics.size();
-  storage = std::move(tried);
+  storage = tried;
   Trial trial;
   trial.module = module.clone();
   if (failed(runStages(Stage::Differentiate, Stage::Bufferize, *trial.module)))
     return failure();
-  trial.storage = std::move(storage);
+  trial.storage = std::exchange(storage, {});
   trial.functions = std::exchange(program->functions, {});
   trial.memory = std::exchange(program->memory, {});
   auto said = llvm::drop_begin(result.diagnostics, numDiagnostics);
@@ -336,133 +335,107 @@ FailureOr<Trial> CompilerInstance::tryStorage(ModuleOp module,
   return trial;
 }
 
-/// Tries plans between inverting and storing everything for the curves of time
-/// against memory.
-LogicalResult CompilerInstance::sweepStorage(ModuleOp module) {
-  if (options.curvePoints == 0)
-    return success();
-  if (!options.differentiate.empty()) {
-    report("expects a curve for programs with transforms, but got functions to "
-           "differentiate by options");
-    return failure();
-  }
-  if (!hasCosts) {
-    report("expects a cost model for a curve of a program for target " +
-           options.target);
-    return failure();
-  }
-  llvm::MapVector<StringRef, StorageSweep> sweeps;
-  for (auto function : module.getOps<func::FuncOp>())
-    if (!function.isPrivate() && !function.isExternal())
-      sweeps.insert({function.getSymName(), StorageSweep(options.curvePoints)});
-  while (true) {
-    llvm::StringMap<std::optional<int64_t>> tried;
-    std::vector<std::string> storage;
-    for (auto &[entry, sweep] : sweeps)
-      if (std::optional<int64_t> next = sweep.getNext()) {
-        tried[entry] = next;
-        storage.push_back(getStorageOption(entry, *next));
-      }
-    if (tried.empty())
-      break;
-    FailureOr<Trial> trial = tryStorage(module, std::move(storage));
-    if (failed(trial))
-      return failure();
-    for (const FunctionMemory &memory : trial->memory) {
-      if (!memory.peakFormula.empty()) {
-        report("expects static shapes for a curve, but '" + memory.function +
-               "' takes " + memory.peakFormula + " bytes");
-        return failure();
-      }
-      if (std::optional<int64_t> bytes = tried.lookup(memory.function))
-        sweeps.find(memory.function)
-            ->second.add(*bytes,
-                         {memory.getPeakBytes(), memory.time.value_or(0)});
-    }
-  }
-  for (auto &[entry, sweep] : sweeps)
-    curves[entry] = sweep.getCurve();
-  return success();
-}
-
-/// Lets derivatives store what the budgets of their entries have room for.
-/// Leaves nothing in `best` if there is no budget.
-LogicalResult CompilerInstance::planStorage(ModuleOp module,
-                                            std::optional<Trial> &best) {
-  llvm::MapVector<StringRef, StorageSearch> searches;
+/// Finds the public functions of the program, and what options derive.
+FailureOr<std::vector<StorageGroup>>
+CompilerInstance::findGroups(ModuleOp module) {
+  std::vector<StorageGroup> groups;
   for (auto function : module.getOps<func::FuncOp>()) {
     if (function.isPrivate() || function.isExternal())
       continue;
-    std::optional<int64_t> budget = getMemoryBudget(function);
-    if (!budget && options.memoryBudget > 0)
-      budget = options.memoryBudget;
-    if (budget)
-      searches.insert({function.getSymName(), StorageSearch(*budget)});
+    StorageGroup &group = groups.emplace_back();
+    group.entries.push_back(function.getSymName().str());
+    group.budget = getMemoryBudget(function);
   }
-  if (searches.empty())
-    return success();
-  if (!options.differentiate.empty()) {
-    report("expects a memory budget for programs with transforms, but got "
-           "functions to differentiate by options");
+  if (options.differentiate.empty())
+    return groups;
+  size_t numDiagnostics = result.diagnostics.size();
+  StringRef stage = getName(Stage::Differentiate);
+  std::string error;
+  OwningOpRef<ModuleOp> copy = module.clone();
+  PassManager transforms(module.getContext());
+  if (failed(buildDifferentiatePipeline(transforms, {}, error)) ||
+      failed(runPasses(transforms, stage, *copy)))
     return failure();
-  }
-
-  // The storage to try next, or nothing: as it is best if the search is over.
-  auto getNext = [&](SmallVectorImpl<int64_t> &next) {
-    bool isOver = true;
-    for (auto &[entry, search] : searches) {
-      std::optional<int64_t> bytes = search.getNext();
-      isOver &= !bytes;
-      next.push_back(bytes.value_or(search.getBest().value_or(0)));
+  llvm::StringSet<> known;
+  auto findNew = [&] {
+    std::vector<std::string> entries;
+    for (auto function : copy->getOps<func::FuncOp>())
+      if (!function.isPrivate() && known.insert(function.getSymName()).second)
+        entries.push_back(function.getSymName().str());
+    return entries;
+  };
+  findNew();
+  for (auto [i, text] : llvm::enumerate(options.differentiate)) {
+    FailureOr<Derivation> derivation = createDerivation(text, error);
+    if (failed(derivation)) {
+      report(error);
+      return failure();
     }
-    return !isOver;
-  };
-  auto getOptions = [&](ArrayRef<int64_t> bytes) {
-    std::vector<std::string> storage;
-    for (auto [search, number] : llvm::zip_equal(searches, bytes))
-      storage.push_back(getStorageOption(search.first, number));
-    return storage;
-  };
-  SmallVector<int64_t> bytes;
-  for (; getNext(bytes); bytes.clear()) {
-    FailureOr<Trial> trial = tryStorage(module, getOptions(bytes));
+    // A derivative that is differentiated stores as by default.
+    for (StorageGroup &group : groups)
+      if (group.option &&
+          llvm::is_contained(group.entries, derivation->function))
+        group.isPlanned = false;
+    PassManager pm(module.getContext());
+    pm.addPass(std::move(derivation->pass));
+    if (failed(runPasses(pm, stage, *copy)))
+      return failure();
+    StorageGroup &group = groups.emplace_back();
+    group.entries = findNew();
+    group.option = i;
+  }
+  result.diagnostics.resize(numDiagnostics);
+  return groups;
+}
+
+/// Lets derivatives store what the budgets of their entries have room for, and
+/// finds the curves of time against memory.
+LogicalResult CompilerInstance::planStorage(ModuleOp module) {
+  bool hasBudget = options.memoryBudget > 0;
+  for (auto function : module.getOps<func::FuncOp>())
+    hasBudget |= !function.isPrivate() && getMemoryBudget(function);
+  if (!hasBudget && options.curvePoints == 0)
+    return success();
+  FailureOr<std::vector<StorageGroup>> groups = findGroups(module);
+  if (failed(groups))
+    return failure();
+  std::optional<Trial> last;
+  auto attempt = [&](const DerivativeStorage &tried)
+      -> FailureOr<std::vector<FunctionMemory>> {
+    last.reset();
+    FailureOr<Trial> trial = tryStorage(module, tried);
     if (failed(trial))
       return failure();
-    bool isBest = true;
-    for (const FunctionMemory &memory : trial->memory) {
-      auto *found = searches.find(memory.function);
-      if (found == searches.end())
-        continue;
-      if (!memory.peakFormula.empty()) {
-        report("expects static shapes with a memory budget, but '" +
-               memory.function + "' takes " + memory.peakFormula + " bytes");
-        return failure();
-      }
-      StorageSearch &search = found->second;
-      int64_t tried = bytes[found - searches.begin()];
-      search.add(tried, memory.getPeakBytes());
-      isBest &= search.getBest() == tried;
+    last = std::move(*trial);
+    return last->memory;
+  };
+  auto keep = [&] { planned = std::exchange(last, std::nullopt); };
+  auto complain = [&](const Twine &message) { report(message); };
+  if (options.curvePoints != 0) {
+    if (!hasCosts) {
+      report("expects a cost model for a curve of a program for target " +
+             options.target);
+      return failure();
     }
-    if (isBest)
-      best = std::move(*trial);
+    auto found =
+        StoragePlanner(*groups, attempt, complain).sweep(options.curvePoints);
+    if (failed(found))
+      return failure();
+    curves = std::move(*found);
   }
-  for (auto &[entry, search] : searches) {
-    if (search.getBest())
-      continue;
-    report("expects a memory budget of at least " +
-           llvm::Twine(search.getFewest()) + " bytes for '" + entry +
-           "', but got " + llvm::Twine(search.getBudget()));
-    return failure();
-  }
-  // What is best for one function may not have been tried with what is best for
-  // another one.
-  std::vector<std::string> storage = getOptions(bytes);
-  if (best && best->storage == storage)
+  if (options.memoryBudget > 0)
+    for (StorageGroup &group : *groups)
+      group.budget = group.budget.value_or(options.memoryBudget);
+  llvm::erase_if(*groups,
+                 [](const StorageGroup &group) { return !group.budget; });
+  if (groups->empty())
     return success();
-  FailureOr<Trial> trial = tryStorage(module, std::move(storage));
-  if (failed(trial))
+  auto found = StoragePlanner(*groups, attempt, complain).meetBudgets(keep);
+  if (failed(found))
     return failure();
-  best = std::move(*trial);
+  storage = std::move(*found);
+  if (planned && planned->storage != storage)
+    planned.reset();
   return success();
 }
 
@@ -592,20 +565,15 @@ LogicalResult CompilerInstance::run(StringRef text) {
       parseSourceString<ModuleOp>(text, config, options.fileName);
   if (!module)
     return failure();
-  std::optional<Trial> trial;
-  if (failed(takePlanOptions(*module)) || failed(sweepStorage(*module)) ||
-      failed(planStorage(*module, trial)))
+  if (failed(takePlanOptions(*module)) || failed(planStorage(*module)))
     return failure();
   Stage first = Stage::Differentiate;
-  storage.clear();
-  if (trial && options.until >= Stage::Bufferize) {
-    module = std::move(trial->module);
-    program->functions = std::move(trial->functions);
-    program->memory = std::move(trial->memory);
-    llvm::append_range(result.diagnostics, trial->diagnostics);
+  if (planned && options.until >= Stage::Bufferize) {
+    module = std::move(planned->module);
+    program->functions = std::move(planned->functions);
+    program->memory = std::move(planned->memory);
+    llvm::append_range(result.diagnostics, planned->diagnostics);
     first = Stage::Binary;
-  } else if (trial) {
-    storage = std::move(trial->storage);
   }
   if (failed(runStages(first, options.until, *module)))
     return failure();

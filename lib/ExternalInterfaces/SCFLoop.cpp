@@ -10,7 +10,6 @@
 #include "SCFCheckpoint.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
 #include "memrev/Interfaces/InvertibleOpInterface.h"
-#include "memrev/Interfaces/LoopObservers.h"
 #include "memrev/Interfaces/TripCount.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -29,7 +28,7 @@ namespace {
 /// Emits the reverse of a loop: a loop over the same iterations, last first. It
 /// carries, as asked for,
 ///   - the state: what the body yields, turned back into what it was given,
-///     without what only observes it;
+///     without what the plan leaves out;
 ///   - the cotangents of the state's active values;
 ///   - the cotangents of active values that the body captures.
 class LoopReversal {
@@ -44,7 +43,10 @@ public:
 
   /// The numbers of the iteration arguments that an inverse gives back.
   static SmallVector<unsigned> getState(scf::ForOp loop) {
-    llvm::SmallBitVector isState = getObservers(loop).flip();
+    llvm::SmallBitVector isState(loop.getNumRegionIterArgs(), true);
+    if (auto leftOut = loop->getAttrOfType<DenseI64ArrayAttr>("rev.left_out"))
+      for (int64_t number : leftOut.asArrayRef())
+        isState.reset(number);
     return SmallVector<unsigned>(isState.set_bits());
   }
 
@@ -261,7 +263,7 @@ struct ForModel
 };
 
 /// A loop whose body can be run backwards gives its initial values back, but
-/// for those of observers.
+/// for those that the plan leaves out.
 struct ForInverseModel
     : InvertibleOpInterface::ExternalModel<ForInverseModel, scf::ForOp> {
   SmallVector<InverseEdge> getInverseEdges(Operation *op) const {
@@ -280,6 +282,8 @@ struct ForInverseModel
     from.insert(loop.getUpperBound());
     from.insert(loop.getStep());
     edge.from.assign(from.begin(), from.end());
+    // That of all iterations together.
+    edge.gain = 0;
     return {edge};
   }
 

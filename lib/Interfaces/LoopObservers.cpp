@@ -8,8 +8,9 @@
 
 #include "memrev/Interfaces/LoopObservers.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
-#include "memrev/Interfaces/InvertibleOpInterface.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
@@ -22,25 +23,28 @@ static bool hasKnownShape(Value value) {
   return !shaped || shaped.hasStaticShape();
 }
 
-/// True if running `ops` backwards gives `argument` back from its next value.
-/// `dependent` are the values that depend on it.
-static bool isGivenBack(Value argument, Value next,
-                        const llvm::SetVector<Operation *> &ops,
-                        const llvm::SetVector<Value> &dependent) {
-  llvm::SmallDenseSet<Value> known{next};
-  auto isKnown = [&](Value v) {
-    return known.contains(v) || !dependent.contains(v);
-  };
-  for (bool changed = true; changed && !known.contains(argument);) {
-    changed = false;
-    for (Operation *op : ops)
-      if (auto invertible = dyn_cast<InvertibleOpInterface>(op))
-        for (const InverseEdge &edge : invertible.getInverseEdges())
-          if (llvm::all_of(edge.from, isKnown))
-            for (Value solved : edge.solved)
-              changed |= known.insert(solved).second;
+/// True if `value` may depend on what a program is differentiated with respect
+/// to, and so have a cotangent: it is not computed from constants and integers
+/// alone.
+static bool mayBeActive(Value value) {
+  SmallVector<Value> pending{value};
+  llvm::SmallDenseSet<Value> visited;
+  while (!pending.empty()) {
+    Value v = pending.pop_back_val();
+    if (!isa<FloatType, ComplexType>(getElementTypeOrSelf(v.getType())) ||
+        !visited.insert(v).second)
+      continue;
+    Operation *op = v.getDefiningOp();
+    if (!op || !isPure(op))
+      return true;
+    auto rule = dyn_cast<DifferentiableOpInterface>(op);
+    if (rule && rule.isInactive())
+      continue;
+    llvm::SetVector<Value> used(op->operand_begin(), op->operand_end());
+    getUsedValuesDefinedAbove(op->getRegions(), used);
+    llvm::append_range(pending, used);
   }
-  return known.contains(argument);
+  return false;
 }
 
 static bool isObserver(scf::ForOp loop, unsigned number);
@@ -62,7 +66,6 @@ static bool isObserver(scf::ForOp loop, unsigned number) {
   llvm::SetVector<Value> dependent;
   dependent.insert(loop.getRegionIterArgs()[number]);
   llvm::SetVector<Operation *> ops;
-  bool nested = false;
   for (unsigned i = 0; i < dependent.size(); ++i) {
     if (!hasKnownShape(dependent[i]))
       return false;
@@ -77,7 +80,6 @@ static bool isObserver(scf::ForOp loop, unsigned number) {
         return false;
       if (startsObserver(use)) {
         dependent.insert(cast<scf::ForOp>(op).getTiedLoopResult(&use));
-        nested = true;
         continue;
       }
       if (!isPure(op))
@@ -86,6 +88,9 @@ static bool isObserver(scf::ForOp loop, unsigned number) {
       dependent.insert(op->result_begin(), op->result_end());
     }
   }
+  auto isActive = [&](Value v) {
+    return dependent.contains(v) || mayBeActive(v);
+  };
   for (Operation *op : ops) {
     auto rule = dyn_cast<DifferentiableOpInterface>(op);
     if (!rule)
@@ -93,17 +98,13 @@ static bool isObserver(scf::ForOp loop, unsigned number) {
     if (rule.isInactive())
       continue;
     SmallVector<Residual> residuals;
-    rule.getResiduals([](Value) { return true; }, residuals);
+    rule.getResiduals(isActive, residuals);
     for (const Residual &residual : residuals)
       for (Value value : residual.alternatives)
         if (dependent.contains(value))
           return false;
   }
-  // Somebody may ask for what running backwards gives back. No loop gives its
-  // observers back.
-  return nested || ops.empty() ||
-         !isGivenBack(dependent.front(), loop.getYieldedValues()[number], ops,
-                      dependent);
+  return true;
 }
 
 llvm::SmallBitVector memrev::getObservers(scf::ForOp loop) {

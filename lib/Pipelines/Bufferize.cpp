@@ -51,6 +51,10 @@ void memrev::buildBufferizePipeline(OpPassManager &pm,
   wrap.staticOnly = options.staticOnly;
   pm.addPass(createCodegenWrapEntries(wrap));
   pm.addPass(createCanonicalizerPass());
+  CodegenOrderForMemoryOptions order;
+  order.maxStackBytes = options.maxStackBytes;
+  order.maxThreads = options.maxThreads;
+  pm.addPass(createCodegenOrderForMemory(order));
   CodegenPlanArenaOptions arena;
   arena.maxStackBytes = options.maxStackBytes;
   arena.maxThreads = options.maxThreads;

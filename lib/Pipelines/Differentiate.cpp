@@ -16,9 +16,39 @@
 
 using namespace mlir;
 
+FailureOr<memrev::Derivation> memrev::createDerivation(StringRef options,
+                                                       std::string &error) {
+  std::unique_ptr<Pass> pass = createRevDifferentiate();
+  // What is wrong with a number the parser only prints.
+  auto report = [&](const Twine &message) {
+    std::string text = message.str();
+    StringRef reason = StringRef(text).trim();
+    reason.consume_front("<Pass-Options-Parser>: ");
+    error =
+        "expects options of rev-differentiate, but got '" + options.str() + "'";
+    if (!reason.empty())
+      error += ": " + reason.str();
+    return failure();
+  };
+  if (failed(pass->initializeOptions(options, report)))
+    return failure();
+  std::string function = getDifferentiatedFunction(*pass).str();
+  return Derivation{std::move(pass), std::move(function)};
+}
+
 LogicalResult memrev::buildDifferentiatePipeline(
     OpPassManager &pm, ArrayRef<std::string> functions, std::string &error,
-    ArrayRef<std::string> storage) {
+    const DerivativeStorage &storage) {
+  SmallVector<Derivation> derivations;
+  for (auto [i, options] : llvm::enumerate(functions)) {
+    std::string all = options;
+    if (auto bytes = storage.derived.find(i); bytes != storage.derived.end())
+      all += " storage=" + std::to_string(bytes->second);
+    FailureOr<Derivation> derivation = createDerivation(all, error);
+    if (failed(derivation))
+      return failure();
+    derivations.push_back(std::move(*derivation));
+  }
   CodegenVerifyStageOptions input;
   input.stage = "input";
   pm.addPass(createCodegenVerifyStage(input));
@@ -28,25 +58,13 @@ LogicalResult memrev::buildDifferentiatePipeline(
   pm.addNestedPass<func::FuncOp>(createRevIndexLoops());
   pm.addNestedPass<func::FuncOp>(createRevUnrollPermutedLoops());
   RevPlanOptions plan;
-  plan.storage.assign(storage.begin(), storage.end());
+  plan.storage.assign(storage.entries.begin(), storage.entries.end());
+  for (const Derivation &derivation : derivations)
+    plan.derived.push_back(derivation.function);
   pm.addPass(createRevPlan(plan));
   pm.addPass(createRevDifferentiate());
-  for (const std::string &options : functions) {
-    std::unique_ptr<Pass> pass = createRevDifferentiate();
-    // What is wrong with a number the parser only prints.
-    auto report = [&](const Twine &message) {
-      std::string text = message.str();
-      StringRef reason = StringRef(text).trim();
-      reason.consume_front("<Pass-Options-Parser>: ");
-      error = "expects options of rev-differentiate, but got '" + options + "'";
-      if (!reason.empty())
-        error += ": " + reason.str();
-      return failure();
-    };
-    if (failed(pass->initializeOptions(options, report)))
-      return failure();
-    pm.addPass(std::move(pass));
-  }
+  for (Derivation &derivation : derivations)
+    pm.addPass(std::move(derivation.pass));
   CodegenVerifyStageOptions verify;
   verify.stage = "differentiate";
   pm.addPass(createCodegenVerifyStage(verify));

@@ -9,6 +9,7 @@
 #include "DerivedFunctions.h"
 #include "ReverseContext.h"
 #include "memrev/Analysis/MemoryPlan.h"
+#include "memrev/Analysis/SourceLocation.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
 #include "memrev/Interfaces/InvertibleOpInterface.h"
 #include "mlir/IR/PatternMatch.h"
@@ -28,13 +29,11 @@ static int64_t getBytes(Type type) {
 }
 
 static std::string printLocation(Location loc) {
+  if (std::optional<std::string> place = printPlace(loc))
+    return *place;
   std::string text;
   llvm::raw_string_ostream os(text);
-  if (auto file = loc->findInstanceOf<FileLineColLoc>())
-    os << file.getFilename().getValue() << ':' << file.getLine() << ':'
-       << file.getColumn();
-  else
-    os << loc;
+  os << loc;
   return text;
 }
 

@@ -168,6 +168,9 @@ DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
   expandForDifferentiation(function, DerivativeMode::Reverse);
   if (failed(promoteCapturedScalars(function)))
     return failure();
+  if (request.storage)
+    function->setAttr(kStorageAttrName,
+                      OpBuilder(function).getI64IntegerAttr(*request.storage));
   bool hasPlan =
       request.policy == rev::Policy::Invert && hasStoragePlan(function);
   if (hasPlan && failed(storeWhatFits(function, request, costs)))
@@ -274,10 +277,11 @@ FailureOr<func::FuncOp> DerivedFunctions::getInverse(func::FuncOp function,
       clonePrepared(function, name + "_of", preparation);
   if (failed(forward))
     return failure();
-  if (std::optional<int64_t> missing = planInverse(*forward, wrt)) {
+  if (std::optional<UnreachedArgument> unreached = planInverse(*forward, wrt)) {
     InFlightDiagnostic diag =
         emitError(loc, "expects a function whose inverse gives argument ")
-        << *missing << " back, but no inverse edge reaches it";
+        << unreached->number << " back, but no inverse edge reaches it";
+    diag.attachNote(unreached->obstacle.loc) << unreached->obstacle.reason;
     diag.attachNote(function.getLoc()) << "function defined here";
     return diag;
   }

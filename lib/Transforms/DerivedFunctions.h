@@ -32,6 +32,9 @@ struct DerivativeRequest {
   /// For a split: the backward function may take sums that it adds gradients
   /// to.
   bool accumulates = false;
+  /// The bytes that the derivative may take more than by default; else what the
+  /// function says itself (`rev.storage_bytes`).
+  std::optional<int64_t> storage = std::nullopt;
 };
 
 /// What to derive from a function in forward mode.
@@ -123,7 +126,8 @@ private:
   bool isInlined(func::CallOp call, func::FuncOp callee,
                  const Preparation &preparation);
   LogicalResult inlineCalls(Region &region, const Preparation &preparation,
-                            SmallVectorImpl<Operation *> &stack, bool &inlined);
+                            SmallVectorImpl<Operation *> &stack,
+                            llvm::SmallPtrSetImpl<Operation *> &inlined);
   /// Derives what the active calls in `function` call, and says on the calls
   /// how (see CallDerivative.h).
   LogicalResult deriveCalls(func::FuncOp function,

@@ -30,12 +30,14 @@ struct RevDifferentiate final
     : memrev::impl::RevDifferentiateBase<RevDifferentiate> {
   using Base::Base;
 
+  StringRef getFunction() const { return function.getValue(); }
+
   void runOnOperation() override {
-    if (function.empty() &&
-        (!wrt.empty() || !of.empty() || !donate.empty() || strongZero)) {
+    if (function.empty() && (!wrt.empty() || !of.empty() || !donate.empty() ||
+                             strongZero || storage.hasValue())) {
       emitError(getOperation().getLoc(),
-                "expects option 'function' with options 'wrt', 'of', 'donate' "
-                "and 'strong-zero', but got none");
+                "expects option 'function' with options 'wrt', 'of', 'donate', "
+                "'strong-zero' and 'storage', but got none");
       return signalPassFailure();
     }
     FailureOr<CostModel> costs = CostModel::get(getOperation());
@@ -84,6 +86,8 @@ struct RevDifferentiate final
     } else {
       DerivativeRequest request{target,  *arguments, *results,       false,
                                 *parsed, strongZero, target.getLoc()};
+      if (storage.hasValue())
+        request.storage = storage;
       if (mode == "split")
         return addSplit(derived, target, request);
       if (mode == "value_and_grad") {
@@ -226,3 +230,9 @@ struct RevDifferentiate final
 };
 
 } // namespace
+
+StringRef memrev::getDifferentiatedFunction(const Pass &pass) {
+  assert(pass.getTypeID() == TypeID::get<RevDifferentiate>() &&
+         "expects a pass rev-differentiate");
+  return static_cast<const RevDifferentiate &>(pass).getFunction();
+}

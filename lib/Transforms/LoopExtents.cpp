@@ -26,9 +26,18 @@ OpFoldResult LoopExtents::get(Value tensor, int64_t dim) {
   if (!type.isDynamicDim(dim))
     return builder.getIndexAttr(type.getDimSize(dim));
   if (isOutside(tensor)) {
-    Value &known = outer[{tensor, dim}];
+    if (OpFoldResult known = outer.lookup({tensor, dim}))
+      return known;
+    // Several results of an earlier loop have the same extents if what it
+    // starts from has.
+    OpFoldResult known;
+    if (auto before = tensor.getDefiningOp<scf::ForOp>())
+      known =
+          getOfCarried(before, cast<OpResult>(tensor).getResultNumber(), dim);
     if (!known)
-      known = tensor::DimOp::create(builder, loop.getLoc(), tensor, dim);
+      known = tensor::DimOp::create(builder, loop.getLoc(), tensor, dim)
+                  .getResult();
+    outer[{tensor, dim}] = known;
     return known;
   }
   auto argument = dyn_cast<BlockArgument>(tensor);

@@ -34,15 +34,17 @@ private:
   OpFoldResult getOfCarried(scf::ForOp inner, unsigned number, int64_t dim);
   /// What equals the integer `value` before the loop.
   OpFoldResult getIndex(Value value);
+  /// Whether `value` can be read before the loop. What is in the body of an
+  /// earlier loop cannot.
   bool isOutside(Value value) {
-    return !loop.getRegion().isAncestor(value.getParentRegion());
+    return value.getParentRegion()->isAncestor(loop->getParentRegion());
   }
 
   scf::ForOp loop;
   OpBuilder builder;
   /// Extents of values from outside, and integers that were evaluated there:
   /// one value for each, so that equal extents are the same value.
-  DenseMap<std::pair<Value, int64_t>, Value> outer;
+  DenseMap<std::pair<Value, int64_t>, OpFoldResult> outer;
   DenseMap<Value, OpFoldResult> indices;
   /// Extents of iteration arguments that are being proved.
   DenseMap<std::pair<Value, int64_t>, OpFoldResult> assumed;

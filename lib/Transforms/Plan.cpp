@@ -30,38 +30,54 @@ static StringRef getInverted(Operation *op) {
   return "";
 }
 
-/// Lets what `entry` differentiates store `bytes`. What is differentiated again
-/// stores as by default: the loops of checkpoints have no lengths that tapes
-/// could be made for.
-static void setStorage(func::FuncOp entry, int64_t bytes,
-                       const SymbolTable &symbols) {
-  Builder builder(entry.getContext());
-  llvm::SetVector<func::FuncOp> reached, differentiated;
-  auto add = [&](StringRef name, llvm::SetVector<func::FuncOp> &functions) {
-    if (auto function = symbols.lookup<func::FuncOp>(name))
-      functions.insert(function);
+using Functions = llvm::SetVector<func::FuncOp>;
+
+static void add(StringRef name, const SymbolTable &symbols,
+                Functions &functions) {
+  if (auto function = symbols.lookup<func::FuncOp>(name))
+    functions.insert(function);
+}
+
+/// What the transforms of a program, or those to come of the functions
+/// `derived`, differentiate more than once. Its derivatives store as by
+/// default: the loops of checkpoints have no lengths that tapes could be made
+/// for.
+static Functions findDifferentiatedAgain(ModuleOp module,
+                                         ArrayRef<std::string> derived,
+                                         const SymbolTable &symbols) {
+  auto getTransformed = [](Operation *op) {
+    return isa<rev::VjpOp, rev::ValueAndGradOp, rev::JvpOp, rev::InverseOp>(op)
+               ? op->getAttrOfType<FlatSymbolRefAttr>("callee").getValue()
+               : StringRef();
   };
+  Functions again, inside;
+  for (StringRef name : derived)
+    add(name, symbols, inside);
+  module.walk([&](Operation *op) { add(getTransformed(op), symbols, inside); });
+  for (size_t i = 0; i < inside.size(); ++i) {
+    func::FuncOp current = inside[i];
+    current.walk([&](Operation *op) {
+      if (auto call = dyn_cast<func::CallOp>(op))
+        add(call.getCallee(), symbols, inside);
+      add(getTransformed(op), symbols, again);
+    });
+  }
+  return again;
+}
+
+/// Lets what `entry` differentiates store `bytes`, but for `again`.
+static void setStorage(func::FuncOp entry, int64_t bytes,
+                       const Functions &again, const SymbolTable &symbols) {
+  Builder builder(entry.getContext());
+  Functions reached, differentiated;
   reached.insert(entry);
   for (size_t i = 0; i < reached.size(); ++i) {
     func::FuncOp current = reached[i];
     current.walk([&](Operation *op) {
       if (auto call = dyn_cast<func::CallOp>(op))
-        add(call.getCallee(), reached);
-      else if (StringRef name = getInverted(op); !name.empty())
-        add(name, differentiated);
-    });
-  }
-  // Those that others of them differentiate.
-  llvm::SetVector<func::FuncOp> again, inside = differentiated;
-  for (size_t i = 0; i < inside.size(); ++i) {
-    func::FuncOp current = inside[i];
-    current.walk([&](Operation *op) {
-      if (auto call = dyn_cast<func::CallOp>(op))
-        add(call.getCallee(), inside);
-      else if (StringRef name = getInverted(op); !name.empty()) {
-        add(name, again);
-        add(name, inside);
-      }
+        add(call.getCallee(), symbols, reached);
+      else
+        add(getInverted(op), symbols, differentiated);
     });
   }
   for (func::FuncOp function : differentiated) {
@@ -117,6 +133,8 @@ struct RevPlan final : memrev::impl::RevPlanBase<RevPlan> {
 
 private:
   LogicalResult setStorages(const SymbolTable &symbols) {
+    Functions again = findDifferentiatedAgain(
+        getOperation(), ArrayRef<std::string>(derived), symbols);
     for (StringRef text : storage) {
       auto [name, number] = text.rsplit('=');
       auto entry = symbols.lookup<func::FuncOp>(name);
@@ -126,7 +144,7 @@ private:
                          "expects option 'storage' to hold a function, '=' and "
                          "bytes, but got '")
                << text << "'";
-      setStorage(entry, bytes, symbols);
+      setStorage(entry, bytes, again, symbols);
     }
     return success();
   }

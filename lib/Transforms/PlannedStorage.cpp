@@ -155,6 +155,14 @@ static std::optional<double> getDriftTolerance(func::FuncOp function) {
   return std::nullopt;
 }
 
+void memrev::tightenDriftTolerance(func::FuncOp function, func::FuncOp part) {
+  std::optional<double> known = getDriftTolerance(function);
+  std::optional<double> other = getDriftTolerance(part);
+  if (other && *other < known.value_or(kAnyDrift))
+    function->setAttr(rev::kDriftToleranceAttrName,
+                      Builder(function.getContext()).getF64FloatAttr(*other));
+}
+
 bool memrev::hasStoragePlan(func::FuncOp function) {
   return function->hasAttr(kStorageAttrName) || getDriftTolerance(function);
 }

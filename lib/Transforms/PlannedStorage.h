@@ -32,6 +32,10 @@ namespace mlir::memrev {
 FailureOr<bool> planStorage(func::FuncOp function, const Activity &activity,
                             const CostModel &model);
 
+/// Gives `function`, which has the operations of `part` in it, the tolerance of
+/// `part` if that is tighter.
+void tightenDriftTolerance(func::FuncOp function, func::FuncOp part);
+
 /// Whether `function` says how much it may store, or how far it may drift.
 bool hasStoragePlan(func::FuncOp function);
 

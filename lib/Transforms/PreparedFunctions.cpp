@@ -13,6 +13,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "DerivedFunctions.h"
+#include "PlannedStorage.h"
 #include "PreparedLoops.h"
 #include "memrev/Analysis/Activity.h"
 #include "memrev/Analysis/MemoryPlan.h"
@@ -81,11 +82,11 @@ bool DerivedFunctions::isInlined(func::CallOp call, func::FuncOp callee,
 }
 
 /// Inlines calls in `region`. `stack` holds the functions that are being
-/// inlined.
-LogicalResult DerivedFunctions::inlineCalls(Region &region,
-                                            const Preparation &preparation,
-                                            SmallVectorImpl<Operation *> &stack,
-                                            bool &inlined) {
+/// inlined, `inlined` receives those that were.
+LogicalResult
+DerivedFunctions::inlineCalls(Region &region, const Preparation &preparation,
+                              SmallVectorImpl<Operation *> &stack,
+                              llvm::SmallPtrSetImpl<Operation *> &inlined) {
   SmallVector<func::CallOp> calls;
   region.walk([&](func::CallOp call) { calls.push_back(call); });
   for (func::CallOp call : calls) {
@@ -100,7 +101,7 @@ LogicalResult DerivedFunctions::inlineCalls(Region &region,
       continue;
     if (failed(expandTransforms(callee)))
       return failure();
-    inlined = true;
+    inlined.insert(callee);
     // A region of its own, so that nested calls are found in the copy alone.
     Region copy;
     IRMapping mapping;
@@ -352,12 +353,14 @@ DerivedFunctions::clonePrepared(func::FuncOp function, Twine name,
     IRMapping mapping;
     function.getBody().cloneInto(&copy.getBody(), mapping);
     SmallVector<Operation *> stack{function};
-    bool inlined = false;
+    llvm::SmallPtrSet<Operation *, 8> inlined;
     if (failed(inlineCalls(copy.getBody(), preparation, stack, inlined)))
       return failure();
     // The plan of the function does not cover what was inlined.
-    if (inlined)
+    if (!inlined.empty())
       copy->removeAttr(kPlannedAttrName);
+    for (Operation *callee : inlined)
+      tightenDriftTolerance(copy, cast<func::FuncOp>(callee));
   }
   if (preparation.kind == Preparation::Inverse)
     return copy;

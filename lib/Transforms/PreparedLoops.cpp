@@ -340,8 +340,9 @@ scf::ForOp memrev::checkpointPeriodically(IRRewriter &rewriter, scf::ForOp loop,
   }
   auto inner = scf::ForOp::create(rewriter, loc, zero, length, one,
                                   outer.getRegionIterArgs());
-  if (Attribute edge = loop->getAttr(kInvertAttrName))
-    inner->setAttr(kInvertAttrName, edge);
+  for (StringRef name : {kInvertAttrName, kLeftOutAttrName})
+    if (Attribute plan = loop->getAttr(name))
+      inner->setAttr(name, plan);
   if (!inner.getBody()->empty())
     inner.getBody()->clear();
   scf::YieldOp::create(rewriter, loc, inner.getResults());

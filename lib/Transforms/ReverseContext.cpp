@@ -24,6 +24,7 @@
 #include "mlir/Interfaces/LoopLikeInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/ErrorHandling.h"
 
 using namespace mlir;
@@ -123,8 +124,10 @@ Value ReverseContext::primal(Value value, Precision precision) {
     // Only in a rebuilt region: elsewhere the forward value itself is at hand,
     // and keeping one value costs less than inverting a whole chain early.
     auto inverter = state.inverters.find(value);
-    if (inverter != state.inverters.end()) {
+    if (inverter != state.inverters.end() &&
+        state.inverting.insert(inverter->second).second) {
       Operation *op = inverter->second;
+      llvm::scope_exit done([&] { state.inverting.erase(op); });
       if (failed(cast<InvertibleOpInterface>(op).buildInverse(
               *this, *getPlannedEdge(op))))
         return {};

@@ -42,6 +42,9 @@ struct ReverseState {
   bool strongZero = false;
   /// The operation whose planned inverse gives a value back, by that value.
   DenseMap<Value, Operation *> inverters;
+  /// Operations whose inverses are being built: what one needs that only itself
+  /// would give back has to be had in another way.
+  llvm::SmallPtrSet<Operation *, 4> inverting;
   /// What `recompute` emitted, by block.
   struct Recomputed {
     SmallVector<Operation *> clones;

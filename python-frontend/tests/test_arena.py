@@ -36,13 +36,16 @@ STEPS = {
 }
 
 
+# In the order of differentiation the last two take 33.6 and 21.0 MiB.
+MOST_MIB = {"revnet38": 60, "rev_vit": 26.1, "reformer": 17.1}
+
+
 @pytest.mark.parametrize("name", STEPS)
 def test_arenas_are_as_large_as_what_lives_at_once(name):
     report = STEPS[name]()
     alive = sum(buffer["bytes"] for buffer in report["at_peak"])
     assert alive <= report["workspace_bytes"] <= 1.05 * alive
-    if name == "revnet38":
-        assert report["workspace_bytes"] <= 60 * 2**20
+    assert report["workspace_bytes"] <= MOST_MIB[name] * 2**20
 
 
 def test_depth_costs_parameters_only():

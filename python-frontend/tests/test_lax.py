@@ -60,6 +60,15 @@ def filters(w):
     ((5, 5), (3, 3), 3, 3, dict(groups=3, padding=1)),
     ((3, 4, 5), (2, 3, 2), 2, 3, dict(strides=(1, 2, 1), padding=1)),
     ((3, 4, 4), (2, 2, 2), 4, 4, dict(groups=2)),
+    ((5, 4, 6), (3, 2, 3), 4, 6, dict(groups=2, padding=1, strides=2)),
+    ((40,), (5,), 9, 9, dict(groups=9, padding=2, strides=2)),
+    ((9, 20), (3, 3), 10, 10, dict(groups=10, padding=1)),
+    ((9, 13), (5, 7), 17, 17, dict(groups=17, padding=(4, 6), dilation=2)),
+    ((5, 6, 7), (3, 3, 3), 9, 9, dict(groups=9, padding=1)),
+    ((5, 6, 7), (3, 2, 3), 8, 8, dict(groups=8, padding=1, strides=(2, 1, 2))),
+    # Sums over the image that are cut into blocks and chunks.
+    ((3, 700), (3, 3), 4, 4, dict(groups=4, padding=1)),
+    ((5000,), (3,), 8, 8, dict(groups=8, padding=1)),
 ])
 def test_conv(space, window, channels, count, options):
     torch_conv = [functional.conv1d, functional.conv2d, functional.conv3d][len(space) - 1]
@@ -89,13 +98,26 @@ def test_conv_asymmetric_padding():
             array(1, 4, 4, 2), array(3, 2, 2, 2))
 
 
-@pytest.mark.parametrize("strides, padding, dilation", [(1, 0, 1), (2, 1, 1), (3, 0, 2)])
-def test_conv_transpose(strides, padding, dilation):
-    compare(lambda x, w: lax.conv_transpose(x, w, strides, padding, dilation),
-            lambda x, w: channels_last(functional.conv_transpose2d(
-                channels_first(x), filters(w), stride=strides, padding=padding,
-                dilation=dilation)),
-            array(2, 4, 3, 3), array(3, 3, 2, 3))
+@pytest.mark.parametrize("space, window, filters_in, channels, options", [
+    ((4, 3), (3, 3), 3, 2, {}),
+    ((4, 3), (3, 3), 3, 2, dict(strides=2, padding=1)),
+    ((4, 3), (3, 3), 3, 2, dict(strides=3, dilation=2)),
+    ((5,), (4,), 4, 6, dict(strides=2, padding=1, groups=2)),
+    ((4, 3), (3, 3), 4, 4, dict(strides=2, padding=1, groups=4, output_padding=1)),
+    ((4, 3), (2, 1), 2, 2, dict(strides=3, output_padding=(2, 0))),
+    ((4, 3), (1, 2), 2, 3, dict(padding=(1, 0))),
+    ((2, 3, 4), (2, 3, 4), 4, 2, dict(strides=2, padding=(0, 1, 2), groups=2)),
+])
+def test_conv_transpose(space, window, filters_in, channels, options):
+    function = [functional.conv_transpose1d, functional.conv_transpose2d,
+                functional.conv_transpose3d][len(space) - 1]
+    names = dict(strides="stride")
+    compare(lambda x, w: lax.conv_transpose(x, w, **options),
+            lambda x, w: channels_last(function(
+                channels_first(x), filters(w),
+                **{names.get(k, k): v for k, v in options.items()})),
+            array(2, *space, filters_in),
+            array(*window, channels // options.get("groups", 1), filters_in))
 
 
 @pytest.mark.parametrize("rank", [1, 2, 3])
@@ -302,7 +324,13 @@ ERRORS = [
     (lambda x: lax.conv(x, np.ones((3, 3, 3, 4)), padding=-1), ValueError, "of at least 0"),
     (lambda x: lax.conv(x, np.ones((3, 3, 3, 4)), groups=2), ValueError, "number of groups"),
     (lambda x: lax.conv_transpose(x, np.ones((3, 3, 2, 4))), ValueError, "conv_transpose expects"),
-    (lambda x: lax.conv_transpose(x, np.ones((3, 3, 2, 3)), padding=3), ValueError, "at most 2"),
+    (lambda x: lax.conv_transpose(x, np.ones((3, 3, 2, 3)), groups=2), ValueError, "divides 3 fil"),
+    (lambda x: lax.conv_transpose(x, np.ones((3, 3, 2, 3)), 2, output_padding=2), ValueError,
+     "output padding of at least 0 and less"),
+    (lambda x: lax.conv_transpose(x, np.ones((3, 3, 2, 3)), padding=9), ValueError,
+     "a padding that leaves something"),
+    (lambda x: lax.conv_transpose(mnp.ones((1, 4, 4, 3), int), np.ones((3, 3, 2, 3), int)),
+     TypeError, "conv_transpose expects floats"),
     (lambda x: lax.max_pool(x, 6), ValueError, "pooling expects an image"),
     (lambda x: lax.max_pool(x[0, 0], 2), ValueError, "pooling expects an array"),
     (lambda x: lax.relu("a"), TypeError, "expects an array, but got str"),

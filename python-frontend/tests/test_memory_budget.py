@@ -154,17 +154,28 @@ def test_functions_have_budgets_of_their_own():
     assert peaks(everything)["second"] > 2 * fewest["second"]
 
 
-def test_budget_is_for_programs_with_transforms():
+def test_programs_without_derivatives_have_to_fit():
     text = """func.func @f(%x: tensor<4xf64>) -> tensor<4xf64> {
       %y = math.exp %x : tensor<4xf64>
       return %y : tensor<4xf64>
     }"""
-    with pytest.raises(memrev.CompileError, match="expects a memory budget for programs with"):
-        memrev.compile(text, memory_budget=1000, differentiate="function=f")
-    # One without a derivative has to fit as it is.
     assert peaks(memrev.compile(text, memory_budget=64)) == {"f": 64}
     with pytest.raises(memrev.CompileError, match="at least 64 bytes for 'f', but got 63"):
         memrev.compile(text, memory_budget=63)
+
+
+def test_functions_with_a_derivative_in_common_fit_together():
+    # The fewest bytes of any of them are what it stores, so that the plan of each depends on
+    # those of the others.
+    program = PROGRAM.replace("func.func private @inner", "func.func @inner")
+    default = peaks(memrev.compile(program.replace("BUDGET", "")))
+    for factor in (1.5, 3):
+        budget = int(factor * default["first"])
+        text = program.replace("BUDGET", f"attributes {{memrev.memory_budget = {budget} : i64}}")
+        for common in (1.3, 2):
+            most = int(common * default["second"])
+            found = peaks(memrev.compile(text, memory_budget=most, until="bufferize"))
+            assert found["first"] <= budget and max(found["inner"], found["second"]) <= most
 
 
 def layers(count, first, name="h"):
@@ -277,3 +288,86 @@ func.func @hessian(%x: T, %w: T, %dy: T) -> T {{
         assert peaks(module)["hessian"] <= factor * default
         found = module["hessian"](x, w, dy)
         assert np.abs(found - expected).max() <= 1e-12 * np.abs(expected).max()
+
+
+def make_function(kind, visibility="private"):
+    program = make_program(kind)
+    return program[:program.index("func.func @gradient")].replace("private", visibility)
+
+
+def call_split(module, *arguments):
+    """The gradients by the two functions of a split, whose cotangent comes last."""
+    outputs = module["f_fwd"](*arguments[:-1])
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    values = {"argument": arguments, "result": outputs, "saved": outputs[1:]}
+    backward = module["f_bwd"]
+    residuals = [parameter.residual for parameter in backward.arguments]
+    return backward(*(values[residual[0]][residual[1]] if residual else arguments[-1]
+                      for residual in residuals))
+
+
+@pytest.mark.parametrize("kind,mode", [("loop", "vjp"), ("mixed", "split")])
+def test_functions_derived_by_options_fit(kind, mode):
+    rng = np.random.default_rng(0)
+    x, dy = rng.standard_normal((2, 64, 64))
+    w = rng.standard_normal((64, 64)) / 8
+    text, options = make_function(kind), f"function=f mode={mode}"
+
+    def call(module):
+        return call_split(module, x, w, dy) if mode == "split" else module["f_vjp"](x, w, dy)
+
+    plain = memrev.compile(text, differentiate=options)
+    expected, default = call(plain), max(peaks(plain).values())
+    with pytest.raises(memrev.CompileError) as error:
+        memrev.compile(text, differentiate=options, memory_budget=1000)
+    names = {"vjp": "'f_vjp'", "split": "'f_fwd' and 'f_bwd'"}[mode]
+    fewest = int(re.search(f"at least ([0-9]+) bytes for {names}, but got 1000",
+                           str(error.value))[1])
+    assert fewest < default
+    seen = []
+    for budget in (fewest, default - 1):
+        module = memrev.compile(text, differentiate=options, memory_budget=budget)
+        seen.append(max(peaks(module).values()))
+        assert seen[-1] <= budget
+        for value, reference in zip(call(module), expected):
+            assert np.abs(value - reference).max() <= 1e-12 * np.abs(reference).max()
+    assert seen[0] < seen[1]
+
+
+def test_each_derivative_by_options_has_a_plan_of_its_own():
+    text = make_function("mixed", "")
+    options = ["function=f", "function=f mode=split wrt=0"]
+
+    def compile(options, **others):
+        return memrev.compile(text, differentiate=options, until="bufferize", **others)
+
+    plain = peaks(compile(options))
+    found = peaks(compile(options, memory_budget=1450000))
+    assert max(found.values()) <= 1450000 and found["f"] == plain["f"]
+    assert found["f_vjp"] > plain["f_vjp"] and found["f_bwd"] > plain["f_bwd"]
+    assert peaks(compile(options[0], memory_budget=1450000))["f_vjp"] == found["f_vjp"]
+    curves = {report["function"]: report["curve"]
+              for report in compile(options, memory_curve=3).memory_report()}
+    assert len(curves["f"]) == 1
+    assert curves["f_vjp"][0]["peak_bytes"] <= plain["f_vjp"] < curves["f_vjp"][-1]["peak_bytes"]
+
+
+@pytest.mark.parametrize("options", [
+    ["function=f wrt=1", "function=f_vjp wrt=1"], ["function=g wrt=1"]])
+def test_what_options_differentiate_again_stores_as_by_default(options):
+    text = make_function("loop") + """
+func.func private @g(%x: T, %w: T, %dy: T) -> T {
+  %dw = rev.vjp @f(%x, %w) cotangents(%dy) wrt [1] : (T, T, T) -> T
+  return %dw : T
+}""".replace(" T", " tensor<64x64xf64>").replace("(T", "(tensor<64x64xf64>")
+    rng = np.random.default_rng(0)
+    x, w, dy, dw = rng.standard_normal((4, 64, 64)) / 8
+    plain = memrev.compile(text, differentiate=options)
+    name = options[-1].split()[0].removeprefix("function=") + "_vjp"
+    expected, default = plain[name](x, w, dy, dw), peaks(plain)
+    module = memrev.compile(text, differentiate=options, memory_budget=default[name])
+    assert peaks(module) == default
+    found = module[name](x, w, dy, dw)
+    assert np.abs(found - expected).max() <= 1e-12 * np.abs(expected).max()
+    with pytest.raises(memrev.CompileError, match=f"for '{name}', but got"):
+        memrev.compile(text, differentiate=options, memory_budget=default[name] // 4)

@@ -93,6 +93,30 @@ def test_convolution(layer, shape, options, dtype):
           dtype=dtype)
 
 
+@pytest.mark.parametrize("layer, shape, options", [
+    (nn.ConvTranspose1d, (2, 5, 4), dict(window=4, strides=2, padding=1)),
+    (nn.ConvTranspose2d, (2, 3, 4, 4), dict(window=(3, 2), strides=(2, 1), bias=False)),
+    (nn.ConvTranspose2d, (2, 3, 4, 4), dict(window=3, strides=2, groups=4, output_padding=1)),
+    (nn.ConvTranspose3d, (1, 2, 3, 2, 4), dict(window=2, strides=2, groups=2)),
+])
+def test_transposed_convolution(layer, shape, options):
+    rank = len(shape) - 2
+    function = getattr(F, f"conv_transpose{rank}d")
+
+    def reference(p, x):
+        return channels_last(function(
+            channels_first(x), p["weight"].permute(-1, -2, *range(rank)), p.get("bias"),
+            options.get("strides", 1), options.get("padding", 0),
+            options.get("output_padding", 0), options.get("groups", 1)))
+
+    module = layer(4, 8, **options)
+    check(module, reference, random(1, *shape))
+    # Drawn as PyTorch does, which calls the channels that come out the fan-in.
+    bound = 1 / math.sqrt(math.prod(module.window) * 8 // module.groups)
+    weight = module.init(0)["params"]["weight"]
+    assert 0.7 * bound < np.abs(weight).max() <= bound
+
+
 @pytest.mark.parametrize("options", [
     dict(window=3), dict(window=(2, 4)), dict(window=3, dilation=2), dict(window=3, groups=4)])
 def test_convolution_with_padding_same(options):

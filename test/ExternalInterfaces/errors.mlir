@@ -74,6 +74,7 @@ func.func @f(%x: tensor<4x2xf32>, %i: tensor<5xf32>) -> tensor<5xf32> {
 // Slices that leave a row out do not give the tensor back.
 // expected-note @below {{function defined here}}
 func.func private @f(%x: tensor<5x2xf32>) -> (tensor<2x2xf32>, tensor<2x2xf32>) {
+  // expected-note @below {{have no inverse edge for argument 0}}
   %a = tensor.extract_slice %x[0, 0] [2, 2] [1, 1] : tensor<5x2xf32> to tensor<2x2xf32>
   %b = tensor.extract_slice %x[3, 0] [2, 2] [1, 1] : tensor<5x2xf32> to tensor<2x2xf32>
   return %a, %b : tensor<2x2xf32>, tensor<2x2xf32>

@@ -1,6 +1,7 @@
 // RUN: memrev-opt %s -rev-differentiate="function=f" | FileCheck %s --check-prefix=VJP
 // RUN: memrev-opt %s -rev-differentiate="function=f wrt=0 mode=split" -cse | FileCheck %s --check-prefix=SPLIT
 // RUN: memrev-opt %s -rev-differentiate="function=f mode=split policy=store" -cse | FileCheck %s --check-prefix=STORE
+// RUN: memrev-opt %s -rev-differentiate="function=f mode=split storage=1000" -cse | FileCheck %s --check-prefix=STORE
 // RUN: not memrev-opt %s -rev-differentiate="function=g" 2>&1 | FileCheck %s --check-prefix=FUNCTION
 // RUN: memrev-opt %s -rev-differentiate="function=scalar mode=jvp wrt=1" | FileCheck %s --check-prefix=JVP
 // RUN: memrev-opt %s -rev-differentiate="function=scalar mode=value_and_grad wrt=0" | FileCheck %s --check-prefix=GRAD
@@ -12,6 +13,7 @@
 // RUN: not memrev-opt %s -rev-differentiate="function=f wrt=1,1" 2>&1 | FileCheck %s --check-prefix=TWICE
 // RUN: not memrev-opt %s -rev-differentiate="function=f mode=value_and_grad" 2>&1 | FileCheck %s --check-prefix=LOSS
 // RUN: not memrev-opt %s -rev-differentiate="wrt=0" 2>&1 | FileCheck %s --check-prefix=NONE
+// RUN: not memrev-opt %s -rev-differentiate="storage=0" 2>&1 | FileCheck %s --check-prefix=NONE
 // RUN: not memrev-opt %s -rev-differentiate="function=scalar mode=value_and_grad of=0" 2>&1 | FileCheck %s --check-prefix=GRADOF
 // RUN: not memrev-opt %s -rev-differentiate="function=f donate=saved" 2>&1 | FileCheck %s --check-prefix=DONATEMODE
 // RUN: not memrev-opt %s -rev-differentiate="function=f mode=split donate=saved,arguments" 2>&1 | FileCheck %s --check-prefix=DONATE
@@ -25,7 +27,7 @@
 // OFERROR: error: expects option 'of' to hold numbers of results with a float element type, but got 1
 // TWICE: error: expects option 'wrt' to hold distinct numbers, but got 1 twice
 // LOSS: error: expects a function with a float as result 0 for mode 'value_and_grad'
-// NONE: error: expects option 'function' with options 'wrt', 'of', 'donate' and 'strong-zero', but got none
+// NONE: error: expects option 'function' with options 'wrt', 'of', 'donate', 'strong-zero' and 'storage', but got none
 // GRADOF: error: expects no option 'of' with mode 'value_and_grad', which differentiates result 0
 // DONATEMODE: error: expects option 'donate' with mode 'split', but got mode 'vjp'
 // DONATE: error: expects option 'donate' to hold 'saved', 'results' and 'cotangents', but got 'arguments'

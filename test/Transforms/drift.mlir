@@ -74,3 +74,102 @@ func.func @deep_gradient(%x: tensor<64x64xf32>, %z: tensor<64x64xf32>, %dy: tens
       : (tensor<64x64xf32>, tensor<64x64xf32>, tensor<64x64xf32>) -> tensor<64x64xf32>
   return %dz : tensor<64x64xf32>
 }
+
+// The tightest tolerance of a function and of those that are inlined into it
+// counts, whichever says it.
+// CHECK-LABEL: func.func private @caller_vjp(
+// CHECK: scf.for {{.*}} -> (tensor<64x64xf32>, tensor<64x64xf32>, tensor<2x64x64xf32>)
+// CHECK-LABEL: func.func private @tight_caller_vjp(
+// CHECK: scf.for {{.*}} -> (tensor<64x64xf32>, tensor<64x64xf32>, tensor<2x64x64xf32>)
+// CHECK-LABEL: func.func private @loose_vjp(
+// CHECK-NOT: tensor<{{[0-9]+}}x64x64xf32>
+// CHECK-LABEL: func.func private @tight(
+func.func private @caller(%x: tensor<64x64xf32>) -> tensor<64x64xf32>
+    attributes {rev.drift_tolerance = 1.0 : f64} {
+  %s = math.sin %x : tensor<64x64xf32>
+  %y = func.call @tight(%s) : (tensor<64x64xf32>) -> tensor<64x64xf32>
+  return %y : tensor<64x64xf32>
+}
+func.func private @tight_caller(%x: tensor<64x64xf32>) -> tensor<64x64xf32>
+    attributes {rev.drift_tolerance = 1.0e-6 : f64} {
+  %s = math.sin %x : tensor<64x64xf32>
+  %y = func.call @loose(%s) : (tensor<64x64xf32>) -> tensor<64x64xf32>
+  return %y : tensor<64x64xf32>
+}
+func.func private @loose(%x: tensor<64x64xf32>) -> tensor<64x64xf32>
+    attributes {rev.drift_tolerance = 1.0 : f64} {
+  %begin = arith.constant 0 : index
+  %step = arith.constant 1 : index
+  %end = arith.constant 3 : index
+  %y:2 = scf.for %i = %begin to %end step %step iter_args(%a = %x, %b = %x)
+      -> (tensor<64x64xf32>, tensor<64x64xf32>) {
+    %a1 = rev.coupling additive %a given(%b) attributes {rev.gain = 64.0 : f64} {
+    ^bb0(%c: tensor<64x64xf32>):
+      %t = math.tanh %c : tensor<64x64xf32>
+      rev.yield %t : tensor<64x64xf32>
+    } : tensor<64x64xf32>, (tensor<64x64xf32>)
+    scf.yield %b, %a1 : tensor<64x64xf32>, tensor<64x64xf32>
+  }
+  return %y#0 : tensor<64x64xf32>
+}
+func.func private @tight(%x: tensor<64x64xf32>) -> tensor<64x64xf32>
+    attributes {rev.drift_tolerance = 1.0e-6 : f64} {
+  %begin = arith.constant 0 : index
+  %step = arith.constant 1 : index
+  %end = arith.constant 3 : index
+  %y:2 = scf.for %i = %begin to %end step %step iter_args(%a = %x, %b = %x)
+      -> (tensor<64x64xf32>, tensor<64x64xf32>) {
+    %a1 = rev.coupling additive %a given(%b) attributes {rev.gain = 64.0 : f64} {
+    ^bb0(%c: tensor<64x64xf32>):
+      %t = math.tanh %c : tensor<64x64xf32>
+      rev.yield %t : tensor<64x64xf32>
+    } : tensor<64x64xf32>, (tensor<64x64xf32>)
+    scf.yield %b, %a1 : tensor<64x64xf32>, tensor<64x64xf32>
+  }
+  return %y#0 : tensor<64x64xf32>
+}
+func.func @calls(%x: tensor<64x64xf32>, %dy: tensor<64x64xf32>)
+    -> (tensor<64x64xf32>, tensor<64x64xf32>, tensor<64x64xf32>) {
+  %d0 = rev.vjp @caller(%x) cotangents(%dy) : (tensor<64x64xf32>, tensor<64x64xf32>) -> tensor<64x64xf32>
+  %d1 = rev.vjp @tight_caller(%x) cotangents(%dy) : (tensor<64x64xf32>, tensor<64x64xf32>) -> tensor<64x64xf32>
+  %d2 = rev.vjp @loose(%x) cotangents(%dy) : (tensor<64x64xf32>, tensor<64x64xf32>) -> tensor<64x64xf32>
+  return %d0, %d1, %d2 : tensor<64x64xf32>, tensor<64x64xf32>, tensor<64x64xf32>
+}
+
+// The states of the second loop have one shape, for both of those that it starts
+// from have that of the first loop's.
+// CHECK-LABEL: func.func private @open_vjp(
+// CHECK: %[[EXTENT:.*]] = tensor.dim %arg0
+// CHECK: scf.for
+// CHECK: scf.for {{.*}} -> (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x?x8xf32>, tensor<?x?x8xf32>)
+func.func private @open(%x: tensor<?x8xf32>, %n: index) -> tensor<?x8xf32>
+    attributes {rev.drift_tolerance = 1.0e-6 : f64} {
+  %zero = arith.constant 0 : index
+  %one = arith.constant 1 : index
+  %y:2 = scf.for %i = %zero to %n step %one iter_args(%a = %x, %b = %x) -> (tensor<?x8xf32>, tensor<?x8xf32>) {
+    %a1 = rev.coupling additive %a given(%b) {
+    ^bb0(%c: tensor<?x8xf32>):
+      %t = math.tanh %c : tensor<?x8xf32>
+      rev.yield %t : tensor<?x8xf32>
+    } : tensor<?x8xf32>, (tensor<?x8xf32>)
+    %b1 = rev.coupling additive %b given(%a1) {
+    ^bb0(%d: tensor<?x8xf32>):
+      %s = math.tanh %d : tensor<?x8xf32>
+      rev.yield %s : tensor<?x8xf32>
+    } : tensor<?x8xf32>, (tensor<?x8xf32>)
+    scf.yield %a1, %b1 : tensor<?x8xf32>, tensor<?x8xf32>
+  }
+  %z:2 = scf.for %i = %zero to %n step %one iter_args(%a = %y#0, %b = %y#1) -> (tensor<?x8xf32>, tensor<?x8xf32>) {
+    %a1 = rev.coupling additive %a given(%b) {
+    ^bb0(%c: tensor<?x8xf32>):
+      %t = math.tanh %c : tensor<?x8xf32>
+      rev.yield %t : tensor<?x8xf32>
+    } : tensor<?x8xf32>, (tensor<?x8xf32>)
+    scf.yield %b, %a1 : tensor<?x8xf32>, tensor<?x8xf32>
+  }
+  return %z#0 : tensor<?x8xf32>
+}
+func.func @open_gradient(%x: tensor<?x8xf32>, %n: index, %dy: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %dx = rev.vjp @open(%x, %n) cotangents(%dy) wrt [0] : (tensor<?x8xf32>, index, tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %dx : tensor<?x8xf32>
+}

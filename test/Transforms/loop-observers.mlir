@@ -249,3 +249,74 @@ func.func @insert_states_gradient(%x: tensor<4xf64>, %a: tensor<2x3x4xf64>, %d: 
   %0 = rev.vjp @insert_states(%x, %a) cotangents(%d) wrt [0] : (tensor<4xf64>, tensor<2x3x4xf64>, tensor<2x3x4xf64>) -> tensor<4xf64>
   return %0 : tensor<4xf64>
 }
+
+// -----
+
+// A log-determinant that a loop adds up, and a running mean. The reverse loop carries
+// the streams and cotangents, and neither the sum nor the mean nor a log-determinant.
+// CHECK-LABEL: func.func private @density_vjp(
+// CHECK: %[[FORWARD:.*]]:2 = scf.for
+// CHECK: %[[D:.*]]:5 = scf.for {{.*}} iter_args(%{{[a-z0-9]+}} = %[[FORWARD]]#0, %{{[a-z0-9]+}} = %[[FORWARD]]#1, {{.*}}) -> (tensor<4x8xf64>, tensor<4x8xf64>, tensor<4x8xf64>, tensor<4x8xf64>, tensor<4xf64>)
+// CHECK-NOT: "reduction"
+// CHECK: return %[[D]]#2
+func.func private @density(%x: tensor<4x8xf64>, %w: tensor<4x8xf64>, %l: tensor<4xf64>, %r: tensor<4xf64>) -> (tensor<4x8xf64>, tensor<4xf64>, tensor<4xf64>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c5 = arith.constant 5 : index
+  %old = arith.constant dense<0.9> : tensor<4xf64>
+  %new = arith.constant dense<0.1> : tensor<4xf64>
+  %y:4 = scf.for %i = %c0 to %c5 step %c1 iter_args(%a = %x, %b = %w, %sum = %l, %mean = %r) -> (tensor<4x8xf64>, tensor<4x8xf64>, tensor<4xf64>, tensor<4xf64>) {
+    %a1, %d = rev.coupling affine<exp> %a given(%b) log_det {
+    ^bb0(%g: tensor<4x8xf64>):
+      %e = math.sin %g : tensor<4x8xf64>
+      rev.yield %e, %e : tensor<4x8xf64>, tensor<4x8xf64>
+    } : tensor<4x8xf64>, (tensor<4x8xf64>) -> tensor<4xf64>
+    %b1 = rev.coupling additive %b given(%a1) {
+    ^bb0(%g: tensor<4x8xf64>):
+      %e = math.sin %g : tensor<4x8xf64>
+      rev.yield %e : tensor<4x8xf64>
+    } : tensor<4x8xf64>, (tensor<4x8xf64>)
+    %sum1 = arith.addf %sum, %d : tensor<4xf64>
+    %kept = arith.mulf %old, %mean : tensor<4xf64>
+    %share = arith.mulf %new, %d : tensor<4xf64>
+    %mean1 = arith.addf %kept, %share : tensor<4xf64>
+    scf.yield %a1, %b1, %sum1, %mean1 : tensor<4x8xf64>, tensor<4x8xf64>, tensor<4xf64>, tensor<4xf64>
+  }
+  return %y#0, %y#2, %y#3 : tensor<4x8xf64>, tensor<4xf64>, tensor<4xf64>
+}
+func.func @density_gradient(%x: tensor<4x8xf64>, %w: tensor<4x8xf64>, %l: tensor<4xf64>) -> tensor<4x8xf64> {
+  %0 = rev.vjp @density(%x, %w, %l, %l) cotangents(%x, %l) wrt [0] of [0, 1] : (tensor<4x8xf64>, tensor<4x8xf64>, tensor<4xf64>, tensor<4xf64>, tensor<4x8xf64>, tensor<4xf64>) -> tensor<4x8xf64>
+  return %0 : tensor<4x8xf64>
+}
+
+// -----
+
+// An inverse that is asked for the sum gives it back; one that is not does without.
+// CHECK-LABEL: func.func private @flow_inverse_0(
+// CHECK: scf.for {{.*}} -> (tensor<4x8xf64>, tensor<4xf64>) {
+// CHECK: %[[D:.*]] = linalg.generic {{.*}}"reduction"
+// CHECK: arith.subf %{{.*}}, %[[D]] : tensor<4xf64>
+// CHECK-LABEL: func.func private @flow_inverse(
+// CHECK: scf.for {{.*}} -> (tensor<4x8xf64>) {
+// CHECK-NOT: "reduction"
+// CHECK: return
+func.func private @flow(%x: tensor<4x8xf64>, %w: tensor<4x8xf64>, %l: tensor<4xf64>) -> (tensor<4x8xf64>, tensor<4xf64>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c5 = arith.constant 5 : index
+  %y:2 = scf.for %i = %c0 to %c5 step %c1 iter_args(%a = %x, %sum = %l) -> (tensor<4x8xf64>, tensor<4xf64>) {
+    %a1, %d = rev.coupling affine<exp> %a given(%w) log_det {
+    ^bb0(%g: tensor<4x8xf64>):
+      %e = math.sin %g : tensor<4x8xf64>
+      rev.yield %e, %e : tensor<4x8xf64>, tensor<4x8xf64>
+    } : tensor<4x8xf64>, (tensor<4x8xf64>) -> tensor<4xf64>
+    %sum1 = arith.addf %sum, %d : tensor<4xf64>
+    scf.yield %a1, %sum1 : tensor<4x8xf64>, tensor<4xf64>
+  }
+  return %y#0, %y#1 : tensor<4x8xf64>, tensor<4xf64>
+}
+func.func @sample(%z: tensor<4x8xf64>, %l: tensor<4xf64>, %w: tensor<4x8xf64>) -> (tensor<4x8xf64>, tensor<4x8xf64>, tensor<4xf64>) {
+  %0 = rev.inverse @flow(%z, %l, %w, %l) wrt [0] : (tensor<4x8xf64>, tensor<4xf64>, tensor<4x8xf64>, tensor<4xf64>) -> tensor<4x8xf64>
+  %1:2 = rev.inverse @flow(%z, %l, %w) wrt [0, 2] : (tensor<4x8xf64>, tensor<4xf64>, tensor<4x8xf64>) -> (tensor<4x8xf64>, tensor<4xf64>)
+  return %0, %1#0, %1#1 : tensor<4x8xf64>, tensor<4x8xf64>, tensor<4xf64>
+}

@@ -1,4 +1,5 @@
-// RUN: memrev-opt %s "-rev-plan=storage=first=500,second=300,third=200" | FileCheck %s
+// RUN: memrev-opt %s "-rev-plan=storage=first=500,second=300,third=200,fourth=100" | FileCheck %s
+// RUN: memrev-opt %s "-rev-plan=storage=first=500,second=300,third=200,fourth=100 derived=second" | FileCheck %s --check-prefix=DERIVED
 
 // What a function differentiates, in functions that it calls too, may store so
 // much; what two of them do, the fewer bytes. Nothing else may.
@@ -6,6 +7,11 @@
 // CHECK: func.func private @called({{.*}} attributes {{{.*}}rev.storage_bytes = 500 : i64}
 // CHECK: func.func private @stored(
 // CHECK-NOT: rev.storage_bytes
+
+// What functions differentiate that options differentiate later on, neither.
+// DERIVED: func.func private @both(
+// DERIVED-NOT: rev.storage_bytes
+// DERIVED: func.func private @called({{.*}} attributes {{{.*}}rev.storage_bytes = 500 : i64}
 func.func private @both(%x: tensor<f32>) -> tensor<f32> {
   %y = math.exp %x : tensor<f32>
   return %y : tensor<f32>
@@ -33,7 +39,7 @@ func.func @second(%x: tensor<f32>) -> (tensor<f32>, tensor<f32>) {
   return %dx, %dy : tensor<f32>, tensor<f32>
 }
 
-// What is differentiated twice stores as by default.
+// What is differentiated twice stores as by default, for others too.
 // CHECK: func.func private @once(
 // CHECK-NOT: rev.storage_bytes
 // CHECK: func.func private @twice({{.*}} attributes {{{.*}}rev.storage_bytes = 200 : i64}
@@ -47,5 +53,9 @@ func.func private @twice(%x: tensor<f32>) -> tensor<f32> {
 }
 func.func @third(%x: tensor<f32>) -> tensor<f32> {
   %v, %dx = rev.value_and_grad @twice(%x) : (tensor<f32>) -> (tensor<f32>, tensor<f32>)
+  return %dx : tensor<f32>
+}
+func.func @fourth(%x: tensor<f32>) -> tensor<f32> {
+  %v, %dx = rev.value_and_grad @once(%x) : (tensor<f32>) -> (tensor<f32>, tensor<f32>)
   return %dx : tensor<f32>
 }

@@ -18,9 +18,21 @@
 //
 // Plans one chain that is too long for that, and checks its peak.
 //
+// memrev-check-planning FILE
+//
+// Prints how many bytes the derivative of each function of a program keeps from
+// the forward to the backward part without a budget, by the estimate that plans
+// are made from.
+//
 //===----------------------------------------------------------------------===//
 
-#include "memrev/Analysis/StoragePlan.h"
+#include "memrev/Analysis/MemoryPlan.h"
+#include "memrev/Analysis/StorageChain.h"
+#include "memrev/Dialect/Rev/IR/Rev.h"
+#include "memrev/InitAll.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Parser/Parser.h"
 #include "llvm/ADT/STLExtras.h"
 #include <algorithm>
 #include <cstdio>
@@ -28,6 +40,7 @@
 #include <random>
 #include <vector>
 
+using namespace mlir;
 using namespace mlir::memrev;
 
 /// With values that lie far enough apart for sums not to hide differences.
@@ -154,9 +167,39 @@ static bool check(int number, llvm::ArrayRef<ChainStage> chain, int64_t budget,
   return bytes == fewest || fail("the fewest bytes", bytes, fewest);
 }
 
+/// Prints the bytes that derivatives of the functions of a program keep.
+static int printEstimates(const char *file) {
+  DialectRegistry registry;
+  registerAllDialects(registry);
+  MLIRContext context(registry);
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(file, &context);
+  if (!module)
+    return 1;
+  for (auto function : module->getOps<func::FuncOp>()) {
+    planFunction(function, rev::Policy::Invert);
+    Block &body = function.getBody().front();
+    Activity activity;
+    for (BlockArgument argument : body.getArguments())
+      if (rev::isDifferentiable(argument.getType()))
+        activity.addRoot(argument);
+    activity.propagate(body);
+    StorageChain chain = buildStorageChain(body, activity, CostModel());
+    int64_t bytes = 0;
+    for (auto [options, chosen] :
+         llvm::zip_equal(chain.options, chain.defaults))
+      bytes += options[chosen].heldBytes;
+    std::printf("%s keeps %lld bytes\n", function.getName().str().c_str(),
+                static_cast<long long>(bytes));
+  }
+  return 0;
+}
+
 int main(int argc, char **argv) {
+  if (argc == 2)
+    return printEstimates(argv[1]);
   if (argc != 3) {
-    std::fprintf(stderr, "expects a number of stages and one of chains\n");
+    std::fprintf(stderr,
+                 "expects a file, or a number of stages and one of chains\n");
     return 2;
   }
   size_t numStages = std::atoi(argv[1]);

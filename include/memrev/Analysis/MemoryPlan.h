@@ -14,6 +14,7 @@
 #ifndef MEMREV_ANALYSIS_MEMORYPLAN_H
 #define MEMREV_ANALYSIS_MEMORYPLAN_H
 
+#include "memrev/Analysis/Invertibility.h"
 #include "memrev/Dialect/Rev/IR/Rev.h"
 
 namespace mlir::memrev {
@@ -34,6 +35,11 @@ inline constexpr llvm::StringLiteral kStorageAttrName = "rev.storage_bytes";
 /// inverse, to bound the drift of those before it (unit).
 inline constexpr llvm::StringLiteral kKeepsStateAttrName = "rev.keeps_state";
 
+/// On a loop with an inverse edge: the numbers of the iteration arguments that
+/// the edge does not give back (dense i64 array). Without it, it gives all
+/// back.
+inline constexpr llvm::StringLiteral kLeftOutAttrName = "rev.left_out";
+
 /// On an operation whose inverse is not used: why (string).
 inline constexpr llvm::StringLiteral kReasonAttrName = "rev.reason";
 
@@ -41,11 +47,17 @@ inline constexpr llvm::StringLiteral kReasonAttrName = "rev.reason";
 /// region depends on the coupled value is not inverted.
 void planFunction(func::FuncOp function, rev::Policy policy);
 
+/// An argument that its function's results do not give back, and why.
+struct UnreachedArgument {
+  int64_t number;
+  Obstacle obstacle;
+};
+
 /// Writes into `function` which inverse edges give its arguments `wrt` back
-/// from its results and its other arguments. Returns the number of an argument
-/// that no edge reaches, if there is one.
-std::optional<int64_t> planInverse(func::FuncOp function,
-                                   ArrayRef<int64_t> wrt);
+/// from its results and its other arguments. Returns an argument that no edge
+/// reaches, if there is one.
+std::optional<UnreachedArgument> planInverse(func::FuncOp function,
+                                             ArrayRef<int64_t> wrt);
 
 /// The number of the inverse edge that the plan uses for `op`, if any.
 std::optional<unsigned> getPlannedEdge(Operation *op);

@@ -47,10 +47,28 @@ struct Residual {
   Precision precision;
 };
 
+/// How well an inverse edge gives values back.
+enum class InverseKind {
+  /// But for the rounding of the values at hand: none for what is moved and for
+  /// integers; an addition that is undone by a subtraction.
+  Exact,
+  /// The forward operation loses digits that the inverse cannot have: where it
+  /// is flat or its result is small, errors grow without a bound known here
+  /// (a division undone, the logarithm of an exponential).
+  Conditioned,
+  /// By a formula that is not the inverse but close to it: an iteration that
+  /// stops at a tolerance, a function that the program names as an inverse.
+  Approximate
+};
+
 /// The values `solved` are functions of the values `from`.
 struct InverseEdge {
   SmallVector<Value, 1> solved;
   SmallVector<Value> from;
+  InverseKind kind = InverseKind::Exact;
+  /// By how much an error of one of the values `from` grows in what is solved,
+  /// at most: the Lipschitz constant of the inverse. 0 if none is known.
+  double gain = 1;
 };
 
 /// Code that computes at one point of the reverse part: what each primal value

@@ -22,7 +22,8 @@ def InvertibleOpInterface : OpInterface<"InvertibleOpInterface"> {
   let methods = [
     InterfaceMethod<[{
         The inverse edges. `from` lists everything the edge reads: results,
-        operands and values captured by regions.
+        operands and values captured by regions. `kind` and `gain` say how
+        well what comes back matches what was there.
       }],
       "::llvm::SmallVector<::mlir::memrev::InverseEdge>", "getInverseEdges",
       (ins)>,

@@ -15,9 +15,9 @@
 namespace mlir::memrev {
 
 /// The iteration arguments of `loop` that observe it: nothing but their own
-/// next value depends on them, which does not give them back, and no derivative
-/// reads what does. Running averages are such. A loop that runs backwards does
-/// without them.
+/// next value depends on them, and no derivative reads what does. Running
+/// averages are such, and sums over the iterations: log-determinants. A loop
+/// runs backwards without them, unless somebody asks for what they were.
 llvm::SmallBitVector getObservers(scf::ForOp loop);
 
 } // namespace mlir::memrev

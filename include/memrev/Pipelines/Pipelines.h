@@ -16,9 +16,12 @@
 #define MEMREV_PIPELINES_PIPELINES_H
 
 #include "mlir/Pass/PassOptions.h"
+#include <map>
+#include <memory>
 
 namespace mlir {
 class OpPassManager;
+class Pass;
 } // namespace mlir
 
 namespace mlir::memrev {
@@ -65,15 +68,40 @@ struct CPUBinaryOptions : PassPipelineOptions<CPUBinaryOptions> {
       llvm::cl::init(128)};
 };
 
+/// How many bytes derivatives may take more than by default.
+struct DerivativeStorage {
+  /// Those of a public function's transforms: the option of rev-plan.
+  std::vector<std::string> entries;
+  /// Those of functions to derive by options, by the positions of these. What
+  /// is not there has no plan of its own.
+  std::map<size_t, int64_t> derived;
+
+  bool operator==(const DerivativeStorage &other) const {
+    return entries == other.entries && derived == other.derived;
+  }
+  bool operator!=(const DerivativeStorage &other) const {
+    return !(*this == other);
+  }
+};
+
 /// Replaces function transforms by derived functions. No transform is left;
 /// every operation on the way of a gradient had a rule. Then derives what each
 /// of `functions` asks for, which are options of rev-differentiate; fails with
-/// a message in `error` where they are none. `storage` is the option of
-/// rev-plan.
+/// a message in `error` where they are none.
 LogicalResult buildDifferentiatePipeline(OpPassManager &pm,
                                          ArrayRef<std::string> functions,
                                          std::string &error,
-                                         ArrayRef<std::string> storage = {});
+                                         const DerivativeStorage &storage = {});
+
+/// A pass rev-differentiate, and the function that it differentiates.
+struct Derivation {
+  std::unique_ptr<Pass> pass;
+  std::string function;
+};
+
+/// The pass rev-differentiate with `options`. Fails with a message in `error`
+/// if it has no such options.
+FailureOr<Derivation> createDerivation(StringRef options, std::string &error);
 
 /// Lowers the rev dialect to linalg, tensor, arith, math and scf. No operation
 /// of it is left.

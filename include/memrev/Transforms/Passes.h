@@ -18,6 +18,10 @@ namespace mlir::memrev {
 #define GEN_PASS_REGISTRATION
 #include "memrev/Transforms/Passes.h.inc"
 
+/// The function that the options of `pass`, a rev-differentiate, name; empty if
+/// they name none.
+StringRef getDifferentiatedFunction(const Pass &pass);
+
 } // namespace mlir::memrev
 
 #endif // MEMREV_TRANSFORMS_PASSES_H

@@ -18,8 +18,10 @@ def RevPlan : Pass<"rev-plan", "::mlir::ModuleOp"> {
     which values its derivative reconstructs by inverse edges and which it
     stores, under the policy of the transform, and writes the decision into the
     function: `rev.invert = N : i64` on an operation says that edge N of its
-    `InvertibleOpInterface` is used, `rev.reason` why an operation is not
-    inverted, `rev.planned` on the function which policy was followed.
+    `InvertibleOpInterface` is used, `rev.left_out` on a loop which iteration
+    arguments its inverse does not give back, because nobody asks for them,
+    `rev.reason` why an operation is not inverted (which inverse edge is missing,
+    and where), `rev.planned` on the function which policy was followed.
     `rev-differentiate` obeys these attributes.
 
     Without a byte budget every coupling is inverted, and every `scf.for` whose
@@ -34,13 +36,15 @@ def RevPlan : Pass<"rev-plan", "::mlir::ModuleOp"> {
     evaluated again, in functions and in those of couplings; checkpoints of loops
     that no inverse runs backwards. With `rev.drift_tolerance = X : f64`, on a
     function or on the module, states are stored so that what inverses give back
-    is no further than X from the true values, relative to them.
+    is no further than X from the true values, relative to them. If calls are
+    inlined into the function that is differentiated, the least X of all of these
+    functions counts for its derivative.
     Times are estimated by the rates in the module's attribute `rev.cost_model`, a
     dictionary of what `memrev-compile --calibrate` writes, or by built-in ones. The
     option `storage` gives `rev.storage_bytes` to all functions that a public one
     differentiates, in functions that it calls too. A function that several of
-    them differentiate gets the fewest bytes, and one that is differentiated
-    twice none.
+    them differentiate gets the fewest bytes. One that is differentiated twice,
+    by any transform or by an option of `rev-differentiate` (`derived`), gets none.
 
     Example: `rev.coupling additive %x given(%c) {...}` becomes
     `rev.coupling additive %x given(%c) attributes {rev.invert = 0 : i64} {...}`.
@@ -48,7 +52,9 @@ def RevPlan : Pass<"rev-plan", "::mlir::ModuleOp"> {
   let options = [
     ListOption<"storage", "storage", "std::string",
            "Bytes that the derivatives of public functions may take more than "
-           "by default, as function=bytes">
+           "by default, as function=bytes">,
+    ListOption<"derived", "derived", "std::string",
+           "Functions that options of rev-differentiate name later on">
   ];
   let dependentDialects = ["::mlir::memrev::rev::RevDialect"];
 }
@@ -89,7 +95,8 @@ def RevDifferentiate : Pass<"rev-differentiate", "::mlir::ModuleOp"> {
     `donate=saved,cotangents` calls of `@f_bwd` may overwrite these
     (`rev.donated`), with `results` residuals that are results of `@f_fwd` too: an
     inverse then works in their memory. Names of the parameters of `f`
-    (`rev.name`) become names of those of the derived functions.
+    (`rev.name`) become names of those of the derived functions. `storage=N` is
+    `rev.storage_bytes = N` for this derivative.
 
     Example:
 
@@ -117,7 +124,9 @@ def RevDifferentiate : Pass<"rev-differentiate", "::mlir::ModuleOp"> {
     Option<"policy", "policy", "std::string", /*default=*/"\"invert\"",
            "Policy for `function`: invert or store">,
     ListOption<"donate", "donate", "std::string",
-           "For `mode=split`, what the backward function may overwrite: saved, results, cotangents">
+           "For `mode=split`, what the backward function may overwrite: saved, results, cotangents">,
+    Option<"storage", "storage", "int64_t", /*default=*/"0",
+           "Bytes that the derivative of `function` may take more than by default">
   ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::complex::ComplexDialect",

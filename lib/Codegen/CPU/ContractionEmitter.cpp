@@ -20,7 +20,7 @@ using namespace mlir::memrev::cpu;
 ContractionEmitter::ContractionEmitter(OpBuilder &builder, Problem &problem,
                                        const Strategy &strategy)
     : KernelEmitter(builder, problem, strategy), lhs(problem.lhs),
-      rhs(problem.rhs) {
+      rhs(problem.rhs), depthwise(isDepthwise(problem, strategy)) {
   if (strategy.swap)
     std::swap(lhs, rhs);
   for (unsigned dim = 0; dim < problem.getNumDims(); ++dim) {
@@ -61,6 +61,9 @@ void ContractionEmitter::classifyBounds() {
                         getCoefficient(bound.expr, dim) > 0;
                })) {
       keeps.push_back(Keep::Range);
+    } else if (loops.size() == 1 && problem.isReduction[loops.front()] &&
+               getCoefficient(bound.expr, loops.front()) > 0) {
+      keeps.push_back(Keep::Border);
     } else {
       keeps.push_back(Keep::Check);
       checkBounds = true;
@@ -389,6 +392,40 @@ ContractionEmitter::getRange(unsigned dim) {
   return {limit(lows, true), limit(highs, false)};
 }
 
+/// The iterations of `dim` in which nothing of a register tile meets a bound
+/// that is kept at the border; nothing if there is no such bound.
+std::optional<std::pair<int64_t, int64_t>>
+ContractionEmitter::getInterior(unsigned dim) {
+  std::optional<std::pair<int64_t, int64_t>> interior;
+  for (auto [bound, keep] : llvm::zip(lhs.bounds, keeps)) {
+    int64_t step = getCoefficient(bound.expr, dim);
+    if (keep != Keep::Border || step == 0)
+      continue;
+    SmallVector<AffineExpr> zeros(problem.getNumDims(),
+                                  builder.getAffineConstantExpr(0));
+    int64_t least =
+        cast<AffineConstantExpr>(bound.expr.replaceDims(zeros)).getValue();
+    int64_t most = least;
+    for (int64_t other : {strategy.rowDim, strategy.unrollDim})
+      if (other >= 0) {
+        int64_t reach =
+            getCoefficient(bound.expr, other) * (problem.extents[other] - 1);
+        (reach < 0 ? least : most) += reach;
+      }
+    int64_t extent = problem.extents[dim];
+    int64_t low =
+        std::clamp<int64_t>(llvm::divideCeilSigned(-least, step), 0, extent);
+    int64_t high = std::clamp<int64_t>(
+        llvm::divideFloorSigned(bound.size - 1 - most, step) + 1, low, extent);
+    if (interior) {
+      low = std::max(low, interior->first);
+      high = std::max(low, std::min(high, interior->second));
+    }
+    interior = {low, high};
+  }
+  return interior;
+}
+
 SmallVector<Value>
 ContractionEmitter::emitReduction(unsigned level, int64_t rows, int64_t panel,
                                   int64_t lastLanes, SmallVector<Value> sums) {
@@ -396,6 +433,44 @@ ContractionEmitter::emitReduction(unsigned level, int64_t rows, int64_t panel,
     return emitProducts(rows, panel, lastLanes, sums);
   unsigned dim = reductionDims[level];
   auto [low, high] = getRange(dim);
+  std::optional<std::pair<int64_t, int64_t>> interior = getInterior(dim);
+  if (!interior)
+    return emitSteps(level, low, high, rows, panel, lastLanes, sums);
+  auto limit = [&](OpFoldResult value, int64_t least, int64_t most) {
+    AffineExpr expr = builder.getAffineDimExpr(0);
+    value = affine::makeComposedFoldedAffineMax(
+        builder, loc,
+        AffineMap::get(1, 0, {expr, builder.getAffineConstantExpr(least)},
+                       builder.getContext()),
+        {value});
+    return affine::makeComposedFoldedAffineMin(
+        builder, loc,
+        AffineMap::get(1, 0, {expr, builder.getAffineConstantExpr(most)},
+                       builder.getContext()),
+        {value});
+  };
+  int64_t extent = problem.extents[dim];
+  std::pair<int64_t, int64_t> parts[] = {
+      {0, interior->first}, *interior, {interior->second, extent}};
+  for (auto [number, part] : llvm::enumerate(parts)) {
+    auto [first, end] = part;
+    if (first == end)
+      continue;
+    bool saved = checkBounds;
+    checkBounds |= number != 1;
+    sums = emitSteps(level, limit(low, first, end), limit(high, first, end),
+                     rows, panel, lastLanes, sums);
+    checkBounds = saved;
+  }
+  return sums;
+}
+
+/// The iterations from `low` to `high` of reduction loop `level`.
+SmallVector<Value>
+ContractionEmitter::emitSteps(unsigned level, OpFoldResult low,
+                              OpFoldResult high, int64_t rows, int64_t panel,
+                              int64_t lastLanes, SmallVector<Value> sums) {
+  unsigned dim = reductionDims[level];
   auto body = [&](int64_t factor) {
     return [&, factor](OpFoldResult iv, ValueRange carried) {
       setLocal(dim, iv);
@@ -436,7 +511,7 @@ SmallVector<Value> ContractionEmitter::emitProducts(int64_t rows, int64_t panel,
   for (int64_t tap = 0; tap < unrolled; ++tap)
     for (int64_t row = 0; row < rows; ++row)
       order.push_back({row, tap});
-  if (takesWindows(rows, panel, unrolled))
+  if (takesWindows(rows, panel, unrolled, depthwise))
     // Each row still meets its taps in order.
     llvm::sort(order, [&](auto left, auto right) {
       return std::pair(getWindow(left.first, left.second), left.second) <
@@ -459,12 +534,19 @@ SmallVector<Value> ContractionEmitter::emitProducts(int64_t rows, int64_t panel,
             loadVector(vector, lanesOf(vector, panel, lastLanes)));
       moveTo(row, tap);
     }
-    Value scalar = broadcast(loadScalar(lhs, checkBounds));
+    Value factor =
+        depthwise ? Value() : broadcast(loadScalar(lhs, checkBounds));
     for (int64_t vector = 0; vector < panel; ++vector) {
+      if (depthwise) {
+        position.offset[strategy.vectorDim] = vector * strategy.lanes;
+        factor =
+            load(lhs, lanesOf(vector, panel, lastLanes), checkBounds, false);
+      }
       Value &sum = sums[row * panel + vector];
-      sum = vector::FMAOp::create(builder, loc, scalar, vectors[tap][vector],
+      sum = vector::FMAOp::create(builder, loc, factor, vectors[tap][vector],
                                   sum);
     }
+    position.offset[strategy.vectorDim] = 0;
   }
   moveTo(0, 0);
   return sums;

@@ -8,7 +8,8 @@
 //
 // Matrix products, convolutions and filter gradients are one loop nest here:
 // a register tile of rows x vectors, whose rows come from scalars of lhs and
-// whose vectors from rhs, inside of the reduction loops. Zero padding costs
+// whose vectors from rhs, inside of the reduction loops. The rows of a
+// depthwise convolution are vectors of lhs. Zero padding costs
 // nothing: loops skip what they can, and a tile at the border leaves out the
 // products that are known to be zero.
 //
@@ -42,8 +43,10 @@ private:
     int64_t start, size, count;
   };
 
-  /// How a bound of lhs is kept.
-  enum class Keep { Range, Rows, Check };
+  /// How a bound of lhs is kept: by the range of a reduction loop, by leaving
+  /// out products of tiles at the border, by checks in the first and last
+  /// iterations of a reduction loop, which alone can meet it, or by checks.
+  enum class Keep { Range, Rows, Border, Check };
 
   void classifyBounds();
   static SmallVector<Segment> splitEvenly(int64_t extent, int64_t limit);
@@ -60,7 +63,11 @@ private:
                                    int64_t lastLanes, SmallVector<Value> sums);
   SmallVector<Value> emitProducts(int64_t rows, int64_t panel,
                                   int64_t lastLanes, SmallVector<Value> sums);
+  SmallVector<Value> emitSteps(unsigned level, OpFoldResult low,
+                               OpFoldResult high, int64_t rows, int64_t panel,
+                               int64_t lastLanes, SmallVector<Value> sums);
   std::pair<OpFoldResult, OpFoldResult> getRange(unsigned dim);
+  std::optional<std::pair<int64_t, int64_t>> getInterior(unsigned dim);
   int64_t getWindow(int64_t row, int64_t tap) const;
   Value loadVector(int64_t vector, int64_t lanes);
   Value packTransposed(Value into, unsigned numOuter);
@@ -70,6 +77,8 @@ private:
   }
 
   Access lhs, rhs;
+  /// Whether the rows are vectors, too.
+  bool depthwise;
   SmallVector<Keep> keeps;
   bool checkBounds = false;
   /// Parallel dimensions that are neither rows nor vectors.

@@ -91,11 +91,19 @@ static int64_t addParallel(Strategy &strategy, const Problem &problem,
 // Contractions
 //===----------------------------------------------------------------------===//
 
+/// The sums that share a register tile: how long they are, over how many taps
+/// of a filter the tile is unrolled, and whether the rows are vectors.
+struct Sums {
+  int64_t terms;
+  int64_t taps = 1;
+  bool depthwise = false;
+};
+
 /// Cycles per term of the sum, for a result of `extent` rows and `vectors`
 /// vectors in register tiles of at most `rows` x `panel`: two multiply-adds and
 /// two loads a cycle, and at least eight sums in flight.
 static double getTileCost(int64_t extent, int64_t vectors, int64_t rows,
-                          int64_t panel, int64_t terms) {
+                          int64_t panel, Sums kind) {
   auto sizes = [](int64_t whole, int64_t limit) {
     int64_t tiles = llvm::divideCeil(whole, limit);
     int64_t small = whole / tiles, big = whole % tiles;
@@ -106,9 +114,13 @@ static double getTileCost(int64_t extent, int64_t vectors, int64_t rows,
   for (auto [height, rowTiles] : sizes(extent, rows))
     for (auto [width, panels] : sizes(vectors, panel)) {
       double sums = height * width;
-      double cycles = std::max({sums / 2, (height + width) / 2.0, 4.0});
+      double loads = height + width;
+      // Taps share the vectors of the rows that they have in common.
+      if (kind.depthwise)
+        loads = width * (1 + (height + kind.taps - 1.0) / kind.taps);
+      double cycles = std::max({sums / 2, loads / 2, 4.0});
       // Starting and finishing a tile is loads and stores of the sums.
-      cycles += (2 * sums + 20) / terms;
+      cycles += (2 * sums + 20) / kind.terms;
       cost += cycles * rowTiles * panels;
     }
   return cost;
@@ -147,28 +159,53 @@ bool cpu::canVectorize(const Problem &problem, std::string &reason) {
   return true;
 }
 
-int64_t cpu::getOperandRegisters(int64_t rows, int64_t panel, int64_t taps) {
-  int64_t byTap = panel + (taps > 1 ? rows : 1);
-  return takesWindows(rows, panel, taps) ? panel * taps + 1 : byTap;
+int64_t cpu::getOperandRegisters(int64_t rows, int64_t panel, int64_t taps,
+                                 bool depthwise) {
+  int64_t row = depthwise ? panel : 1;
+  int64_t byTap = panel + (taps > 1 ? rows * row : row);
+  return takesWindows(rows, panel, taps, depthwise) ? panel * taps + row
+                                                    : byTap;
 }
 
-bool cpu::takesWindows(int64_t rows, int64_t panel, int64_t taps) {
-  return taps > 1 && panel * taps + 1 <= panel + rows;
+bool cpu::takesWindows(int64_t rows, int64_t panel, int64_t taps,
+                       bool depthwise) {
+  int64_t row = depthwise ? panel : 1;
+  return taps > 1 && panel * taps + row <= panel + rows * row;
 }
 
-/// `taps` is the length of the unrolled reduction dimension.
+bool cpu::hasWholeVectors(const Access &access, unsigned vectorDim) {
+  return llvm::none_of(access.bounds, [&](const Bound &bound) {
+    return bound.expr.isFunctionOfDim(vectorDim);
+  });
+}
+
+const Access &cpu::getRowsOperand(const Problem &problem,
+                                  const Strategy &strategy) {
+  return strategy.swap ? problem.rhs : problem.lhs;
+}
+
+const Access &cpu::getVectorsOperand(const Problem &problem,
+                                     const Strategy &strategy) {
+  return strategy.swap ? problem.lhs : problem.rhs;
+}
+
+bool cpu::isDepthwise(const Problem &problem, const Strategy &strategy) {
+  return getRowsOperand(problem, strategy).uses(strategy.vectorDim);
+}
+
 static void chooseTile(Strategy &strategy, int64_t extent, int64_t vectors,
-                       int64_t terms, int64_t taps, const Machine &machine) {
+                       Sums sums, const Machine &machine) {
   double best = std::numeric_limits<double>::max();
   for (int64_t panel = 1; panel <= std::min<int64_t>(vectors, 6); ++panel)
     for (int64_t rows = 1; rows * panel <= machine.accumulators; ++rows) {
       if (rows > extent)
         break;
       // A spilled sum costs more than a smaller tile.
-      if (rows > 1 && rows * panel + getOperandRegisters(rows, panel, taps) >
+      if (rows > 1 && rows * panel + getOperandRegisters(rows, panel, sums.taps,
+                                                         sums.depthwise) >
                           machine.getNumRegisters())
         break;
-      double cost = getTileCost(extent, vectors, rows, panel, terms);
+      double cost = getTileCost(extent, vectors, rows, panel, sums);
       if (cost < best * 0.999) {
         best = cost;
         strategy.rows = rows;
@@ -182,8 +219,10 @@ static void chooseTile(Strategy &strategy, int64_t extent, int64_t vectors,
 static void chooseBlocks(Strategy &strategy, const Problem &problem,
                          bool hasTaps, const Machine &machine) {
   // Enough terms for each visit of a register tile, few enough for the
-  // operands to stay in the first-level cache.
-  constexpr int64_t kBlockTerms = 192;
+  // operands to stay in the first-level cache. Rows that are vectors take as
+  // much of it as many rows of scalars.
+  bool depthwise = isDepthwise(problem, strategy);
+  int64_t blockTerms = depthwise ? 64 : 192;
   SmallVector<unsigned> reductions;
   for (unsigned dim = 0; dim < problem.getNumDims(); ++dim)
     if (problem.isReduction[dim])
@@ -191,14 +230,14 @@ static void chooseBlocks(Strategy &strategy, const Problem &problem,
   int64_t terms = 1;
   unsigned level = reductions.size();
   while (level > 0 &&
-         terms * problem.extents[reductions[level - 1]] <= kBlockTerms)
+         terms * problem.extents[reductions[level - 1]] <= blockTerms)
     terms *= problem.extents[reductions[--level]];
   for (unsigned outer = 0; outer < level; ++outer) {
     int64_t extent = problem.extents[reductions[outer]];
     int64_t tile = 1;
     if (outer + 1 == level) {
       // Blocks of nearly the same size.
-      int64_t limit = std::max<int64_t>(1, kBlockTerms / terms);
+      int64_t limit = std::max<int64_t>(1, blockTerms / terms);
       tile = llvm::divideCeil(extent, llvm::divideCeil(extent, limit));
     }
     strategy.blockDims.push_back(reductions[outer]);
@@ -226,7 +265,7 @@ static void chooseBlocks(Strategy &strategy, const Problem &problem,
   int64_t rows = split(strategy.rowDim, 1);
   int64_t columns = split(strategy.vectorDim, strategy.lanes);
   chooseTile(strategy, rows, llvm::divideCeil(columns, strategy.lanes),
-             kBlockTerms, 1, machine);
+             {blockTerms, 1, depthwise}, machine);
   if (tiles < kMinTiles) {
     unsigned dim = strategy.blockDims.front();
     int64_t extent = problem.extents[dim], block = strategy.blockTiles.front();
@@ -255,6 +294,22 @@ static bool isLongSum(int64_t terms, int64_t outer, int64_t rows,
   return terms > 8192 || (terms > 1024 && terms > 8 * std::max(rows, columns));
 }
 
+/// The dimension for the rows of a register tile: rows lie as close to the
+/// vectors as they can, but are worth a loop. -1 if there is none.
+static int64_t findRowDim(const Problem &problem, ArrayRef<unsigned> order,
+                          int64_t vectorDim, const Access &lhs,
+                          const Access &rhs) {
+  int64_t rowDim = -1;
+  for (unsigned dim : order) {
+    if (dim == vectorDim || !lhs.uses(dim) || rhs.uses(dim))
+      continue;
+    if (rowDim < 0 || problem.extents[dim] >= 4 ||
+        problem.extents[dim] >= problem.extents[rowDim])
+      rowDim = dim;
+  }
+  return rowDim;
+}
+
 FailureOr<Strategy> cpu::chooseContraction(const Problem &problem,
                                            const Machine &machine) {
   Strategy strategy;
@@ -269,33 +324,34 @@ FailureOr<Strategy> cpu::chooseContraction(const Problem &problem,
   for (const Output &output : problem.outputs)
     if (output.dest.getLastStride(vectorDim) != 1)
       return failure();
+  SmallVector<unsigned> order = getDestOrder(problem);
   bool inLhs = problem.lhs.uses(vectorDim), inRhs = problem.rhs.uses(vectorDim);
-  if (inLhs == inRhs)
+  if (!inLhs && !inRhs)
     return failure();
   strategy.swap = inLhs;
-  const Access &lhs = strategy.swap ? problem.rhs : problem.lhs;
-  const Access &rhs = strategy.swap ? problem.lhs : problem.rhs;
+  // Of two operands in vectors, one must be shared by the rows of the other.
+  if (inLhs && inRhs)
+    strategy.swap =
+        findRowDim(problem, order, vectorDim, problem.lhs, problem.rhs) < 0;
+  const Access &lhs = getRowsOperand(problem, strategy);
+  const Access &rhs = getVectorsOperand(problem, strategy);
+  strategy.rowDim = findRowDim(problem, order, vectorDim, lhs, rhs);
+  bool depthwise = inLhs && inRhs;
+  if (depthwise && (strategy.rowDim < 0 || lhs.getLastStride(vectorDim) != 1 ||
+                    !hasWholeVectors(lhs, vectorDim)))
+    return failure();
   if (lhs.isScalar() || rhs.isScalar() || !rhs.bounds.empty() ||
       (lhs.padding &&
        lhs.padding !=
            Builder(lhs.padding.getContext()).getZeroAttr(lhs.elementType)))
     return failure();
 
-  SmallVector<unsigned> order = getDestOrder(problem);
   int64_t reuse = 1, terms = 1;
   int64_t rhsSize = 1;
   for (unsigned dim = 0; dim < problem.getNumDims(); ++dim) {
     if (problem.isReduction[dim])
       terms *= problem.extents[dim];
     (rhs.uses(dim) ? rhsSize : reuse) *= problem.extents[dim];
-  }
-  // Rows lie as close to the vectors as they can, but are worth a loop.
-  for (unsigned dim : order) {
-    if (dim == vectorDim || !lhs.uses(dim) || rhs.uses(dim))
-      continue;
-    if (strategy.rowDim < 0 || problem.extents[dim] >= 4 ||
-        problem.extents[dim] >= problem.extents[strategy.rowDim])
-      strategy.rowDim = dim;
   }
   if (strategy.rowDim >= 0)
     for (AffineExpr expr : lhs.indices)
@@ -318,9 +374,10 @@ FailureOr<Strategy> cpu::chooseContraction(const Problem &problem,
   // The loops of a long sum are cut into blocks, none is unrolled whole.
   if (isLong)
     strategy.unrollDim = -1;
-  chooseTile(strategy, rowExtent, vectors, std::min<int64_t>(terms, 256),
-             strategy.unrollDim < 0 ? 1 : problem.extents[strategy.unrollDim],
-             machine);
+  int64_t taps =
+      strategy.unrollDim < 0 ? 1 : problem.extents[strategy.unrollDim];
+  chooseTile(strategy, rowExtent, vectors,
+             {std::min<int64_t>(terms, 256), taps, depthwise}, machine);
 
   bool contiguous = rhs.getLastStride(vectorDim) == 1;
   int64_t sourceSize = 1;

@@ -72,9 +72,24 @@ constexpr llvm::StringLiteral kStrategyAttr = "memrev.strategy";
 /// takes its products either tap by tap, and then keeps a scalar for each row,
 /// or window by window, and then keeps the vectors of all taps: whichever needs
 /// fewer registers.
-bool takesWindows(int64_t rows, int64_t panel, int64_t taps);
+/// With `depthwise` each row has a vector of its own where others have a
+/// scalar.
+bool takesWindows(int64_t rows, int64_t panel, int64_t taps, bool depthwise);
 /// Registers that the operands of such a tile take.
-int64_t getOperandRegisters(int64_t rows, int64_t panel, int64_t taps);
+int64_t getOperandRegisters(int64_t rows, int64_t panel, int64_t taps,
+                            bool depthwise);
+
+/// The operand of a contraction that gives the rows, and the one that gives the
+/// vectors.
+const Access &getRowsOperand(const Problem &problem, const Strategy &strategy);
+const Access &getVectorsOperand(const Problem &problem,
+                                const Strategy &strategy);
+/// Whether both operands lie in vectors, as those of a depthwise convolution,
+/// which multiplies channel by channel.
+bool isDepthwise(const Problem &problem, const Strategy &strategy);
+
+/// Whether no bound of `access` tells the lanes of a vector apart.
+bool hasWholeVectors(const Access &access, unsigned vectorDim);
 
 /// Whether every operation of the body becomes a vector operation of the same
 /// name; if not, `reason` says which one.

@@ -153,10 +153,10 @@ bool Strategy::fits(const Problem &problem) const {
 
   if (!problem.isContraction || vectorDim < 0 || isReduction(vectorDim))
     return false;
-  const Access &left = swap ? problem.rhs : problem.lhs;
-  const Access &right = swap ? problem.lhs : problem.rhs;
-  if (left.isScalar() || right.isScalar() || left.uses(vectorDim) ||
-      !right.uses(vectorDim) || !right.bounds.empty() ||
+  const Access &left = getRowsOperand(problem, *this);
+  const Access &right = getVectorsOperand(problem, *this);
+  if (left.isScalar() || right.isScalar() || !right.uses(vectorDim) ||
+      !hasWholeVectors(left, vectorDim) || !right.bounds.empty() ||
       (rowDim >= 0 && right.uses(rowDim)) ||
       (left.padding &&
        left.padding !=

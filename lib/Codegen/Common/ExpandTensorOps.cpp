@@ -106,13 +106,6 @@ static Value expandScatter(RewriterBase &b, tensor::ScatterOp op) {
     if (!llvm::is_contained(dims, i))
       shape.push_back(type.getDimSize(i));
   auto partType = RankedTensorType::get(shape, type.getElementType());
-  // Of several unit dimensions upstream cannot tell which one is dropped.
-  bool byElement = shape.empty() || llvm::is_contained(shape, 1);
-  int64_t numLead = counts.size();
-  bool isReduced = sourceType.getRank() - numLead != rank;
-  for (int64_t i = 0; byElement && i < rank; ++i)
-    if (!llvm::is_contained(dims, i))
-      counts.push_back(destSizes[i]);
   OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
   Value zeroValue = arith::ConstantIndexOp::create(b, loc, 0);
   Value oneValue = arith::ConstantIndexOp::create(b, loc, 1);
@@ -121,9 +114,8 @@ static Value expandScatter(RewriterBase &b, tensor::ScatterOp op) {
   scf::LoopNest nest = scf::buildLoopNest(
       b, loc, lower, getValueOrCreateConstantIndexOp(b, loc, counts), step,
       op.getDest(),
-      [&](OpBuilder &inner, Location l, ValueRange all,
+      [&](OpBuilder &inner, Location l, ValueRange lead,
           ValueRange carried) -> scf::ValueVector {
-        ValueRange lead = all.take_front(numLead);
         SmallVector<OpFoldResult> offsets(rank, zero), sizes(destSizes),
             strides(rank, one);
         for (auto [k, dim] : llvm::enumerate(dims)) {
@@ -135,24 +127,6 @@ static Value expandScatter(RewriterBase &b, tensor::ScatterOp op) {
         for (auto [i, index] : llvm::enumerate(lead)) {
           from[i] = index;
           fromSizes[i] = one;
-        }
-        if (byElement) {
-          ValueRange kept = all.drop_front(numLead);
-          int64_t next = numLead;
-          for (int64_t i = 0; i < rank; ++i) {
-            if (!llvm::is_contained(dims, i)) {
-              from[next++] = offsets[i] = kept.front();
-              kept = kept.drop_front();
-            } else if (!isReduced) {
-              ++next;
-            }
-          }
-          Value element = tensor::ExtractOp::create(
-              inner, l, op.getSource(),
-              getValueOrCreateConstantIndexOp(inner, l, from));
-          return {tensor::InsertOp::create(
-              inner, l, element, carried.front(),
-              getValueOrCreateConstantIndexOp(inner, l, offsets))};
         }
         Value part = tensor::ExtractSliceOp::create(
             inner, l, partType, op.getSource(), from, fromSizes, fromStrides);

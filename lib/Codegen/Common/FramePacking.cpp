@@ -150,11 +150,14 @@ void OrderSearch::swapPairs() {
 int64_t OrderSearch::run() {
   constexpr size_t fewBuffers = 8;
   auto sorted = [&](auto size) {
-    Order order = inProgramOrder;
-    llvm::stable_sort(order, [&](PackedBuffer *a, PackedBuffer *b) {
-      return size(a) > size(b);
+    // Of equal ones the first in the program comes first.
+    auto numbers = llvm::to_vector(llvm::seq<size_t>(0, inProgramOrder.size()));
+    llvm::sort(numbers, [&](size_t a, size_t b) {
+      return std::make_pair(size(inProgramOrder[a]), b) >
+             std::make_pair(size(inProgramOrder[b]), a);
     });
-    return order;
+    return Order(llvm::map_range(
+        numbers, [&](size_t number) { return inProgramOrder[number]; }));
   };
   auto duration = [](PackedBuffer *buffer) {
     return static_cast<double>(buffer->end - buffer->begin + 1);

@@ -155,6 +155,19 @@ static bool mergeDims(Problem &problem, unsigned outer, unsigned inner,
   return true;
 }
 
+/// Folds last dimensions of extent 1 into the one before, so that the last index
+/// is the one that moves through memory.
+static void foldLastUnits(Access &access) {
+  while (access.shape.size() > 1 && access.shape.back() == 1 &&
+         access.indices.back() == 0) {
+    llvm::append_range(access.groups[access.groups.size() - 2],
+                       access.groups.back());
+    access.groups.pop_back();
+    access.shape.pop_back();
+    access.indices.pop_back();
+  }
+}
+
 static void simplify(Problem &problem, MLIRContext *context) {
   for (unsigned dim = problem.getNumDims(); dim-- > 0;) {
     if (problem.extents[dim] != 1)
@@ -162,6 +175,7 @@ static void simplify(Problem &problem, MLIRContext *context) {
     substitute(problem, dim, getAffineConstantExpr(0, context));
     eraseDim(problem, dim, context);
   }
+  problem.forEachAccess([](Access &access) { foldLastUnits(access); });
   // A bound that always holds is none.
   problem.forEachAccess([&](Access &access) {
     llvm::erase_if(access.bounds, [&](const Bound &bound) {

@@ -16,8 +16,9 @@ using namespace mlir::memrev::simt;
 /// Puts the dimension that moves furthest in memory first.
 static void sortByStride(DimGroup &group,
                          function_ref<int64_t(unsigned)> getStride) {
-  llvm::stable_sort(group.dims, [&](unsigned left, unsigned right) {
-    return getStride(left) > getStride(right);
+  llvm::sort(group.dims, [&](unsigned left, unsigned right) {
+    return std::make_pair(getStride(left), right) >
+           std::make_pair(getStride(right), left);
   });
 }
 

@@ -11,9 +11,12 @@ import numpy as np
 
 from .. import numpy as mnp
 from .._array import as_array, cast, emit1, empty, filled, reshape
-from .._dtypes import is_float, promote
+from .._dtypes import is_float, mlir_name, promote
+from .._transforms import vjp
 
 _CONVOLUTIONS = {1: "conv_1d_nwc_wcf", 2: "conv_2d_nhwc_hwcf", 3: "conv_3d_ndhwc_dhwcf"}
+_DEPTHWISE = {1: "depthwise_conv_1d_nwc_wc", 2: "depthwise_conv_2d_nhwc_hwc",
+              3: "depthwise_conv_3d_ndhwc_dhwc"}
 _POOLINGS = {1: "pooling_nwc", 2: "pooling_nhwc", 3: "pooling_ndhwc"}
 
 
@@ -102,49 +105,76 @@ def conv(x, w, strides=1, padding="valid", dilation=1, groups=1):
     if groups == 1:
         return _windowed(_CONVOLUTIONS[count], x, w, (x.shape[0], *space, filters), strides,
                          dilation, 0)
-    if groups == channels and count <= 2:
-        # One filter bank a channel.
-        name = {1: "depthwise_conv_1d_nwc_wcm", 2: "depthwise_conv_2d_nhwc_hwcm"}[count]
-        each = filters // groups
-        shape = (x.shape[0], *space, channels, each)
-        y = _windowed(name, x, reshape(w, (*window, channels, each)), shape, strides, dilation, 0)
-        return reshape(y, (x.shape[0], *space, filters))
-    parts = zip(mnp.split(x, groups, -1), mnp.split(w, groups, -1))
-    return mnp.concatenate([
-        _windowed(_CONVOLUTIONS[count], a, b, (x.shape[0], *space, filters // groups), strides,
-                  dilation, 0) for a, b in parts], -1)
+    each = filters // groups
+    if groups == channels and each == 1:
+        w = reshape(w, (*window, channels))
+        return _windowed(_DEPTHWISE[count], x, w, (x.shape[0], *space, channels), strides,
+                         dilation, 0)
+    y = _grouped(reshape(x, (*x.shape[:-1], groups, channels // groups)),
+                 reshape(w, (*w.shape[:-1], groups, each)),
+                 (x.shape[0], *space, groups, each), strides, dilation)
+    return reshape(y, (x.shape[0], *space, filters))
 
 
-def conv_transpose(x, w, strides=1, padding=0, dilation=1):
-    """The transpose of `conv` with the same filters, strides and padding (numbers): the
-    linear map that its gradient in x is.
+def _grouped(x, w, shape, strides, dilation):
+    """A convolution of x (N, *space, groups, C) with w (*window, C, groups, F)."""
+    images = [f"i{d}" for d in range(len(strides))]
+    taps = [f"k{d}" for d in range(len(strides))]
+    read = [f"{i} * {s} + {k} * {d}" for i, s, k, d in zip(images, strides, taps, dilation)]
+    loops = ", ".join(["n", *images, "g", "f", *taps, "c"])
+    maps = ", ".join(f"affine_map<({loops}) -> ({', '.join(results)})>" for results in (
+        ["n", *read, "g", "c"], [*taps, "c", "g", "f"], ["n", *images, "g", "f"]))
+    kinds = ", ".join(['"parallel"'] * len(shape) + ['"reduction"'] * (len(taps) + 1))
+    element = mlir_name(x.dtype)
+    add, multiply = ("addf", "mulf") if is_float(x.dtype) else ("addi", "muli")
+    return emit1(
+        f"linalg.generic {{{{indexing_maps = [{maps}], iterator_types = [{kinds}]}}}} "
+        "ins({0}, {1} : {t[0]}, {t[1]}) outs({2} : {t[2]}) {{ "
+        f"^bb0(%.x: {element}, %.w: {element}, %.sum: {element}): "
+        f"%.product = arith.{multiply} %.x, %.w : {element} "
+        f"%.next = arith.{add} %.sum, %.product : {element} "
+        f"linalg.yield %.next : {element} }}}} -> {{r[0]}}",
+        [x, w, filled(shape, 0, x.dtype)], shape, x.dtype)
 
-    x: (N, *space, F); w: (*window, C, F). Returns (N, *space, C) with extents
-    (n - 1) stride - before - after + (window - 1) dilation + 1.
+
+def conv_transpose(x, w, strides=1, padding=0, dilation=1, groups=1, output_padding=0):
+    """The transpose of `conv` with the same filters, strides, padding (numbers) and groups:
+    the linear map that its gradient in x is.
+
+    x: (N, *space, F); w: (*window, C / groups, F). Returns (N, *space, C) with extents
+    (n - 1) stride - before - after + (window - 1) dilation + 1 + output_padding, where
+    output_padding is a number, or one for each dimension, less than the stride: of the
+    extents that `conv` takes to the same, which one is meant. Raises ValueError if the
+    shapes do not fit.
     """
     x, w = as_array(x), as_array(w)
     count = x.ndim - 2
     if count not in _CONVOLUTIONS or w.ndim != x.ndim or x.shape[-1] != w.shape[-1]:
         raise ValueError("conv_transpose expects arrays (N, *space, F) and (*window, C, F), but "
                          f"got {list(x.shape)} and {list(w.shape)}")
+    dtype = promote(x.dtype, w.dtype)
+    if not is_float(dtype):
+        raise TypeError(f"conv_transpose expects floats, but got {x.dtype} and {w.dtype}")
+    x, w = cast(x, dtype), cast(w, dtype)
+    if groups < 1 or x.shape[-1] % groups:
+        raise ValueError(f"conv_transpose expects a number of groups that divides "
+                         f"{x.shape[-1]} filters, but got {groups}")
     strides, dilation = _each(strides, count, "strides"), _each(dilation, count, "dilations")
-    window = w.shape[:count]
-    borders = _borders(padding, x.shape[1:-1], window, strides, dilation)
-    # Zeros between the elements.
-    wide = [(n - 1) * s + 1 for n, s in zip(x.shape[1:-1], strides)]
-    if any(s > 1 for s in strides):
-        places = (slice(None), *(slice(None, None, s) for s in strides), slice(None))
-        zeros = filled((x.shape[0], *wide, x.shape[-1]), 0, x.dtype)
-        x = zeros.at[places].set(x)
-    pads = []
-    for (before, after), k, d in zip(borders, window, dilation):
-        reach = (k - 1) * d
-        if before > reach or after > reach:
-            raise ValueError(f"conv_transpose expects paddings of at most {reach}, but got "
-                             f"{before} and {after}")
-        pads.append((reach - before, reach - after))
-    flipped = mnp.swapaxes(mnp.flip(w, tuple(range(count))), -1, -2)
-    return conv(x, flipped, 1, pads, dilation)
+    borders = _borders(padding, x.shape[1:-1], w.shape[:count], strides, dilation)
+    extra = ([output_padding] * count if isinstance(output_padding, numbers.Integral)
+             else list(output_padding))
+    if len(extra) != count or any(not 0 <= e < s for e, s in zip(extra, strides)):
+        raise ValueError("conv_transpose expects an output padding of at least 0 and less than "
+                         f"the strides {strides}, but got {output_padding}")
+    space = [(n - 1) * s - sum(pair) + (k - 1) * d + 1 + e for n, s, pair, k, d, e in zip(
+        x.shape[1:-1], strides, borders, w.shape, dilation, extra)]
+    if any(n < 1 for n in space):
+        raise ValueError(f"conv_transpose expects a padding that leaves something, but {padding} "
+                         f"leaves extents {space}")
+    # The derivative takes an image apart into the phases of the strides.
+    images = filled((x.shape[0], *space, w.shape[-2] * groups), 0, dtype)
+    _, pullback = vjp(lambda y: conv(y, w, strides, borders, dilation, groups), images)
+    return pullback(x)[0]
 
 
 def _pool(kind, x, window, strides, padding, dilation, init, value):

@@ -12,7 +12,8 @@ from .activations import (
 )
 from .attention import MultiHeadAttention, attention
 from .containers import Flatten, Sequential
-from .convolution import Conv1d, Conv2d, Conv3d
+from .convolution import (
+    Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d)
 from .dropout import Dropout
 from .linear import Embedding, Linear
 from .losses import binary_cross_entropy, cross_entropy, l1, mse, nll

@@ -109,6 +109,69 @@ func.func private @statistics(%x: tensor<32x32x32x16xf32>, %s: tensor<16xf32>, %
 
 // -----
 
+// A depthwise convolution multiplies vectors of channels: the taps are packed, a
+// tile of eight rows takes each vector of the image once for the three taps that
+// meet it, and the first one has no left neighbour.
+
+// CHECK-LABEL: @depthwise(
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<2x8x8x40xf32>
+// CHECK: %[[P:.*]] = bufferization.alloc_tensor() : tensor<3x3x3x16xf32>
+// CHECK: scf.forall
+// CHECK: affine.max
+// CHECK: scf.for
+// CHECK-DAG: %[[T0:.*]] = vector.transfer_read %{{.*}}[%c0, %[[KH:.*]], %c0, %c0]
+// CHECK-DAG: %[[T1:.*]] = vector.transfer_read %{{.*}}[%c0, %{{.*}}, %c1, %c0]
+// CHECK-DAG: %[[T2:.*]] = vector.transfer_read %{{.*}}[%c0, %{{.*}}, %c2, %c0]
+// CHECK-DAG: %[[V:.*]] = vector.transfer_read %[[X]][%{{.*}}, %{{.*}}, %c1, %c0]
+// CHECK-DAG: vector.fma %[[V]], %[[T0]], %{{.*}} : vector<16xf32>
+// CHECK-DAG: vector.fma %[[V]], %[[T1]], %{{.*}} : vector<16xf32>
+// CHECK-DAG: vector.fma %[[V]], %[[T2]], %{{.*}} : vector<16xf32>
+// CHECK-NOT: tensor.extract %
+// CHECK: return
+func.func private @depthwise(%x: tensor<2x8x8x40xf32>, %w: tensor<3x3x40xf32>, %d: tensor<2x8x8x40xf32>) -> tensor<2x8x8x40xf32> attributes {memrev.kernel} {
+  %z = arith.constant 0.0 : f32
+  %p = tensor.pad %x low[0, 1, 1, 0] high[0, 1, 1, 0] {
+  ^bb0(%i: index, %j: index, %k: index, %l: index):
+    tensor.yield %z : f32
+  } : tensor<2x8x8x40xf32> to tensor<2x10x10x40xf32>
+  %f = linalg.fill ins(%z : f32) outs(%d : tensor<2x8x8x40xf32>) -> tensor<2x8x8x40xf32>
+  %r = linalg.depthwise_conv_2d_nhwc_hwc {dilations = dense<1> : tensor<2xi64>, strides = dense<1> : tensor<2xi64>} ins(%p, %w : tensor<2x10x10x40xf32>, tensor<3x3x40xf32>) outs(%f : tensor<2x8x8x40xf32>) -> tensor<2x8x8x40xf32>
+  return %r : tensor<2x8x8x40xf32>
+}
+
+// -----
+
+// The gradient of its filter keeps a sum for each tap; only the first and the last
+// iteration of the loop over the image meet the padding.
+
+// CHECK-LABEL: @depthwise_filter_gradient(
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<64x16xf32>, %[[G:[a-z0-9]+]]: tensor<64x16xf32>
+// CHECK-NOT: arith.select
+// CHECK: scf.for %[[I:.*]] = %c1 to %c61 step %c4 {{.*}} -> (vector<16xf32>, vector<16xf32>, vector<16xf32>)
+// CHECK: vector.transfer_read %[[G]][%[[I]], %c0]
+// CHECK: vector.fma
+// CHECK: scf.for %{{.*}} = %c61 to %c63
+// CHECK: vector.transfer_read %[[G]][%c63, %c0]
+// CHECK-COUNT-2: vector.fma
+// CHECK-COUNT-3: vector.transfer_write
+func.func private @depthwise_filter_gradient(%x: tensor<64x16xf32>, %g: tensor<64x16xf32>, %d: tensor<3x16xf32>) -> tensor<3x16xf32> attributes {memrev.kernel} {
+  %z = arith.constant 0.0 : f32
+  %p = tensor.pad %x low[1, 0] high[1, 0] {
+  ^bb0(%i: index, %j: index):
+    tensor.yield %z : f32
+  } : tensor<64x16xf32> to tensor<66x16xf32>
+  %f = linalg.fill ins(%z : f32) outs(%d : tensor<3x16xf32>) -> tensor<3x16xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(k, c, o) -> (k + o, c)>, affine_map<(k, c, o) -> (o, c)>, affine_map<(k, c, o) -> (k, c)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%p, %g : tensor<66x16xf32>, tensor<64x16xf32>) outs(%f : tensor<3x16xf32>) {
+  ^bb0(%a: f32, %b: f32, %s: f32):
+    %m = arith.mulf %a, %b : f32
+    %n = arith.addf %s, %m : f32
+    linalg.yield %n : f32
+  } -> tensor<3x16xf32>
+  return %r : tensor<3x16xf32>
+}
+
+// -----
+
 // A strided slice of the destination is written in place.
 
 // CHECK-LABEL: @phase

@@ -62,6 +62,40 @@ func.func private @deep(%x: tensor<2x9x9x832xf32>, %w: tensor<3x3x832x832xf32>, 
 
 // -----
 
+// Rows of a depthwise convolution are vectors of channels; a unit dimension behind
+// them does not hide that they are contiguous.
+
+// CHECK-LABEL: @depthwise
+// CHECK-SAME: engine = "contraction", lanes = 16 : i64
+// CHECK-SAME: row_dim = 2
+// CHECK-SAME: unroll_dim = 5 : i64, vector_dim = 3 : i64
+func.func private @depthwise(%x: tensor<8x34x34x64xf32>, %w: tensor<3x3x64x1xf32>, %d: tensor<8x32x32x64x1xf32>) -> tensor<8x32x32x64x1xf32> attributes {memrev.kernel} {
+  %z = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%z : f32) outs(%d : tensor<8x32x32x64x1xf32>) -> tensor<8x32x32x64x1xf32>
+  %r = linalg.depthwise_conv_2d_nhwc_hwcm ins(%x, %w : tensor<8x34x34x64xf32>, tensor<3x3x64x1xf32>) outs(%f : tensor<8x32x32x64x1xf32>) -> tensor<8x32x32x64x1xf32>
+  return %r : tensor<8x32x32x64x1xf32>
+}
+
+// -----
+
+// Where no rows share a vector, products of vectors are sums like others.
+
+// CHECK-LABEL: @column_products
+// CHECK-SAME: engine = "generic"
+func.func private @column_products(%a: tensor<512x64xf32>, %b: tensor<512x64xf32>, %d: tensor<64xf32>) -> tensor<64xf32> attributes {memrev.kernel} {
+  %z = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%z : f32) outs(%d : tensor<64xf32>) -> tensor<64xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(c, n) -> (n, c)>, affine_map<(c, n) -> (n, c)>, affine_map<(c, n) -> (c)>], iterator_types = ["parallel", "reduction"]} ins(%a, %b : tensor<512x64xf32>, tensor<512x64xf32>) outs(%f : tensor<64xf32>) {
+  ^bb0(%x: f32, %y: f32, %s: f32):
+    %m = arith.mulf %x, %y : f32
+    %n = arith.addf %s, %m : f32
+    linalg.yield %n : f32
+  } -> tensor<64xf32>
+  return %r : tensor<64xf32>
+}
+
+// -----
+
 // Elementwise on a contiguous array is one loop.
 
 // CHECK-LABEL: @elementwise

@@ -120,3 +120,19 @@ func.func @weighted(%x: tensor<70x10xf32>, %w: tensor<70xf32>, %f: f32, %table: 
   }
   return %r : tensor<8x10xf32>
 }
+
+// Slices of several unit dimensions, beside the indexed one.
+// CHECK: @unit_slices: 1 buffers written, error 0.0e+00
+func.func @unit_slices(%x: tensor<5x1x1x3x1xf32>, %table: tensor<1x5x3x1xf32>) -> tensor<1x5x3x1xf32> {
+  %i = arith.constant dense<[[4], [0], [3], [1], [2]]> : tensor<5x1xi32>
+  %y = tensor.scatter %x into %table[%i] scatter_dims([1]) unique
+      : (tensor<5x1x1x3x1xf32>, tensor<1x5x3x1xf32>, tensor<5x1xi32>) -> tensor<1x5x3x1xf32>
+  return %y : tensor<1x5x3x1xf32>
+}
+// CHECK: @single_elements: 1 buffers written, error 0.0e+00
+func.func @single_elements(%x: tensor<5x1x1xf32>, %table: tensor<5x3xf32>) -> tensor<5x3xf32> {
+  %i = arith.constant dense<[[4, 0], [0, 2], [3, 1], [1, 1], [2, 0]]> : tensor<5x2xi32>
+  %y = tensor.scatter %x into %table[%i] scatter_dims([0, 1]) unique
+      : (tensor<5x1x1xf32>, tensor<5x3xf32>, tensor<5x2xi32>) -> tensor<5x3xf32>
+  return %y : tensor<5x3xf32>
+}

@@ -27,6 +27,7 @@ import sys
 LOWERING = (
     "builtin.module("
     "convert-tosa-to-memrev,rev-differentiate,symbol-dce,convert-rev-to-linalg,codegen-expand-tensor-ops,"
+    "codegen-reshape-slices,"
     "func.func(convert-elementwise-to-linalg),"
     "one-shot-bufferize{bufferize-function-boundaries allow-return-allocs-from-loops},"
     "convert-bufferization-to-memref,"

@@ -394,6 +394,39 @@ def CodegenResultsToDestinations
                            "memref::MemRefDialect"];
 }
 
+def CodegenOrderForMemory : Pass<"codegen-order-for-memory", "ModuleOp"> {
+  let summary = "Order operations so that less memory lives at once";
+  let description = [{
+    Works on buffers, before they get their places. In each block, inner blocks
+    first, operations are moved, within what they read and write, so that the most
+    bytes that live at once become fewer: at the operation with the peak, the
+    block is cut where the least lives (a minimum cut), and so on on both sides.
+    Where that makes no peak lower, nothing moves. Where the peak is the least at
+    its own operation, no order is better.
+
+    Private functions take buffers that do not overlap. Operations whose effects
+    are not known keep their places. Open extents are taken for 64. Buffers in
+    parallel loops count as in codegen-plan-arena. Remarks say what the order of
+    each block with a choice came to, and whether it is known to be the best one.
+
+    Example: of
+    ```mlir
+    call @expand(%x, %a) : (memref<8xf32>, memref<4096xf32>) -> ()
+    call @expand(%y, %b) : (memref<8xf32>, memref<4096xf32>) -> ()
+    call @reduce(%a, %p) : (memref<4096xf32>, memref<8xf32>) -> ()
+    call @reduce(%b, %q) : (memref<4096xf32>, memref<8xf32>) -> ()
+    ```
+    the first reduction moves before the second expansion, so that `%a` and `%b`
+    do not live at once.
+  }];
+  let options = [
+    Option<"maxStackBytes", "max-stack-bytes", "int64_t", /*default=*/"32768",
+           "Largest total of buffers inside a parallel loop kept on the stack">,
+    Option<"maxThreads", "max-threads", "int64_t", /*default=*/"1",
+           "Threads that share a parallel loop whose buffers exceed the stack">
+  ];
+}
+
 def CodegenPlanArena : Pass<"codegen-plan-arena", "ModuleOp"> {
   let summary = "Give every buffer an offset in one arena";
   let description = [{

@@ -68,7 +68,12 @@ SmallVector<InverseEdge> CouplingOp::getInverseEdges() {
   from.insert(getGiven().begin(), getGiven().end());
   getUsedValuesDefinedAbove(getBody(), from);
   InverseEdge edge{{getCoupled()}, SmallVector<Value>(from.getArrayRef())};
+  if (getLogDet())
+    edge.solved.push_back(getLogDet());
   llvm::append_range(edge.solved, getAuxiliary());
+  // The region and a scale have gains that nobody knows but the program.
+  auto gain = (*this)->getAttrOfType<FloatAttr>(kGainAttrName);
+  edge.gain = gain ? gain.getValueAsDouble() : 0;
   return {edge};
 }
 
@@ -85,6 +90,11 @@ LogicalResult CouplingOp::buildInverse(DerivativeContext &ctx, unsigned) {
   Value coupled = applyBijection(ctx.getBuilder(), result,
                                  evaluation->parameters, /*inverse=*/true);
   ctx.provide(getCoupled(), coupled, Precision::Rounded);
+  // Evaluated again, as the region is, for the inverse of what adds it up. It
+  // is dead where nobody asks.
+  if (getLogDet())
+    ctx.provide(getLogDet(),
+                buildLogDet(ctx.getBuilder(), coupled, evaluation->parameters));
   return success();
 }
 

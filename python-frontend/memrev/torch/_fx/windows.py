@@ -52,21 +52,13 @@ def _convolution(call, x, w, bias, stride, padding, dilation, transposed, output
     wide = accumulated(call.dtype)
     x, w = cast(x, wide), cast(w, wide)
     if transposed:
-        y = _transposed(x, w, call.shape, stride, padding, dilation, groups)
+        y = lax.conv_transpose(_images(x, count), _filters(w), stride, padding, dilation, groups,
+                               _each(output_padding, count))
     else:
         y = lax.conv(_images(x, count), _filters(w), stride, padding, dilation, groups)
     if bias is not None:
         y = y + cast(bias, wide).array
     return cast(_from_images(y, call), call.dtype)
-
-
-def _transposed(x, w, shape, stride, padding, dilation, groups):
-    """The derivative of the convolution of images like the result, which is linear."""
-    images, filters = _images(x, w.ndim - 2), _filters(w)
-    batch, channels, *space = shape if len(shape) == w.ndim else (1, *shape)
-    start = _array.full((batch, *space, channels), 0, images.dtype)
-    _, pullback = vjp(lambda y: lax.conv(y, filters, stride, padding, dilation, groups), start)
-    return pullback(images)[0]
 
 
 # ------------------------------------------------------------------------------
