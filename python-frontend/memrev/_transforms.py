@@ -249,7 +249,7 @@ def _cotangent_array(x, dtype):
 
 def _matching_cotangents(structure, types, given, as_array):
     """The numbers of float results that `given` has cotangents for, and these as arrays."""
-    leaves = _leaves_or_none(structure, given, "cotangent")
+    leaves = leaves_or_none(structure, given, "cotangent")
     numbers, values = [], []
     for i, (leaf, (shape, dtype)) in enumerate(zip(leaves, types)):
         if leaf is None:
@@ -267,7 +267,7 @@ def _matching_cotangents(structure, types, given, as_array):
     return numbers, values
 
 
-def _leaves_or_none(structure, given, what):
+def leaves_or_none(structure, given, what, of="the result"):
     """The leaves of `given` in the places of `structure`, None where there is none."""
     if structure.type is None:
         return [given]
@@ -277,10 +277,10 @@ def _leaves_or_none(structure, given, what):
     # A list may stand for a tuple.
     if (kind is not structure.type and {kind, structure.type} != {list, tuple}
             or set(children) != set(structure.keys)):
-        raise ValueError(f"expects a {what} with the structure of the result, but got "
+        raise ValueError(f"expects a {what} with the structure of {of}, but got "
                          f"{tree.structure(given)}")
     return [leaf for key, child in zip(structure.keys, structure.children)
-            for leaf in _leaves_or_none(child, children[key], what)]
+            for leaf in leaves_or_none(child, children[key], what, of)]
 
 
 def jvp(fn, primals, tangents):
@@ -304,7 +304,7 @@ def jvp(fn, primals, tangents):
         raise ValueError(f"expects {len(primals)} tangents, but got {len(tangents)}")
     leaves, structure = tree.flatten(tuple(primals))
     arrays = [_array.as_array(leaf) for leaf in leaves]
-    given = _leaves_or_none(structure, tuple(tangents), "tangent")
+    given = leaves_or_none(structure, tuple(tangents), "tangent", "the arguments")
     wrt, directions = [], []
     for i, (array, tangent) in enumerate(zip(arrays, given)):
         if tangent is None:
