@@ -324,8 +324,10 @@ def CodegenCutChains : Pass<"codegen-cut-chains", "ModuleOp"> {
     Likewise, analysis relates each result of a function to each argument. Public
     functions that nothing calls return the buffers of their results instead.
 
-    Runs after codegen-privatize-destinations. Tensors in a part of another
-    tensor, and those in loops, are not cut.
+    Runs after codegen-privatize-destinations: an older tensor of a chain may not
+    be the destination of an operation that does not read it, for which analysis
+    would not copy it. Tensors in a part of another tensor, and those in loops,
+    are not cut.
   }];
   let options = [
     Option<"maxLinks", "max-links", "int64_t", /*default=*/"8",
