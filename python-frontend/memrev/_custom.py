@@ -79,7 +79,7 @@ class FunctionWithRules:
         memo = _graph.current_block().function.program.memo
         key = (self, structure, tuple((a.dtype.name, a.shape) for a in arrays))
         if key not in memo:
-            signature = _Signature(function_name(self.fn), structure, arrays)
+            signature = _Signature(function_name(self), structure, arrays)
             memo[key] = signature.trace(self.fn, "", _templates(structure, arrays))
             try:  # The rules may call the function.
                 signature.set_rules(memo[key], self.vjp, self.jvp)
