@@ -397,6 +397,28 @@ def CodegenResultsToDestinations
                            "memref::MemRefDialect"];
 }
 
+def CodegenCarryOneBuffer : Pass<"codegen-carry-one-buffer"> {
+  let summary = "Let loops carry one buffer for each state";
+  let description = [{
+    A buffer that an iteration of an `scf.for` allocates and yields would be at
+    the same place in each iteration, so the next one would write over what it
+    still reads. Here the iteration copies it into the buffer that the loop
+    carries, and yields that one. Runs before codegen-wrap-entries, which copies
+    the arguments that a program writes to for its callers.
+
+    Example:
+    ```mlir
+    %r = scf.for %i = %a to %b step %c iter_args(%x = %init) -> (memref<4xf32>) {
+      %y = memref.alloc() : memref<4xf32>
+      call @f(%x, %y) : (memref<4xf32>, memref<4xf32>) -> ()
+      scf.yield %y : memref<4xf32>
+    }
+    ```
+    gets `memref.copy %y, %x` and `scf.yield %x`.
+  }];
+  let dependentDialects = ["memref::MemRefDialect"];
+}
+
 def CodegenOrderForMemory : Pass<"codegen-order-for-memory", "ModuleOp"> {
   let summary = "Order operations so that less memory lives at once";
   let description = [{
