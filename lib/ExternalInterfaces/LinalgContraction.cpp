@@ -13,6 +13,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "LinalgInverses.h"
 #include "LinalgRules.h"
 #include "Models.h"
 #include "TensorExpressions.h"
@@ -111,7 +112,9 @@ struct ProductModel
 void memrev::registerLinalgContractionModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *c, linalg::LinalgDialect *) {
     using namespace linalg;
-    MatmulOp::attachInterface<ProductModel<MatmulOp, 0>>(*c);
-    BatchMatmulOp::attachInterface<ProductModel<BatchMatmulOp, 1>>(*c);
+    MatmulOp::attachInterface<ProductModel<MatmulOp, 0>,
+                              StructuredInverse<MatmulOp>>(*c);
+    BatchMatmulOp::attachInterface<ProductModel<BatchMatmulOp, 1>,
+                                   StructuredInverse<BatchMatmulOp>>(*c);
   });
 }

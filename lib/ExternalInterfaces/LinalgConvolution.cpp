@@ -19,6 +19,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Convolution.h"
+#include "LinalgInverses.h"
 #include "LinalgRules.h"
 #include "Models.h"
 #include "TensorExpressions.h"
@@ -536,7 +537,9 @@ struct ConvolutionModel
 
 template <typename... OpTys>
 static void attachConvolutions(MLIRContext *context) {
-  (OpTys::template attachInterface<ConvolutionModel<OpTys>>(*context), ...);
+  (OpTys::template attachInterface<ConvolutionModel<OpTys>,
+                                   StructuredInverse<OpTys>>(*context),
+   ...);
 }
 
 void memrev::registerLinalgConvolutionModels(DialectRegistry &registry) {

@@ -12,6 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "LinalgInverses.h"
 #include "LinalgRules.h"
 #include "Models.h"
 #include "TensorExpressions.h"
@@ -208,7 +209,7 @@ void memrev::registerLinalgDataMovementModels(DialectRegistry &registry) {
     BroadcastOp::attachInterface<BroadcastModel>(*c);
     CopyOp::attachInterface<CopyModel, CopyInverse>(*c);
     FillOp::attachInterface<FillModel>(*c);
-    ReduceOp::attachInterface<ReduceModel>(*c);
+    ReduceOp::attachInterface<ReduceModel, StructuredInverse<ReduceOp>>(*c);
     TransposeOp::attachInterface<TransposeModel, TransposeInverse>(*c);
   });
 }

@@ -16,6 +16,7 @@
 
 #include "Convolution.h"
 #include "LinalgContributions.h"
+#include "LinalgInverses.h"
 #include "LinalgReductions.h"
 #include "LinalgRules.h"
 #include "Models.h"
@@ -439,15 +440,22 @@ static void attachStructured(MLIRContext *context) {
   (OpTys::template attachInterface<StructuredModel<OpTys>>(*context), ...);
 }
 
+template <typename... OpTys>
+static void attachInvertible(MLIRContext *context) {
+  (OpTys::template attachInterface<StructuredModel<OpTys>,
+                                   StructuredInverse<OpTys>>(*context),
+   ...);
+}
+
 void memrev::registerLinalgGenericModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *c, linalg::LinalgDialect *) {
     using namespace linalg;
-    attachStructured<GenericOp, MapOp, ElementwiseOp, AddOp, SubOp, MulOp,
-                     DivOp, NegFOp, ExpOp, LogOp, SqrtOp, RsqrtOp, SquareOp,
+    attachInvertible<GenericOp, MapOp, ElementwiseOp, AddOp, SubOp, NegFOp,
+                     DotOp, MatvecOp, VecmatOp, BatchMatvecOp, BatchVecmatOp,
+                     BatchReduceMatmulOp, Mmt4DOp, BatchMmt4DOp, ContractOp>(c);
+    attachStructured<MulOp, DivOp, ExpOp, LogOp, SqrtOp, RsqrtOp, SquareOp,
                      ReciprocalOp, TanhOp, ErfOp, AbsOp, MaxOp, MinOp, PowFOp,
-                     SelectOp, FillRng2DOp, DotOp, MatvecOp, VecmatOp,
-                     BatchMatvecOp, BatchVecmatOp, BatchReduceMatmulOp, Mmt4DOp,
-                     BatchMmt4DOp, ContractOp>(c);
+                     SelectOp, FillRng2DOp>(c);
     // Steps.
     CeilOp::attachInterface<InactiveModel<CeilOp>>(*c);
     FloorOp::attachInterface<InactiveModel<FloorOp>>(*c);

@@ -227,9 +227,20 @@ LogicalResult memrev::buildScalarJVP(const ScalarRule &rule, Operation *op,
 // Inverses
 //===----------------------------------------------------------------------===//
 
+bool memrev::mayReassociate(Operation *op) {
+  auto flagged = dyn_cast<arith::ArithFastMathInterface>(op);
+  if (!flagged)
+    return false;
+  arith::FastMathFlagsAttr flags = flagged.getFastMathFlagsAttr();
+  return flags &&
+         bitEnumContainsAny(flags.getValue(), arith::FastMathFlags::reassoc);
+}
+
 SmallVector<InverseEdge>
 memrev::getScalarInverseEdges(const ScalarInverse &inverse, Operation *op) {
   SmallVector<InverseEdge> edges;
+  if (mayReassociate(op))
+    return edges;
   for (OpOperand &operand : op->getOpOperands()) {
     Reads reads = inverse.reads(operand.getOperandNumber());
     InverseEdge edge;

@@ -103,6 +103,9 @@ LogicalResult buildScalarJVP(const ScalarRule &rule, Operation *op,
                              TangentContext &ctx);
 SmallVector<InverseEdge> getScalarInverseEdges(const ScalarInverse &inverse,
                                                Operation *op);
+/// True if the flags of `op` let it be merged with others: its inverse could be
+/// folded into another value than the one that was there.
+bool mayReassociate(Operation *op);
 LogicalResult buildScalarInverse(const ScalarInverse &inverse, Operation *op,
                                  DerivativeContext &ctx, unsigned edge);
 

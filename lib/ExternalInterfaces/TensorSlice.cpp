@@ -19,6 +19,7 @@
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/DialectRegistry.h"
+#include <numeric>
 
 using namespace mlir;
 using namespace mlir::memrev;
@@ -58,44 +59,56 @@ static OpFoldResult addSizes(OpBuilder &b, Location loc, OpFoldResult lhs,
 // Boxes with constant bounds
 //===----------------------------------------------------------------------===//
 
-/// True if `op` touches each element between constant bounds.
+/// True if `op` touches elements between constant bounds, at constant strides.
 static bool isConstantBox(OffsetSizeAndStrideOpInterface op) {
   return !ShapedType::isDynamicShape(op.getStaticOffsets()) &&
          !ShapedType::isDynamicShape(op.getStaticSizes()) &&
-         llvm::all_of(op.getStaticStrides(),
-                      [](int64_t stride) { return stride == 1; });
+         llvm::all_of(op.getStaticStrides(), [](int64_t stride) {
+           return !ShapedType::isDynamic(stride) && stride > 0;
+         });
 }
 
-/// True if no element is in both boxes.
+/// True if no element is in both boxes, which have constant bounds: along some
+/// dimension one ends before the other begins, or they pass each other by.
 static bool areDisjoint(OffsetSizeAndStrideOpInterface a,
                         OffsetSizeAndStrideOpInterface b) {
-  for (auto [aOffset, aSize, bOffset, bSize] :
-       llvm::zip_equal(a.getStaticOffsets(), a.getStaticSizes(),
-                       b.getStaticOffsets(), b.getStaticSizes()))
-    if (aOffset + aSize <= bOffset || bOffset + bSize <= aOffset)
+  for (unsigned i = 0, e = a.getStaticOffsets().size(); i < e; ++i) {
+    int64_t aFirst = a.getStaticOffsets()[i], bFirst = b.getStaticOffsets()[i];
+    int64_t aSize = a.getStaticSizes()[i], bSize = b.getStaticSizes()[i];
+    if (aSize == 0 || bSize == 0)
       return true;
+    int64_t aStride = a.getStaticStrides()[i],
+            bStride = b.getStaticStrides()[i];
+    if (aFirst + (aSize - 1) * aStride < bFirst ||
+        bFirst + (bSize - 1) * bStride < aFirst ||
+        (aFirst - bFirst) % std::gcd(aStride, bStride) != 0)
+      return true;
+  }
   return false;
 }
 
+/// True if both touch the same elements, by constants or by the same values.
 static bool hasSameBox(OffsetSizeAndStrideOpInterface a,
                        OffsetSizeAndStrideOpInterface b) {
-  return isConstantBox(a) && isConstantBox(b) &&
-         a.getStaticOffsets() == b.getStaticOffsets() &&
-         a.getStaticSizes() == b.getStaticSizes();
+  return a.getMixedOffsets() == b.getMixedOffsets() &&
+         a.getMixedSizes() == b.getMixedSizes() &&
+         a.getMixedStrides() == b.getMixedStrides();
 }
 
+/// What is cut into more pieces is a stack of weights, not a state that
+/// somebody would put together again.
+static constexpr size_t kMaxPieces = 16;
+
 /// The slices of `source` in `block` with constant bounds, in program order.
-/// None if there are many: what is cut into that many pieces is a stack of
-/// weights, not a state that somebody would put together again.
+/// None if there are many.
 static SmallVector<tensor::ExtractSliceOp> getPieces(Value source,
                                                      Block *block) {
-  constexpr size_t maxPieces = 16;
   SmallVector<tensor::ExtractSliceOp> pieces;
   for (Operation *user : source.getUsers()) {
     auto slice = dyn_cast<tensor::ExtractSliceOp>(user);
     if (!slice || slice->getBlock() != block || !isConstantBox(slice))
       continue;
-    if (pieces.size() == maxPieces)
+    if (pieces.size() == kMaxPieces)
       return {};
     pieces.push_back(slice);
   }
@@ -160,27 +173,46 @@ struct ExtractSliceModel
 };
 
 /// Slices that are disjoint and together hold all of a tensor give it back: a
-/// state that is split into halves can be put together again.
+/// state that is split into halves can be put together again. So does the
+/// tensor with another slice in the place of this one: an update of a part.
 struct ExtractSliceInverse
     : InvertibleOpInterface::ExternalModel<ExtractSliceInverse,
                                            tensor::ExtractSliceOp> {
   SmallVector<InverseEdge> getInverseEdges(Operation *op) const {
     auto slice = cast<tensor::ExtractSliceOp>(op);
-    InverseEdge edge{{slice.getSource()}, {}};
+    SmallVector<InverseEdge> edges;
+    InverseEdge whole{{slice.getSource()}, {}};
     for (tensor::ExtractSliceOp piece : getPartition(slice))
-      edge.from.push_back(piece.getResult());
-    if (edge.from.empty())
-      return {};
-    return {edge};
+      whole.from.push_back(piece.getResult());
+    if (!whole.from.empty())
+      edges.push_back(std::move(whole));
+    for (tensor::InsertSliceOp update : getUpdates(slice)) {
+      InverseEdge edge{{slice.getSource()},
+                       {update.getResult(), slice.getResult()}};
+      getSliceValues(slice, [&](Value v) { edge.from.push_back(v); });
+      edges.push_back(std::move(edge));
+    }
+    return edges;
   }
 
   LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,
-                             unsigned) const {
+                             unsigned edge) const {
     auto slice = cast<tensor::ExtractSliceOp>(op);
-    OpBuilder &b = ctx.getBuilder();
-    Location loc = op->getLoc();
-    RankedTensorType type = slice.getSourceType();
     SmallVector<tensor::ExtractSliceOp> partition = getPartition(slice);
+    unsigned first = partition.empty() ? 0 : 1;
+    return edge < first
+               ? buildWhole(slice, ctx, std::move(partition))
+               : buildBefore(slice, ctx, getUpdates(slice)[edge - first]);
+  }
+
+private:
+  /// Emits the source of `slice` out of its pieces.
+  static LogicalResult
+  buildWhole(tensor::ExtractSliceOp slice, DerivativeContext &ctx,
+             SmallVector<tensor::ExtractSliceOp> partition) {
+    OpBuilder &b = ctx.getBuilder();
+    Location loc = slice.getLoc();
+    RankedTensorType type = slice.getSourceType();
     SmallVector<Value> pieces;
     Value source;
     bool isRounded = false;
@@ -214,7 +246,42 @@ struct ExtractSliceInverse
     return success();
   }
 
-private:
+  /// Emits the source of `slice` out of what `update` made of it.
+  static LogicalResult buildBefore(tensor::ExtractSliceOp slice,
+                                   DerivativeContext &ctx,
+                                   tensor::InsertSliceOp update) {
+    FailureOr<Slice> box = getPrimalSlice(slice, ctx);
+    Value after = ctx.primal(update.getResult());
+    Value part = ctx.primal(slice.getResult());
+    if (failed(box) || !after || !part)
+      return failure();
+    Value source = tensor::InsertSliceOp::create(
+        ctx.getBuilder(), slice.getLoc(), part, after, box->offsets, box->sizes,
+        box->strides);
+    bool isRounded =
+        ctx.isRounded(update.getResult()) || ctx.isRounded(slice.getResult());
+    ctx.provide(slice.getSource(), source,
+                isRounded ? Precision::Rounded : Precision::Exact);
+    return success();
+  }
+
+  /// The operations that replace `slice` in its source.
+  static SmallVector<tensor::InsertSliceOp>
+  getUpdates(tensor::ExtractSliceOp slice) {
+    SmallVector<tensor::InsertSliceOp> updates;
+    for (OpOperand &use : slice.getSource().getUses()) {
+      auto update = dyn_cast<tensor::InsertSliceOp>(use.getOwner());
+      if (update && update.getDest() == slice.getSource() &&
+          update.getSource() != slice.getSource() &&
+          update->getBlock() == slice->getBlock() && hasSameBox(slice, update))
+        updates.push_back(update);
+    }
+    llvm::sort(updates, [](Operation *a, Operation *b) {
+      return a->isBeforeInBlock(b);
+    });
+    return updates;
+  }
+
   /// Slices of the source of `slice`, itself among them, that have each element
   /// of the source once. Empty if there are none.
   static SmallVector<tensor::ExtractSliceOp>
@@ -273,9 +340,9 @@ struct InsertSliceModel
   }
 };
 
-/// An insert_slice gives its source back, and every slice of its destination
-/// that it did not overwrite: the half of a state that a coupling is
-/// conditioned on.
+/// An insert_slice gives its source back, and what it did not overwrite: slices
+/// of its destination, as the half of a state that a coupling is conditioned
+/// on, and what was inserted before, as the other half.
 struct InsertSliceInverse
     : InvertibleOpInterface::ExternalModel<InsertSliceInverse,
                                            tensor::InsertSliceOp> {
@@ -283,8 +350,8 @@ struct InsertSliceInverse
     auto insert = cast<tensor::InsertSliceOp>(op);
     InverseEdge edge{{insert.getSource()}, {insert.getResult()}};
     getSliceValues(insert, [&](Value v) { edge.from.push_back(v); });
-    for (tensor::ExtractSliceOp kept : getKept(insert))
-      edge.solved.push_back(kept.getResult());
+    for (const Part &kept : getKept(insert))
+      edge.solved.push_back(kept.value);
     return {edge};
   }
 
@@ -301,25 +368,44 @@ struct InsertSliceInverse
         tensor::ExtractSliceOp::create(b, loc, insert.getSourceType(), result,
                                        box->offsets, box->sizes, box->strides);
     provideMoved(ctx, insert.getSource(), source, insert.getResult());
-    for (tensor::ExtractSliceOp kept : getKept(insert)) {
+    for (Part kept : getKept(insert)) {
       Value now = tensor::ExtractSliceOp::create(
-          b, loc, kept.getType(), result, kept.getMixedOffsets(),
-          kept.getMixedSizes(), kept.getMixedStrides());
-      provideMoved(ctx, kept.getResult(), now, insert.getResult());
+          b, loc, cast<RankedTensorType>(kept.value.getType()), result,
+          kept.box.getMixedOffsets(), kept.box.getMixedSizes(),
+          kept.box.getMixedStrides());
+      provideMoved(ctx, kept.value, now, insert.getResult());
     }
     return success();
   }
 
 private:
-  static SmallVector<tensor::ExtractSliceOp>
-  getKept(tensor::InsertSliceOp insert) {
+  /// A value and where it is in the result.
+  struct Part {
+    Value value;
+    OffsetSizeAndStrideOpInterface box;
+  };
+
+  static SmallVector<Part> getKept(tensor::InsertSliceOp insert) {
     if (!isConstantBox(insert))
       return {};
-    SmallVector<tensor::ExtractSliceOp> kept =
-        getPieces(insert.getDest(), insert->getBlock());
-    llvm::erase_if(kept, [&](tensor::ExtractSliceOp slice) {
-      return !areDisjoint(slice, insert);
-    });
+    SmallVector<Part> kept;
+    for (tensor::ExtractSliceOp slice :
+         getPieces(insert.getDest(), insert->getBlock()))
+      if (areDisjoint(slice, insert))
+        kept.push_back({slice.getResult(), slice});
+    SmallVector<tensor::InsertSliceOp> later{insert};
+    while (later.size() < kMaxPieces) {
+      auto earlier =
+          later.back().getDest().getDefiningOp<tensor::InsertSliceOp>();
+      if (!earlier || earlier->getBlock() != insert->getBlock() ||
+          !isConstantBox(earlier))
+        break;
+      if (llvm::all_of(later, [&](tensor::InsertSliceOp other) {
+            return areDisjoint(earlier, other);
+          }))
+        kept.push_back({earlier.getSource(), earlier});
+      later.push_back(earlier);
+    }
     return kept;
   }
 };

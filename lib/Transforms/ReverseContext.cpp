@@ -180,7 +180,8 @@ void ReverseContext::provide(Value value, Value now, Precision precision) {
   available[value] = now;
   if (precision == Precision::Rounded) {
     rounded.insert(value);
-    state.inverted.insert(value);
+    if (!isScratch(&emitted))
+      state.inverted.insert(value);
   } else {
     rounded.erase(value);
   }

@@ -136,7 +136,8 @@ def CodegenReshapeSlices : Pass<"codegen-reshape-slices"> {
     `tensor.collapse_shape`, and out of such a `tensor.insert_slice` or
     `tensor.parallel_insert_slice`, to a `tensor.expand_shape` of its source.
     Others stay: no size that becomes known can make upstream's choice another
-    one. The pass runs before the first canonicalization, and again once rules
+    one. Along sizes of 1 strides become 1, which of the views of a buffer say
+    what was dropped. The pass runs before the first canonicalization, and again once rules
     and expansions have made their slices; it is one walk.
 
     Example:
