@@ -7,6 +7,7 @@ import ctypes
 import pickle
 import shutil
 import subprocess
+import tempfile
 
 import numpy as np
 import pytest
@@ -88,9 +89,11 @@ def test_unrolled_network_with_a_users_operator():
 
 
 TEXT = """
-func.func private @mix(%x: tensor<3xf32>, %s: f64, %n: tensor<2x2xi32>) -> (f32, tensor<2x2xi32>)
-func.func @main(%x: tensor<3xf32>, %s: f64, %n: tensor<2x2xi32>) -> (f32, tensor<2x2xi32>, tensor<3xf32>) {
-  %0:2 = func.call @mix(%x, %s, %n) : (tensor<3xf32>, f64, tensor<2x2xi32>) -> (f32, tensor<2x2xi32>)
+func.func private @mix(tensor<3xf32>, f64, tensor<2x2xi32>) -> (f32, tensor<2x2xi32>)
+func.func @main(%x: tensor<3xf32>, %s: f64, %n: tensor<2x2xi32>)
+    -> (f32, tensor<2x2xi32>, tensor<3xf32>) {
+  %0:2 = func.call @mix(%x, %s, %n)
+      : (tensor<3xf32>, f64, tensor<2x2xi32>) -> (f32, tensor<2x2xi32>)
   %1 = arith.addf %x, %x : tensor<3xf32>
   return %0#0, %0#1, %1 : f32, tensor<2x2xi32>, tensor<3xf32>
 }
@@ -114,8 +117,6 @@ def test_scalars_and_several_results():
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("no C compiler")
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         (source := f"{folder}/mix.c"), (library := f"{folder}/libmix.so")
         with open(source, "w") as file:

@@ -496,7 +496,8 @@ def test_searchsorted(side):
      "take_along_axis expects integers, but got float64"),
     (lambda x: mnp.searchsorted(x, 1), ValueError,
      r"searchsorted expects one dimension to search, but got shape \[3, 4\]"),
-    (lambda x: mnp.searchsorted(x[0], 1, side="up"), ValueError, "out of left, right, but got 'up'"),
+    (lambda x: mnp.searchsorted(x[0], 1, side="up"), ValueError,
+     "out of left, right, but got 'up'"),
 ])
 def test_errors_of_searches(call, kind, message):
     with pytest.raises(kind, match=message):
