@@ -195,6 +195,13 @@ MEMREV_EXPORT char *memrevGetExtents(const MemRevCompilation *compilation,
                                      size_t numResultExtents,
                                      int64_t *workspaceBytes);
 
+/// Says where the code of the function `name` is, which the program has no body
+/// of. Before the first call of any. The function takes a pointer to the
+/// memory of each argument, which it only reads, then of each result. Returns
+/// null, or a message that the caller frees with memrevFreeString.
+MEMREV_EXPORT char *memrevSetSymbol(const MemRevCompilation *compilation,
+                                    const char *name, void *address);
+
 /// Calls the `function`th function on `threads` threads (0: as many as the
 /// OpenMP library gives the calling thread). A program for cuda copies the
 /// arrays to device 0 and back. `parameters` holds a pointer to

@@ -328,6 +328,14 @@ char *memrevGetExtents(const MemRevCompilation *compilation, size_t function,
   return nullptr;
 }
 
+char *memrevSetSymbol(const MemRevCompilation *compilation, const char *name,
+                      void *address) {
+  const auto &program = compilation->result.program;
+  if (!program)
+    return copyString("there is no program");
+  return toMessage(program->setSymbol(name, address));
+}
+
 char *memrevCall(const MemRevCompilation *compilation, size_t function,
                  void *const *parameters, size_t numParameters, int threads) {
   const FunctionSignature *signature = getSignature(compilation, function);

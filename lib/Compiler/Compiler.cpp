@@ -117,6 +117,15 @@ llvm::Error CompiledProgram::verifyProcessor() const {
   return object ? verifyHost(processor) : llvm::Error::success();
 }
 
+llvm::Error CompiledProgram::setSymbol(StringRef name, void *address) {
+  std::lock_guard<std::mutex> lock(loadMutex);
+  if (code)
+    return llvm::createStringError(
+        "expects symbols before the first call of a function");
+  symbols[name] = address;
+  return llvm::Error::success();
+}
+
 llvm::Expected<const LoadedCode *> CompiledProgram::load() {
   std::lock_guard<std::mutex> lock(loadMutex);
   if (!code) {
@@ -125,7 +134,14 @@ llvm::Expected<const LoadedCode *> CompiledProgram::load() {
           "the program was not compiled up to the binary stage");
     if (llvm::Error error = verifyProcessor())
       return std::move(error);
-    auto loaded = LoadedCode::load(*object, functions,
+    for (const std::string &name : externals) {
+      if (!symbols.contains(name))
+        return llvm::createStringError(
+            "expects a symbol for each function without a body, but got none "
+            "for '" +
+            name + "'");
+    }
+    auto loaded = LoadedCode::load(*object, functions, symbols,
                                    /*isForDevice=*/target == "cuda");
     if (!loaded)
       return loaded.takeError();
@@ -257,6 +273,7 @@ LogicalResult CompilerInstance::runStage(Stage stage, ModuleOp module) {
       bufferize.maxThreads = 1;
       bufferize.maxStackBytes = 0;
       bufferize.staticOnly = true;
+      bufferize.callsExternals = false;
     }
     buildBufferizePipeline(pm, bufferize);
     break;
@@ -441,6 +458,8 @@ LogicalResult CompilerInstance::planStorage(ModuleOp module) {
 
 LogicalResult CompilerInstance::collectSignatures(ModuleOp module) {
   std::vector<ValueMemory> plan = parsePlan(readPlan(module));
+  if (!isForGPU())
+    program->externals = readExternals(module);
   for (const Entry &entry : readEntries(module)) {
     FailureOr<FunctionSignature> signature = getSignature(entry, names);
     if (failed(signature))

@@ -166,8 +166,8 @@ struct ProgramFile {
   template <typename Archive, typename Program>
   static void visit(Archive &archive, Program &program) {
     ::visit(archive, program.target, program.chip, program.functions,
-            program.memory, program.ir, program.llvmIR, program.kernels,
-            program.processor);
+            program.externals, program.memory, program.ir, program.llvmIR,
+            program.kernels, program.processor);
   }
 
   static std::unique_ptr<CompiledProgram> create() {

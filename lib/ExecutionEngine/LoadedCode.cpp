@@ -100,7 +100,7 @@ LoadedCode::~LoadedCode() {
 llvm::Expected<std::unique_ptr<LoadedCode>>
 LoadedCode::load(const llvm::MemoryBuffer &object,
                  llvm::ArrayRef<FunctionSignature> functions,
-                 bool isForDevice) {
+                 const llvm::StringMap<void *> &symbols, bool isForDevice) {
   // Makes sure that the native target is there.
   if (auto machine = createTargetMachine("native"); !machine)
     return machine.takeError();
@@ -111,6 +111,15 @@ LoadedCode::load(const llvm::MemoryBuffer &object,
     return jit.takeError();
   session->jit = std::move(*jit);
   llvm::orc::LLJIT &engine = *session->jit;
+  llvm::orc::SymbolMap given;
+  for (const auto &[name, address] : symbols)
+    given[engine.mangleAndIntern(name)] = {
+        llvm::orc::ExecutorAddr::fromPtr(address),
+        llvm::JITSymbolFlags::Exported};
+  if (!given.empty())
+    if (llvm::Error error = engine.getMainJITDylib().define(
+            llvm::orc::absoluteSymbols(std::move(given))))
+      return std::move(error);
   engine.getMainJITDylib().addGenerator(std::make_unique<LibrarySymbols>(
       engine.getDataLayout().getGlobalPrefix(), session->usesOpenMP));
   if (llvm::Error error = engine.addObjectFile(llvm::MemoryBuffer::getMemBuffer(

@@ -19,6 +19,9 @@ using namespace mlir;
 void memrev::buildBufferizePipeline(OpPassManager &pm,
                                     const BufferizeOptions &options) {
   pm.addPass(createCodegenInlineCalls());
+  CodegenCallExternalsOptions externals;
+  externals.isAllowed = options.callsExternals;
+  pm.addPass(createCodegenCallExternals(externals));
   pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
   pm.addNestedPass<func::FuncOp>(createCodegenConstantsToFills());
   pm.addPass(createCanonicalizerPass());

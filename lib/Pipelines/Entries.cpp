@@ -9,6 +9,7 @@
 #include "memrev/Pipelines/Entries.h"
 #include "memrev/Codegen/Common/AttributeNames.h"
 #include "memrev/Codegen/Common/ByteSize.h"
+#include "memrev/Codegen/Common/DeclaredKernel.h"
 #include "memrev/Codegen/Common/Polynomial.h"
 #include "mlir/IR/BuiltinOps.h"
 
@@ -185,6 +186,15 @@ std::vector<Entry> mlir::memrev::readEntries(ModuleOp module) {
 std::optional<int64_t> mlir::memrev::getMemoryBudget(func::FuncOp func) {
   auto budget = func->getAttrOfType<IntegerAttr>(kMemoryBudgetAttr);
   return budget ? std::optional(budget.getInt()) : std::nullopt;
+}
+
+std::vector<std::string> mlir::memrev::readExternals(ModuleOp module) {
+  std::vector<std::string> names;
+  for (auto func : module.getOps<func::FuncOp>()) {
+    if (isDeclaredKernel(func))
+      names.push_back(func.getSymName().str());
+  }
+  return names;
 }
 
 ArrayAttr mlir::memrev::readPlan(ModuleOp module) {

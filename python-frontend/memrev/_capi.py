@@ -106,6 +106,7 @@ def _declare(lib):
             [compilation, size, ctypes.POINTER(ctypes.c_int64), size,
              ctypes.POINTER(ctypes.c_int64), size, ctypes.POINTER(ctypes.c_int64)],
         ),
+        "memrevSetSymbol": (owned, [compilation, ctypes.c_char_p, ctypes.c_void_p]),
         "memrevCall": (
             owned,
             [compilation, size, ctypes.POINTER(ctypes.c_void_p), size, ctypes.c_int],

@@ -138,7 +138,8 @@ class _Signature:
                 (args, [ShapeDtype(self.arrays[i].shape, self.arrays[i].dtype)
                         for i in self.floats]))
             attributes.append(f"rev.custom_jvp = @{tangent.function.name}")
-        traced.function.attributes = "{" + ", ".join(attributes) + "}"
+        if attributes:
+            traced.function.attributes = "{" + ", ".join(attributes) + "}"
 
     # What the program's functions compute, by the rules: trees of arrays in, lists out.
 

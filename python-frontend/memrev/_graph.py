@@ -133,6 +133,9 @@ class Program:
         self._names = set(public)
         #: What a trace remembers for itself, such as functions that it can call again.
         self.memo = {}
+        #: Functions without a body: the types of arguments and results, and where their
+        #: code is or None, by name.
+        self.declared = {}
 
     def unique_name(self, name):
         name = sanitize(name) or "f"
@@ -142,6 +145,22 @@ class Program:
             result = f"{name}_{count}"
         self._names.add(result)
         return result
+
+    def declare(self, name, arguments, results, symbol):
+        """Declares a function whose code is somewhere else."""
+        found = self.declared.setdefault(name, (arguments, results, symbol))
+        if found != (arguments, results, symbol):
+            raise ValueError(
+                f"expects one external function '{name}' in a program, from "
+                f"({', '.join(found[0])}) to ({', '.join(found[1])}), but got another from "
+                f"({', '.join(arguments)}) to ({', '.join(results)})")
+        self._names.add(name)
+
+    @property
+    def symbols(self):
+        """Where the code of functions without a body is, as far as that is known."""
+        return {name: symbol for name, (*_, symbol) in self.declared.items()
+                if symbol is not None}
 
     def public_name(self, name):
         """The name of a public function, which nothing else in the program gets."""
@@ -153,10 +172,16 @@ class Program:
         """The program as MLIR text; with `locations` each operation says which line
         of the user's code it is from, and public functions what callers call their
         arguments and results."""
+        for function in self.functions:
+            if function.name in self.declared:
+                raise ValueError(f"expects the name of the external function '{function.name}' "
+                                 "for no other function of the program, but got one")
+        declarations = [
+            f"func.func private @{name}({', '.join(arguments)}) -> ({', '.join(results)})\n"
+            for name, (arguments, results, _) in self.declared.items()]
         # A function is traced before its caller is complete: print callees first.
-        return "\n".join(
-            _Printer(locations).function(function) for function in reversed(self.functions)
-        )
+        return "\n".join([*declarations, *(
+            _Printer(locations).function(function) for function in reversed(self.functions))])
 
 
 def sanitize(name):

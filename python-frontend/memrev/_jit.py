@@ -333,7 +333,8 @@ class Jitted:
             entry.program.print(locations=True), target, chip=entry.chip,
             drift_tolerance=self._drift_tolerance, cost_model=self._cost_model, fp32_precision=self._fp32_precision,
             contractions=self._contractions, threads=self._threads, cpu=self._cpu,
-            differentiate=entry.differentiate, file=f"<{entry.name}>", cache=True, **options)
+            differentiate=entry.differentiate, file=f"<{entry.name}>", cache=True,
+            symbols=entry.program.symbols, **options)
 
     def __call__(self, *args, **kwargs):
         """Calls the function: arrays in, arrays out, in the structure that the Python

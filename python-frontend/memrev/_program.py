@@ -339,6 +339,7 @@ class Module:
 
     def __init__(self, handle, diagnostics):
         self._handle = handle
+        self._symbols = {}  # Keeps what they point to.
         #: What it was compiled for, "cpu" or "cuda", and the chip of the latter.
         self.target = _capi.lib.memrevGetTarget(handle).decode()
         self.chip = _capi.lib.memrevGetChip(handle).decode()
@@ -349,6 +350,18 @@ class Module:
 
     def __reduce__(self):
         return from_bytes, (self.to_bytes(),)
+
+    def set_symbols(self, symbols):
+        """Says where the code of functions is that the program calls and has no body of:
+        `symbols` has an address or a function pointer of ctypes for each name, which the
+        module keeps. Raises ValueError after the first call, and TypeError for what is no
+        address."""
+        for name, symbol in symbols.items():
+            error = _capi.lib.memrevSetSymbol(self._handle, name.encode(),
+                                              symbol_address(name, symbol))
+            if error:
+                raise ValueError(_capi.take_string(error))
+        self._symbols = {**self._symbols, **symbols}
 
     def __getitem__(self, name):
         try:
@@ -427,6 +440,17 @@ class Module:
             _capi.lib.memrevDestroy(handle)
 
 
+def symbol_address(name, symbol):
+    """The address of a function pointer of ctypes, or `symbol` itself, a positive
+    integer. Raises TypeError for anything else."""
+    if isinstance(symbol, ctypes._CFuncPtr):
+        return ctypes.cast(symbol, ctypes.c_void_p).value
+    if not isinstance(symbol, int) or isinstance(symbol, bool) or symbol <= 0:
+        raise TypeError(f"expects an address or a function pointer of ctypes for '{name}', but "
+                        f"got {symbol!r}")
+    return symbol
+
+
 def _get_function(module, name):
     return module[name]
 
@@ -494,7 +518,7 @@ def _diagnostics(handle):
 def compile(text, target="cpu", *, memory_budget=None, drift_tolerance=None,
             cost_model=None, memory_curve=None, chip=None, fp32_precision="ieee", contractions="generated", kernel_format=None,
             cpu="native", until="binary", threads=0, differentiate=(), file="<input>", ir=False,
-            cache=False):
+            cache=False, symbols=None):
     """Compiles an MLIR program and returns it as a `Module`.
 
     `memory_budget` is the most bytes that a call may take with its arguments and results, a
@@ -530,7 +554,9 @@ def compile(text, target="cpu", *, memory_budget=None, drift_tolerance=None,
     `rev-differentiate`.
     `threads=1` compiles without threads; `until` names the last stage to run;
     with `ir` the module keeps the program's text after it. With `cache` the result
-    is kept on disk (`memrev.cache`) and taken from there. Raises CompileError.
+    is kept on disk (`memrev.cache`) and taken from there.
+    `symbols` says where the code of functions without a body is (`Module.set_symbols`).
+    Raises CompileError.
     """
     if isinstance(differentiate, str):
         differentiate = [differentiate]
@@ -557,8 +583,11 @@ def compile(text, target="cpu", *, memory_budget=None, drift_tolerance=None,
     ]
     source = text.encode() if isinstance(text, str) else bytes(text)
     if cache:
-        return _cache.get(source, options, from_bytes, lambda: _compile(source, options))
-    return _compile(source, options)
+        module = _cache.get(source, options, from_bytes, lambda: _compile(source, options))
+    else:
+        module = _compile(source, options)
+    module.set_symbols(symbols or {})
+    return module
 
 
 def _compile(source, options):

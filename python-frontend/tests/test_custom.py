@@ -165,7 +165,8 @@ def rules(forward=lambda x, n: (x * 2, x), backward=lambda r, g: (g, None),
     (dict(forward=lambda x, n: ((x, x), x)), ValueError,
      r"forward rule of 'f' to return its output, but"),
     (dict(forward=lambda x, n: (x[0], x)), ValueError,
-     r"forward rule of 'f' to return a result of float64\[3, 4\] at 'the root', but got float64\[4\]"),
+     r"forward rule of 'f' to return a result of float64\[3, 4\] at 'the root', but got "
+     r"float64\[4\]"),
     (dict(backward=lambda r, g: g), TypeError,
      "backward rule of 'f' to return a tuple of 2 cotangents, but got Array"),
     (dict(backward=lambda r, g: (g,)), TypeError,
@@ -181,7 +182,8 @@ def rules(forward=lambda x, n: (x * 2, x), backward=lambda r, g: (g, None),
     (dict(tangent=lambda x, dx: dx[0]), TypeError,
      r"tangent rule of 'f' to return a pair \(output, tangents\), but got Array"),
     (dict(tangent=lambda x, dx: (x[0], dx[0][0])), ValueError,
-     r"tangent rule of 'f' to return a tangent of float64\[3, 4\] at 'the root', but got float64\[4\]"),
+     r"tangent rule of 'f' to return a tangent of float64\[3, 4\] at 'the root', but got "
+     r"float64\[4\]"),
 ])
 def test_rules_that_do_not_fit(wrong, kind, message):
     with pytest.raises(kind, match=message):

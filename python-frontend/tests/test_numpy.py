@@ -452,3 +452,53 @@ ERRORS = [
 def test_error(function, kind, message):
     with pytest.raises(kind, match=message):
         memrev.jit(function)(np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("shape, indices, axis", [
+    ((3, 5), (3, 2), 1), ((3, 5), (1, 4), 1), ((4, 3, 2), (6, 3, 2), 0), ((7,), (4,), -1),
+    ((1, 5), (3, 2), 1), ((3, 5), (4,), None)])
+def test_take_along_axis(shape, indices, axis):
+    rng = np.random.default_rng(4)
+    x = rng.standard_normal(shape)
+    extent = x.size if axis is None else shape[axis]
+    at = rng.integers(-extent, extent, indices)
+    expected = np.take_along_axis(x, at, axis)
+    for given in (at, at.astype(np.int32), at.astype(np.int64)):
+        np.testing.assert_array_equal(memrev.jit(
+            lambda x, at: mnp.take_along_axis(x, at, axis=axis))(x, given), expected)
+    np.testing.assert_array_equal(
+        memrev.jit(lambda x: mnp.take_along_axis(x, at, axis=axis))(x), expected)
+    weights = rng.standard_normal(expected.shape)
+    gradient = memrev.grad(
+        lambda x: mnp.sum(weights * mnp.take_along_axis(x, at, axis=axis)))(x)
+    step = 1e-6 * rng.standard_normal(shape)
+    moved = np.take_along_axis(x + step, at, axis) - expected
+    assert (gradient * step).sum() == pytest.approx((weights * moved).sum(), rel=1e-7)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_searchsorted(side):
+    a = np.array([-1.0, 0.0, 0.0, 2.5, np.inf, np.nan])
+    v = np.array([[-2, -1, 0], [1, 2.5, 3], [np.inf, -np.inf, np.nan]])
+    found = memrev.jit(lambda a, v: mnp.searchsorted(a, v, side=side))(a, v)
+    assert found.dtype == np.int32
+    np.testing.assert_array_equal(found, np.searchsorted(a, v, side=side))
+    assert memrev.jit(lambda a: mnp.searchsorted(a, 3, side=side))(np.arange(9)) == (
+        np.searchsorted(np.arange(9), 3, side=side))
+
+
+@pytest.mark.parametrize("call, kind, message", [
+    (lambda x: mnp.take_along_axis(x, np.array([[5]]), 1), IndexError,
+     r"take_along_axis expects indices in \[-4, 4\), but got 5 to 5"),
+    (lambda x: mnp.take_along_axis(x, np.array([1]), 1), ValueError,
+     "take_along_axis expects indices of 2 dimensions, but got 1"),
+    (lambda x: mnp.take_along_axis(x, x, 1), TypeError,
+     "take_along_axis expects integers, but got float64"),
+    (lambda x: mnp.searchsorted(x, 1), ValueError,
+     r"searchsorted expects one dimension to search, but got shape \[3, 4\]"),
+    (lambda x: mnp.searchsorted(x[0], 1, side="up"), ValueError,
+     "out of left, right, but got 'up'"),
+])
+def test_errors_of_searches(call, kind, message):
+    with pytest.raises(kind, match=message):
+        memrev.jit(call)(np.ones((3, 4)))

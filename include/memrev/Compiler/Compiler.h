@@ -17,6 +17,7 @@
 #include "memrev/Compiler/MemoryReport.h"
 #include "memrev/ExecutionEngine/DeviceCall.h"
 #include "memrev/ExecutionEngine/Processor.h"
+#include "llvm/ADT/StringMap.h"
 #include <mutex>
 #include <optional>
 
@@ -143,9 +144,15 @@ public:
   /// Fails if this machine cannot run the code.
   llvm::Error verifyProcessor() const;
 
+  /// The functions without a body that the program calls.
+  llvm::ArrayRef<std::string> getExternals() const { return externals; }
+  /// Says where the code of such a function is; of others it does not matter.
+  /// Fails once the code is loaded.
+  llvm::Error setSymbol(llvm::StringRef name, void *address);
+
   /// Returns the code, loaded into this process by the first call. Fails before
-  /// the binary stage, where a library is missing, and on a machine that cannot
-  /// run it. Safe from any thread.
+  /// the binary stage, where a library or a symbol is missing, and on a machine
+  /// that cannot run it. Safe from any thread.
   llvm::Expected<const LoadedCode *> load();
 
 private:
@@ -155,6 +162,8 @@ private:
 
   std::vector<FunctionSignature> functions;
   std::vector<FunctionMemory> memory;
+  std::vector<std::string> externals;
+  llvm::StringMap<void *> symbols;
   std::string target, chip;
   std::string ir, llvmIR, kernels;
   Processor processor;

@@ -28,10 +28,12 @@ public:
 
   /// Loads `object`, which runs on the CPU or, if `isForDevice`, is the host
   /// code of a program for a GPU. Fails if a symbol that it uses is not found:
-  /// the C, math and OpenMP libraries and the CUDA runtime provide them.
+  /// `symbols`, and the C, math and OpenMP libraries and the CUDA runtime
+  /// provide them.
   static llvm::Expected<std::unique_ptr<LoadedCode>>
   load(const llvm::MemoryBuffer &object,
-       llvm::ArrayRef<FunctionSignature> functions, bool isForDevice);
+       llvm::ArrayRef<FunctionSignature> functions,
+       const llvm::StringMap<void *> &symbols, bool isForDevice);
 
   /// Returns `function` for arguments of the given open extents: with the
   /// shapes of arguments and results and the bytes of its arena. Fails if the

@@ -82,6 +82,10 @@ struct Entry {
 /// Reads the entries of `module` from what the bufferize stage left on them.
 std::vector<Entry> readEntries(ModuleOp module);
 
+/// The names of the functions without a body that a module of a program for the
+/// CPU calls, after the bufferize stage.
+std::vector<std::string> readExternals(ModuleOp module);
+
 /// The most bytes that a call of `func` may take by the program
 /// (`memrev.memory_budget`), if it says so.
 std::optional<int64_t> getMemoryBudget(func::FuncOp func);

@@ -51,6 +51,10 @@ struct BufferizeOptions : PassPipelineOptions<BufferizeOptions> {
       llvm::cl::desc("Threads that share a parallel loop whose buffers exceed "
                      "the stack"),
       llvm::cl::init(1)};
+  Option<bool> callsExternals{
+      *this, "calls-externals",
+      llvm::cl::desc("Whether functions without a body can be called"),
+      llvm::cl::init(true)};
   Option<bool> staticOnly{
       *this, "static-only",
       llvm::cl::desc("Whether extents that types leave open are errors"),

@@ -12,9 +12,12 @@ import numpy as np
 from .. import _array, _dtypes
 from .._array import Array, as_array, cast, emit1, emit_scalar, empty, filled, number_text
 from .._dtypes import is_float
-from ._elements import clip, remainder, where
+from ._elements import (
+    clip, isnan, less, less_equal, logical_and, logical_not, logical_or, remainder, where,
+)
 from ._publish import publish
 from ._reductions import axes_of
+from ._reductions import sum as _sum
 
 
 @publish
@@ -376,6 +379,25 @@ def _within(indices, extent, mode):
     return clip(indices, 0, max(extent - 1, 0))
 
 
+def _indices(name, indices, extent, mode):
+    """Indices of entries out of `extent` as int32 or traced integers in range."""
+    if isinstance(indices, Array):
+        if indices.dtype.kind != "i":
+            raise TypeError(f"{name} expects integers, but got {indices.dtype}")
+        return _within(indices, extent, mode)
+    known = np.asarray(indices)
+    if known.dtype.kind not in "iu" and known.size:
+        raise TypeError(f"{name} expects integers, but got {known.dtype}")
+    known = known.astype(np.int64)
+    if mode == "clip":
+        known = np.clip(known, 0, extent - 1)
+    elif mode == "raise" and known.size and not (
+            -extent <= known.min() and known.max() < extent):
+        raise IndexError(f"{name} expects indices in [-{extent}, {extent}), but got "
+                         f"{known.min()} to {known.max()}")
+    return as_array((known % max(extent, 1)).astype(np.int32))
+
+
 @publish
 def take(x, indices, axis=None, mode="raise"):
     """The entries of `axis` at `indices`, integers of any shape, which takes the place
@@ -391,22 +413,7 @@ def take(x, indices, axis=None, mode="raise"):
         x, axis = ravel(x), 0
     axis, = axes_of(x, axis)
     extent = x.shape[axis]
-    if not isinstance(indices, Array):
-        known = np.asarray(indices)
-        if known.dtype.kind not in "iu" and known.size:
-            raise TypeError(f"take expects integers, but got {known.dtype}")
-        known = known.astype(np.int64)
-        if mode == "clip":
-            known = np.clip(known, 0, extent - 1)
-        elif mode == "raise" and known.size and not (
-                -extent <= known.min() and known.max() < extent):
-            raise IndexError(f"take expects indices in [-{extent}, {extent}), but got "
-                             f"{known.min()} to {known.max()}")
-        indices = as_array((known % max(extent, 1)).astype(np.int32))
-    elif indices.dtype.kind != "i":
-        raise TypeError(f"take expects integers, but got {indices.dtype}")
-    else:
-        indices = _within(indices, extent, mode)
+    indices = _indices("take", indices, extent, mode)
     if indices.size and not extent:
         raise IndexError(f"take expects no indices for an axis of extent 0, but got "
                          f"{indices.size}")
@@ -417,3 +424,48 @@ def take(x, indices, axis=None, mode="raise"):
     entries = _array.reshape(entries, [*indices.shape, *moved.shape[1:]])
     count = indices.ndim
     return moveaxis(entries, list(range(count)), list(range(axis, axis + count)))
+
+
+@publish
+def take_along_axis(x, indices, axis=-1):
+    """The entries of `x` along `axis` at `indices`, integers whose other dimensions
+    broadcast with those of `x`. Indices that are out of range are as in `take`."""
+    x = as_array(x)
+    if axis is None:
+        x, axis = ravel(x), 0
+    axis = _array.axis_of(axis, x.ndim)
+    rank = len(np.shape(indices)) if not isinstance(indices, Array) else indices.ndim
+    if rank != x.ndim:
+        raise ValueError(f"take_along_axis expects indices of {x.ndim} dimensions, but got {rank}")
+    extent = x.shape[axis]
+    indices = _indices("take_along_axis", indices, extent, "raise")
+    if indices.size and not extent:
+        raise IndexError("take_along_axis expects no indices for an axis of extent 0, but got "
+                         f"{indices.size}")
+    outer = _array.broadcast_shapes(*(
+        [n for i, n in enumerate(a.shape) if i != axis] for a in (x, indices)))
+    x, indices = (_array.broadcast_to(moveaxis(a, axis, -1), (*outer, a.shape[axis]))
+                  for a in (x, indices))
+    count = math.prod(outer)
+    first = places([count, 1], 0) * extent
+    flat = _array.reshape(cast(indices, first.dtype), [count, indices.shape[-1]]) + first
+    found = take(ravel(x), ravel(flat), mode="clip")
+    return moveaxis(_array.reshape(found, indices.shape), -1, axis)
+
+
+@publish
+def searchsorted(a, v, side="left"):
+    """The int32 numbers of elements of the sorted `a` that are less than each element of `v`,
+    or, with side="right", not greater: all are compared. NaN is the largest number."""
+    a, v = as_array(a), as_array(v)
+    if a.ndim != 1:
+        raise ValueError(f"searchsorted expects one dimension to search, but got shape "
+                         f"{list(a.shape)}")
+    if side not in ("left", "right"):
+        raise ValueError(f"searchsorted expects a side out of left, right, but got {side!r}")
+    v = expand_dims(v, -1)
+    before = less(a, v) if side == "left" else less_equal(a, v)
+    if is_float(_dtypes.promote(a.dtype, v.dtype)):
+        last = isnan(v) if side == "right" else logical_and(isnan(v), logical_not(isnan(a)))
+        before = logical_or(before, last)
+    return _sum(cast(before, np.dtype(np.int32)), axis=-1)

@@ -159,6 +159,26 @@ def CodegenReshapeSlices : Pass<"codegen-reshape-slices"> {
   let dependentDialects = ["tensor::TensorDialect"];
 }
 
+def CodegenCallExternals : Pass<"codegen-call-externals", "ModuleOp"> {
+  let summary = "Give functions without a body buffers for their results";
+  let description = [{
+    A function that is called and has no body is somebody else's code. It is
+    called as entries are: with pointers to its arguments, which it only reads,
+    then to its results, which it writes. So its declaration gets a destination
+    for each result, and scalars become tensors of rank 0. Shapes are static,
+    for a pointer does not tell any.
+
+    Example: of `@f(tensor<4xf32>, f32) -> tensor<4xf32>` it makes
+    `@f(tensor<4xf32>, tensor<f32>, tensor<4xf32>) -> tensor<4xf32>`, whose last
+    argument is written.
+  }];
+  let options = [
+    Option<"isAllowed", "is-allowed", "bool", /*default=*/"true",
+           "Whether the program can call code that it does not have">
+  ];
+  let dependentDialects = ["tensor::TensorDialect"];
+}
+
 def CodegenConstantsToFills : Pass<"codegen-constants-to-fills"> {
   let summary = "Turn large splat tensor constants into fills of fresh tensors";
   let description = [{
