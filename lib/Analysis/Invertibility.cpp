@@ -59,15 +59,20 @@ static bool canEvaluate(Operation *op) {
          });
 }
 
-void Invertibility::addSteps(Operation *op) {
+void Invertibility::addSteps(Operation *op, bool mayLoseDigits) {
   if (op->getNumResults() != 0 && canEvaluate(op)) {
     llvm::SetVector<Value> used(op->operand_begin(), op->operand_end());
     getUsedValuesDefinedAbove(op->getRegions(), used);
     addStep(op, std::nullopt, op->getResults(), used.getArrayRef());
   }
   if (auto invertible = dyn_cast<InvertibleOpInterface>(op))
-    for (auto [number, edge] : llvm::enumerate(invertible.getInverseEdges()))
-      addStep(op, number, edge.solved, edge.from);
+    for (auto [number, edge] : llvm::enumerate(invertible.getInverseEdges())) {
+      if (mayLoseDigits || edge.kind != InverseKind::Conditioned)
+        addStep(op, number, edge.solved, edge.from);
+      else
+        for (Value value : edge.solved)
+          lossy.try_emplace(value, op);
+    }
 }
 
 void Invertibility::reach(SmallVector<Value> pending) {
@@ -104,11 +109,12 @@ void Invertibility::follow(Operation *op) {
   }
 }
 
-const llvm::DenseMap<Operation *, unsigned> &Invertibility::solve() {
+const llvm::DenseMap<Operation *, unsigned> &
+Invertibility::solve(bool mayLoseDigits) {
   for (Operation &op : block) {
     positions[&op] = ops.size();
     ops.push_back(&op);
-    addSteps(&op);
+    addSteps(&op, mayLoseDigits);
   }
   SmallVector<Value> evaluated;
   for (const Step &step : steps) {
@@ -217,6 +223,11 @@ Obstacle Invertibility::explain(Value value) const {
     // What an inverse starts from is not evaluated: that is what it undoes.
     if (!step && !inverted.contains(value.getDefiningOp()))
       step = getFurthest(evaluations);
+    if (!step)
+      if (Operation *op = lossy.lookup(value))
+        return {op->getLoc(), "the inverse of " + describe(op) +
+                                  " may lose digits that " + describe(value) +
+                                  " has"};
     if (!step)
       return getMissingEdge(value, block);
     value = *llvm::find_if(step->from, [&](Value v) { return !isKnown(v); });

@@ -11,9 +11,12 @@
 #include "memrev/Analysis/SourceLocation.h"
 #include "memrev/Interfaces/CheckpointedLoop.h"
 #include "memrev/Interfaces/LoopObservers.h"
+#include "memrev/Interfaces/TripCount.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Interfaces/LoopLikeInterface.h"
 #include "mlir/Transforms/RegionUtils.h"
+#include <cmath>
+#include <limits>
 
 using namespace mlir;
 using namespace mlir::memrev;
@@ -28,6 +31,7 @@ std::optional<unsigned> memrev::getPlannedEdge(Operation *op) {
 static void eraseEdge(Operation *op) {
   op->removeAttr(kInvertAttrName);
   op->removeAttr(kLeftOutAttrName);
+  op->removeAttr(kInverseGainAttrName);
 }
 
 void memrev::erasePlan(Operation *root) {
@@ -117,6 +121,7 @@ static bool isDependent(rev::CouplingOp coupling, CouplingReads &reads) {
 // Loops
 //===----------------------------------------------------------------------===//
 
+namespace {
 /// What the inverse of a loop does with state that only observes it.
 enum class Observers {
   /// Nobody asks for it: it is left out.
@@ -125,19 +130,28 @@ enum class Observers {
   GiveBack
 };
 
+/// How inverses may be had.
+struct InverseOptions {
+  Observers observers;
+  /// By how much the error of what a loop gives back may grow in edges that
+  /// lose digits. If there is no value, half of the digits may be lost.
+  std::optional<double> mostGain;
+};
+} // namespace
+
 /// Lets everything in the body of `loop` be stored: its values are on tapes.
 static void storeBody(scf::ForOp loop) { loop.getBody()->walk(eraseEdge); }
 
-static void planLoop(scf::ForOp loop, Observers use);
+static void planLoop(scf::ForOp loop, InverseOptions options);
 
 /// Plans the loops in `block`, those in the regions of couplings too: their
 /// clones are differentiated where the region is evaluated again.
-static void planLoops(Block &block, Observers use) {
+static void planLoops(Block &block, InverseOptions options) {
   for (Operation &op : block) {
     if (auto loop = dyn_cast<scf::ForOp>(&op))
-      planLoop(loop, use);
+      planLoop(loop, options);
     else if (isa<rev::CouplingOp>(&op))
-      planLoops(op.getRegion(0).front(), Observers::LeaveOut);
+      planLoops(op.getRegion(0).front(), {Observers::LeaveOut, {}});
   }
 }
 
@@ -162,26 +176,22 @@ static bool isStateless(scf::ForOp loop) {
          (leftOut ? leftOut.size() : 0) == loop.getNumRegionIterArgs();
 }
 
-/// Writes into `loop`, the loops in which are planned, which inverse edges give
-/// its iteration arguments `given` back, of which those that are `optional` may
-/// stay away. Fails with the reason.
+/// Finds which inverse edges give the iteration arguments `given` of `loop`
+/// back, and takes those that are `optional` and are not out of `given`. Fails
+/// with the reason.
 static std::optional<std::string>
-planBody(scf::ForOp loop, llvm::SmallBitVector given,
-         const llvm::SmallBitVector &optional) {
-  Block &body = *loop.getBody();
-  auto isOutside = [&](Value v) {
-    return !loop.getRegion().isAncestor(v.getParentRegion()) ||
-           v == loop.getInductionVar();
-  };
-  std::optional<Invertibility> invertibility;
-  const llvm::DenseMap<Operation *, unsigned> *edges = nullptr;
+solveBody(scf::ForOp loop, llvm::SmallBitVector &given,
+          const llvm::SmallBitVector &optional, bool mayLoseDigits,
+          std::optional<Invertibility> &invertibility,
+          const llvm::DenseMap<Operation *, unsigned> *&edges,
+          llvm::function_ref<bool(Value)> isOutside) {
   // What is not reached is not known at the end of the iteration before either.
   for (bool changed = true; changed;) {
     changed = false;
-    invertibility.emplace(body, isOutside);
+    invertibility.emplace(*loop.getBody(), isOutside);
     for (unsigned i : given.set_bits())
       invertibility->addKnown(loop.getYieldedValues()[i]);
-    edges = &invertibility->solve();
+    edges = &invertibility->solve(mayLoseDigits);
     for (unsigned i : given.set_bits()) {
       Value argument = loop.getRegionIterArgs()[i];
       if (invertibility->isKnown(argument))
@@ -192,6 +202,88 @@ planBody(scf::ForOp loop, llvm::SmallBitVector given,
       given.reset(i);
       changed = true;
     }
+  }
+  return std::nullopt;
+}
+
+/// By how much the errors of `edges` that lose digits grow in all iterations of
+/// `loop`, and the edge that has no bound, if there is one.
+static std::pair<double, Operation *>
+getInverseGain(scf::ForOp loop,
+               const llvm::DenseMap<Operation *, unsigned> &edges) {
+  double gain = 1;
+  Operation *unbounded = nullptr;
+  for (Operation &op : *loop.getBody()) {
+    auto it = edges.find(&op);
+    if (it == edges.end())
+      continue;
+    InverseEdge edge =
+        cast<InvertibleOpInterface>(op).getInverseEdges()[it->second];
+    if (edge.kind != InverseKind::Conditioned)
+      continue;
+    // That of a loop is for each of its iterations.
+    auto known = op.getAttrOfType<FloatAttr>(rev::kGainAttrName);
+    if (known && !isa<LoopLikeOpInterface>(op))
+      edge.gain = known.getValueAsDouble();
+    if (edge.gain == 0) {
+      gain = std::numeric_limits<double>::infinity();
+      unbounded = &op;
+    }
+    gain *= std::max(1.0, edge.gain);
+  }
+  std::optional<int64_t> trips = getMostTripCount(loop);
+  return {gain == 1
+              ? 1
+              : std::pow(gain, trips ? double(*trips)
+                                     : std::numeric_limits<double>::infinity()),
+          unbounded};
+}
+
+/// The gain that costs half of the digits of what `loop` carries.
+static double getGainOfHalfTheDigits(scf::ForOp loop) {
+  unsigned digits = APFloat::semanticsPrecision(APFloat::IEEEdouble());
+  for (Value argument : loop.getRegionIterArgs())
+    if (auto type =
+            dyn_cast<FloatType>(getElementTypeOrSelf(argument.getType())))
+      digits = std::min(digits, type.getFPMantissaWidth());
+  return std::ldexp(1.0, digits / 2);
+}
+
+/// Writes into `loop`, the loops in which are planned, which inverse edges give
+/// its iteration arguments `given` back, of which those that are `optional` may
+/// stay away. Fails with the reason.
+static std::optional<std::string> planBody(scf::ForOp loop,
+                                           const llvm::SmallBitVector &wanted,
+                                           const llvm::SmallBitVector &optional,
+                                           std::optional<double> mostGain) {
+  Block &body = *loop.getBody();
+  auto isOutside = [&](Value v) {
+    return !loop.getRegion().isAncestor(v.getParentRegion()) ||
+           v == loop.getInductionVar();
+  };
+  std::optional<Invertibility> invertibility;
+  const llvm::DenseMap<Operation *, unsigned> *edges = nullptr;
+  llvm::SmallBitVector given = wanted;
+  std::optional<double> gain;
+  if (solveBody(loop, given, optional, /*mayLoseDigits=*/false, invertibility,
+                edges, isOutside)) {
+    given = wanted;
+    if (auto reason = solveBody(loop, given, optional, /*mayLoseDigits=*/true,
+                                invertibility, edges, isOutside))
+      return reason;
+    auto [total, unbounded] = getInverseGain(loop, *edges);
+    if (total > mostGain.value_or(getGainOfHalfTheDigits(loop))) {
+      if (!unbounded)
+        return "in all iterations together its inverse may lose more than half "
+               "of the digits";
+      std::string reason =
+          ("the inverse of '" + unbounded->getName().getStringRef() + "'")
+              .str();
+      if (std::optional<std::string> place = printPlace(unbounded->getLoc()))
+        reason += " at " + *place;
+      return reason + " may lose any number of digits";
+    }
+    gain = total;
   }
   // A loop inside that has no part in reaching the arguments runs backwards too
   // if it has no state to be given back. Otherwise it is differentiated where
@@ -211,7 +303,7 @@ planBody(scf::ForOp loop, llvm::SmallBitVector given,
     if (op.hasAttr(kInvertAttrName) && getObservers(inner).all() &&
         llvm::all_of(used, isKnown)) {
       if (!isStateless(inner))
-        planLoop(inner, Observers::LeaveOut);
+        planLoop(inner, {Observers::LeaveOut, mostGain});
       if (isStateless(inner)) {
         stateless.insert(&op);
         continue;
@@ -233,17 +325,21 @@ planBody(scf::ForOp loop, llvm::SmallBitVector given,
   for (auto [op, edge] : *edges)
     setEdge(op, edge);
   setEdge(loop, 0);
+  if (gain)
+    loop->setAttr(kInverseGainAttrName,
+                  Builder(loop.getContext()).getF64FloatAttr(*gain));
   if (DenseI64ArrayAttr leftOut = getLeftOut(loop, given))
     loop->setAttr(kLeftOutAttrName, leftOut);
   return std::nullopt;
 }
 
 /// Plans `loop` and the loops inside of it.
-static void planLoop(scf::ForOp loop, Observers use) {
+static void planLoop(scf::ForOp loop, InverseOptions options) {
+  auto [use, mostGain] = options;
   Block &body = *loop.getBody();
   eraseEdge(loop);
   loop->removeAttr(kReasonAttrName);
-  planLoops(body, use);
+  planLoops(body, options);
   if (loop->hasAttr(kStoredAttrName) || loop->hasAttr(kSlotsAttrName)) {
     setReason(loop, "the program asks for checkpoints");
     storeBody(loop);
@@ -252,13 +348,13 @@ static void planLoop(scf::ForOp loop, Observers use) {
   llvm::SmallBitVector observers = getObservers(loop);
   llvm::SmallBitVector all(observers.size(), true), state = observers;
   state.flip();
-  std::optional<std::string> reason =
-      planBody(loop, use == Observers::GiveBack ? all : state, observers);
+  std::optional<std::string> reason = planBody(
+      loop, use == Observers::GiveBack ? all : state, observers, mostGain);
   // The way back may lead over what observers were.
   if (reason && use == Observers::LeaveOut &&
       (observers.any() || llvm::any_of(body, leavesOut))) {
-    planLoops(body, Observers::GiveBack);
-    if (!planBody(loop, all, observers))
+    planLoops(body, {Observers::GiveBack, mostGain});
+    if (!planBody(loop, all, observers, mostGain))
       return;
   }
   if (!reason)
@@ -280,7 +376,7 @@ void memrev::planFunction(func::FuncOp function, rev::Policy policy) {
     return;
 
   Block &body = function.getBody().front();
-  planLoops(body, Observers::LeaveOut);
+  planLoops(body, {Observers::LeaveOut, {}});
   CouplingReads reads;
   for (auto coupling : body.getOps<rev::CouplingOp>()) {
     if (isDependent(coupling, reads))
@@ -292,8 +388,8 @@ void memrev::planFunction(func::FuncOp function, rev::Policy policy) {
 
 /// Writes which inverse edges give arguments back, where the loops of the
 /// function are planned.
-static std::optional<UnreachedArgument> planEdges(func::FuncOp function,
-                                                  ArrayRef<int64_t> wrt) {
+static std::optional<UnreachedArgument>
+planEdges(func::FuncOp function, ArrayRef<int64_t> wrt, bool mayLoseDigits) {
   Block &body = function.getBody().front();
   auto isOutside = [&](Value v) {
     return !function.getBody().isAncestor(v.getParentRegion());
@@ -304,7 +400,8 @@ static std::optional<UnreachedArgument> planEdges(func::FuncOp function,
       invertibility.addKnown(argument);
   for (Value result : body.getTerminator()->getOperands())
     invertibility.addKnown(result);
-  const llvm::DenseMap<Operation *, unsigned> &edges = invertibility.solve();
+  const llvm::DenseMap<Operation *, unsigned> &edges =
+      invertibility.solve(mayLoseDigits);
   for (int64_t i : wrt)
     if (Value argument = body.getArgument(i); !invertibility.isKnown(argument))
       return UnreachedArgument{i, invertibility.explain(argument)};
@@ -320,10 +417,16 @@ std::optional<UnreachedArgument> memrev::planInverse(func::FuncOp function,
                                                      ArrayRef<int64_t> wrt) {
   erasePlan(function);
   Block &body = function.getBody().front();
-  planLoops(body, Observers::LeaveOut);
-  std::optional<UnreachedArgument> unreached = planEdges(function, wrt);
-  if (!unreached || llvm::none_of(body, leavesOut))
-    return unreached;
-  planLoops(body, Observers::GiveBack);
-  return planEdges(function, wrt);
+  // The program asks for the inverse: it is given with the digits that it has.
+  constexpr double kAnyGain = std::numeric_limits<double>::infinity();
+  std::optional<UnreachedArgument> unreached;
+  for (Observers use : {Observers::LeaveOut, Observers::GiveBack}) {
+    planLoops(body, {use, kAnyGain});
+    for (bool mayLoseDigits : {false, true})
+      if (unreached = planEdges(function, wrt, mayLoseDigits); !unreached)
+        return std::nullopt;
+    if (llvm::none_of(body, leavesOut))
+      break;
+  }
+  return unreached;
 }

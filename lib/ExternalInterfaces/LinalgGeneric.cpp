@@ -450,11 +450,11 @@ static void attachInvertible(MLIRContext *context) {
 void memrev::registerLinalgGenericModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *c, linalg::LinalgDialect *) {
     using namespace linalg;
-    attachInvertible<GenericOp, MapOp, ElementwiseOp, AddOp, SubOp, NegFOp,
+    attachInvertible<GenericOp, MapOp, ElementwiseOp, AddOp, SubOp, MulOp,
+                     DivOp, NegFOp, ExpOp, LogOp, SqrtOp, RsqrtOp, ReciprocalOp,
                      DotOp, MatvecOp, VecmatOp, BatchMatvecOp, BatchVecmatOp,
                      BatchReduceMatmulOp, Mmt4DOp, BatchMmt4DOp, ContractOp>(c);
-    attachStructured<MulOp, DivOp, ExpOp, LogOp, SqrtOp, RsqrtOp, SquareOp,
-                     ReciprocalOp, TanhOp, ErfOp, AbsOp, MaxOp, MinOp, PowFOp,
+    attachStructured<SquareOp, TanhOp, ErfOp, AbsOp, MaxOp, MinOp, PowFOp,
                      SelectOp, FillRng2DOp>(c);
     // Steps.
     CeilOp::attachInterface<InactiveModel<CeilOp>>(*c);

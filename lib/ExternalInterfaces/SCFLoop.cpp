@@ -19,6 +19,7 @@
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Support/ErrorHandling.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace mlir::memrev;
@@ -284,6 +285,11 @@ struct ForInverseModel
     edge.from.assign(from.begin(), from.end());
     // That of all iterations together.
     edge.gain = 0;
+    if (auto gain = op->getAttrOfType<FloatAttr>("rev.inverse_gain")) {
+      edge.kind = InverseKind::Conditioned;
+      if (std::isfinite(gain.getValueAsDouble()))
+        edge.gain = gain.getValueAsDouble();
+    }
     return {edge};
   }
 

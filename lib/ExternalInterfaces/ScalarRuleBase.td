@@ -78,17 +78,24 @@ def GreaterOrNaN : Compare<"UGT">;
 def LessOrNaN : Compare<"ULT">;
 
 def Abs : Op<"math::AbsFOp">;
+def Asinh : Op<"math::AsinhOp">;
 def Cos : Op<"math::CosOp">;
 def Cosh : Op<"math::CoshOp">;
 def CopySign : Op<"math::CopySignOp">;
 def Exp : Op<"math::ExpOp">;
+def Exp2 : Op<"math::Exp2Op">;
+def ExpM1 : Op<"math::ExpM1Op">;
 def FPowI : Op<"math::FPowIOp">;
 def Log : Op<"math::LogOp">;
+def Log1p : Op<"math::Log1pOp">;
+def Log2 : Op<"math::Log2Op">;
 def PowF : Op<"math::PowFOp">;
 def RoundEven : Op<"math::RoundEvenOp">;
 def Sin : Op<"math::SinOp">;
 def Sinh : Op<"math::SinhOp">;
 def Sqrt : Op<"math::SqrtOp">;
+def Tan : Op<"math::TanOp">;
+def Tanh : Op<"math::TanhOp">;
 
 /// The argument in the float type of what gets the contribution.
 def Convert : Method<"convert">;
@@ -127,9 +134,16 @@ class ScalarRule<string dialect, string cppClass, dag operands,
   // contribution: then the result may stand for the operand that is
   // differentiated, if that is the only one.
   bit selects = 0;
-  // Each operand in terms of the results and the other operands, for operations
-  // that have an inverse whatever the values are. Empty if there is none.
+  // Each operand in terms of the result and the other operands, or (None).
+  // Empty if no operand has an inverse.
   list<dag> inverses = [];
+  // True if the inverses lose digits, or numbers that the operation took out of
+  // its range (InverseKind::Conditioned).
+  bit conditioned = 0;
+  // For two operands: the gain of each inverse, a C++ expression of the
+  // magnitude `other` of the other operand, which must not be zero. Infinite if
+  // there is no bound. Empty if the inverses take any values.
+  list<string> gains = [];
 }
 
 /// An operation whose results have a zero derivative, or none at all.

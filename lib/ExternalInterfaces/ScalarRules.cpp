@@ -13,6 +13,7 @@
 #include "mlir/IR/TypeUtilities.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/STLExtras.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace mlir::memrev;
@@ -236,40 +237,77 @@ bool memrev::mayReassociate(Operation *op) {
          bitEnumContainsAny(flags.getValue(), arith::FastMathFlags::reassoc);
 }
 
+namespace {
+/// An inverse that `op` has in one of its operands.
+struct Solvable {
+  unsigned operand;
+  Reads reads;
+  InverseEdge edge;
+};
+} // namespace
+
+/// The gain of the inverse in `operand`, 0 if it has no bound. Nothing if the
+/// other operand may be zero.
+static std::optional<double> getGain(const ScalarInverse &inverse,
+                                     OpOperand &operand) {
+  if (!inverse.gain)
+    return inverse.kind == InverseKind::Exact ? 1 : 0;
+  unsigned number = operand.getOperandNumber();
+  std::optional<Magnitude> other =
+      getNonZeroMagnitude(operand.getOwner()->getOperand(1 - number));
+  if (!other)
+    return std::nullopt;
+  double gain = inverse.gain(number, *other);
+  return std::isfinite(gain) ? gain : 0;
+}
+
+static SmallVector<Solvable> getSolvable(const ScalarInverse &inverse,
+                                         Operation *op) {
+  SmallVector<Solvable> all;
+  if (mayReassociate(op))
+    return all;
+  for (OpOperand &operand : op->getOpOperands()) {
+    Solvable one{operand.getOperandNumber(),
+                 inverse.reads(operand.getOperandNumber()),
+                 {{operand.get()}, {}, inverse.kind}};
+    if (one.reads.results.empty())
+      continue;
+    for (unsigned i : one.reads.results)
+      one.edge.from.push_back(op->getResult(i));
+    for (unsigned i : one.reads.operands)
+      one.edge.from.push_back(op->getOperand(i));
+    // x + x gives x back too, but by another formula.
+    if (llvm::is_contained(one.edge.from, operand.get()))
+      continue;
+    std::optional<double> gain = getGain(inverse, operand);
+    if (!gain)
+      continue;
+    one.edge.gain = *gain;
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
 SmallVector<InverseEdge>
 memrev::getScalarInverseEdges(const ScalarInverse &inverse, Operation *op) {
   SmallVector<InverseEdge> edges;
-  if (mayReassociate(op))
-    return edges;
-  for (OpOperand &operand : op->getOpOperands()) {
-    Reads reads = inverse.reads(operand.getOperandNumber());
-    InverseEdge edge;
-    edge.solved.push_back(operand.get());
-    for (unsigned i : reads.results)
-      edge.from.push_back(op->getResult(i));
-    for (unsigned i : reads.operands)
-      edge.from.push_back(op->getOperand(i));
-    // x + x gives x back too, but by another formula.
-    if (llvm::is_contained(edge.from, operand.get()))
-      return {};
-    edges.push_back(edge);
-  }
+  for (Solvable &one : getSolvable(inverse, op))
+    edges.push_back(std::move(one.edge));
   return edges;
 }
 
 LogicalResult memrev::buildScalarInverse(const ScalarInverse &inverse,
                                          Operation *op, DerivativeContext &ctx,
                                          unsigned edge) {
-  Reads reads = inverse.reads(edge);
-  for (unsigned i : reads.results)
-    if (!ctx.primal(op->getResult(i)))
-      return failure();
-  for (unsigned i : reads.operands)
-    if (!ctx.primal(op->getOperand(i)))
+  Solvable solvable = getSolvable(inverse, op)[edge];
+  for (Value value : solvable.edge.from)
+    if (!ctx.primal(value))
       return failure();
   auto primal = [&](Value v) { return ctx.primal(v); };
   ScalarPoint point(ctx.getBuilder(), op, primal);
-  ctx.provide(op->getOperand(edge), inverse.solve(point, edge),
-              Precision::Rounded);
+  // Constants are of the result's type.
+  point.dy = ctx.primal(op->getResult(0));
+  ctx.provide(op->getOperand(solvable.operand),
+              inverse.solve(point, solvable.operand), Precision::Rounded);
   return success();
 }

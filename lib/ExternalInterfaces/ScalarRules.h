@@ -16,6 +16,7 @@
 #ifndef MEMREV_LIB_EXTERNALINTERFACES_SCALARRULES_H
 #define MEMREV_LIB_EXTERNALINTERFACES_SCALARRULES_H
 
+#include "NonZero.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
 #include "memrev/Interfaces/ForwardDifferentiableOpInterface.h"
 #include "memrev/Interfaces/InvertibleOpInterface.h"
@@ -86,8 +87,13 @@ struct ScalarRule {
 
 /// The inverses of an operation with one result, by operand.
 struct ScalarInverse {
+  /// Reads no result where there is none.
   Reads (*reads)(unsigned operand);
   Value (*solve)(ScalarPoint &point, unsigned operand);
+  InverseKind kind;
+  /// The gain if the other of two operands, of this magnitude, must not be
+  /// zero. Null if the inverses take any values.
+  double (*gain)(unsigned operand, const Magnitude &other);
 };
 
 //===----------------------------------------------------------------------===//

@@ -61,6 +61,12 @@ def : ScalarRule<"arith", "MulFOp", (Operands $a, $b)> {
     (Mul $dy, $b),
     (Mul $dy, $a)
   ];
+  let inverses = [
+    (Div $y, $b),
+    (Div $y, $a)
+  ];
+  let conditioned = 1;
+  let gains = ["1 / other.least", "1 / other.least"];
 }
 
 // Reading the result avoids b * b, which overflows where the derivative does
@@ -70,6 +76,12 @@ def : ScalarRule<"arith", "DivFOp", (Operands $a, $b)> {
     (Div $dy, $b),
     (Neg (Mul (Div $dy, $b), $y))
   ];
+  let inverses = [
+    (Mul $y, $b),
+    (Div $a, $y)
+  ];
+  let conditioned = 1;
+  let gains = ["other.greatest", "INFINITY"];
 }
 
 // y = a - q b with an integer q, which jumps.
@@ -184,16 +196,28 @@ def : ScalarRule<"math", "SqrtOp", (Operands $x)> {
   let partials = [
     (Div (Mul $dy, half), $y)
   ];
+  let inverses = [
+    (Mul $y, $y)
+  ];
+  let conditioned = 1;
 }
 def : ScalarRule<"math", "RsqrtOp", (Operands $x)> {
   let partials = [
     (Mul (Mul $dy, F<"-0.5">), (Mul $y, (Mul $y, $y)))
   ];
+  let inverses = [
+    (Div one, (Mul $y, $y))
+  ];
+  let conditioned = 1;
 }
 def : ScalarRule<"math", "CbrtOp", (Operands $x)> {
   let partials = [
     (Div $dy, (Mul F<"3.0">, (Mul $y, $y)))
   ];
+  let inverses = [
+    (Mul $y, (Mul $y, $y))
+  ];
+  let conditioned = 1;
 }
 
 // Exponentials and logarithms.
@@ -201,36 +225,64 @@ def : ScalarRule<"math", "ExpOp", (Operands $x)> {
   let partials = [
     (Mul $dy, $y)
   ];
+  let inverses = [
+    (Log $y)
+  ];
+  let conditioned = 1;
 }
 def : ScalarRule<"math", "Exp2Op", (Operands $x)> {
   let partials = [
     (Mul $dy, (Mul $y, F<"M_LN2">))
   ];
+  let inverses = [
+    (Log2 $y)
+  ];
+  let conditioned = 1;
 }
 def : ScalarRule<"math", "ExpM1Op", (Operands $x)> {
   let partials = [
     (Mul $dy, (Add $y, one))
   ];
+  let inverses = [
+    (Log1p $y)
+  ];
+  let conditioned = 1;
 }
 def : ScalarRule<"math", "LogOp", (Operands $x)> {
   let partials = [
     (Div $dy, $x)
   ];
+  let inverses = [
+    (Exp $y)
+  ];
+  let conditioned = 1;
 }
 def : ScalarRule<"math", "Log2Op", (Operands $x)> {
   let partials = [
     (Div $dy, (Mul $x, F<"M_LN2">))
   ];
+  let inverses = [
+    (Exp2 $y)
+  ];
+  let conditioned = 1;
 }
 def : ScalarRule<"math", "Log10Op", (Operands $x)> {
   let partials = [
     (Div $dy, (Mul $x, F<"M_LN10">))
   ];
+  let inverses = [
+    (Exp (Mul $y, F<"M_LN10">))
+  ];
+  let conditioned = 1;
 }
 def : ScalarRule<"math", "Log1pOp", (Operands $x)> {
   let partials = [
     (Div $dy, (Add $x, one))
   ];
+  let inverses = [
+    (ExpM1 $y)
+  ];
+  let conditioned = 1;
 }
 
 // Powers. b a^(b-1) is 0 * inf for a = b = 0, where it is 0. The derivative in
@@ -276,16 +328,28 @@ def : ScalarRule<"math", "AsinOp", (Operands $x)> {
   let partials = [
     (Div $dy, (Sqrt (Mul (Sub one, $x), (Add one, $x))))
   ];
+  let inverses = [
+    (Sin $y)
+  ];
+  let conditioned = 1;
 }
 def : ScalarRule<"math", "AcosOp", (Operands $x)> {
   let partials = [
     (Neg (Div $dy, (Sqrt (Mul (Sub one, $x), (Add one, $x)))))
   ];
+  let inverses = [
+    (Cos $y)
+  ];
+  let conditioned = 1;
 }
 def : ScalarRule<"math", "AtanOp", (Operands $x)> {
   let partials = [
     (Div $dy, (Add one, (Mul $x, $x)))
   ];
+  let inverses = [
+    (Tan $y)
+  ];
+  let conditioned = 1;
 }
 
 // x / (x^2 + y^2) and -y / (x^2 + y^2) by the ratio of the smaller to the
@@ -307,6 +371,10 @@ def : ScalarRule<"math", "SinhOp", (Operands $x)> {
   let partials = [
     (Mul $dy, (Cosh $x))
   ];
+  let inverses = [
+    (Asinh $y)
+  ];
+  let conditioned = 1;
 }
 def : ScalarRule<"math", "CoshOp", (Operands $x)> {
   let partials = [
@@ -322,16 +390,28 @@ def : ScalarRule<"math", "AsinhOp", (Operands $x)> {
   let partials = [
     (Div $dy, (Cosh $y))
   ];
+  let inverses = [
+    (Sinh $y)
+  ];
+  let conditioned = 1;
 }
 def : ScalarRule<"math", "AcoshOp", (Operands $x)> {
   let partials = [
     (Div $dy, (Mul (Sqrt (Sub $x, one)), (Sqrt (Add $x, one))))
   ];
+  let inverses = [
+    (Cosh $y)
+  ];
+  let conditioned = 1;
 }
 def : ScalarRule<"math", "AtanhOp", (Operands $x)> {
   let partials = [
     (Div $dy, (Mul (Sub one, $x), (Add one, $x)))
   ];
+  let inverses = [
+    (Tanh $y)
+  ];
+  let conditioned = 1;
 }
 
 // The error function.

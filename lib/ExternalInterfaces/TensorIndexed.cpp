@@ -15,10 +15,12 @@
 #include "Models.h"
 #include "TensorExpressions.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
+#include "memrev/Interfaces/InvertibleOpInterface.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Transforms/RegionUtils.h"
 
@@ -281,6 +283,81 @@ struct GatherModel
   }
 };
 
+/// The constant that `value` has the elements of, in the same order.
+static DenseIntElementsAttr getConstantElements(Value value) {
+  Operation *op = value.getDefiningOp();
+  while (isa_and_present<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
+                         tensor::CastOp, arith::IndexCastOp>(op))
+    op = op->getOperand(0).getDefiningOp();
+  auto constant = dyn_cast_if_present<arith::ConstantOp>(op);
+  return constant ? dyn_cast<DenseIntElementsAttr>(constant.getValue())
+                  : DenseIntElementsAttr();
+}
+
+/// A gather by a constant permutation of what the first dimension numbers gives
+/// its source back, gathered by the inverse permutation.
+struct GatherInverse
+    : InvertibleOpInterface::ExternalModel<GatherInverse, tensor::GatherOp> {
+  SmallVector<InverseEdge> getInverseEdges(Operation *op) const {
+    auto gather = cast<tensor::GatherOp>(op);
+    if (getPermutation(gather).empty())
+      return {};
+    return {InverseEdge{{gather.getSource()}, {gather.getResult()}}};
+  }
+
+  LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,
+                             unsigned) const {
+    auto gather = cast<tensor::GatherOp>(op);
+    OpBuilder &b = ctx.getBuilder();
+    Location loc = op->getLoc();
+    Value result = ctx.primal(gather.getResult());
+    if (!result)
+      return failure();
+    RankedTensorType type = gather.getSourceType();
+    if (gather.getResultType().getRank() != type.getRank()) {
+      // The dimension that is gathered is there as one element.
+      SmallVector<ReassociationIndices> groups = {{0}};
+      for (int64_t i = 1, e = type.getRank(); i <= e; ++i) {
+        if (i == 1 && e > 1)
+          groups.push_back({i, i + 1});
+        else if (i == 1)
+          groups.front().push_back(i);
+        else if (i > 2)
+          groups.push_back({i});
+      }
+      result = tensor::CollapseShapeOp::create(b, loc, type, result, groups);
+    }
+    SmallVector<int64_t> inverse =
+        invertPermutationVector(getPermutation(gather));
+    auto indexType =
+        RankedTensorType::get({int64_t(inverse.size()), 1}, b.getIndexType());
+    Value indices = arith::ConstantOp::create(
+        b, loc, DenseIntElementsAttr::get(indexType, inverse));
+    Value source = tensor::GatherOp::create(
+        b, loc, type, result, indices, gather.getGatherDims(), /*unique=*/true);
+    provideMoved(ctx, gather.getSource(), source, gather.getResult());
+    return success();
+  }
+
+private:
+  /// The permutation that `gather` is, or none.
+  static SmallVector<int64_t> getPermutation(tensor::GatherOp gather) {
+    RankedTensorType type = gather.getSourceType();
+    DenseIntElementsAttr elements = getConstantElements(gather.getIndices());
+    if (!elements || !type.hasStaticShape() ||
+        gather.getGatherDims() != ArrayRef<int64_t>{0} ||
+        gather.getIndicesType().getRank() != 2 ||
+        elements.getNumElements() != type.getDimSize(0))
+      return {};
+    SmallVector<int64_t> permutation;
+    for (const APInt &element : elements.getValues<APInt>())
+      permutation.push_back(element.getSExtValue());
+    if (!isPermutationVector(permutation))
+      return {};
+    return permutation;
+  }
+};
+
 //===----------------------------------------------------------------------===//
 // scatter
 //===----------------------------------------------------------------------===//
@@ -329,7 +406,7 @@ struct ScatterModel
 void memrev::registerTensorIndexedModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *c, tensor::TensorDialect *) {
     using namespace tensor;
-    GatherOp::attachInterface<GatherModel>(*c);
+    GatherOp::attachInterface<GatherModel, GatherInverse>(*c);
     GenerateOp::attachInterface<GenerateModel>(*c);
     ScatterOp::attachInterface<ScatterModel>(*c);
   });

@@ -340,7 +340,7 @@ scf::ForOp memrev::checkpointPeriodically(IRRewriter &rewriter, scf::ForOp loop,
   }
   auto inner = scf::ForOp::create(rewriter, loc, zero, length, one,
                                   outer.getRegionIterArgs());
-  for (StringRef name : {kInvertAttrName, kLeftOutAttrName})
+  for (StringRef name : {kInvertAttrName, kLeftOutAttrName, kInverseGainAttrName})
     if (Attribute plan = loop->getAttr(name))
       inner->setAttr(name, plan);
   if (!inner.getBody()->empty())

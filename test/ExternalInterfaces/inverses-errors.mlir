@@ -87,3 +87,90 @@ func.func @main(%y: tensor<2xf32>, %t: tensor<2xf32>) -> tensor<4xf32> {
   %x = rev.inverse @half(%y, %t) wrt [0] : (tensor<2xf32>, tensor<2xf32>) -> tensor<4xf32>
   return %x : tensor<4xf32>
 }
+
+// -----
+
+// One zero is enough.
+// expected-note@+1 {{function defined here}}
+func.func private @zero_in_constant(%x: tensor<4xf32>, %l: tensor<4xf32>) -> tensor<4xf32> {
+  %k = arith.constant dense<[1.0, 2.0, 0.0, 3.0]> : tensor<4xf32>
+  // expected-note@+1 {{has no inverse edge for argument 0}}
+  %y = arith.mulf %x, %k : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+func.func @main(%y: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error@+1 {{expects a function whose inverse gives argument 0 back}}
+  %x = rev.inverse @zero_in_constant(%y, %y) wrt [0] : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %x : tensor<4xf32>
+}
+
+// -----
+
+// What is not a number has no sign and no size.
+// expected-note@+1 {{function defined here}}
+func.func private @no_number(%x: tensor<4xf32>, %l: tensor<4xf32>) -> tensor<4xf32> {
+  %k = arith.constant dense<[1.0, 2.0, 0x7FC00000, 3.0]> : tensor<4xf32>
+  // expected-note@+1 {{has no inverse edge for argument 0}}
+  %y = arith.mulf %x, %k : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+func.func @main(%y: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error@+1 {{expects a function whose inverse gives argument 0 back}}
+  %x = rev.inverse @no_number(%y, %y) wrt [0] : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %x : tensor<4xf32>
+}
+
+// -----
+
+// A hyperbolic tangent goes through zero, and half of one is as far from 0.4.
+// expected-note@+1 {{function defined here}}
+func.func private @through_zero(%x: tensor<4xf32>, %l: tensor<4xf32>) -> tensor<4xf32> {
+  %t = math.tanh %l : tensor<4xf32>
+  %h = arith.constant dense<0.5> : tensor<4xf32>
+  %s = arith.mulf %t, %h : tensor<4xf32>
+  %c = arith.constant dense<0.4> : tensor<4xf32>
+  %k = arith.addf %s, %c : tensor<4xf32>
+  // expected-note@+1 {{has no inverse edge for argument 0}}
+  %y = arith.mulf %x, %k : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+func.func @main(%y: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error@+1 {{expects a function whose inverse gives argument 0 back}}
+  %x = rev.inverse @through_zero(%y, %y) wrt [0] : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %x : tensor<4xf32>
+}
+
+// -----
+
+// So does what is cut off at zero.
+// expected-note@+1 {{function defined here}}
+func.func private @rectified(%x: tensor<4xf32>, %l: tensor<4xf32>) -> tensor<4xf32> {
+  %z = arith.constant dense<0.0> : tensor<4xf32>
+  %k = arith.maximumf %l, %z : tensor<4xf32>
+  // expected-note@+1 {{has no inverse edge for argument 0}}
+  %y = arith.mulf %x, %k : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+func.func @main(%y: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error@+1 {{expects a function whose inverse gives argument 0 back}}
+  %x = rev.inverse @rectified(%y, %y) wrt [0] : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %x : tensor<4xf32>
+}
+
+// -----
+
+// A sum that starts from something else than zero may be zero.
+// expected-note@+1 {{function defined here}}
+func.func private @summed(%x: tensor<4xf32>, %l: tensor<4xf32>) -> tensor<4xf32> {
+  %o = arith.constant dense<1.0> : tensor<4xf32>
+  %e = tensor.expand_shape %l [[0, 1]] output_shape [4, 1] : tensor<4xf32> into tensor<4x1xf32>
+  %k = linalg.reduce {arith.addf} ins(%e : tensor<4x1xf32>) outs(%o : tensor<4xf32>) dimensions = [1]
+  // expected-note@+1 {{has no inverse edge for argument 0}}
+  %y = arith.mulf %x, %k : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+func.func @main(%y: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error@+1 {{expects a function whose inverse gives argument 0 back}}
+  %x = rev.inverse @summed(%y, %y) wrt [0] : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %x : tensor<4xf32>
+}

@@ -289,6 +289,8 @@ static void writeRule(const Record &rule, raw_ostream &os) {
   reads.clear();
   emits.clear();
   for (auto [i, term] : enumerate(inverses)) {
+    if (term->getOperatorAsDef(rule.getLoc())->getName() == "None")
+      continue;
     TermWriter writer(names, /*isContribution=*/false);
     emitsOS << "  case " << i << ": {\n";
     std::string value = writer.write(term, emitsOS);
@@ -308,8 +310,23 @@ static void writeRule(const Record &rule, raw_ostream &os) {
   os << "static Value solve_" << name
      << "(ScalarPoint &point, unsigned operand) {\n  switch (operand) {\n"
      << emits << "  default:\n    return {};\n  }\n}\n\n";
+  std::vector<StringRef> gains = rule.getValueAsListOfStrings("gains");
+  if (!gains.empty() && (gains.size() != 2 || inverses.size() != 2))
+    PrintFatalError(rule.getLoc(),
+                    "expects two operands and a gain for each, but got " +
+                        Twine(inverses.size()) + " operands and " +
+                        Twine(gains.size()) + " gains");
+  std::string gain = "nullptr";
+  if (!gains.empty()) {
+    gain = "gain_" + name;
+    os << "static double " << gain
+       << "(unsigned operand, const Magnitude &other) {\n  return operand == 0 "
+       << "? " << gains[0] << " : " << gains[1] << ";\n}\n\n";
+  }
   os << "static constexpr ScalarInverse inverse_" << name << "{inverseReadsOf_"
-     << name << ", solve_" << name << "};\n\n";
+     << name << ", solve_" << name << ", InverseKind::"
+     << (rule.getValueAsBit("conditioned") ? "Conditioned" : "Exact") << ", "
+     << gain << "};\n\n";
 }
 
 static void emitScalarRules(const RecordKeeper &records, raw_ostream &os) {

@@ -44,8 +44,9 @@ public:
 
   /// Closes the set of known values. Returns the inverse edges that are needed,
   /// as edge numbers by operation. Of several ways to a value it takes the one
-  /// that a walk over the block, last operation first, meets first.
-  const llvm::DenseMap<Operation *, unsigned> &solve();
+  /// that a walk over the block, last operation first, meets first. Edges that
+  /// are only `InverseKind::Conditioned` are followed if `mayLoseDigits`.
+  const llvm::DenseMap<Operation *, unsigned> &solve(bool mayLoseDigits);
 
   /// True if `value` is known or can be evaluated from known values.
   bool isKnown(Value value) const {
@@ -68,7 +69,7 @@ private:
     unsigned numUnknown;
   };
 
-  void addSteps(Operation *op);
+  void addSteps(Operation *op, bool mayLoseDigits);
   void addStep(Operation *op, std::optional<unsigned> number, ValueRange solved,
                ValueRange from);
   /// Follows edges of `op` of which everything they read is known.
@@ -87,6 +88,8 @@ private:
   /// inverse edges of an operation, as numbers.
   llvm::DenseMap<Value, SmallVector<unsigned, 2>> readers, solvers;
   llvm::DenseMap<Operation *, SmallVector<unsigned, 2>> edgeSteps;
+  /// The operations whose edge for a value was left out.
+  llvm::DenseMap<Value, Operation *> lossy;
   /// The operations by position in the block, and the positions of those of
   /// which an edge became ready.
   std::vector<Operation *> ops;

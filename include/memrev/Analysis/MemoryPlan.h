@@ -39,6 +39,9 @@ inline constexpr llvm::StringLiteral kKeepsStateAttrName = "rev.keeps_state";
 /// the edge does not give back (dense i64 array). Without it, it gives all
 /// back.
 inline constexpr llvm::StringLiteral kLeftOutAttrName = "rev.left_out";
+/// On a loop whose inverse follows edges that lose digits
+/// (`InverseKind::Conditioned`): their gain in all iterations together (f64).
+inline constexpr llvm::StringLiteral kInverseGainAttrName = "rev.inverse_gain";
 
 /// On an operation whose inverse is not used: why (string).
 inline constexpr llvm::StringLiteral kReasonAttrName = "rev.reason";

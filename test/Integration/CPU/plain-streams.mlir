@@ -92,3 +92,23 @@ func.func @slices(%x: tensor<8x8xf64>, %y: tensor<8x8xf64>, %w: tensor<8x8xf64>)
   %y2 = arith.mulf %r#1, %w : tensor<8x8xf64>
   return %r#0, %y2 : tensor<8x8xf64>, tensor<8x8xf64>
 }
+
+// Rows in another order: with the dimension that is gathered, and without it.
+func.func @permuted(%x: tensor<8x8xf64>, %y: tensor<8x8xf64>, %w: tensor<8x8xf64>) -> (tensor<8x8xf64>, tensor<8x8xf64>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %n = arith.constant NUMBER : index
+  %p = arith.constant dense<[[2], [0], [7], [1], [4], [6], [5], [3]]> : tensor<8x1xindex>
+  %q = arith.constant dense<[3, 1, 0, 2, 6, 4, 7, 5]> : tensor<8xi32>
+  %qi = tensor.expand_shape %q [[0, 1]] output_shape [8, 1] : tensor<8xi32> into tensor<8x1xi32>
+  %r:2 = scf.for %i = %c0 to %n step %c1 iter_args(%a = %x, %b = %y) -> (tensor<8x8xf64>, tensor<8x8xf64>) {
+    %0 = arith.mulf %b, %w : tensor<8x8xf64>
+    %1 = math.sin %0 : tensor<8x8xf64>
+    %2 = arith.addf %a, %1 : tensor<8x8xf64>
+    %3 = tensor.gather %2[%p] gather_dims([0]) : (tensor<8x8xf64>, tensor<8x1xindex>) -> tensor<8x8xf64>
+    %4 = tensor.gather %b[%qi] gather_dims([0]) : (tensor<8x8xf64>, tensor<8x1xi32>) -> tensor<8x1x8xf64>
+    %5 = tensor.collapse_shape %4 [[0], [1, 2]] : tensor<8x1x8xf64> into tensor<8x8xf64>
+    scf.yield %5, %3 : tensor<8x8xf64>, tensor<8x8xf64>
+  }
+  return %r#0, %r#1 : tensor<8x8xf64>, tensor<8x8xf64>
+}

@@ -9,6 +9,7 @@
 #include "Generator.h"
 #include "memrev/Dialect/Rev/IR/Rev.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -170,10 +171,11 @@ static bool emitExecuteRegion(Generator &g) {
   return true;
 }
 
-/// Yields whose values change places now and then.
-static void swapSome(Generator &g, MutableArrayRef<Value> yields) {
+/// Yields for `state` whose values change places now and then.
+static void swapSome(Generator &g, ArrayRef<Known> state,
+                     MutableArrayRef<Value> yields) {
   if (yields.size() == 2 && yields[0].getType() == yields[1].getType() &&
-      g.rng.chance(0.2))
+      state[0].shape == state[1].shape && g.rng.chance(0.2))
     std::swap(yields[0], yields[1]);
 }
 
@@ -223,7 +225,7 @@ static bool emitFor(Generator &g) {
     }
     g.emitSome(g.rng.range(1, 4));
     SmallVector<Value> yields = pickYields(g, state, kStateBound);
-    swapSome(g, yields);
+    swapSome(g, state, yields);
     scf::YieldOp::create(g.b, yields);
   });
   // Without every state on a tape.
@@ -237,6 +239,95 @@ static bool emitFor(Generator &g) {
   }
   for (auto [known, result] : llvm::zip_equal(state, op.getResults()))
     g.add(result, known.shape, kStateBound);
+  return true;
+}
+
+/// `state` plus or minus `update`, in one of the forms that a program may have
+/// it in.
+static Value emitUpdate(Generator &g, Value state, Value update) {
+  bool adds = g.rng.chance(0.5);
+  auto build = [&](OpBuilder &b, Location loc, Value x, Value y) -> Value {
+    if (adds)
+      return arith::AddFOp::create(b, loc, x, y);
+    return arith::SubFOp::create(b, loc, x, y);
+  };
+  auto type = dyn_cast<RankedTensorType>(state.getType());
+  if (!type || g.rng.chance(0.25))
+    return build(g.b, g.b.getLoc(), state, update);
+  Value out = tensor::EmptyOp::create(
+      g.b, tensor::getMixedSizes(g.b, g.b.getLoc(), state),
+      type.getElementType());
+  if (g.rng.chance(0.3)) {
+    SmallVector<Value> inputs = {state, update};
+    Operation *named =
+        adds ? linalg::AddOp::create(g.b, inputs, out)
+             : linalg::SubOp::create(g.b, inputs, out).getOperation();
+    return named->getResult(0);
+  }
+  // Read in another order than written, and backwards.
+  unsigned rank = type.getRank();
+  SmallVector<AffineExpr> order;
+  for (unsigned i = 0; i < rank; ++i)
+    order.push_back(g.b.getAffineDimExpr(i));
+  for (unsigned i = 0; i < rank; ++i) {
+    if (i + 1 < rank && type.getDimSize(i) == type.getDimSize(i + 1) &&
+        !type.isDynamicDim(i) && g.rng.chance(0.4))
+      std::swap(order[i], order[i + 1]);
+    if (!type.isDynamicDim(i) && g.rng.chance(0.3))
+      order[i] = type.getDimSize(i) - 1 - order[i];
+  }
+  AffineMap read = AffineMap::get(rank, 0, order, g.b.getContext());
+  AffineMap written = g.b.getMultiDimIdentityMap(rank);
+  double factor = g.rng.chance(0.5) ? 1 : g.rng.chance(0.5) ? -1.25 : 0.8;
+  SmallVector<utils::IteratorType> iterators(rank,
+                                             utils::IteratorType::parallel);
+  return linalg::GenericOp::create(
+             g.b, TypeRange{out.getType()}, ValueRange{state, update},
+             ValueRange{out}, ArrayRef<AffineMap>{read, written, written},
+             iterators,
+             [&](OpBuilder &b, Location loc, ValueRange args) {
+               Value element = args[0];
+               if (factor != 1) {
+                 Value scale = arith::ConstantOp::create(
+                     b, loc, b.getFloatAttr(element.getType(), factor));
+                 element = arith::MulFOp::create(b, loc, element, scale);
+               }
+               linalg::YieldOp::create(b, loc, build(b, loc, element, args[1]));
+             })
+      .getResult(0);
+}
+
+/// A loop over two streams without couplings, each updated by a function of the
+/// other: what inversion is for.
+static bool emitStreams(Generator &g) {
+  if (g.depth >= kMaxDepth)
+    return false;
+  Known first = g.limit(g.pick(/*isTensor=*/g.rng.chance(0.9)), kStateBound);
+  SmallVector<Known> state = {first, g.limit(pickLike(g, first), kStateBound)};
+  Value lower = arith::ConstantIndexOp::create(g.b, 0);
+  Value upper = arith::ConstantIndexOp::create(g.b, g.rng.range(1, 3));
+  Value step = arith::ConstantIndexOp::create(g.b, 1);
+  auto op = scf::ForOp::create(g.b, lower, upper, step, getValues(state));
+  g.inBlock(op.getBody(), [&] {
+    SmallVector<Value> streams(op.getRegionIterArgs());
+    for (unsigned i : {0u, 1u}) {
+      // The update is a function of the other stream, and not of this one.
+      SmallVector<Known> outside = g.values;
+      Known other = state[1 - i];
+      other.value = streams[1 - i];
+      other.bound = 4 * kStateBound;
+      g.values.push_back(other);
+      g.emitSome(g.rng.range(1, 3));
+      Known update = g.limit(pickLike(g, other), 0.25);
+      g.values = std::move(outside);
+      streams[i] = emitUpdate(g, streams[i], update.value);
+    }
+    if (g.rng.chance(0.3))
+      std::swap(streams[0], streams[1]);
+    scf::YieldOp::create(g.b, streams);
+  });
+  for (auto [known, result] : llvm::zip_equal(state, op.getResults()))
+    g.add(result, known.shape, 4 * kStateBound);
   return true;
 }
 
@@ -396,6 +487,7 @@ ArrayRef<EmitterEntry> mlir::memrev::testing::getControlFlowEmitters() {
       {"if", "index_switch", 0.1, emitIndexSwitch},
       {"if", "execute_region", 0.1, emitExecuteRegion},
       {"for", "for", 1, emitFor},
+      {"for", "streams", 0.5, emitStreams},
       {"while", "while", 0.4, emitWhile},
       {"forall", "forall", 0.4, emitForall},
       {"call", "call", 0.5, emitCall},

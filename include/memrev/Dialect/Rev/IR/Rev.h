@@ -59,8 +59,9 @@ inline constexpr llvm::StringLiteral kCheckpointAttrName = "rev.checkpoint";
 /// to start inverses from.
 inline constexpr llvm::StringLiteral kDriftToleranceAttrName =
     "rev.drift_tolerance";
-/// On a coupling, or on a loop for each iteration: how many times an error of
-/// its result the error of what its inverse gives is at most (f64, at least 1).
+/// On an operation that has an inverse, or on a loop for each iteration: how many
+/// times an error of its result the error of what its inverse gives is at most
+/// (f64, at least 1).
 inline constexpr llvm::StringLiteral kGainAttrName = "rev.gain";
 
 /// On an argument or a result of a public function (string): its name for
