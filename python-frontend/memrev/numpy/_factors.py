@@ -304,8 +304,8 @@ def _cholesky_backward(factor, cotangent):
     inner = _half(matmul(transposed(factor), cotangent))
     adjoint = transposed(factor)
     left = triangular(False, False)(adjoint, inner)
-    full = transposed(triangular(False, False)(adjoint, transposed(left)))
-    return ((full + transposed(full)) * 0.5,)
+    # Not symmetric: a is one by what computes it.
+    return (transposed(triangular(False, False)(adjoint, transposed(left))),)
 
 
 def _cholesky_tangent(primals, tangents):
