@@ -120,9 +120,10 @@ def failure(command, text):
 
 
 def is_upstream(message):
-    """Whether a crash is in upstream's parser, with nothing of memrev on the
-    stack: stock mlir-opt crashes on the same text."""
-    return "parseAsmSourceFile" in message and "memrev::" not in message
+    """Whether a crash is in upstream's parser, with nothing of memrev above it
+    on the stack: stock mlir-opt crashes on the same text."""
+    above, parser, _ = message.partition("parseAsmSourceFile")
+    return bool(parser) and "memrev::" not in above
 
 
 def place(message):

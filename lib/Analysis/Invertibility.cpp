@@ -8,6 +8,7 @@
 
 #include "memrev/Analysis/Invertibility.h"
 #include "memrev/Analysis/SourceLocation.h"
+#include "mlir/Interfaces/CallInterfaces.h"
 #include "mlir/Interfaces/LoopLikeInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
@@ -43,8 +44,23 @@ void Invertibility::addStep(Operation *op, std::optional<unsigned> number,
   steps.push_back(std::move(step));
 }
 
+/// True if `op` can be evaluated again. Functions have no side effects: a call
+/// that is left here is one of a function with rules of its own.
+static bool canEvaluate(Operation *op) {
+  if (isPure(op) || isa<CallOpInterface>(op))
+    return true;
+  auto speculatable = dyn_cast<ConditionallySpeculatable>(op);
+  return op->hasTrait<OpTrait::HasRecursiveMemoryEffects>() && speculatable &&
+         speculatable.getSpeculatability() != Speculation::NotSpeculatable &&
+         llvm::all_of(op->getRegions(), [](Region &region) {
+           return llvm::all_of(region.getOps(), [](Operation &inner) {
+             return canEvaluate(&inner);
+           });
+         });
+}
+
 void Invertibility::addSteps(Operation *op, bool mayLoseDigits) {
-  if (op->getNumResults() != 0 && isPure(op)) {
+  if (op->getNumResults() != 0 && canEvaluate(op)) {
     llvm::SetVector<Value> used(op->operand_begin(), op->operand_end());
     getUsedValuesDefinedAbove(op->getRegions(), used);
     addStep(op, std::nullopt, op->getResults(), used.getArrayRef());

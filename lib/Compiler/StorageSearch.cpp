@@ -24,10 +24,12 @@ std::optional<int64_t> StorageSearch::getNext() const {
   constexpr int maxTries = 7;
   int64_t little = budget / 16;
   int64_t left = budget - lower->peak;
-  if (numTries >= maxTries || left <= little || isAll)
+  if (numTries >= maxTries || left <= little || lower->storage == kAllStorage)
     return std::nullopt;
+  // What more room was not used for may take yet more.
   if (!upper)
-    return lower->storage + int64_t(left / peakOfStorage);
+    return isFlat ? kAllStorage
+                  : lower->storage + int64_t(left / peakOfStorage);
   if (lower->storage == kLeastStorage)
     return upper->storage - (upper->peak - budget);
   int64_t width = upper->storage - lower->storage;
@@ -55,11 +57,13 @@ void StorageSearch::add(int64_t storage, int64_t peak) {
       first = {storage, peak};
     else if (first && peak > first->peak)
       peakOfStorage = double(peak - first->peak) / (storage - first->storage);
-    // More room for storage is not used.
-    isAll = lower && peak == lower->peak;
+    isFlat = lower && peak == lower->peak;
     lower = {storage, peak};
   } else {
     numSame = std::max(numSame, 0) + 1;
+    // So much of it is used, by what was seen.
+    if (storage == kAllStorage)
+      storage = lower->storage + int64_t((peak - lower->peak) / peakOfStorage);
     if (!upper || storage < upper->storage)
       upper = {storage, peak};
   }

@@ -64,8 +64,8 @@ private:
   /// By how much a byte of storage raises the peak, from the first that fits;
   /// by estimate by one.
   double peakOfStorage = 1;
-  /// Whether all that can be stored is.
-  bool isAll = false;
+  /// Whether more room was not used the last time that it was there.
+  bool isFlat = false;
   int numTries = 0;
   /// How many of the last tries did not fit, or, negated, did.
   int numSame = 0;

@@ -10,6 +10,7 @@
 #include "memrev/Interfaces/CallDerivative.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
 #include "memrev/Interfaces/ForwardDifferentiableOpInterface.h"
+#include "memrev/Interfaces/InvertibleOpInterface.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/DialectRegistry.h"
 
@@ -111,6 +112,49 @@ struct CallModel
   }
 };
 
+/// Calls of functions that name their inverses.
+struct CallInverseModel
+    : InvertibleOpInterface::ExternalModel<CallInverseModel, func::CallOp> {
+  SmallVector<InverseEdge> getInverseEdges(Operation *op) const {
+    auto recovered = op->getAttrOfType<IntegerAttr>(kCallRecoveredAttrName);
+    if (!recovered)
+      return {};
+    InverseEdge edge;
+    llvm::append_range(edge.solved,
+                       op->getOperands().take_front(recovered.getInt()));
+    llvm::append_range(edge.from, op->getResults());
+    llvm::append_range(edge.from,
+                       op->getOperands().drop_front(recovered.getInt()));
+    // Nothing is known of the function.
+    edge.gain = 0;
+    // What is handed over twice would be solved for from itself.
+    llvm::SmallDenseSet<Value> seen;
+    for (Value operand : op->getOperands())
+      if (!seen.insert(operand).second)
+        return {};
+    return {edge};
+  }
+
+  LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,
+                             unsigned) const {
+    InverseEdge edge = getInverseEdges(op).front();
+    SmallVector<Value> operands;
+    for (Value value : edge.from) {
+      operands.push_back(ctx.primal(value, Precision::Rounded));
+      if (!operands.back())
+        return failure();
+    }
+    auto inverse = func::CallOp::create(
+        ctx.getBuilder(), op->getLoc(),
+        op->getAttrOfType<FlatSymbolRefAttr>(kCallInverseAttrName),
+        ValueRange(edge.solved).getTypes(), operands);
+    for (auto [solved, value] :
+         llvm::zip_equal(edge.solved, inverse.getResults()))
+      ctx.provide(solved, value, Precision::Rounded);
+    return success();
+  }
+};
+
 struct CallTangentModel
     : ForwardDifferentiableOpInterface::ExternalModel<CallTangentModel,
                                                       func::CallOp> {
@@ -136,6 +180,7 @@ struct CallTangentModel
 
 void memrev::registerFuncModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *c, func::FuncDialect *) {
-    func::CallOp::attachInterface<CallModel, CallTangentModel>(*c);
+    func::CallOp::attachInterface<CallModel, CallInverseModel,
+                                  CallTangentModel>(*c);
   });
 }

@@ -46,6 +46,8 @@ void memrev::buildBufferizePipeline(OpPassManager &pm,
   pm.addPass(createCSEPass());
   pm.addPass(createCanonicalizerPass());
 
+  // Before it is looked for arguments that are written to.
+  pm.addNestedPass<func::FuncOp>(createCodegenCarryOneBuffer());
   pm.addPass(createCodegenResultsToDestinations());
   CodegenWrapEntriesOptions wrap;
   wrap.staticOnly = options.staticOnly;

@@ -108,6 +108,30 @@ DerivedFunctions::getCustomSplit(DerivativeRequest &request) {
 }
 
 FailureOr<func::FuncOp>
+DerivedFunctions::getCustomInverse(func::FuncOp function) {
+  StringRef name = rev::kInverseAttrName;
+  func::FuncOp inverse =
+      resolve(function, function->getAttrOfType<FlatSymbolRefAttr>(name), name,
+              symbols);
+  if (!inverse)
+    return failure();
+  ArrayRef<Type> arguments = function.getArgumentTypes();
+  ArrayRef<Type> recovered = inverse.getResultTypes();
+  ArrayRef<Type> first = arguments.take_front(recovered.size());
+  if (recovered.empty() || recovered != first)
+    return mismatch(function, name, inverse, "results",
+                    first.empty() ? arguments.take_front(1) : first, recovered);
+  SmallVector<Type> inputs(function.getResultTypes());
+  llvm::append_range(inputs, arguments.drop_front(recovered.size()));
+  if (!llvm::equal(inverse.getArgumentTypes(), inputs))
+    return mismatch(function, name, inverse, "arguments", inputs,
+                    inverse.getArgumentTypes());
+  if (failed(expandTransforms(inverse)))
+    return failure();
+  return inverse;
+}
+
+FailureOr<func::FuncOp>
 DerivedFunctions::getCustomTangent(TangentRequest &request) {
   func::FuncOp function = request.function;
   auto rule =

@@ -268,6 +268,21 @@ DerivedFunctions::getDerivative(const DerivativeRequest &request) {
 FailureOr<func::FuncOp> DerivedFunctions::getInverse(func::FuncOp function,
                                                      ArrayRef<int64_t> wrt,
                                                      Location loc) {
+  if (function->hasAttr(rev::kInverseAttrName)) {
+    FailureOr<func::FuncOp> inverse = getCustomInverse(function);
+    if (failed(inverse) ||
+        llvm::equal(wrt, llvm::seq<int64_t>(0, inverse->getNumResults())))
+      return inverse;
+    if (!llvm::hasSingleElement(function.getBody())) {
+      InFlightDiagnostic diag =
+          emitError(loc, "expects a function with a body of one block where "
+                         "'rev.inverse' gives other arguments back, but '@")
+          << function.getName() << "' has "
+          << function.getBody().getBlocks().size();
+      diag.attachNote(function.getLoc()) << "function defined here";
+      return diag;
+    }
+  }
   std::string key = getKey("inverse", function, wrt, {}, "");
   if (func::FuncOp known = derived.lookup(key))
     return known;

@@ -137,6 +137,11 @@ private:
   /// and `of` of the request to all that these functions take.
   FailureOr<SplitFunctions> getCustomSplit(DerivativeRequest &request);
   FailureOr<func::FuncOp> getCustomTangent(TangentRequest &request);
+  /// The inverse that `function` names.
+  FailureOr<func::FuncOp> getCustomInverse(func::FuncOp function);
+  /// Says on the calls in `function` of functions that name their inverses how
+  /// they are inverted (see CallDerivative.h).
+  LogicalResult describeInverses(func::FuncOp function);
 
   /// Builds the derivative of `request`. `marker` receives an operation behind
   /// its forward part, `sums` the positions of gradients that are added to an

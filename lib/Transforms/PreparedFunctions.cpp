@@ -65,7 +65,7 @@ static bool holdsCouplings(func::FuncOp function, const SymbolTable &symbols,
 bool DerivedFunctions::isInlined(func::CallOp call, func::FuncOp callee,
                                  const Preparation &preparation) {
   if (preparation.kind == Preparation::Inverse)
-    return true;
+    return !callee->hasAttr(rev::kInverseAttrName);
   if (hasCustomRule(callee))
     return false;
   // A call in the scalar body of an operation has no tensors to hand over, and
@@ -233,11 +233,30 @@ LogicalResult DerivedFunctions::deriveCalls(func::FuncOp function,
   return success();
 }
 
+LogicalResult DerivedFunctions::describeInverses(func::FuncOp function) {
+  WalkResult result = function.walk([&](func::CallOp call) {
+    auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
+    if (!callee || !callee->hasAttr(rev::kInverseAttrName))
+      return WalkResult::advance();
+    FailureOr<func::FuncOp> inverse = getCustomInverse(callee);
+    if (failed(inverse))
+      return WalkResult::interrupt();
+    Builder builder(call.getContext());
+    call->setAttr(kCallInverseAttrName,
+                  FlatSymbolRefAttr::get(inverse->getSymNameAttr()));
+    call->setAttr(kCallRecoveredAttrName,
+                  builder.getI64IntegerAttr(inverse->getNumResults()));
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
 void memrev::eraseCallDerivatives(func::FuncOp function) {
   function.walk([](func::CallOp call) {
     for (StringRef name :
-         {kBackwardAttrName, kTangentAttrName, kCallWrtAttrName,
-          kCallOfAttrName, kCallResidualsAttrName, kCallSumsAttrName})
+         {kBackwardAttrName, kTangentAttrName, kCallInverseAttrName,
+          kCallRecoveredAttrName, kCallWrtAttrName, kCallOfAttrName,
+          kCallResidualsAttrName, kCallSumsAttrName})
       call->removeAttr(name);
   });
 }
@@ -362,8 +381,11 @@ DerivedFunctions::clonePrepared(func::FuncOp function, Twine name,
     for (Operation *callee : inlined)
       tightenDriftTolerance(copy, cast<func::FuncOp>(callee));
   }
-  if (preparation.kind == Preparation::Inverse)
+  if (preparation.kind == Preparation::Inverse) {
+    if (failed(describeInverses(copy)))
+      return failure();
     return copy;
+  }
   if (preparation.kind == Preparation::Reverse) {
     bool changed = false;
     if (failed(prepareLoops(copy, preparation.wrt, changed)))

@@ -23,17 +23,19 @@ donated (`jit(donate=...)`, `rev.donated` in text).
 
 from . import cache, cuda, io, lax, models, nn, numpy, optim, tree
 from ._array import Array
+from ._custom import custom_jvp, custom_vjp
 from ._device import device_get, device_put
 from ._dtypes import bfloat16
 from ._export import export
 from ._jit import ShapeDtype, jit
 from ._program import (CompileError, Diagnostic, Function, Module, Parameter, compile,
                        load, openmp_library, workspace_bytes)
-from ._transforms import grad, inverse, jvp, stop_gradient, value_and_grad, vjp
+from ._transforms import Jacobian, grad, hvp, inverse, jvp, stop_gradient, value_and_grad, vjp
 
 __all__ = [
-    "Array", "CompileError", "Diagnostic", "Function", "Module", "Parameter", "ShapeDtype",
-    "bfloat16", "cache", "compile", "cuda", "device_get", "device_put", "export", "grad",
-    "inverse", "io", "jit", "jvp", "lax", "load", "models", "nn", "numpy", "openmp_library",
-    "optim", "stop_gradient", "tree", "value_and_grad", "vjp", "workspace_bytes",
+    "Array", "CompileError", "Diagnostic", "Function", "Jacobian", "Module", "Parameter",
+    "ShapeDtype", "bfloat16", "cache", "compile", "cuda", "custom_jvp", "custom_vjp",
+    "device_get", "device_put", "export", "grad", "hvp", "inverse", "io", "jit", "jvp", "lax",
+    "load", "models", "nn", "numpy", "openmp_library", "optim", "stop_gradient", "tree",
+    "value_and_grad", "vjp", "workspace_bytes",
 ]

@@ -249,7 +249,7 @@ def _cotangent_array(x, dtype):
 
 def _matching_cotangents(structure, types, given, as_array):
     """The numbers of float results that `given` has cotangents for, and these as arrays."""
-    leaves = _leaves_or_none(structure, given, "cotangent")
+    leaves = leaves_or_none(structure, given, "cotangent")
     numbers, values = [], []
     for i, (leaf, (shape, dtype)) in enumerate(zip(leaves, types)):
         if leaf is None:
@@ -267,7 +267,7 @@ def _matching_cotangents(structure, types, given, as_array):
     return numbers, values
 
 
-def _leaves_or_none(structure, given, what):
+def leaves_or_none(structure, given, what, of="the result"):
     """The leaves of `given` in the places of `structure`, None where there is none."""
     if structure.type is None:
         return [given]
@@ -277,10 +277,10 @@ def _leaves_or_none(structure, given, what):
     # A list may stand for a tuple.
     if (kind is not structure.type and {kind, structure.type} != {list, tuple}
             or set(children) != set(structure.keys)):
-        raise ValueError(f"expects a {what} with the structure of the result, but got "
+        raise ValueError(f"expects a {what} with the structure of {of}, but got "
                          f"{tree.structure(given)}")
     return [leaf for key, child in zip(structure.keys, structure.children)
-            for leaf in _leaves_or_none(child, children[key], what)]
+            for leaf in leaves_or_none(child, children[key], what, of)]
 
 
 def jvp(fn, primals, tangents):
@@ -304,7 +304,7 @@ def jvp(fn, primals, tangents):
         raise ValueError(f"expects {len(primals)} tangents, but got {len(tangents)}")
     leaves, structure = tree.flatten(tuple(primals))
     arrays = [_array.as_array(leaf) for leaf in leaves]
-    given = _leaves_or_none(structure, tuple(tangents), "tangent")
+    given = leaves_or_none(structure, tuple(tangents), "tangent", "the arguments")
     wrt, directions = [], []
     for i, (array, tangent) in enumerate(zip(arrays, given)):
         if tangent is None:
@@ -392,3 +392,95 @@ def stop_gradient(x):
         return _array.emit1("rev.stop_gradient {0} : {t[0]}", [leaf], leaf.shape, leaf.dtype)
 
     return tree.map(stop, x)
+
+
+class Jacobian:
+    """The derivative of a function at a point as a linear operator that is never an array:
+    `J @ v` is the derivative in a direction, by forward mode, `J.T @ w` the cotangents of
+    the arguments, by reverse mode.
+
+    fn: a function of trees of arrays that returns a tree of arrays, of which the floats
+        count.
+    primals: its arguments, positional.
+    argnums: the arguments to differentiate by, a number or a tuple: data, parameters or
+        both.
+
+    `v`, and what `J.T @ w` gives, is a tree like the argument, or a tuple of such for a
+    tuple of `argnums`; `w`, and what `J @ v` gives, is a tree like the output, with None
+    where that is no float. None stands for zero. Works inside of a trace and outside.
+    """
+
+    #: `array @ J` is not a product of arrays.
+    __array_ufunc__ = None
+
+    def __init__(self, fn, *primals, argnums=0, policy="invert"):
+        _check_policy(policy)
+        name = function_name(_unwrapped(fn))
+        for n in _as_tuple(argnums):
+            if not -len(primals) <= n < len(primals):
+                raise ValueError(f"expects '{name}' to have an argument {n}, but got "
+                                 f"{len(primals)} arguments")
+        numbers = [n % len(primals) for n in _as_tuple(argnums)]
+        if len(set(numbers)) != len(numbers):
+            raise ValueError(f"expects argnums that differ, but got {argnums}")
+        self._fn, self._primals, self._policy = fn, primals, policy
+        self._numbers, self._is_one = numbers, isinstance(argnums, int)
+        self._pullback = None
+
+    def __matmul__(self, direction):
+        directions = (direction,) if self._is_one else direction
+        if not isinstance(directions, (tuple, list)) or len(directions) != len(self._numbers):
+            got = type(directions).__name__
+            if isinstance(directions, (tuple, list)):
+                got = f"{len(directions)}"
+            raise ValueError(f"expects a tuple of {len(self._numbers)} directions, but got {got}")
+        tangents = [None] * len(self._primals)
+        for n, value in zip(self._numbers, directions):
+            tangents[n] = value
+        return jvp(self._fn, self._primals, tuple(tangents))[1]
+
+    @property
+    def T(self):
+        """The transpose, an operator too."""
+        return _Transposed(self)
+
+    def _apply_transposed(self, cotangent):
+        if self._pullback is None:
+            self._pullback = vjp(self._fn, *self._primals, policy=self._policy)[1]
+        cotangents = self._pullback(cotangent)
+        found = tuple(cotangents[n] for n in self._numbers)
+        return found[0] if self._is_one else found
+
+
+class _Transposed:
+    __array_ufunc__ = None
+
+    def __init__(self, jacobian):
+        self.T = jacobian
+
+    def __matmul__(self, cotangent):
+        return self.T._apply_transposed(cotangent)
+
+
+def hvp(fn, primals, tangents, policy="invert"):
+    """The product of the Hessian of `fn`, which returns a float without dimensions, at the
+    arguments `primals`, a tuple, with the direction `tangents`, a tuple of trees like them
+    in which None stands for zero: forward mode of the gradient by all arguments that are
+    trees of floats. A tuple with None for the others.
+    """
+    inner = _unwrapped(fn)
+    if _graph.current_block() is None:
+        def product(primals, tangents):
+            return hvp(inner, primals, tangents, policy)
+
+        functools.update_wrapper(product, inner)
+        compiled = Jitted(product, programs=programs_of(inner, "hvp", policy))
+        return compiled(tuple(primals), tuple(tangents))
+    numbers = [n for n, primal in enumerate(primals) if all(
+        _dtypes.is_float(_array.as_array(leaf).dtype) for leaf in tree.leaves(primal))]
+    gradient = grad(inner, argnums=tuple(numbers), policy=policy)
+    values = jvp(gradient, tuple(primals), tuple(tangents))[1]
+    result = [None] * len(primals)
+    for n, value in zip(numbers, values):
+        result[n] = value
+    return tuple(result)

@@ -185,3 +185,40 @@ func.func @main(%x: tensor<4xf64>, %a: tensor<3x4xf64>) -> tensor<4xf64> {
   %0 = rev.vjp @inner(%x, %a) cotangents(%a) wrt [0] : (tensor<4xf64>, tensor<3x4xf64>, tensor<3x4xf64>) -> tensor<4xf64>
   return %0 : tensor<4xf64>
 }
+
+// -----
+
+// What a function with rules of its own makes of parameters is had again by
+// another call, alone and in an operation with regions.
+// CHECK-LABEL: func.func @called
+// CHECK: scf.for
+// CHECK: arith.addf %{{.*}}, %{{.*}} {rev.invert = 0 : i64
+// CHECK: } {rev.invert = 0 : i64
+func.func private @scaled(%w: tensor<4xf64>) -> tensor<4xf64> attributes {
+    rev.custom_vjp = #rev.custom_vjp<forward = @scaled_fwd, backward = @scaled_bwd>}
+func.func private @scaled_fwd(%w: tensor<4xf64>) -> (tensor<4xf64>, tensor<4xf64>)
+func.func private @scaled_bwd(%r: tensor<4xf64>, %d: tensor<4xf64>) -> tensor<4xf64>
+func.func @called(%x: tensor<4xf64>, %w: tensor<4xf64>, %c: i1) -> tensor<4xf64> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %r = scf.for %i = %c0 to %c3 step %c1 iter_args(%s = %x) -> (tensor<4xf64>) {
+    %p = func.call @scaled(%w) : (tensor<4xf64>) -> tensor<4xf64>
+    %q = scf.if %c -> (tensor<4xf64>) {
+      %t = func.call @scaled(%p) : (tensor<4xf64>) -> tensor<4xf64>
+      scf.yield %t : tensor<4xf64>
+    } else {
+      scf.yield %p : tensor<4xf64>
+    }
+    %y = arith.addf %s, %q : tensor<4xf64>
+    %z = math.sin %y : tensor<4xf64>
+    %u = arith.mulf %q, %q : tensor<4xf64>
+    %v = arith.addf %y, %u : tensor<4xf64>
+    scf.yield %v : tensor<4xf64>
+  }
+  return %r : tensor<4xf64>
+}
+func.func @main(%x: tensor<4xf64>, %w: tensor<4xf64>, %c: i1) -> tensor<4xf64> {
+  %0 = rev.vjp @called(%x, %w, %c) cotangents(%x) wrt [1] : (tensor<4xf64>, tensor<4xf64>, i1, tensor<4xf64>) -> tensor<4xf64>
+  return %0 : tensor<4xf64>
+}

@@ -120,6 +120,13 @@ static const OptionInfo options[] = {
        line.costModel = value.str();
        return !value.empty();
      }},
+    {"check-inverse", "NAME",
+     "call this function with random numbers, and its inverse with what comes "
+     "out, and compare: that of rev.inverse, else what its operations give",
+     [](CommandLine &line, StringRef value) {
+       line.checkedInverse = value.str();
+       return !value.empty();
+     }},
     {"calibrate", "",
      "measure this machine for --cost-model; with no other option but -o",
      [](CommandLine &line, StringRef) { return line.calibrate = true; }},
@@ -213,6 +220,12 @@ static llvm::Error complete(CommandLine &line) {
     return llvm::createStringError(
         "expects --report=memory with --report-curve");
   bool wantsCall = line.run || line.bench != 0;
+  if (!line.checkedInverse.empty() &&
+      (wantsCall || line.emit != Emit::Nothing || line.reportMemory ||
+       line.compile.target != "cpu"))
+    return llvm::createStringError("expects --check-inverse for target cpu "
+                                   "without --run, --bench, --emit and "
+                                   "--report");
   bool wantsCode =
       wantsCall || line.emit == Emit::LLVM || line.emit == Emit::Object ||
       line.emit == Emit::SharedLibrary || line.emit == Emit::Kernels;

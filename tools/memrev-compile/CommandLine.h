@@ -35,6 +35,8 @@ struct CommandLine {
   /// The file of --cost-model.
   std::string costModel;
   bool calibrate = false;
+  /// The function of --check-inverse.
+  std::string checkedInverse;
   bool help = false;
 };
 

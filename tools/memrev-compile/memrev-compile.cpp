@@ -13,6 +13,7 @@
 
 #include "CommandLine.h"
 #include "memrev/Compiler/Calibration.h"
+#include "memrev/Compiler/InverseCheck.h"
 #include "memrev/Compiler/NumPyFile.h"
 #include "memrev/Compiler/SharedLibrary.h"
 #include "llvm/Support/FileSystem.h"
@@ -183,12 +184,38 @@ static llvm::Error runCalibration(StringRef path) {
   });
 }
 
+/// Compares a function with its inverse.
+static int runInverseCheck(const CommandLine &line, StringRef text) {
+  llvm::Expected<InverseCheck> check =
+      checkInverse(text, line.checkedInverse, line.compile);
+  if (!check)
+    return fail(check.takeError());
+  for (const CompileDiagnostic &diagnostic : check->diagnostics)
+    diagnostic.print(llvm::errs());
+  if (check->errors.empty())
+    return 1;
+  bool isRight = true;
+  for (const InverseError &error : check->errors) {
+    llvm::outs() << error.value << ": "
+                 << (error.isRight() ? "given back within "
+                                     : "expects at most ");
+    if (!error.isRight())
+      llvm::outs() << llvm::format("%.1e", error.tolerance)
+                   << ", but is off by ";
+    llvm::outs() << llvm::format("%.1e", error.error) << '\n';
+    isRight &= error.isRight();
+  }
+  return isRight ? 0 : 1;
+}
+
 /// Does what `line` asks for. `executable` is this program.
 static int runDriver(const CommandLine &line, StringRef executable) {
   auto input = llvm::MemoryBuffer::getFileOrSTDIN(line.input, /*IsText=*/true);
   if (!input)
     return fail("cannot read '" + line.input +
                 "': " + input.getError().message());
+  if (!line.checkedInverse.empty())
+    return runInverseCheck(line, (*input)->getBuffer());
   CompileResult result = compile((*input)->getBuffer(), line.compile);
   for (const CompileDiagnostic &diagnostic : result.diagnostics)
     diagnostic.print(llvm::errs());

@@ -23,6 +23,10 @@ namespace mlir::memrev {
 inline constexpr llvm::StringLiteral kBackwardAttrName = "rev.backward";
 /// The function (arguments, tangents of `wrt`) -> (results, tangents of `of`).
 inline constexpr llvm::StringLiteral kTangentAttrName = "rev.tangent";
+/// The function (results, other operands) -> first operands.
+inline constexpr llvm::StringLiteral kCallInverseAttrName = "rev.call_inverse";
+/// The number of operands that the inverse gives back (i64).
+inline constexpr llvm::StringLiteral kCallRecoveredAttrName = "rev.recovered";
 /// The numbers of the differentiated operands of the call (i64 array).
 inline constexpr llvm::StringLiteral kCallWrtAttrName = "rev.wrt";
 /// The numbers of the differentiated results of the call (i64 array).

@@ -59,6 +59,46 @@ def RevPlan : Pass<"rev-plan", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::memrev::rev::RevDialect"];
 }
 
+def RevInvert : Pass<"rev-invert", "::mlir::ModuleOp"> {
+  let summary = "Add the inverse of a function";
+  let description = [{
+    Adds a public function `@f_inverse(results, other arguments)`, which returns
+    the arguments `wrt` of `function`: what `rev.inverse` calls. It runs the
+    operations of the function backwards along their inverse edges, and is an
+    error with the operation in the way where none gives these arguments back.
+    For a function that names its inverse (`rev.inverse = @g`) that one becomes
+    public.
+
+    Example: `rev-invert{function=f}` of
+    ```mlir
+    func.func @f(%x: tensor<4xf32>, %s: tensor<4xf32>) -> tensor<4xf32> {
+      %y = arith.addf %x, %s : tensor<4xf32>
+      return %y : tensor<4xf32>
+    }
+    ```
+    adds
+    ```mlir
+    func.func @f_inverse(%y: tensor<4xf32>, %s: tensor<4xf32>) -> tensor<4xf32> {
+      %x = arith.subf %y, %s : tensor<4xf32>
+      return %x : tensor<4xf32>
+    }
+    ```
+  }];
+  let options = [
+    Option<"function", "function", "std::string", /*default=*/"\"\"",
+           "Name of the function to invert">,
+    ListOption<"wrt", "wrt", "int64_t",
+           "Arguments that the inverse returns (default: 0)">
+  ];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::complex::ComplexDialect",
+    "::mlir::func::FuncDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+    "::mlir::memrev::rev::RevDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
 def RevDifferentiate : Pass<"rev-differentiate", "::mlir::ModuleOp"> {
   let summary = "Replace function transforms by calls of derived functions";
   let description = [{

@@ -304,32 +304,6 @@ Value FramePlanner::addFrameArgument(std::optional<int64_t> bytes) {
   return func.getArgument(index);
 }
 
-/// Lets loops carry one buffer for each state. A buffer that an iteration
-/// allocates and yields would be the same in each iteration, so the next one
-/// would write over what it still reads.
-static void carryOneBuffer(func::FuncOp func) {
-  BufferViewFlowAnalysis views(func);
-  func.walk([&](scf::ForOp loop) {
-    for (auto [argument, yielded] :
-         llvm::zip_equal(loop.getRegionIterArgs(),
-                         loop.getYieldedValuesMutable().value())) {
-      if (!isa<MemRefType>(argument.getType()) || yielded.get() == argument)
-        continue;
-      auto origins = views.resolveReverse(yielded.get());
-      bool isMadeInside = llvm::any_of(origins, [&](Value origin) {
-        auto alloc = origin.getDefiningOp<memref::AllocOp>();
-        return alloc && loop->isAncestor(alloc);
-      });
-      if (!isMadeInside)
-        continue;
-      OpBuilder builder(yielded.getOwner());
-      memref::CopyOp::create(builder, yielded.getOwner()->getLoc(),
-                             yielded.get(), argument);
-      yielded.set(argument);
-    }
-  });
-}
-
 /// Whether the bytes of `alloc` depend on extents.
 bool FramePlanner::isDynamic(memref::AllocOp alloc) const {
   if (!alloc.getType().hasStaticShape())
@@ -478,7 +452,6 @@ LogicalResult FramePlanner::finishEntry(const Frame &frame) {
 
 LogicalResult FramePlanner::run() {
   func.walk([](memref::DeallocOp dealloc) { dealloc.erase(); });
-  carryOneBuffer(func);
   collectConditions();
   // The slices of parallel loops become allocations of the function.
   if (failed(planParallelLoops()))

@@ -44,6 +44,38 @@ static bool dropsFirst(ArrayRef<OpFoldResult> sizes,
   return true;
 }
 
+/// Along a size of 1 no stride is taken: it becomes 1, so that the strides of
+/// buffers do not depend on it.
+template <typename SliceOp>
+static SliceOp dropStrides(RewriterBase &rewriter, SliceOp op) {
+  SmallVector<OpFoldResult> strides = op.getMixedStrides();
+  bool isChanged = false;
+  for (auto [size, stride] : llvm::zip_equal(op.getMixedSizes(), strides))
+    if (getConstantIntValue(size) == 1 && getConstantIntValue(stride) != 1) {
+      stride = rewriter.getIndexAttr(1);
+      isChanged = true;
+    }
+  if (!isChanged)
+    return op;
+  SmallVector<OpFoldResult> offsets = op.getMixedOffsets(),
+                            sizes = op.getMixedSizes();
+  auto attributes = llvm::to_vector(op->getDiscardableAttrs());
+  rewriter.setInsertionPoint(op);
+  if constexpr (std::is_same_v<SliceOp, tensor::ExtractSliceOp>) {
+    auto slice = tensor::ExtractSliceOp::create(
+        rewriter, op.getLoc(), op.getType(), op.getSource(), offsets, sizes,
+        strides, attributes);
+    rewriter.replaceOp(op, slice);
+    return slice;
+  } else {
+    auto slice =
+        SliceOp::create(rewriter, op.getLoc(), op.getSource(), op.getDest(),
+                        offsets, sizes, strides, attributes);
+    rewriter.replaceOp(op, slice->getResults());
+    return slice;
+  }
+}
+
 /// A group for each dimension that is kept, with dropped ones next to it.
 static SmallVector<ReassociationIndices>
 getReassociation(const llvm::SmallBitVector &dropped) {
@@ -94,6 +126,7 @@ struct CodegenReshapeSlicesPass
       llvm::TypeSwitch<Operation *>(op)
           .Case<tensor::ExtractSliceOp, tensor::InsertSliceOp,
                 tensor::ParallelInsertSliceOp>([&](auto slice) {
+            slice = dropStrides(rewriter, slice);
             llvm::SmallBitVector dropped = slice.getDroppedDims();
             if (dropsFirst(slice.getMixedSizes(), dropped))
               return;

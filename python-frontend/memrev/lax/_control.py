@@ -205,7 +205,7 @@ def while_loop(condition, body, carry):
 _KINDS = {"additive": 1, "affine<exp>": 2, "affine<sigmoid>": 2, "affine<identity>": 2}
 
 
-def coupling(kind, x, given, fn, has_aux=False):
+def coupling(kind, x, given, fn, has_aux=False, log_det=False, batch_axis=0):
     """The coupling `x` -> f(x; fn(*given)), undone in the backward pass instead of
     stored (`rev.coupling`).
 
@@ -219,10 +219,18 @@ def coupling(kind, x, given, fn, has_aux=False):
         of that and a tree of other results, such as statistics, which are computed once,
         in the forward pass.
 
-    Returns the array y, of the type of x, or with `has_aux` the pair (y, aux). Raises
-    ValueError if the results of `fn` are not as `kind` needs them.
+    log_det: whether the logarithm of the absolute value of the Jacobian determinant is a
+        result, too: one number for each sample along `batch_axis`, the sum of log s over
+        the others; zeros for an additive coupling. It has a derivative.
+
+    Returns the array y, of the type of x; with `log_det` the pair (y, log_det), with
+    `has_aux` (y, aux), with both (y, log_det, aux). Raises ValueError if the results of
+    `fn` are not as `kind` needs them or `x` has no dimension `batch_axis`.
     """
     x = as_array(x)
+    if log_det and not -x.ndim <= batch_axis < x.ndim:
+        raise ValueError(f"expects a batch_axis of an array of shape {list(x.shape)}, but got "
+                         f"{batch_axis}")
     given = [as_array(g) for g in given]
     count = _KINDS.get(kind, 2 if kind.startswith("affine<soft_") else None)
     if count is None:
@@ -251,9 +259,18 @@ def coupling(kind, x, given, fn, has_aux=False):
         _yield(region, parameters + aux, "rev.yield")
     names = ", ".join(f"{{{i + 1}}}" for i in range(len(given)))
     types = ", ".join(f"{{t[{i + 1}]}}" for i in range(len(given)))
-    aux_types = [(a.shape, a.dtype) for a in aux]
-    arrow = f" -> ({', '.join(tensor_type(*type) for type in aux_types)})" if aux else ""
-    y, *found = emit(f"rev.coupling {kind} {{0}} given({names})", [x, *given],
-                     [(x.shape, x.dtype), *aux_types], regions=[region],
-                     tail=f": {{t[0]}}, ({types}){arrow}")
-    return (y, tree.unflatten(aux_structure, found)) if has_aux else y
+    further = [(a.shape, a.dtype) for a in aux]
+    head = f"rev.coupling {kind} {{0}} given({names})"
+    if log_det:
+        batch_axis %= x.ndim
+        further.insert(0, ((x.shape[batch_axis],), x.dtype))
+        head += " log_det"
+        if batch_axis:
+            head += f" attributes {{{{batch_dim = {batch_axis} : i64}}}}"
+    arrow = f" -> ({', '.join(tensor_type(*type) for type in further)})" if further else ""
+    results = emit(head, [x, *given], [(x.shape, x.dtype), *further], regions=[region],
+                   tail=f": {{t[0]}}, ({types}){arrow}")
+    values = tuple(results[:2 if log_det else 1])
+    if has_aux:
+        values += (tree.unflatten(aux_structure, results[len(values):]),)
+    return values if len(values) > 1 else values[0]

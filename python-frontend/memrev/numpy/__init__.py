@@ -18,7 +18,7 @@ arguments these functions are NumPy's own.
 import numpy as _np
 
 from .._dtypes import bfloat16
-from . import _elements, _products, _reductions, _scans, _shapes
+from . import _elements, _products, _reductions, _scans, _shapes, linalg
 from ._publish import names as _names
 
 globals().update(_names)

@@ -21,8 +21,16 @@ def _has_array(x):
 
 def publish(function):
     """Publishes `function` under NumPy's name. NumPy computes what is not traced."""
+    dispatch = publish_in(np, function)
+    names[function.__name__] = dispatch
+    return dispatch
+
+
+def publish_in(module, function):
+    """`function` for what is traced, and that of the same name in NumPy's `module` for what
+    is not."""
     name = function.__name__
-    original = getattr(np, name)
+    original = getattr(module, name)
 
     @functools.wraps(function)
     def dispatch(*args, **kwargs):
@@ -31,6 +39,5 @@ def publish(function):
         return original(*args, **kwargs)
 
     if not dispatch.__doc__:
-        dispatch.__doc__ = f"numpy.{name} for traced arrays."
-    names[name] = dispatch
+        dispatch.__doc__ = f"{module.__name__}.{name} for traced arrays."
     return dispatch

@@ -332,14 +332,30 @@ def diag(x, k=0):
         raise ValueError(f"diag expects one or two dimensions, but got shape {list(x.shape)}")
     rows = x.shape[0] + abs(k)
     placed = pad(x, (max(k, 0), max(-k, 0)))
-    return where(np.eye(rows, k=k, dtype=bool), placed, 0)
+    return where(diagonals(rows, rows) == k, placed, 0)
+
+
+def places(shape, axis):
+    """The number of each element's place along `axis`, an int32."""
+    dims = ", ".join(f"d{i}" for i in range(len(shape)))
+    kinds = ", ".join(['"parallel"'] * len(shape))
+    return emit1(
+        f"linalg.generic {{{{indexing_maps = [affine_map<({dims}) -> ({dims})>], iterator_types = "
+        f"[{kinds}]}}}} outs({{0}} : {{t[0]}}) {{{{ ^bb0(%.out: i32): %.i = linalg.index "
+        f"{_array.axis_of(axis, len(shape))} : index %.n = arith.index_cast %.i : index to i32 "
+        "linalg.yield %.n : i32 }} -> {r[0]}", [empty(shape, np.dtype(np.int32))], shape,
+        np.dtype(np.int32))
+
+
+def diagonals(rows, columns):
+    """The number of the diagonal that each element of a matrix is on, 0 for the main one
+    and positive above it."""
+    return places([1, columns], 1) - places([rows, 1], 0)
 
 
 def _triangle(name, keep):
     def function(x, k=0):
-        rows, columns = np.indices(x.shape[-2:])
-        mask = np.broadcast_to(keep(columns - rows, k), x.shape)
-        return where(mask, x, 0)
+        return where(keep(diagonals(*x.shape[-2:]), k), x, 0)
 
     function.__name__ = function.__qualname__ = name
     return publish(function)

@@ -145,29 +145,6 @@ func.func @parallel(%x: memref<4xf32>, %y: memref<64xf32>) attributes {memrev.en
 
 // -----
 
-// What an iteration allocates and yields is copied to the buffer that the loop
-// carries: the next iteration would otherwise write over what it reads.
-// CHECK-LABEL: func.func @carried(
-// CHECK-SAME: memref<16xi8>
-// CHECK: scf.for {{.*}} iter_args(%[[A:.*]] = %{{.*}})
-// CHECK: %[[V:.*]] = memref.view
-// CHECK: linalg.exp ins(%[[A]] : memref<4xf32>) outs(%[[V]] : memref<4xf32>)
-// CHECK: memref.copy %[[V]], %[[A]]
-// CHECK-NEXT: scf.yield %[[A]]
-func.func @carried(%x: memref<4xf32>, %y: memref<4xf32>, %n: index) attributes {memrev.entry} {
-  %c0 = arith.constant 0 : index
-  %c1 = arith.constant 1 : index
-  %r = scf.for %i = %c0 to %n step %c1 iter_args(%a = %x) -> memref<4xf32> {
-    %b = memref.alloc() : memref<4xf32>
-    linalg.exp ins(%a : memref<4xf32>) outs(%b : memref<4xf32>)
-    linalg.exp ins(%a : memref<4xf32>) outs(%y : memref<4xf32>)
-    scf.yield %b : memref<4xf32>
-  }
-  return
-}
-
-// -----
-
 // Largest first, the second of the buffers of 192 bytes would end above both that
 // live with it, for 576 bytes. Choosing first, it leaves no hole.
 // CHECK-LABEL: func.func @holes(

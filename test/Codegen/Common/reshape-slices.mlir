@@ -18,7 +18,7 @@ func.func @extract(%x: tensor<2x4x4xf64>, %i: index) -> tensor<1x4xf64> {
 
 // A size that becomes 1 is one more to choose from.
 // CHECK-LABEL: @extract_open(
-// CHECK:         tensor.extract_slice %{{.*}} [1, 2, 1, %{{.*}}, 1] [1, 2, %{{.*}}, 1, 1] : tensor<1x?x1x?x1xf64> to tensor<1x2x1x?x1xf64>
+// CHECK:         tensor.extract_slice %{{.*}} [1, 2, 1, %{{.*}}, 1] [1, 2, 1, 1, 1] : tensor<1x?x1x?x1xf64> to tensor<1x2x1x?x1xf64>
 // CHECK-NEXT:    tensor.collapse_shape %{{.*}} {{\[}}[0], [1, 2], [3, 4]] : tensor<1x2x1x?x1xf64> into tensor<1x2x?xf64>
 // CANONICAL-LABEL: @extract_open(
 // CANONICAL:         tensor.extract_slice %{{.*}} [1, 2, 1, 1, 1] [1, 2, 1, 1, 1] : tensor<1x?x1x?x1xf64> to tensor<1x2x1x1x1xf64>
@@ -97,4 +97,16 @@ func.func @stay(%x: tensor<?x?x?xf64>, %z: tensor<4x1x4xf64>, %i: index, %n: ind
   %e = tensor.extract_slice %x[%i, %i, 0] [1, 1, 1] [1, 1, 1] : tensor<?x?x?xf64> to tensor<f64>
   %f = tensor.insert_slice %x into %x[0, 0, 0] [%n, %n, %n] [1, 1, 1] : tensor<?x?x?xf64> into tensor<?x?x?xf64>
   return %a, %b, %c, %d, %e, %f : tensor<?x4xf64>, tensor<1x4xf64>, tensor<?xf64>, tensor<3xf64>, tensor<f64>, tensor<?x?x?xf64>
+}
+
+// Along a size of 1 no stride is taken. A buffer would have it, and upstream
+// could not tell which dimension was dropped.
+// CHECK-LABEL: @strides(
+// CHECK-SAME:    %[[X:.*]]: tensor<?x1xf64>, %[[Y:.*]]: tensor<1x4xf64>, %[[Z:.*]]: tensor<8x?xf64>, %[[D:.*]]: index)
+// CHECK:         tensor.extract_slice %[[X]][1, 0] [1, 1] [1, 1] : tensor<?x1xf64> to tensor<1xf64>
+// CHECK:         tensor.insert_slice %[[Y]] into %[[Z]][0, 0] [1, 4] [1, %[[D]]] : tensor<1x4xf64> into tensor<8x?xf64>
+func.func @strides(%x: tensor<?x1xf64>, %y: tensor<1x4xf64>, %z: tensor<8x?xf64>, %d: index) -> (tensor<1xf64>, tensor<8x?xf64>) {
+  %a = tensor.extract_slice %x[1, 0] [1, 1] [%d, %d] : tensor<?x1xf64> to tensor<1xf64>
+  %b = tensor.insert_slice %y into %z[0, 0] [1, 4] [%d, %d] : tensor<1x4xf64> into tensor<8x?xf64>
+  return %a, %b : tensor<1xf64>, tensor<8x?xf64>
 }

@@ -164,8 +164,14 @@ void Checker::checkNative() {
       for (Cell &cell : rounded[n].write())
         cell.real = roundTo(getElementKind(type)->kind, cell.real);
     Values arguments = join(point, rounded);
+    std::optional<unsigned> overwritten;
     std::optional<Values> native =
-        runNative(program, derived, arguments, error);
+        runNative(program, derived, arguments, error, overwritten);
+    if (overwritten) {
+      fail("native-" + name,
+           "argument " + std::to_string(*overwritten) + " was overwritten");
+      return;
+    }
     if (!native) {
       countUnsupported("native " + name, error);
       continue;

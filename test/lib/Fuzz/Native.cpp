@@ -41,8 +41,8 @@ static void copyNumbers(const Array &array, Datum &datum) {
 
 std::optional<Values>
 mlir::memrev::testing::runNative(ModuleOp program, Derived derived,
-                                 ArrayRef<Datum> arguments,
-                                 std::string &error) {
+                                 ArrayRef<Datum> arguments, std::string &error,
+                                 std::optional<unsigned> &overwritten) {
   OwningOpRef<ModuleOp> module = program.clone();
   addTransforms(*module, derived);
   Signature(*module).func.setPrivate();
@@ -74,6 +74,7 @@ mlir::memrev::testing::runNative(ModuleOp program, Derived derived,
   if (!code)
     return report(code.takeError());
   std::vector<Array> arrays;
+  std::vector<std::vector<char>> given;
   for (auto [datum, parameter] :
        llvm::zip_equal(arguments, (*function)->arguments)) {
     // The type may leave extents open.
@@ -86,12 +87,21 @@ mlir::memrev::testing::runNative(ModuleOp program, Derived derived,
       copyNumbers<float>(datum, *array);
     else
       copyNumbers<double>(datum, *array);
+    const char *data = static_cast<const char *>(array->getData());
+    given.emplace_back(data, data + type.getByteSize());
     arrays.push_back(std::move(*array));
   }
   llvm::Expected<std::vector<Array>> results =
       callWithArrays(**code, **function, arrays, /*threads=*/1);
   if (!results)
     return report(results.takeError());
+  // Arguments are the caller's.
+  for (auto [number, array] : llvm::enumerate(arrays))
+    if (std::memcmp(array.getData(), given[number].data(),
+                    given[number].size()) != 0) {
+      overwritten = number;
+      return std::nullopt;
+    }
   Values values;
   for (const Array &array : *results) {
     Datum datum(array.getType().shape, 1, Cell());

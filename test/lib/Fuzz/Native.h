@@ -20,9 +20,11 @@ namespace mlir::memrev::testing {
 bool isNativeCallable(ModuleOp program);
 
 /// Compiles `program` with the function `derived` by the compiler's own
-/// pipeline and calls that with `arguments`. None after an error.
+/// pipeline and calls that with `arguments`. None after an error, or if the
+/// call wrote to the argument `overwritten`.
 std::optional<Values> runNative(ModuleOp program, Derived derived,
-                                ArrayRef<Datum> arguments, std::string &error);
+                                ArrayRef<Datum> arguments, std::string &error,
+                                std::optional<unsigned> &overwritten);
 
 } // namespace mlir::memrev::testing
 

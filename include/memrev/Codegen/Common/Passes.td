@@ -136,7 +136,8 @@ def CodegenReshapeSlices : Pass<"codegen-reshape-slices"> {
     `tensor.collapse_shape`, and out of such a `tensor.insert_slice` or
     `tensor.parallel_insert_slice`, to a `tensor.expand_shape` of its source.
     Others stay: no size that becomes known can make upstream's choice another
-    one. The pass runs before the first canonicalization, and again once rules
+    one. Along sizes of 1 strides become 1, which of the views of a buffer say
+    what was dropped. The pass runs before the first canonicalization, and again once rules
     and expansions have made their slices; it is one walk.
 
     Example:
@@ -324,8 +325,10 @@ def CodegenCutChains : Pass<"codegen-cut-chains", "ModuleOp"> {
     Likewise, analysis relates each result of a function to each argument. Public
     functions that nothing calls return the buffers of their results instead.
 
-    Runs after codegen-privatize-destinations. Tensors in a part of another
-    tensor, and those in loops, are not cut.
+    Runs after codegen-privatize-destinations: an older tensor of a chain may not
+    be the destination of an operation that does not read it, for which analysis
+    would not copy it. Tensors in a part of another tensor, and those in loops,
+    are not cut.
   }];
   let options = [
     Option<"maxLinks", "max-links", "int64_t", /*default=*/"8",
@@ -392,6 +395,28 @@ def CodegenResultsToDestinations
   }];
   let dependentDialects = ["affine::AffineDialect", "func::FuncDialect",
                            "memref::MemRefDialect"];
+}
+
+def CodegenCarryOneBuffer : Pass<"codegen-carry-one-buffer"> {
+  let summary = "Let loops carry one buffer for each state";
+  let description = [{
+    A buffer that an iteration of an `scf.for` allocates and yields would be at
+    the same place in each iteration, so the next one would write over what it
+    still reads. Here the iteration copies it into the buffer that the loop
+    carries, and yields that one. Runs before codegen-wrap-entries, which copies
+    the arguments that a program writes to for its callers.
+
+    Example:
+    ```mlir
+    %r = scf.for %i = %a to %b step %c iter_args(%x = %init) -> (memref<4xf32>) {
+      %y = memref.alloc() : memref<4xf32>
+      call @f(%x, %y) : (memref<4xf32>, memref<4xf32>) -> ()
+      scf.yield %y : memref<4xf32>
+    }
+    ```
+    gets `memref.copy %y, %x` and `scf.yield %x`.
+  }];
+  let dependentDialects = ["memref::MemRefDialect"];
 }
 
 def CodegenOrderForMemory : Pass<"codegen-order-for-memory", "ModuleOp"> {

@@ -81,7 +81,8 @@ LogicalResult RevDialect::verifyOperationAttribute(Operation *op,
     return verifyCustomRule(op, attribute,
                             isa<CustomVjpAttr>(attribute.getValue()),
                             "a #rev.custom_vjp");
-  if (attribute.getName() == kCustomJvpAttrName)
+  if (attribute.getName() == kCustomJvpAttrName ||
+      attribute.getName() == kInverseAttrName)
     return verifyCustomRule(op, attribute,
                             isa<FlatSymbolRefAttr>(attribute.getValue()),
                             "the name of a function");

@@ -50,8 +50,10 @@ static func::FuncOp resolveCallee(Operation *op, FlatSymbolRefAttr name,
         << name.getValue() << "'";
     return {};
   }
-  bool hasRule = !isa<InverseOp>(op) && (callee->hasAttr(kCustomVjpAttrName) ||
-                                         callee->hasAttr(kCustomJvpAttrName));
+  bool hasRule = isa<InverseOp>(op)
+                     ? callee->hasAttr(kInverseAttrName)
+                     : callee->hasAttr(kCustomVjpAttrName) ||
+                           callee->hasAttr(kCustomJvpAttrName);
   if (!hasRule && !llvm::hasSingleElement(callee.getBody())) {
     InFlightDiagnostic diag =
         op->emitOpError("expects a function with a body of one block, but '@")

@@ -41,6 +41,9 @@ namespace mlir::memrev::rev {
 /// forward mode (the name of a function).
 inline constexpr llvm::StringLiteral kCustomVjpAttrName = "rev.custom_vjp";
 inline constexpr llvm::StringLiteral kCustomJvpAttrName = "rev.custom_jvp";
+/// On a function: the function (results, other arguments) -> first arguments that
+/// is its inverse (the name of a function).
+inline constexpr llvm::StringLiteral kInverseAttrName = "rev.inverse";
 
 /// On a coupling of tangents (unit): two tangents can turn out to be one value,
 /// for the caller may give the same one twice. Such a coupling is not inverted;

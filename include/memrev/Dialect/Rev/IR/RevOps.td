@@ -284,8 +284,15 @@ def Rev_InverseOp : Rev_TransformOp<"inverse"> {
     order. It is an error of `rev-differentiate` if the function's operations
     have no inverse that reaches these arguments.
 
+    A function with the attribute `rev.inverse = @g` names its inverse itself:
+    `@g` takes the function's results, then its other arguments, and returns its
+    first arguments, as many as `@g` has results. Calls of such a function are
+    inverted by calls of `@g`. Its derivatives are those of its body, or its own
+    rules.
+
     Constraints:
-    * (C1) `callee` names a `func.func` with a body of one block.
+    * (C1) `callee` names a `func.func` with a body of one block, or with the
+      attribute `rev.inverse`.
     * (C2) `inputs` have the types of the function's results, then those of its
       arguments not in `wrt`.
     * (C3) `wrt` holds distinct numbers of arguments.

@@ -1,0 +1,213 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Functions with derivatives of their own."""
+
+import functools
+
+from . import _array, _dtypes, _graph, tree
+from ._jit import ShapeDtype, TracedFunction, call_traced, function_name, jit
+from ._transforms import leaves_or_none
+
+
+def custom_vjp(fn=None, *, forward, backward):
+    """Gives `fn` a reverse derivative of its own, which every transform takes instead of
+    differentiating `fn`.
+
+    fn: a function of trees of arrays, given by position, that returns a tree of arrays. It
+        reads no other traced arrays than these.
+    forward: takes the arguments of `fn` and returns a pair (output, residuals): what `fn`
+        returns, and a tree of arrays that `backward` needs.
+    backward: takes the residuals and a tree like the output, of its cotangents with None
+        where the output is no float, and returns a tuple of the cotangents of the
+        arguments, trees like these in which None stands for zero.
+
+    Wherever a derivative is taken the rules are parts of the program, so that they can be
+    differentiated themselves, and may call `fn`. Forward mode needs `custom_jvp`, too; the
+    two may be stacked. Works as a decorator. Calls raise TypeError or ValueError if the
+    rules do not return what they have to.
+
+        @memrev.custom_vjp(forward=lambda x: (mnp.exp(x), mnp.exp(x)),
+                           backward=lambda y, dy: (dy * y,))
+        def f(x):
+            return mnp.exp(x)
+    """
+    if fn is None:
+        return functools.partial(custom_vjp, forward=forward, backward=backward)
+    if isinstance(fn, FunctionWithRules):
+        return FunctionWithRules(fn.fn, vjp=(forward, backward), jvp=fn.jvp)
+    return FunctionWithRules(fn, vjp=(forward, backward))
+
+
+def custom_jvp(fn=None, *, tangent):
+    """Gives `fn` a forward derivative of its own.
+
+    fn: as for `custom_vjp`.
+    tangent: takes the tuple of the arguments and the tuple of their tangents, trees like
+        them with None for what is no float, and returns a pair (output, tangents of the
+        output), where None stands for zero.
+
+    Reverse mode needs `custom_vjp`, too. Works as a decorator, and raises what that does.
+    """
+    if fn is None:
+        return functools.partial(custom_jvp, tangent=tangent)
+    if isinstance(fn, FunctionWithRules):
+        return FunctionWithRules(fn.fn, vjp=fn.vjp, jvp=tangent)
+    return FunctionWithRules(fn, jvp=tangent)
+
+
+class FunctionWithRules:
+    """A function whose derivatives are functions that somebody wrote. A call from a trace
+    is a call in the program, which has the function once for each signature."""
+
+    def __init__(self, fn, vjp=None, jvp=None):
+        functools.update_wrapper(self, fn)
+        self.fn, self.vjp, self.jvp = fn, vjp, jvp
+
+        @functools.wraps(fn)
+        def call(*args):
+            return self._call(*args)
+
+        self._compiled = jit(call)
+
+    def __call__(self, *args):
+        return (self._compiled if _graph.current_block() is None else self._call)(*args)
+
+    def _call(self, *args):
+        leaves, structure = tree.flatten(args)
+        arrays = [_array.as_array(leaf) for leaf in leaves]
+        memo = _graph.current_block().function.program.memo
+        key = (self, structure, tuple((a.dtype.name, a.shape) for a in arrays))
+        if key not in memo:
+            signature = _Signature(function_name(self), structure, arrays)
+            memo[key] = signature.trace(self.fn, "", _templates(structure, arrays))
+            try:  # The rules may call the function.
+                signature.set_rules(memo[key], self.vjp, self.jvp)
+            except BaseException:
+                del memo[key]
+                raise
+        return call_traced(memo[key], arrays)
+
+
+def _templates(structure, arrays):
+    """A tree that stands for one of arrays of these types."""
+    return tree.unflatten(structure, [ShapeDtype(a.shape, a.dtype) for a in arrays])
+
+
+class _Signature:
+    """The arguments of a function, and the rules traced for them."""
+
+    def __init__(self, name, structure, arrays):
+        self.name, self.structure, self.arrays = name, structure, arrays
+        self.floats = [i for i, a in enumerate(arrays) if _dtypes.is_float(a.dtype)]
+
+    def trace(self, fn, suffix, args):
+        block = _graph.current_block()
+        traced = TracedFunction(fn, block.function.program, self.name + suffix, args, {},
+                                lambda i, leaf: True, outer=block)
+        if traced.function.captures:
+            raise TypeError(
+                f"expects '{self.name}', which has derivatives of its own, and its rules to "
+                "read no traced arrays but their arguments, but got "
+                f"{len(traced.function.captures)} of the functions around; pass them as "
+                "arguments")
+        return traced
+
+    def set_rules(self, traced, vjp, jvp):
+        """Traces the rules and names them in the function's attributes."""
+        self.output, self.types = traced.result_structure, traced.result_types
+        self.float_results = [i for i, (_, dtype) in enumerate(self.types)
+                              if _dtypes.is_float(dtype)]
+        args = _templates(self.structure, self.arrays)
+        attributes = []
+        if vjp is not None:
+            forward = self.trace(functools.partial(self._forward, vjp[0]), "_forward", args)
+            _, residuals = forward.output
+            structure = tree.structure(residuals)
+            stored = forward.results[len(self.types):]
+            backward = self.trace(
+                functools.partial(self._backward, vjp[1]), "_backward",
+                (_templates(structure, stored),
+                 [ShapeDtype(*self.types[i]) for i in self.float_results]))
+            attributes.append(
+                f"rev.custom_vjp = #rev.custom_vjp<forward = @{forward.function.name}, "
+                f"backward = @{backward.function.name}>")
+        if jvp is not None:
+            tangent = self.trace(
+                functools.partial(self._tangent, jvp), "_tangent",
+                (args, [ShapeDtype(self.arrays[i].shape, self.arrays[i].dtype)
+                        for i in self.floats]))
+            attributes.append(f"rev.custom_jvp = @{tangent.function.name}")
+        traced.function.attributes = "{" + ", ".join(attributes) + "}"
+
+    # What the program's functions compute, by the rules: trees of arrays in, lists out.
+
+    def _forward(self, rule, *args):
+        output, residuals = self._pair("forward", rule(*args), "(output, residuals)")
+        return self._checked_output("forward", output), residuals
+
+    def _backward(self, rule, residuals, cotangents):
+        given = rule(residuals, _spread(self.output, self.float_results, cotangents))
+        count = len(self.structure.children)
+        if not isinstance(given, (tuple, list)) or len(given) != count:
+            got = f"{len(given)}" if isinstance(given, (tuple, list)) else type(given).__name__
+            raise TypeError(f"expects the backward rule of '{self.name}' to return a tuple of "
+                            f"{count} cotangents, but got {got}")
+        types = [(a.shape, a.dtype) for a in self.arrays]
+        return self._derivatives("backward", "cotangent", "argument", self.structure, types,
+                                 tuple(given))
+
+    def _tangent(self, rule, args, tangents):
+        output, found = self._pair(
+            "tangent", rule(args, _spread(self.structure, self.floats, tangents)),
+            "(output, tangents)")
+        return (self._checked_output("tangent", output),
+                self._derivatives("tangent", "tangent", "result", self.output, self.types, found))
+
+    def _pair(self, rule, given, what):
+        if not isinstance(given, tuple) or len(given) != 2:
+            raise TypeError(f"expects the {rule} rule of '{self.name}' to return a pair {what}, "
+                            f"but got {type(given).__name__}")
+        return given
+
+    def _checked_output(self, rule, output):
+        leaves, structure = tree.flatten(output)
+        if structure != self.output:
+            raise ValueError(f"expects the {rule} rule of '{self.name}' to return its output, but "
+                             + tree.difference(self.output, structure))
+        return [self._checked(rule, "a result", path, leaf, *type)
+                for path, leaf, type in zip(structure.paths(), leaves, self.types)]
+
+    def _checked(self, rule, what, path, leaf, shape, dtype):
+        array = _array.as_array(leaf, dtype if _array.is_number(leaf) else None)
+        if (array.shape, array.dtype) != (shape, dtype):
+            raise ValueError(
+                f"expects the {rule} rule of '{self.name}' to return {what} of {dtype}"
+                f"{list(shape)} at '{tree.path_name(path)}', but got {array.dtype}"
+                f"{list(array.shape)}")
+        return array
+
+    def _derivatives(self, rule, what, of, structure, types, given):
+        """Those of the floats of `structure`, whose leaves are of `types`."""
+        leaves = leaves_or_none(structure, given, what, f"the {of}s of '{self.name}'")
+        found = []
+        for path, leaf, (shape, dtype) in zip(structure.paths(), leaves, types):
+            if not _dtypes.is_float(dtype):
+                if leaf is not None:
+                    raise TypeError(
+                        f"expects the {rule} rule of '{self.name}' to return None for an {of} of "
+                        f"{dtype}, but got a {what} at '{tree.path_name(path)}'".replace(
+                            "an result", "a result"))
+            elif leaf is None:
+                found.append(_array.full(shape, 0, dtype))
+            else:
+                found.append(self._checked(rule, f"a {what}", path, leaf, shape, dtype))
+        return found
+
+
+def _spread(structure, places, values):
+    """A tree with `values` at the leaves `places`, and None at the others."""
+    leaves = [None] * structure.num_leaves
+    for i, value in zip(places, values):
+        leaves[i] = value
+    return tree.unflatten(structure, leaves)
