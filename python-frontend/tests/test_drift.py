@@ -127,7 +127,7 @@ def test_states_are_differentiated(problem):
         program = make_program("f64", policy, tolerance).replace("@gradient", "private @gradient")
         module = memrev.compile(program + f"""
 func.func @second(%x: {matrix}, %w: {matrix}, %dy: {matrix}) -> {matrix} {{
-  %p = rev.vjp @gradient(%x, %w, %dy) cotangents(%x, %w) wrt [1]
+  %p = rev.vjp @gradient(%x, %w, %dy) cotangents(%x, %w) wrt [1] {policy}
       : ({matrix}, {matrix}, {matrix}, {matrix}, {matrix}) -> {matrix}
   return %p : {matrix}
 }}""")

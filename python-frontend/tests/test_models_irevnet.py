@@ -76,8 +76,8 @@ def test_residual_functions_drop():
     (BIJECTIVE, "invert", 1e-9),
     (INJECTIVE, "store", 1e-11),
     # Zeros come back as rounding errors, and three norms of channels that have no variance
-    # multiply them by 1 / sqrt(epsilon) each, 3e7 in all.
-    (INJECTIVE, "invert", 1e-7),
+    # multiply them by 1 / sqrt(epsilon) each, 3e7 in all: 1e-8 to 6e-6 for eight images.
+    (INJECTIVE, "invert", 1e-5),
 ])
 def test_results_and_gradients(options, policy, tolerance):
     check(models.IRevNet(**options), irevnet(options), random(1, 2, 8, 8, 3), train=True,
