@@ -115,6 +115,7 @@ def check_mix(results):
 
 def test_scalars_and_several_results():
     compiler = shutil.which("cc")
+    # The package needs none: only this test compiles what a user would bring.
     if compiler is None:
         pytest.skip("no C compiler")
     with tempfile.TemporaryDirectory() as folder:
