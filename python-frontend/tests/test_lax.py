@@ -351,7 +351,10 @@ def test_log_determinant_of_a_loop_is_the_dense_one():
 
     for sample in range(2):
         x = np.concatenate((a[sample], b[sample]))
+        given = x.copy()
         columns = [column(x, weights, direction) for direction in np.eye(6)]
+        # The states of the loop start in it, and are the loop's to overwrite.
+        np.testing.assert_array_equal(x, given)
         sign, expected = np.linalg.slogdet(np.stack(columns, axis=1))
         assert sign > 0 and abs(total[sample] - expected) <= 1e-10
 
