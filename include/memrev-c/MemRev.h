@@ -183,6 +183,14 @@ MEMREV_EXPORT const char *memrevGetIdentity(void);
 /// empty for the CPU. Empty without a program.
 MEMREV_EXPORT const char *memrevGetTarget(const MemRevCompilation *compilation);
 MEMREV_EXPORT const char *memrevGetChip(const MemRevCompilation *compilation);
+/// Returns the `index`th operation whose inverse a program that was compiled
+/// with "check-drift=1" compares, `'name' at place`; null behind the last. The
+/// program calls `memrev.report_drift` (memrevSetSymbol) with pointers to its
+/// number (int64_t), the iterations of the 4 outermost loops around it or -1
+/// (int64_t[4]), the largest absolute difference, and the largest absolute
+/// element of what was there (double).
+MEMREV_EXPORT const char *
+memrevGetDriftSite(const MemRevCompilation *compilation, size_t index);
 
 /// Says what a call of the `function`th function takes whose arguments have the
 /// open extents `extents`: the bytes that it works in, and the open extents of

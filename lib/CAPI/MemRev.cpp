@@ -62,6 +62,8 @@ static std::string setOption(CompileOptions &options, StringRef text) {
              "example, but got '" +
              value.str() + "'";
     options.driftTolerance = *tolerance;
+  } else if (name == "check-drift") {
+    options.checkDrift = value == "1";
   } else if (name == "cost-model") {
     llvm::Expected<CostModel> model = CostModel::parse(value);
     if (!model)
@@ -377,6 +379,14 @@ const char *memrevGetTarget(const MemRevCompilation *compilation) {
 const char *memrevGetChip(const MemRevCompilation *compilation) {
   const auto &program = compilation->result.program;
   return program ? program->getChip().data() : "";
+}
+
+const char *memrevGetDriftSite(const MemRevCompilation *compilation,
+                               size_t index) {
+  const auto &program = compilation->result.program;
+  if (!program || index >= program->getDriftSites().size())
+    return nullptr;
+  return program->getDriftSites()[index].c_str();
 }
 
 char *memrevCallOnDevice(const MemRevCompilation *compilation, size_t function,

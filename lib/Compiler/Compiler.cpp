@@ -325,6 +325,8 @@ LogicalResult CompilerInstance::takePlanOptions(ModuleOp module) {
   if (options.driftTolerance > 0)
     module->setAttr(rev::kDriftToleranceAttrName,
                     Builder(module).getF64FloatAttr(options.driftTolerance));
+  if (options.checkDrift)
+    module->setAttr(rev::kCheckDriftAttrName, Builder(module).getUnitAttr());
   FailureOr<CostModel> model = CostModel::get(module);
   if (failed(model))
     return failure();
@@ -460,6 +462,9 @@ LogicalResult CompilerInstance::collectSignatures(ModuleOp module) {
   std::vector<ValueMemory> plan = parsePlan(readPlan(module));
   if (!isForGPU())
     program->externals = readExternals(module);
+  if (auto sites = module->getAttrOfType<ArrayAttr>(rev::kDriftSitesAttrName))
+    for (auto name : sites.getAsRange<StringAttr>())
+      program->driftSites.push_back(name.str());
   for (const Entry &entry : readEntries(module)) {
     FailureOr<FunctionSignature> signature = getSignature(entry, names);
     if (failed(signature))
@@ -544,6 +549,12 @@ LogicalResult CompilerInstance::checkTarget() {
     report("expects contractions to be generated, or vendor or auto for target "
            "cuda, but got '" +
            options.contractions + "' for target " + options.target);
+    return failure();
+  }
+  if (options.checkDrift && (isForGPU() || options.memoryBudget > 0 ||
+                             options.curvePoints != 0)) {
+    report("expects check-drift for target cpu, without a memory budget or "
+           "curve");
     return failure();
   }
   program->target = options.target;

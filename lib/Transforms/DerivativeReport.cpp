@@ -154,4 +154,7 @@ void DerivedFunctions::addReport() {
       }
   if (!all.empty())
     module->setAttr("memrev.plan", builder.getArrayAttr(all));
+  if (drift)
+    module->setAttr(rev::kDriftSitesAttrName,
+                    builder.getArrayAttr(drift->sites));
 }

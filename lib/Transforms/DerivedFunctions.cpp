@@ -191,6 +191,7 @@ DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
                                               ValueRange());
   ReverseState state;
   state.strongZero = request.strongZero;
+  state.drift = drift ? &*drift : nullptr;
   for (int64_t i : request.wrt)
     state.activity.addRoot(body.getArgument(i));
   state.activity.propagate(body);

@@ -9,6 +9,7 @@
 #ifndef MEMREV_LIB_TRANSFORMS_DERIVEDFUNCTIONS_H
 #define MEMREV_LIB_TRANSFORMS_DERIVEDFUNCTIONS_H
 
+#include "ReverseContext.h"
 #include "memrev/Analysis/CostModel.h"
 #include "memrev/Dialect/Rev/IR/Rev.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -76,8 +77,6 @@ struct Preparation {
   Location loc;
 };
 
-struct ReverseState;
-
 /// Adds derived functions to a module, each once.
 class DerivedFunctions {
 public:
@@ -104,8 +103,13 @@ public:
   FailureOr<func::FuncOp> getInverse(func::FuncOp function,
                                      ArrayRef<int64_t> wrt, Location loc);
 
+  /// Declares the function that is told how far what inverses give back is
+  /// off, if the module asks for that. Before anything is derived.
+  LogicalResult addDriftChecks();
+
   /// Lists in the module's attribute `memrev.plan` what the derived functions
-  /// store, invert and recompute, under the public functions that call them.
+  /// store, invert and recompute, under the public functions that call them,
+  /// and in `rev.drift_sites` what is compared.
   void addReport();
 
 private:
@@ -154,6 +158,8 @@ private:
   ModuleOp module;
   const CostModel costs;
   SymbolTable symbols;
+  /// Set if the module asks for it.
+  std::optional<DriftChecks> drift;
   llvm::StringMap<func::FuncOp> derived;
   llvm::StringMap<SplitFunctions> splits;
   /// How often each function is called.

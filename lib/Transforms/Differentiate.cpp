@@ -44,7 +44,7 @@ struct RevDifferentiate final
     if (failed(costs))
       return signalPassFailure();
     DerivedFunctions derived(getOperation(), *costs);
-    if (failed(derived.expandAll()) ||
+    if (failed(derived.addDriftChecks()) || failed(derived.expandAll()) ||
         (!function.empty() && failed(deriveNamed(derived))))
       return signalPassFailure();
     derived.addReport();

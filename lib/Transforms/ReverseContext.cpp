@@ -180,8 +180,11 @@ void ReverseContext::provide(Value value, Value now, Precision precision) {
   available[value] = now;
   if (precision == Precision::Rounded) {
     rounded.insert(value);
-    if (!isScratch(&emitted))
+    if (!isScratch(&emitted)) {
       state.inverted.insert(value);
+      if (state.drift)
+        checkDrift(value, now);
+    }
   } else {
     rounded.erase(value);
   }

@@ -17,6 +17,7 @@
 
 #include "memrev/Analysis/Activity.h"
 #include "memrev/Interfaces/DerivativeContext.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/MapVector.h"
@@ -36,10 +37,22 @@ struct TapeRequest {
   SmallVector<Operation *> reads;
 };
 
+/// Where the reverse part compares what inverses gave back with what was there
+/// (`rev.check_drift`).
+struct DriftChecks {
+  /// The function that is told of each comparison.
+  func::FuncOp report;
+  /// The names of the operations that were inverted (strings), by the numbers
+  /// that it is told.
+  SmallVector<Attribute> sites;
+};
+
 /// What a function's context shares with those nested in it.
 struct ReverseState {
   Activity activity;
   bool strongZero = false;
+  /// Null if nothing is compared.
+  DriftChecks *drift = nullptr;
   /// The operation whose planned inverse gives a value back, by that value.
   DenseMap<Value, Operation *> inverters;
   /// Operations whose inverses are being built: what one needs that only itself
@@ -126,6 +139,14 @@ private:
   /// A slice of a tape of `value`, which the loop that owns `scope` stores.
   /// Null if its shape is not known before the loop.
   Value readTape(Value value);
+  /// As `readTape`, but provides nothing; `getOutside` says what holds a value
+  /// of the code around the loop there.
+  Value sliceTape(Value value, function_ref<Value(Value)> getOutside);
+  /// What the forward part had for `value`, whatever was had back since. Null
+  /// if that cannot be stored.
+  Value getStored(Value value);
+  /// Compares `now`, which an inverse gave back, with what `value` was.
+  void checkDrift(Value value, Value now);
   /// Finds what has to be stored for `value` to be evaluated again by
   /// operations that satisfy `mayEvaluate`. False if that takes many.
   bool findLeaves(Value value, function_ref<bool(Operation *)> mayEvaluate,

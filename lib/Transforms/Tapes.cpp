@@ -155,6 +155,16 @@ static void getSlice(OpBuilder &builder, Value index, RankedTensorType type,
 }
 
 Value ReverseContext::readTape(Value value) {
+  Value now = sliceTape(value, [&](Value outside) {
+    return parent->primal(outside, Precision::Exact);
+  });
+  if (now)
+    provide(value, now, Precision::Exact);
+  return now;
+}
+
+Value ReverseContext::sliceTape(Value value,
+                                function_ref<Value(Value)> getOutside) {
   Location loc = value.getLoc();
   auto loop = dyn_cast<scf::ForOp>(scope.getParentOp());
   auto type = dyn_cast<RankedTensorType>(value.getType());
@@ -162,11 +172,8 @@ Value ReverseContext::readTape(Value value) {
   if (!loop)
     return {};
   // There is no slice of a tensor without elements, nor any need for one.
-  if (type && type.hasStaticShape() && type.getNumElements() == 0) {
-    Value now = tensor::EmptyOp::create(builder, loc, type.getShape(), element);
-    provide(value, now, Precision::Exact);
-    return now;
-  }
+  if (type && type.hasStaticShape() && type.getNumElements() == 0)
+    return tensor::EmptyOp::create(builder, loc, type.getShape(), element);
 
   TapeRequest *request = nullptr;
   auto it = state.tapes.find(value);
@@ -192,11 +199,11 @@ Value ReverseContext::readTape(Value value) {
   // Asking the parent may make requests of its own.
   Value tape = request->placeholder->getResult(0);
   SmallVector<Value> extents(request->placeholder->getOperands());
-  tape = parent->primal(tape, Precision::Exact);
+  tape = getOutside(tape);
   if (!tape)
     return {};
   for (Value &extent : extents) {
-    extent = parent->primal(extent, Precision::Exact);
+    extent = getOutside(extent);
     if (!extent)
       return {};
   }
@@ -212,7 +219,6 @@ Value ReverseContext::readTape(Value value) {
     now = tensor::ExtractOp::create(builder, loc, tape, tapeIndex);
   }
   state.tapes[value].reads.push_back(now.getDefiningOp());
-  provide(value, now, Precision::Exact);
   return now;
 }
 
@@ -283,8 +289,9 @@ static unsigned getDepth(Operation *op) {
 }
 
 /// Of what is read only the shape may be used. Returns false if nothing is left
-/// that reads the tape.
-static bool foldReads(IRRewriter &rewriter, TapeRequest &request) {
+/// that reads the tape, which no tape of an outer loop holds.
+static bool foldReads(IRRewriter &rewriter, TapeRequest &request,
+                      const llvm::DenseSet<Value> &taped) {
   for (Operation *read : request.reads) {
     auto slice = dyn_cast<tensor::ExtractSliceOp>(read);
     for (Operation *user : llvm::make_early_inc_range(read->getUsers())) {
@@ -303,7 +310,8 @@ static bool foldReads(IRRewriter &rewriter, TapeRequest &request) {
       rewriter.eraseOp(read);
   }
   request.reads.clear();
-  if (!request.placeholder->use_empty())
+  if (!request.placeholder->use_empty() ||
+      taped.contains(request.placeholder->getResult(0)))
     return true;
   rewriter.eraseOp(request.placeholder);
   return false;
@@ -314,9 +322,14 @@ void memrev::buildTapes(ReverseState &state) {
     return;
   IRRewriter rewriter(state.tapes.front().second.loop->getContext());
   SmallVector<TapeRequest> requests;
-  for (auto &entry : state.tapes)
-    if (foldReads(rewriter, entry.second))
+  // Those of outer loops were made behind those of the loops in them.
+  llvm::DenseSet<Value> taped;
+  for (auto &entry : llvm::reverse(state.tapes))
+    if (foldReads(rewriter, entry.second, taped)) {
       requests.push_back(entry.second);
+      taped.insert(entry.second.value);
+    }
+  std::reverse(requests.begin(), requests.end());
   while (!requests.empty()) {
     // Inner loops first: the tape of an inner loop is a value that the outer
     // loop may have to store.

@@ -26,6 +26,7 @@ from ._array import Array
 from ._custom import custom_jvp, custom_vjp
 from ._device import device_get, device_put
 from ._dtypes import bfloat16
+from ._drift import BlockDrift
 from ._export import export
 from ._external import external
 from ._jit import ShapeDtype, jit
@@ -34,8 +35,8 @@ from ._program import (CompileError, Diagnostic, Function, Module, Parameter, co
 from ._transforms import Jacobian, grad, hvp, inverse, jvp, stop_gradient, value_and_grad, vjp
 
 __all__ = [
-    "Array", "CompileError", "Diagnostic", "Function", "Jacobian", "Module", "Parameter",
-    "ShapeDtype", "bfloat16", "cache", "compile", "cuda", "custom_jvp", "custom_vjp",
+    "Array", "BlockDrift", "CompileError", "Diagnostic", "Function", "Jacobian", "Module",
+    "Parameter", "ShapeDtype", "bfloat16", "cache", "compile", "cuda", "custom_jvp", "custom_vjp",
     "device_get", "device_put", "export", "external", "grad", "hvp", "inverse", "io", "jit",
     "jvp", "lax", "load", "models", "nn", "numpy", "openmp_library", "optim", "stop_gradient",
     "tree", "value_and_grad", "vjp", "workspace_bytes",

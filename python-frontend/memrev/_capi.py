@@ -118,6 +118,7 @@ def _declare(lib):
         ),
         "memrevGetTarget": (ctypes.c_char_p, [compilation]),
         "memrevGetChip": (ctypes.c_char_p, [compilation]),
+        "memrevGetDriftSite": (ctypes.c_char_p, [compilation, size]),
         "memrevCallOnDevice": (
             owned,
             [compilation, size, ctypes.POINTER(ctypes.c_void_p), size,

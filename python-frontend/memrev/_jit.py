@@ -13,7 +13,7 @@ from typing import Tuple
 
 import numpy as np
 
-from . import _array, _device, _dtypes, _graph, _program, cuda, tree
+from . import _array, _device, _drift, _dtypes, _graph, _program, cuda, tree
 from ._device import as_contiguous, as_numpy
 
 #: Compiled programs that one function keeps; those not used longest go first.
@@ -327,14 +327,17 @@ class Jitted:
                 entry.module = self._compile_with(entry, memory_budget=self._memory_budget)
             return entry.module
 
-    def _compile_with(self, entry, **options):
+    def _compile_with(self, entry, report_drift=None, **options):
+        symbols = dict(entry.program.symbols)
+        if report_drift is not None:
+            symbols[_drift.REPORT] = report_drift
         target = "cpu" if entry.chip is None else "cuda"
         return _program.compile(
             entry.program.print(locations=True), target, chip=entry.chip,
             drift_tolerance=self._drift_tolerance, cost_model=self._cost_model, fp32_precision=self._fp32_precision,
             contractions=self._contractions, threads=self._threads, cpu=self._cpu,
-            differentiate=entry.differentiate, file=f"<{entry.name}>", cache=True,
-            symbols=entry.program.symbols, **options)
+            differentiate=entry.differentiate, file=f"<{entry.name}>",
+            cache=report_drift is None, symbols=symbols, **options)
 
     def __call__(self, *args, **kwargs):
         """Calls the function: arrays in, arrays out, in the structure that the Python
@@ -404,6 +407,17 @@ class Jitted:
         entry = self._entry(args, kwargs)[0]
         report = self._compile_with(entry, memory_curve=8, until="bufferize").memory_report()
         return next(f["curve"] for f in report if f["function"] == entry.name)
+
+    def drift_report(self, *args, **kwargs):
+        """Calls the function, and compares what inverses give back in its backward passes with
+        what was there: a list of `memrev.BlockDrift`, in the order of these passes, with the
+        largest difference of each block. The program stores these values for that, and
+        computes what it always does. Arguments are arrays; on the CPU."""
+        entry, leaves = self._entry(args, kwargs)
+        recorder = _drift.Recorder()
+        module = self._compile_with(entry, check_drift=True, report_drift=recorder.symbol)
+        module[entry.name](*self._contiguous(leaves), threads=self._threads)
+        return recorder.take(module.drift_sites)
 
     def cache_clear(self):
         """Forgets all compiled programs."""

@@ -351,6 +351,14 @@ class Module:
     def __reduce__(self):
         return from_bytes, (self.to_bytes(),)
 
+    @property
+    def drift_sites(self):
+        """The operations whose inverses are compared (`check_drift`), "'name' at place"."""
+        sites = []
+        while (site := _capi.lib.memrevGetDriftSite(self._handle, len(sites))) is not None:
+            sites.append(site.decode())
+        return sites
+
     def set_symbols(self, symbols):
         """Says where the code of functions is that the program calls and has no body of:
         `symbols` has an address or a function pointer of ctypes for each name, which the
@@ -515,7 +523,7 @@ def _diagnostics(handle):
     return result
 
 
-def compile(text, target="cpu", *, memory_budget=None, drift_tolerance=None,
+def compile(text, target="cpu", *, memory_budget=None, drift_tolerance=None, check_drift=False,
             cost_model=None, memory_curve=None, chip=None, fp32_precision="ieee", contractions="generated", kernel_format=None,
             cpu="native", until="binary", threads=0, differentiate=(), file="<input>", ir=False,
             cache=False, symbols=None):
@@ -528,6 +536,9 @@ def compile(text, target="cpu", *, memory_budget=None, drift_tolerance=None,
     `drift_tolerance` is how far what inverses give back may be from the true values, relative
     to them: states are stored every now and then. The attribute `rev.drift_tolerance` of a
     function that is differentiated goes before it.
+    With `check_drift` the program calls a function `memrev.report_drift` of `symbols` with how
+    far inverses are off (see `jit(f).drift_report`); `Module.drift_sites` names them. It is for
+    the CPU, and has no memory budget.
     `cost_model` is a file that `memrev-compile --calibrate` wrote: the rates of a machine, by
     which it is estimated what saves most time. The default is a built-in model.
     `memory_curve` is how many plans, 2 to 64, to try for the curve of time against memory, which
@@ -568,6 +579,7 @@ def compile(text, target="cpu", *, memory_budget=None, drift_tolerance=None,
         f"target={target}",
         *([f"memory-budget={memory_budget}"] if memory_budget is not None else []),
         *([f"drift-tolerance={drift_tolerance}"] if drift_tolerance is not None else []),
+        *(["check-drift=1"] if check_drift else []),
         *([f"cost-model={Path(cost_model).read_text()}"] if cost_model is not None else []),
         *([f"memory-curve={memory_curve}"] if memory_curve is not None else []),
         *([f"chip={chip}"] if chip is not None else []),

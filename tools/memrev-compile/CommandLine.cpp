@@ -127,6 +127,10 @@ static const OptionInfo options[] = {
        line.checkedInverse = value.str();
        return !value.empty();
      }},
+    {"check-drift", "",
+     "with --run, compare what inverses gave back with what was there, and "
+     "print the largest difference of each block",
+     [](CommandLine &line, StringRef) { return line.compile.checkDrift = true; }},
     {"calibrate", "",
      "measure this machine for --cost-model; with no other option but -o",
      [](CommandLine &line, StringRef) { return line.calibrate = true; }},
@@ -226,6 +230,9 @@ static llvm::Error complete(CommandLine &line) {
     return llvm::createStringError("expects --check-inverse for target cpu "
                                    "without --run, --bench, --emit and "
                                    "--report");
+  if (line.compile.checkDrift && (!line.run || line.emit != Emit::Nothing))
+    return llvm::createStringError(
+        "expects --check-drift with --run and without --emit");
   bool wantsCode =
       wantsCall || line.emit == Emit::LLVM || line.emit == Emit::Object ||
       line.emit == Emit::SharedLibrary || line.emit == Emit::Kernels;

@@ -13,6 +13,7 @@
 
 #include "CommandLine.h"
 #include "memrev/Compiler/Calibration.h"
+#include "memrev/Compiler/DriftCheck.h"
 #include "memrev/Compiler/InverseCheck.h"
 #include "memrev/Compiler/NumPyFile.h"
 #include "memrev/Compiler/SharedLibrary.h"
@@ -127,12 +128,21 @@ static llvm::Error runFunction(const CommandLine &line,
     for (NamedArray &member : *members)
       inputs.push_back(std::move(member.array));
   }
+  if (line.compile.checkDrift)
+    if (llvm::Error error = DriftRecorder::connect(program))
+      return error;
   auto code = program.load();
   if (!code)
     return code.takeError();
+  std::optional<DriftRecorder> recorder;
+  if (line.compile.checkDrift)
+    recorder.emplace();
   auto outputs = callWithArrays(**code, *function, inputs, line.threads);
   if (!outputs)
     return outputs.takeError();
+  if (recorder)
+    printDrift(llvm::outs(), program, recorder->getBlocks());
+  recorder.reset();
   if (line.compile.target == "cuda")
     for (FunctionMemory &entry : memory)
       if (entry.function == function->name)

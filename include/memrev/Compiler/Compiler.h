@@ -80,6 +80,9 @@ struct CompileOptions {
   /// them, unless a function says itself (`rev.drift_tolerance`); 0 for any
   /// distance.
   double driftTolerance = 0;
+  /// Whether derivatives compare what inverses give back with what was there
+  /// (see DriftCheck.h). They store it for that.
+  bool checkDrift = false;
   /// What costs are estimated by; without one the program's own
   /// (`rev.cost_model`), else the defaults.
   std::optional<CostModel> costModel;
@@ -144,6 +147,10 @@ public:
   /// Fails if this machine cannot run the code.
   llvm::Error verifyProcessor() const;
 
+  /// The operations whose inverses are compared with what was there, as
+  /// `'name' at file:line:column`; none unless `checkDrift`.
+  llvm::ArrayRef<std::string> getDriftSites() const { return driftSites; }
+
   /// The functions without a body that the program calls.
   llvm::ArrayRef<std::string> getExternals() const { return externals; }
   /// Says where the code of such a function is; of others it does not matter.
@@ -162,7 +169,7 @@ private:
 
   std::vector<FunctionSignature> functions;
   std::vector<FunctionMemory> memory;
-  std::vector<std::string> externals;
+  std::vector<std::string> externals, driftSites;
   llvm::StringMap<void *> symbols;
   std::string target, chip;
   std::string ir, llvmIR, kernels;

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "memrev/Codegen/CPU/Passes.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -45,6 +46,11 @@ public:
     auto noInline = StringAttr::get(context, "noinline");
     auto optNone = StringAttr::get(context, "optnone");
     for (auto func : getOperation().getOps<func::FuncOp>()) {
+      // How buffers are used is said to bufferization; LLVM's translation warns
+      // of what it does not know.
+      for (unsigned i = 0; i < func.getNumArguments(); ++i)
+        func.removeArgAttr(
+            i, bufferization::BufferizationDialect::kBufferAccessAttrName);
       if (func.isExternal() || func.isPublic())
         continue;
       func->setAttr("llvm.linkage", internal);

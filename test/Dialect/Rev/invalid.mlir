@@ -720,6 +720,19 @@ func.func @name_of_result(%a: index) -> (index {rev.name}) {
 
 // -----
 
+// expected-error @below {{expects 'rev.check_drift' to be a unit attribute of a module, but got 1 : i64 on 'builtin.module'}}
+module attributes {rev.check_drift = 1} {
+}
+
+// -----
+
+// expected-error @below {{expects 'rev.check_drift' to be a unit attribute of a module, but got unit on 'func.func'}}
+func.func @checked() attributes {rev.check_drift} {
+  return
+}
+
+// -----
+
 // expected-error @below {{expects 'rev.drift_tolerance' to be an f64 above 0, but got 0.000000e+00 : f64}}
 func.func @no_drift(%x: f32) -> f32 attributes {rev.drift_tolerance = 0.0 : f64} {
   return %x : f32

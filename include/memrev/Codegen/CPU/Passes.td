@@ -22,7 +22,7 @@ def CodegenFinalizeFunctions : Pass<"codegen-finalize-functions", "ModuleOp"> {
     kernels are called many times, and were outlined to keep the time of LLVM's
     optimiser linear. Their buffer arguments do not alias, which bufferization
     guarantees: it copies an operand that another operand of the same call
-    overwrites.
+    overwrites. `bufferization.access` has done its part and is removed.
   }];
   let dependentDialects = ["LLVM::LLVMDialect", "arith::ArithDialect",
                            "func::FuncDialect", "memref::MemRefDialect"];

@@ -90,6 +90,12 @@ LogicalResult RevDialect::verifyOperationAttribute(Operation *op,
     return verifyCheckpoint(op, attribute);
   if (attribute.getName() == kDriftToleranceAttrName)
     return verifyNumber(op, attribute, 0, /*isIncluded=*/false);
+  if (attribute.getName() == kCheckDriftAttrName &&
+      !(isa<ModuleOp>(op) && isa<UnitAttr>(attribute.getValue())))
+    return op->emitError("expects '")
+           << kCheckDriftAttrName
+           << "' to be a unit attribute of a module, but got "
+           << attribute.getValue() << " on '" << op->getName() << "'";
   if (attribute.getName() == kGainAttrName)
     return verifyNumber(op, attribute, 1, /*isIncluded=*/true);
   return success();

@@ -64,6 +64,18 @@ inline constexpr llvm::StringLiteral kDriftToleranceAttrName =
 /// (f64, at least 1).
 inline constexpr llvm::StringLiteral kGainAttrName = "rev.gain";
 
+/// On a module (unit): derivatives compare what inverses give back with what
+/// was there, which they store for that, and call the function named below:
+///
+///   (number of the place: tensor<i64>, iterations of the loops around it,
+///    outermost first, then -1: tensor<kMaxDriftLoops x i64>, largest absolute
+///    difference: tensor<f64>, largest absolute element: tensor<f64>)
+inline constexpr llvm::StringLiteral kCheckDriftAttrName = "rev.check_drift";
+inline constexpr llvm::StringLiteral kDriftReportName = "memrev.report_drift";
+inline constexpr int64_t kMaxDriftLoops = 4;
+/// On a module: the names of these places, by number (strings).
+inline constexpr llvm::StringLiteral kDriftSitesAttrName = "rev.drift_sites";
+
 /// On an argument or a result of a public function (string): its name for
 /// callers.
 inline constexpr llvm::StringLiteral kNameAttrName = "rev.name";
