@@ -66,6 +66,11 @@ def is_float(dtype):
     return dtype.kind == "f"
 
 
+def precision(dtype):
+    """The bits of a float's significand, the leading one included."""
+    return 8 if dtype is bfloat16 else np.finfo(dtype).nmant + 1
+
+
 def is_bool(dtype):
     return dtype.kind == "b"
 

@@ -29,7 +29,8 @@ struct ConvertRevToLinalg final
     : memrev::impl::ConvertRevToLinalgBase<ConvertRevToLinalg> {
   using Base::Base;
 
-  void runOnOperation() override {
+  /// Replaces the operations that there are. False if there is none.
+  bool decomposeAll() {
     // Outer operations first: a coupling moves the contents of its region out.
     SmallVector<DecomposableOpInterface> ops;
     getOperation()->walk<WalkOrder::PreOrder>([&](DecomposableOpInterface op) {
@@ -42,6 +43,13 @@ struct ConvertRevToLinalg final
       rewriter.setInsertionPoint(op);
       rewriter.replaceOp(op, op.decompose(rewriter));
     }
+    return !ops.empty();
+  }
+
+  void runOnOperation() override {
+    // A bijection may be made of such operations.
+    while (decomposeAll())
+      ;
     // Nobody differentiates what is lowered, and the functions that a rule
     // names need not be kept for it.
     getOperation()->walk([](FunctionOpInterface function) {

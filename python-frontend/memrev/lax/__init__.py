@@ -9,8 +9,8 @@ They work on traced arrays, inside of `memrev.jit`.
 
 from ._control import cond, coupling, for_loop, scan, while_loop
 from ._layers import (
-    batch_norm, batch_norm_inference, dropout, dynamic_slice, elu, erf, gelu, leaky_relu,
-    log_softmax, logsumexp, random_bits, random_normal, random_uniform, relu, running_average,
+    batch_norm, batch_norm_inference, dropout, dynamic_slice, elu, erf, fixed_point, gelu,
+    leaky_relu, log_softmax, logsumexp, random_bits, random_normal, random_uniform, relu, running_average,
     sigmoid, silu, softmax, softmax_cross_entropy, softplus,
 )
 from ._windows import avg_pool, conv, conv_transpose, max_pool, min_pool, sum_pool

@@ -4,6 +4,7 @@
 """Layers, activations and random numbers that programs have operations for."""
 
 import numbers
+import operator
 
 import numpy as np
 
@@ -156,6 +157,28 @@ def _channel(x, channels, axis, what):
                              f"the channels of an array of shape {list(x.shape)}, but got "
                              f"{c.dtype}{list(c.shape)}")
     return "" if place == x.ndim - 1 else f" channel_dim {place}"
+
+
+def fixed_point(x, fraction, checked=False):
+    """`x`, rounded to multiples of 2**-fraction, ties to even, or NaN where that is beyond
+    2**(p - fraction), with the precision p of the dtype: 24 bits for float32, 53 for float64, 11
+    for float16, 8 for bfloat16. Sums and differences within that bound are exact: states of
+    `coupling("additive<fraction = ...>", ...)` start as such numbers. The derivative is taken
+    to be the identity (the straight-through estimator, arXiv 1308.3432).
+
+    x: an array of floats.
+    fraction: bits behind the point, from 0 to p - 1; raises ValueError for others.
+    checked: whether elements that are no such numbers become NaN instead of being rounded.
+    """
+    x = _float(x, "fixed_point")
+    fraction = operator.index(fraction)
+    precision = _dtypes.precision(x.dtype)
+    if not 0 <= fraction < precision:
+        raise ValueError(f"fixed_point expects a fraction of 0 to {precision - 1} bits for "
+                         f"{x.dtype}, but got {fraction}")
+    flag = " checked" if checked else ""
+    return emit1(f"rev.fixed_point {{0}} fraction = {fraction}{flag} : {{t[0]}}", [x], x.shape,
+                 x.dtype)
 
 
 def running_average(running, statistic, momentum):

@@ -43,6 +43,54 @@ def Rev_StopGradientOp : Rev_Op<"stop_gradient", [
   let assemblyFormat = "$input attr-dict `:` type($input)";
 }
 
+def Rev_FixedPointOp : Rev_Op<"fixed_point", [
+    Pure, AllTypesMatch<["input", "result"]> /*fixed_point_c1*/,
+    DeclareOpInterfaceMethods<DecomposableOpInterface>,
+    DeclareOpInterfaceMethods<DifferentiableOpInterface>,
+    DeclareOpInterfaceMethods<ForwardDifferentiableOpInterface>,
+    DeclareOpInterfaceMethods<InvertibleOpInterface>]> {
+  let summary = "Round to multiples of a power of two";
+  let description = [{
+    The `rev.fixed_point` operation rounds each element to the nearest multiple
+    of 2^-fraction, ties to even:
+
+        result = 2^-fraction roundeven(2^fraction input)
+
+    or NaN if that is beyond 2^(p - fraction), where p is the precision of the
+    element type: 24 bits for f32, 53 for f64, 11 for f16, 8 for bf16. Sums and
+    differences of such numbers are exact as long as they are within that bound.
+    With `checked` nothing is rounded: an element that is not such a number
+    becomes NaN.
+
+    The derivative is taken to be the identity, in both modes (the
+    straight-through estimator: Bengio, Léonard, Courville, arXiv 1308.3432). With
+    `checked` the operation can be inverted.
+
+    Streams of couplings in fixed point invert bit for bit: `additive<fraction>`
+    (see `#rev.additive`).
+
+    Constraints:
+    * (C1) `input` and `result` have one type, a float or a ranked tensor of
+      floats.
+    * (C2) `fraction` is from 0 to p - 1.
+
+    Example:
+
+    ```mlir
+    %1 = rev.fixed_point %0 fraction = 12 : tensor<4xf32>
+    %2 = rev.fixed_point %1 fraction = 12 checked : tensor<4xf32>
+    ```
+  }];
+  let arguments = (ins AnyTypeOf<[AnyFloat, RankedTensorOf<[AnyFloat]>]>:$input,
+                       I64Attr:$fraction, UnitAttr:$checked);
+  let results = (outs AnyTypeOf<[AnyFloat, RankedTensorOf<[AnyFloat]>]>:$result);
+  let assemblyFormat = [{
+    $input `fraction` `=` $fraction (`checked` $checked^)? attr-dict `:`
+    type($input)
+  }];
+  let hasVerifier = 1;
+}
+
 def Rev_BatchNormOp : Rev_Op<"batch_norm", [
     Pure, DeclareOpInterfaceMethods<DecomposableOpInterface>,
     DeclareOpInterfaceMethods<DifferentiableOpInterface,
