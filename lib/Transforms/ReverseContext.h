@@ -53,6 +53,8 @@ struct ReverseState {
   bool strongZero = false;
   /// Null if nothing is compared.
   DriftChecks *drift = nullptr;
+  /// Nothing is differentiated: the inverse itself is the program.
+  bool isInverse = false;
   /// The operation whose planned inverse gives a value back, by that value.
   DenseMap<Value, Operation *> inverters;
   /// Operations whose inverses are being built: what one needs that only itself
@@ -88,6 +90,8 @@ public:
   ~ReverseContext() override;
 
   OpBuilder &getBuilder() override { return builder; }
+
+  bool emitsProgram() override { return state.isInverse; }
 
   Value primal(Value value, Precision precision) override;
   using DerivativeContext::primal;
