@@ -48,6 +48,8 @@ static std::optional<double> getKnownGain(Operation *op) {
 InverseRun memrev::getInverseRun(Operation *op) {
   InverseRun run;
   if (auto coupling = dyn_cast<rev::CouplingOp>(op)) {
+    if (coupling.getKind().isExact())
+      return run;
     run.number = 1;
     run.rounding = getRounding(coupling.getResult().getType());
     run.gain = getKnownGain(op).value_or(kDefaultGain);

@@ -23,6 +23,16 @@ def BijectionAttrInterface : AttrInterface<"BijectionAttrInterface"> {
   let methods = [
     InterfaceMethod<[{The number of parameters p.}],
       "unsigned", "getNumParameters", (ins)>,
+    InterfaceMethod<[{
+        True if the inverse gives back every bit of x.
+      }],
+      "bool", "isExact", (ins), "", [{ return false; }]>,
+    InterfaceMethod<[{
+        Reports an element type that the bijection is not for.
+      }],
+      "::llvm::LogicalResult", "verifyElementType",
+      (ins "::llvm::function_ref<::mlir::InFlightDiagnostic()>":$emitError,
+           "::mlir::FloatType":$type), "", [{ return ::mlir::success(); }]>,
     InterfaceMethod<[{Emits y = f(x; p) on scalars of one float type.}],
       "::mlir::Value", "buildForward",
       (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,

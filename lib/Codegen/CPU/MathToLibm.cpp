@@ -58,7 +58,12 @@ namespace {
 class LibmRewriter {
 public:
   LibmRewriter(ModuleOp module, int64_t vectorBits)
-      : symbols(module), vectorBits(vectorBits) {}
+      : symbols(module),
+        // glibc has registers of 128, 256 and 512 bits.
+        vectorBits(vectorBits < 128 ? 0
+                                    : std::min<int64_t>(
+                                          512, llvm::bit_floor<uint64_t>(
+                                                   vectorBits))) {}
 
   void rewrite(Operation *op, StringRef function);
 
@@ -91,6 +96,11 @@ Value LibmRewriter::emitCall(OpBuilder &builder, Location loc, StringRef name,
   return func::CallOp::create(builder, loc, function, operands).getResult(0);
 }
 
+/// The letter of glibc's names for the registers of so many bits.
+static char getISA(int64_t bits) {
+  return bits >= 512 ? 'e' : bits >= 256 ? 'd' : 'b';
+}
+
 /// Computes `function` of scalars or of vectors of rank one.
 Value LibmRewriter::emit(OpBuilder &builder, Location loc, StringRef function,
                          ArrayRef<Value> operands) {
@@ -99,46 +109,56 @@ Value LibmRewriter::emit(OpBuilder &builder, Location loc, StringRef function,
   bool isSingle = element.isF32();
   std::string name = (function + (isSingle ? "f" : "")).str();
   auto vector = dyn_cast<VectorType>(type);
-  if (!vector)
-    return emitCall(builder, loc, name, operands);
+  int64_t lanes = vectorBits / (isSingle ? 32 : 64);
+  if (lanes < 2) {
+    if (!vector)
+      return emitCall(builder, loc, name, operands);
+    Value result = ub::PoisonOp::create(builder, loc, vector);
+    for (int64_t i = 0; i < vector.getNumElements(); ++i) {
+      SmallVector<Value> scalars;
+      for (Value operand : operands)
+        scalars.push_back(vector::ExtractOp::create(builder, loc, operand, i));
+      Value scalar = emitCall(builder, loc, name, scalars);
+      result = vector::InsertOp::create(builder, loc, scalar, result, i);
+    }
+    return result;
+  }
 
-  // glibc's names: ISA by register width, lanes, one 'v' for each operand.
+  // The widths differ in their last bits, and so do scalars: one for all, so
+  // that an element does not depend on how many there are beside it.
+  std::string wideName = "_ZGV" + std::string(1, getISA(vectorBits)) + "N" +
+                         std::to_string(lanes) +
+                         std::string(operands.size(), 'v') + "_" + name;
+  auto wide = VectorType::get(lanes, element);
+  if (!vector) {
+    SmallVector<Value> splats;
+    for (Value operand : operands)
+      splats.push_back(
+          vector::BroadcastOp::create(builder, loc, wide, operand));
+    Value result = emitCall(builder, loc, wideName, splats);
+    return vector::ExtractOp::create(builder, loc, result, int64_t(0));
+  }
   int64_t count = vector.getNumElements();
-  int64_t lanes = 0;
-  char isa = 0;
-  for (auto [bits, letter] : {std::pair(512, 'e'), {256, 'd'}, {128, 'b'}}) {
-    int64_t width = bits / (isSingle ? 32 : 64);
-    if (bits <= vectorBits && width <= count) {
-      lanes = width;
-      isa = letter;
-      break;
-    }
-  }
-  if (lanes == count) {
-    std::string vectorName = "_ZGV" + std::string(1, isa) + "N" +
-                             std::to_string(lanes) +
-                             std::string(operands.size(), 'v') + "_" + name;
-    return emitCall(builder, loc, vectorName, operands);
-  }
+  if (count == lanes)
+    return emitCall(builder, loc, wideName, operands);
   Value result = ub::PoisonOp::create(builder, loc, vector);
-  for (int64_t first = 0; first < count;) {
-    int64_t size = lanes == 0 ? 1 : std::min(lanes, count - first);
+  for (int64_t first = 0; first < count; first += lanes) {
+    int64_t size = std::min(lanes, count - first);
+    // What there is again fills up: anything else might take a slow path.
+    SmallVector<int64_t> mask;
+    for (int64_t i = 0; i < lanes; ++i)
+      mask.push_back(first + i % size);
     SmallVector<Value> pieces;
-    for (Value operand : operands) {
-      if (lanes == 0)
-        pieces.push_back(
-            vector::ExtractOp::create(builder, loc, operand, first));
-      else
-        pieces.push_back(vector::ExtractStridedSliceOp::create(
-            builder, loc, operand, first, size, int64_t(1)));
-    }
-    Value piece = emit(builder, loc, function, pieces);
-    if (lanes == 0)
-      result = vector::InsertOp::create(builder, loc, piece, result, first);
-    else
-      result = vector::InsertStridedSliceOp::create(builder, loc, piece, result,
-                                                    first, int64_t(1));
-    first += size;
+    for (Value operand : operands)
+      pieces.push_back(vector::ShuffleOp::create(builder, loc, operand, operand,
+                                                 mask));
+    Value piece = emitCall(builder, loc, wideName, pieces);
+    if (size < lanes)
+      piece = vector::ExtractStridedSliceOp::create(builder, loc, piece,
+                                                    int64_t(0), size,
+                                                    int64_t(1));
+    result = vector::InsertStridedSliceOp::create(builder, loc, piece, result,
+                                                  first, int64_t(1));
   }
   return result;
 }

@@ -212,15 +212,21 @@ _AFFINE = re.compile(r"affine\s*<\s*(\w+)\s*"
                      r"(?:,\s*alpha\s*=\s*([^\s:>]+)\s*(?::\s*f64\s*)?)?>")
 
 
+_FIXED_POINT = re.compile(r"additive\s*<\s*fraction\s*=\s*(\d+)\s*>")
+
+
 def _parse_kind(kind):
     """(the kind as the compiler reads it, the number of its parameters)."""
     if kind == "additive":
         return kind, 1
+    if match := isinstance(kind, str) and _FIXED_POINT.fullmatch(kind):
+        return f"additive<fraction = {match[1]}>", 1
     match = _AFFINE.fullmatch(kind) if isinstance(kind, str) else None
     if not match or match[1] not in _SCALES:
         kinds = ", ".join(f"affine<{scale}{', alpha = ...' if has_alpha else ''}>"
                           for scale, has_alpha in _SCALES.items())
-        raise ValueError(f"expects a kind out of additive, {kinds}, but got '{kind}'")
+        raise ValueError(f"expects a kind out of additive, additive<fraction = ...>, {kinds}, "
+                         f"but got '{kind}'")
     scale, text = match.groups()
     if not _SCALES[scale]:
         if text is not None:
@@ -242,7 +248,9 @@ def coupling(kind, x, given, fn, has_aux=False, log_det=False, batch_axis=0, inv
 
     kind: "additive" (y = x + t), or "affine<scale>" (y = x * s(a) + t) with a scale out
         of exp, sigmoid (of a + 2), identity, "soft_tanh, alpha = ..." and "soft_atan,
-        alpha = ...": Dinh et al., arXiv 1410.8516 and 1605.08803.
+        alpha = ...": Dinh et al., arXiv 1410.8516 and 1605.08803. "additive<fraction = n>"
+        rounds t to multiples of 2**-n, as `fixed_point`, which x has to consist of: it is
+        undone bit for bit, at any depth, and NaN beyond the bound of `fixed_point`.
     given: the arrays that condition it, a list; none may be `x` or computed from it by
         `fn`.
     fn: takes the arrays of `given` and returns t, or the pair (a, t): arrays like `x`.

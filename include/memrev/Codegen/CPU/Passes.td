@@ -52,9 +52,11 @@ def CodegenMathToLibm : Pass<"codegen-math-to-libm", "ModuleOp"> {
   let summary = "Call libm, and libmvec for vectors, for elementary functions";
   let description = [{
     Elementary functions of the `math` dialect (exp, log, tanh, erf, pow and
-    their kin) on f32 and f64 become calls of the C library. Vectors are cut into
-    pieces of the widths that glibc's libmvec has (512 bits only if `vector-bits`
-    allows, 256, 128), the rest is computed by scalar calls. Upstream's lowering
+    their kin) on f32 and f64 become calls of glibc's libmvec, for the width of
+    `vector-bits`: longer vectors are cut, shorter ones and scalars filled up with
+    what they hold. Functions for other widths, and libm's, round differently: a
+    function that is evaluated again, to undo a coupling, has to give the same bits
+    whatever loop it is in. Upstream's lowering
     of `math.log1p` and `math.expm1` loses all digits near zero; this one does
     not. What LLVM lowers to instructions (sqrt, fma, floor, …) stays.
 
@@ -63,7 +65,7 @@ def CodegenMathToLibm : Pass<"codegen-math-to-libm", "ModuleOp"> {
   }];
   let options = [
     Option<"vectorBits", "vector-bits", "int64_t", /*default=*/"128",
-           "Widest vector register, in bits; 0 for scalar calls only">
+           "Widest vector register, in bits; 0 for calls of libm only">
   ];
   let dependentDialects = ["arith::ArithDialect", "func::FuncDialect",
                            "ub::UBDialect", "vector::VectorDialect",

@@ -33,7 +33,7 @@ ParseResult rev::parseBijection(AsmParser &parser,
     if (failed(parser.parseKeyword(&mnemonic)))
       return failure();
     if (mnemonic == AdditiveAttr::getMnemonic())
-      attr = AdditiveAttr::get(parser.getContext());
+      attr = AdditiveAttr::parse(parser, {});
     else if (mnemonic == AffineAttr::getMnemonic())
       attr = AffineAttr::parse(parser, {});
     else if (mnemonic == InverseOfAttr::getMnemonic())
@@ -51,8 +51,9 @@ ParseResult rev::parseBijection(AsmParser &parser,
 }
 
 void rev::printBijection(AsmPrinter &printer, BijectionAttrInterface kind) {
-  if (isa<AdditiveAttr>(kind)) {
+  if (auto additive = dyn_cast<AdditiveAttr>(kind)) {
     printer << AdditiveAttr::getMnemonic();
+    additive.print(printer);
     return;
   }
   if (auto affine = dyn_cast<AffineAttr>(kind)) {
@@ -74,14 +75,32 @@ void rev::printBijection(AsmPrinter &printer, BijectionAttrInterface kind) {
 
 unsigned AdditiveAttr::getNumParameters() const { return 1; }
 
-Value AdditiveAttr::buildForward(OpBuilder &builder, Location loc, Value x,
-                                 ValueRange parameters) const {
-  return arith::AddFOp::create(builder, loc, x, parameters[0]);
+bool AdditiveAttr::isExact() const { return getFraction().has_value(); }
+
+LogicalResult AdditiveAttr::verifyElementType(
+    function_ref<InFlightDiagnostic()> emitError, FloatType type) const {
+  return getFraction() ? verifyFraction(emitError, *getFraction(), type)
+                       : success();
 }
 
-Value AdditiveAttr::buildInverse(OpBuilder &builder, Location loc, Value y,
+Value AdditiveAttr::buildForward(OpBuilder &b, Location loc, Value x,
                                  ValueRange parameters) const {
-  return arith::SubFOp::create(builder, loc, y, parameters[0]);
+  Value t = parameters[0];
+  if (!getFraction())
+    return arith::AddFOp::create(b, loc, x, t);
+  // The sum of what is too fine may round to what is not.
+  x = FixedPointOp::create(b, loc, x, *getFraction(), /*checked=*/true);
+  t = FixedPointOp::create(b, loc, t, *getFraction(), /*checked=*/false);
+  Value sum = arith::AddFOp::create(b, loc, x, t);
+  return FixedPointOp::create(b, loc, sum, *getFraction(), /*checked=*/true);
+}
+
+Value AdditiveAttr::buildInverse(OpBuilder &b, Location loc, Value y,
+                                 ValueRange parameters) const {
+  Value t = parameters[0];
+  if (getFraction())
+    t = FixedPointOp::create(b, loc, t, *getFraction(), /*checked=*/false);
+  return arith::SubFOp::create(b, loc, y, t);
 }
 
 Value AdditiveAttr::buildLogDerivative(OpBuilder &, Location, Value,
@@ -89,7 +108,9 @@ Value AdditiveAttr::buildLogDerivative(OpBuilder &, Location, Value,
   return {};
 }
 
-BijectionAttrInterface AdditiveAttr::getTangentKind() const { return *this; }
+BijectionAttrInterface AdditiveAttr::getTangentKind() const {
+  return get(getContext());
+}
 
 SmallVector<Value> AdditiveAttr::buildTangent(OpBuilder &, Location, Value,
                                               ValueRange,
@@ -283,6 +304,13 @@ void InverseOfAttr::print(AsmPrinter &printer) const {
   printer << '<';
   printBijection(printer, getKind());
   printer << '>';
+}
+
+bool InverseOfAttr::isExact() const { return getKind().isExact(); }
+
+LogicalResult InverseOfAttr::verifyElementType(
+    function_ref<InFlightDiagnostic()> emitError, FloatType type) const {
+  return getKind().verifyElementType(emitError, type);
 }
 
 unsigned InverseOfAttr::getNumParameters() const {

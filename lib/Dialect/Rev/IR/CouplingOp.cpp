@@ -96,6 +96,10 @@ LogicalResult CouplingOp::verify() {
   // coupling_c1
   if (!isa<FloatType>(type.getElementType()))
     return emitOpError("expects a coupled tensor of floats, but got ") << type;
+  // coupling_c8
+  if (failed(getKind().verifyElementType([&] { return emitOpError(); },
+                                         cast<FloatType>(type.getElementType()))))
+    return failure();
 
   // coupling_c6
   int64_t batch = getBatchDim();

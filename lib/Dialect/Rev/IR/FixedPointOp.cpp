@@ -17,15 +17,19 @@ using namespace mlir;
 using namespace mlir::memrev;
 using namespace mlir::memrev::rev;
 
-LogicalResult FixedPointOp::verify() {
-  auto type = cast<FloatType>(getElementTypeOrSelf(getInput().getType()));
+LogicalResult rev::verifyFraction(function_ref<InFlightDiagnostic()> emitError,
+                                  int64_t fraction, FloatType type) {
   int64_t precision = type.getFPMantissaWidth();
-  int64_t bits = getFraction();
-  // fixed_point_c2
-  if (bits < 0 || bits >= precision)
-    return emitOpError("expects a fraction of 0 to ")
-           << precision - 1 << " bits for " << type << ", but got " << bits;
+  if (fraction < 0 || fraction >= precision)
+    return emitError() << "expects a fraction of 0 to " << precision - 1
+                       << " bits for " << type << ", but got " << fraction;
   return success();
+}
+
+LogicalResult FixedPointOp::verify() {
+  // fixed_point_c2
+  auto type = cast<FloatType>(getElementTypeOrSelf(getInput().getType()));
+  return verifyFraction([&] { return emitOpError(); }, getFraction(), type);
 }
 
 /// `value` as a multiple of 2^-fraction.

@@ -85,6 +85,10 @@ inline constexpr llvm::StringLiteral kDonatedAttrName = "rev.donated";
 /// of the forward function it is, "argument i", "result i" or "saved i".
 inline constexpr llvm::StringLiteral kResidualAttrName = "rev.residual";
 
+/// Reports numbers of bits behind the point that `type` has no room for.
+LogicalResult verifyFraction(function_ref<InFlightDiagnostic()> emitError,
+                             int64_t fraction, FloatType type);
+
 /// Parses `additive`, `affine<exp>` or, for a bijection of another dialect,
 /// `#other.kind`.
 ParseResult parseBijection(AsmParser &parser, BijectionAttrInterface &kind);

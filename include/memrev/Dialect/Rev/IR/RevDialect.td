@@ -108,12 +108,27 @@ def Rev_Scale : I32Enum<"Scale", "how the scale of an affine coupling follows "
 }
 
 def Rev_AdditiveAttr : Rev_Attr<"Additive", "additive",
-    [DeclareAttrInterfaceMethods<BijectionAttrInterface>]> {
+    [DeclareAttrInterfaceMethods<BijectionAttrInterface,
+                                 ["isExact", "verifyElementType"]>]> {
   let summary = "The bijection y = x + t";
   let description = [{
     One parameter t. Inverse x = y - t; the logarithm of its derivative is zero.
     Dinh, Krueger, Bengio: NICE (arXiv 1410.8516), equation 9.
+
+    With a `fraction` t is rounded to multiples of 2^-fraction, as by
+    `rev.fixed_point`, and what x and y have to be, too: elements that are no such
+    numbers within its bound become NaN. Both directions are exact then: any
+    number of couplings is inverted bit for bit. The derivative is that of the
+    kind without rounding. (Fixed point in reversible networks: Maclaurin,
+    Duvenaud, Adams, arXiv 1502.03492; MacKay et al., arXiv 1810.10999.)
+
+    Example: `additive`, `additive<fraction = 12>`.
   }];
+  let parameters = (ins OptionalParameter<"::std::optional<int64_t>">:$fraction);
+  let builders = [AttrBuilder<(ins), [{
+    return $_get($_ctxt, ::std::nullopt);
+  }]>];
+  let assemblyFormat = "(`<` `fraction` `=` $fraction^ `>`)?";
 }
 
 def Rev_AffineAttr : Rev_Attr<"Affine", "affine",
@@ -142,7 +157,8 @@ def Rev_AffineAttr : Rev_Attr<"Affine", "affine",
 }
 
 def Rev_InverseOfAttr : Rev_Attr<"InverseOf", "inverse_of",
-    [DeclareAttrInterfaceMethods<BijectionAttrInterface>]> {
+    [DeclareAttrInterfaceMethods<BijectionAttrInterface,
+                                 ["isExact", "verifyElementType"]>]> {
   let summary = "The inverse of another bijection, with the same parameters";
   let description = [{
     The bijection x = f^-1(y; p) for a bijection `kind` y = f(x; p). The logarithm

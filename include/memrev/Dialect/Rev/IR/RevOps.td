@@ -67,6 +67,7 @@ def Rev_CouplingOp : Rev_Op<"coupling", [
     * (C6) `log_det` is a tensor of rank 1 with the extent `batch_dim` and the
       element type of `coupled`; `batch_dim` is one of its dimensions.
     * (C7) The results `auxiliary` have the types that the region yields.
+    * (C8) The kind is one for the element type of `coupled`.
 
     Example:
 
