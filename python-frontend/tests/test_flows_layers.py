@@ -32,6 +32,9 @@ LAYERS = {
     "leaky relu": (lambda: flows.LeakyReLU(0.2), (2, 2, 2)),
     "exp clamp": (lambda: flows.ExpClamp(1.5), (4,)),
     "tanh": (lambda: flows.Tanh(), (2, 3)),
+    "rational-quadratic": (lambda: flows.RationalQuadraticSpline(3, bins=5, bound=2), (2, 3)),
+    "rational-quadratic, one bin": (lambda: flows.RationalQuadraticSpline(bins=1), (3,)),
+    "linear spline": (lambda: flows.LinearSpline(2, 2, bins=4, bound=1), (2, 2)),
     "householder": (lambda: flows.Householder(4), (2, 4)),
     "householder, frozen": (lambda: flows.Householder(3, 1, freeze=True), (3,)),
     "linear": (lambda: flows.InvertibleLinear(3), (2, 2, 3)),
@@ -49,6 +52,15 @@ LAYERS = {
     "squeeze, 1-D, by 3": (lambda: flows.Squeeze(factor=3), (6, 2)),
     "squeeze, 3-D": (lambda: flows.Squeeze("patch", factor=(1, 2, 2)), (2, 2, 2, 1)),
     "unsqueeze": (lambda: flows.Unsqueeze(), (1, 2, 4)),
+    "haar, 1-D": (lambda: flows.Haar(), (4, 2)),
+    "haar, 2-D": (lambda: flows.Haar(), (4, 2, 1)),
+    "haar, 3-D": (lambda: flows.Haar(), (2, 2, 2, 1)),
+    "wavelet, 1-D": (lambda: flows.Wavelet(4), (6, 1)),
+    "wavelet, 2-D": (lambda: flows.Wavelet(2), (4, 4, 1)),
+    "downsample": (lambda: flows.Downsample(2), (2, 2, 2)),
+    "downsample, 1-D, by 3": (lambda: flows.Downsample(
+        1, 1, 3, parametrization="exp", start="random"), (6, 1)),
+    "upsample": (lambda: flows.Upsample(2, 1, start="squeeze"), (3, 4)),
     "inverse": (lambda: flows.Inverse(flows.Sequential(flows.ActNorm(3), flows.Tanh())), (3,)),
 }
 

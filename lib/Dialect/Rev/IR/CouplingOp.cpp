@@ -159,6 +159,24 @@ LogicalResult CouplingOp::verify() {
   return success();
 }
 
+/// Returns the first operation of a region that has side effects. What a
+/// called function does shows when it is inlined.
+static Operation *findSideEffect(Region &region) {
+  for (Operation &op : region.getOps()) {
+    if (isa<CallOpInterface, VjpOp, ValueAndGradOp, JvpOp, InverseOp>(op))
+      continue;
+    if (!op.hasTrait<OpTrait::HasRecursiveMemoryEffects>()) {
+      if (!isMemoryEffectFree(&op))
+        return &op;
+      continue;
+    }
+    for (Region &inner : op.getRegions())
+      if (Operation *found = findSideEffect(inner))
+        return found;
+  }
+  return nullptr;
+}
+
 LogicalResult CouplingOp::verifyRegions() {
   Block &block = getBody().front();
   // coupling_c2
@@ -214,14 +232,13 @@ LogicalResult CouplingOp::verifyRegions() {
     return diag;
   }
 
-  // coupling_c5. What a called function does shows when it is inlined.
-  for (Operation &op : block.without_terminator())
-    if (!isa<CallOpInterface>(op) && !isMemoryEffectFree(&op)) {
-      InFlightDiagnostic diag =
-          emitOpError("expects a region without side effects");
-      diag.attachNote(op.getLoc()) << "first operation with side effects";
-      return diag;
-    }
+  // coupling_c5
+  if (Operation *op = findSideEffect(getBody())) {
+    InFlightDiagnostic diag =
+        emitOpError("expects a region without side effects");
+    diag.attachNote(op->getLoc()) << "first operation with side effects";
+    return diag;
+  }
   return success();
 }
 
