@@ -114,6 +114,38 @@ static void eraseDeadState(RewriterBase &rewriter, scf::ForOp loop) {
   rewriter.eraseOp(loop);
 }
 
+/// Removes the results of `coupling` besides the coupled one that nobody reads:
+/// without a log-determinant it has a tangent that is a coupling, and what its
+/// region computes for others alone is dead.
+static void eraseDeadResults(RewriterBase &rewriter, rev::CouplingOp coupling) {
+  bool hasLogDet = coupling.getLogDet() && !coupling.getLogDet().use_empty();
+  SmallVector<Value> yields(coupling.getParameters()), kept;
+  for (auto [result, yielded] :
+       llvm::zip_equal(coupling.getAuxiliary(), coupling.getYieldedAuxiliary()))
+    if (!result.use_empty()) {
+      kept.push_back(result);
+      yields.push_back(yielded);
+    }
+  if (hasLogDet == static_cast<bool>(coupling.getLogDet()) &&
+      kept.size() == coupling.getAuxiliary().size())
+    return;
+  rewriter.setInsertionPoint(coupling);
+  auto smaller = rev::CouplingOp::create(
+      rewriter, coupling.getLoc(), coupling.getResult().getType(),
+      hasLogDet ? coupling.getLogDet().getType() : Type(),
+      TypeRange(ValueRange(kept)), coupling.getKind(), coupling.getCoupled(),
+      coupling.getGiven(), coupling.getBatchDim());
+  smaller->setDiscardableAttrs(coupling->getDiscardableAttrDictionary());
+  coupling.getBody().front().getTerminator()->setOperands(yields);
+  smaller.getBody().takeBody(coupling.getBody());
+  coupling.getResult().replaceAllUsesWith(smaller.getResult());
+  if (hasLogDet)
+    coupling.getLogDet().replaceAllUsesWith(smaller.getLogDet());
+  for (auto [from, to] : llvm::zip_equal(kept, smaller.getAuxiliary()))
+    from.replaceAllUsesWith(to);
+  rewriter.eraseOp(coupling);
+}
+
 void memrev::eraseDeadOps(Block &block, Operation *keep) {
   IRRewriter rewriter(block.getParentOp()->getContext());
   SmallVector<Operation *> ops;
@@ -125,6 +157,11 @@ void memrev::eraseDeadOps(Block &block, Operation *keep) {
     if (isOpTriviallyDead(op)) {
       rewriter.eraseOp(op);
       continue;
+    }
+    if (auto coupling = dyn_cast<rev::CouplingOp>(op)) {
+      Operation *next = op->getNextNode();
+      eraseDeadResults(rewriter, coupling);
+      op = next->getPrevNode();
     }
     for (Region &region : op->getRegions())
       for (Block &inner : region)

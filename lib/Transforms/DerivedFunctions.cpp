@@ -320,6 +320,7 @@ FailureOr<func::FuncOp> DerivedFunctions::getInverse(func::FuncOp function,
   Block *body = inverse.addEntryBlock();
   builder.setInsertionPointToEnd(body);
   ReverseState state;
+  state.isInverse = true;
   ReverseContext context(builder, forward->getBody(), state,
                          DerivativeContext::Fallback::Recompute);
   forward->walk([&](Operation *op) { context.addInverters(op); });

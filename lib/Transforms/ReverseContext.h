@@ -40,6 +40,8 @@ struct TapeRequest {
 struct ReverseState {
   Activity activity;
   bool strongZero = false;
+  /// Nothing is differentiated: the inverse itself is the program.
+  bool isInverse = false;
   /// The operation whose planned inverse gives a value back, by that value.
   DenseMap<Value, Operation *> inverters;
   /// Operations whose inverses are being built: what one needs that only itself
@@ -75,6 +77,8 @@ public:
   ~ReverseContext() override;
 
   OpBuilder &getBuilder() override { return builder; }
+
+  bool emitsProgram() override { return state.isInverse; }
 
   Value primal(Value value, Precision precision) override;
   using DerivativeContext::primal;

@@ -110,13 +110,15 @@ func.func @main(%x: tensor<4xf64>, %e: tensor<4xf64>, %w: tensor<4xf64>) -> tens
 
 // -----
 
-// An inverse finds the result in its evaluation of F.
+// An inverse has the result too: it evaluates F.
 // CHECK-LABEL: func.func private @shifted_inverse(
 // CHECK-SAME: %[[Y:.*]]: tensor<4xf64>, %[[Z:.*]]: tensor<4xf64>, %[[C:.*]]: tensor<4xf64>)
-// CHECK: %[[T:.*]] = math.sin %[[C]]
-// CHECK-DAG: %[[X:.*]] = linalg.generic {{.*}} ins(%[[T]] : tensor<4xf64>) outs(%[[Y]] : tensor<4xf64>)
-// CHECK-DAG: %[[U:.*]] = math.tanh %[[T]]
-// CHECK-DAG: %[[W:.*]] = arith.subf %[[Z]], %[[U]]
+// CHECK: %[[X:.*]], %[[U:.*]] = rev.coupling inverse_of<additive> %[[Y]] given(%[[C]]) {
+// CHECK: ^bb0(%[[A:.*]]: tensor<4xf64>):
+// CHECK: %[[T:.*]] = math.sin %[[A]]
+// CHECK: %[[V:.*]] = math.tanh %[[T]]
+// CHECK: rev.yield %[[T]], %[[V]]
+// CHECK: %[[W:.*]] = arith.subf %[[Z]], %[[U]]
 // CHECK: return %[[X]], %[[W]]
 func.func private @shifted(%x: tensor<4xf64>, %w: tensor<4xf64>, %c: tensor<4xf64>) -> (tensor<4xf64>, tensor<4xf64>) {
   %y, %u = rev.coupling additive %x given(%c) {

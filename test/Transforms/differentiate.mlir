@@ -206,8 +206,10 @@ func.func private @flow(%x1: tensor<4xf32>, %x2: tensor<4xf32>, %w: tensor<4xf32
 // CHECK-LABEL: func.func private @flow_inverse(
 // CHECK-SAME: %[[Y1:.*]]: tensor<4xf32>, %[[Y2:.*]]: tensor<4xf32>, %[[W:.*]]: tensor<4xf32>)
 // CHECK: %[[X2:.*]] = arith.subf %[[Y2]], %[[Y1]]
-// CHECK: %[[T:.*]] = arith.mulf %[[X2]], %[[W]]
-// CHECK: %[[X1:.*]] = linalg.generic {{.*}} ins(%[[T]] : tensor<4xf32>) outs(%[[Y1]] : tensor<4xf32>)
+// CHECK: %[[X1:.*]] = rev.coupling inverse_of<additive> %[[Y1]] given(%[[X2]]) {
+// CHECK: ^bb0(%[[C:.*]]: tensor<4xf32>):
+// CHECK: %[[T:.*]] = arith.mulf %[[C]], %[[W]]
+// CHECK: rev.yield %[[T]]
 // CHECK: return %[[X1]], %[[X2]]
 func.func @main(%z: tensor<4xf32>) -> tensor<4xf32> {
   %x:2 = rev.inverse @flow(%z, %z, %z) wrt [0, 1] : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)

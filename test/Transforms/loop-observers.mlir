@@ -294,11 +294,12 @@ func.func @density_gradient(%x: tensor<4x8xf64>, %w: tensor<4x8xf64>, %l: tensor
 // An inverse that is asked for the sum gives it back; one that is not does without.
 // CHECK-LABEL: func.func private @flow_inverse_0(
 // CHECK: scf.for {{.*}} -> (tensor<4x8xf64>, tensor<4xf64>) {
-// CHECK: %[[D:.*]] = linalg.generic {{.*}}"reduction"
+// CHECK: %{{.*}}, %[[L:.*]] = rev.coupling inverse_of<affine<exp>> {{.*}} log_det
+// CHECK: %[[D:.*]] = arith.negf %[[L]]
 // CHECK: arith.subf %{{.*}}, %[[D]] : tensor<4xf64>
 // CHECK-LABEL: func.func private @flow_inverse(
 // CHECK: scf.for {{.*}} -> (tensor<4x8xf64>) {
-// CHECK-NOT: "reduction"
+// CHECK-NOT: log_det
 // CHECK: return
 func.func private @flow(%x: tensor<4x8xf64>, %w: tensor<4x8xf64>, %l: tensor<4xf64>) -> (tensor<4x8xf64>, tensor<4xf64>) {
   %c0 = arith.constant 0 : index

@@ -17,6 +17,7 @@ def BijectionAttrInterface : AttrInterface<"BijectionAttrInterface"> {
     with parameters that the coupling's region computes. The coupling derives
     its vector-Jacobian product from the scalar forward form, so a new bijection
     is a forward form, an inverse, a logarithm of the derivative and a tangent.
+    The coupling's inverse direction (`#rev.inverse_of`) follows from these.
   }];
   let cppNamespace = "::mlir::memrev";
   let methods = [
@@ -38,11 +39,16 @@ def BijectionAttrInterface : AttrInterface<"BijectionAttrInterface"> {
       (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
            "::mlir::Value":$x, "::mlir::ValueRange":$parameters)>,
     InterfaceMethod<[{
-        Emits the tangent of y on scalars of one float type as a bijection of the
-        tangent of x: the first value times that, plus the second. `tangents` are
-        those of the parameters; null, also for the second value, means zero.
+        The bijection, linear in its argument but for a shift, that takes the
+        tangent of x to the tangent of y.
       }],
-      "::std::pair<::mlir::Value, ::mlir::Value>", "buildTangent",
+      "::mlir::memrev::BijectionAttrInterface", "getTangentKind", (ins)>,
+    InterfaceMethod<[{
+        Emits the parameters of `getTangentKind` at x on scalars of one float
+        type, in terms of `tangents`, those of the parameters; null, also for
+        what is returned, means zero.
+      }],
+      "::llvm::SmallVector<::mlir::Value>", "buildTangent",
       (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
            "::mlir::Value":$x, "::mlir::ValueRange":$parameters,
            "::llvm::ArrayRef<::mlir::Value>":$tangents)>,

@@ -84,6 +84,11 @@ public:
   /// Where rules emit code.
   virtual OpBuilder &getBuilder() = 0;
 
+  /// True if what rules emit is a program of its own, the inverse that somebody
+  /// asked for, which may be differentiated itself: then what has an inverse
+  /// stays one operation. False inside of a derivative.
+  virtual bool emitsProgram() = 0;
+
   //===--------------------------------------------------------------------===//
   // Primal values
   //===--------------------------------------------------------------------===//

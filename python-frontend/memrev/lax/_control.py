@@ -3,7 +3,9 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Control flow of programs: loops, scans, branches, and couplings."""
 
+import math
 import operator
+import re
 
 import numpy as np
 
@@ -211,10 +213,39 @@ def while_loop(condition, body, carry):
     return tree.unflatten(structure, values)
 
 
-_KINDS = {"additive": 1, "affine<exp>": 2, "affine<sigmoid>": 2, "affine<identity>": 2}
+#: The scales of affine couplings, and whether they have a parameter alpha.
+_SCALES = {"exp": False, "sigmoid": False, "identity": False, "soft_tanh": True,
+           "soft_atan": True}
+
+_AFFINE = re.compile(r"affine\s*<\s*(\w+)\s*"
+                     r"(?:,\s*alpha\s*=\s*([^\s:>]+)\s*(?::\s*f64\s*)?)?>")
 
 
-def coupling(kind, x, given, fn, has_aux=False, log_det=False, batch_axis=0):
+def _parse_kind(kind):
+    """(the kind as the compiler reads it, the number of its parameters)."""
+    if kind == "additive":
+        return kind, 1
+    match = _AFFINE.fullmatch(kind) if isinstance(kind, str) else None
+    if not match or match[1] not in _SCALES:
+        kinds = ", ".join(f"affine<{scale}{', alpha = ...' if has_alpha else ''}>"
+                          for scale, has_alpha in _SCALES.items())
+        raise ValueError(f"expects a kind out of additive, {kinds}, but got '{kind}'")
+    scale, text = match.groups()
+    if not _SCALES[scale]:
+        if text is not None:
+            raise ValueError(f"expects no alpha for the scale {scale}, but got '{kind}'")
+        return f"affine<{scale}>", 2
+    try:
+        alpha = float(text) if text is not None else math.nan
+    except ValueError:
+        alpha = math.nan
+    if not 0 < alpha < math.inf:
+        raise ValueError(f"expects a positive number alpha for the scale {scale}, but got "
+                         f"'{kind}'")
+    return f"affine<{scale}, alpha = {alpha:.17e} : f64>", 2
+
+
+def coupling(kind, x, given, fn, has_aux=False, log_det=False, batch_axis=0, inverse=False):
     """The coupling `x` -> f(x; fn(*given)), undone in the backward pass instead of
     stored (`rev.coupling`).
 
@@ -231,20 +262,21 @@ def coupling(kind, x, given, fn, has_aux=False, log_det=False, batch_axis=0):
     log_det: whether the logarithm of the absolute value of the Jacobian determinant is a
         result, too: one number for each sample along `batch_axis`, the sum of log s over
         the others; zeros for an additive coupling. It has a derivative.
+    inverse: whether to go the other way, from y, given as `x`, to x = f^-1(y;
+        fn(*given)), with the log-determinant of that direction, -log s. It is as good a
+        coupling as the other direction: undone in the backward pass with one evaluation
+        of `fn`.
 
     Returns the array y, of the type of x; with `log_det` the pair (y, log_det), with
     `has_aux` (y, aux), with both (y, log_det, aux). Raises ValueError if the results of
-    `fn` are not as `kind` needs them or `x` has no dimension `batch_axis`.
+    `fn` are not as `kind` needs them, there is no such kind, or `x` has no dimension `batch_axis`.
     """
     x = as_array(x)
     if log_det and not -x.ndim <= batch_axis < x.ndim:
         raise ValueError(f"expects a batch_axis of an array of shape {list(x.shape)}, but got "
                          f"{batch_axis}")
     given = [as_array(g) for g in given]
-    count = _KINDS.get(kind, 2 if kind.startswith("affine<soft_") else None)
-    if count is None:
-        raise ValueError(f"expects a kind out of {', '.join(_KINDS)}, affine<soft_tanh, ...>, "
-                         f"affine<soft_atan, ...>, but got '{kind}'")
+    kind, count = _parse_kind(kind)
     region = _graph.Block(parent=_graph.current_block())
     inner = _arguments(region, given)
     with _graph.tracing(region):
@@ -269,6 +301,8 @@ def coupling(kind, x, given, fn, has_aux=False, log_det=False, batch_axis=0):
     names = ", ".join(f"{{{i + 1}}}" for i in range(len(given)))
     types = ", ".join(f"{{t[{i + 1}]}}" for i in range(len(given)))
     further = [(a.shape, a.dtype) for a in aux]
+    if inverse:
+        kind = f"inverse_of<{kind}>"
     head = f"rev.coupling {kind} {{0}} given({names})"
     if log_det:
         batch_axis %= x.ndim

@@ -35,33 +35,11 @@ def couple(function, x, given, kind: str = "additive", log_det: bool = False,
         return result, [values for *_, values in scope.pending]
 
     given = given if isinstance(given, list) else [given]
-    couple = _inverse_coupling if inverse else lax.coupling
-    *results, values = couple(kind, x, given, region, has_aux=True, log_det=log_det)
+    *results, values = lax.coupling(kind, x, given, region, has_aux=True, log_det=log_det,
+                                    inverse=inverse)
     for (binding, what, name, update, _), found in zip(scope.pending, values):
         outer.update(binding, what, name, update, found)
     return tuple(results) if log_det else results[0]
-
-
-def _inverse_coupling(kind, y, given, fn, has_aux, log_det):
-    params, aux = fn(*given)
-    if kind == "additive":
-        x, ld = y - params, mnp.zeros(y.shape[0], y.dtype)
-    else:
-        a, t = params
-        alpha = float(kind.split("=")[1].split(":")[0].strip(" >")) if "=" in kind else None
-        if kind == "affine<sigmoid>":
-            s = -lax.softplus(-a - 2)
-        elif kind == "affine<identity>":
-            s = mnp.log(mnp.abs(a))
-        elif "tanh" in kind:
-            s = alpha * mnp.tanh(a / alpha)
-        elif "atan" in kind:
-            s = 0.636 * alpha * mnp.arctan(a)
-        else:
-            s = a
-        x = (y - t) / (a if "identity" in kind else mnp.exp(s))
-        ld = -mnp.sum(s, axis=tuple(range(1, y.ndim)))
-    return (x, ld, aux) if log_det else (x, aux)
 
 
 class Coupling(Module):

@@ -82,6 +82,28 @@ func.func @affine(%x: tensor<2x4xf32>, %c: tensor<2x4xf32>) -> tensor<2x4xf32> {
   return %4 : tensor<2x4xf32>
 }
 
+// An inverse of an inverse is what it was; parameters of the inverse are those of
+// the kind.
+// CHECK-LABEL: @inverse_of
+func.func @inverse_of(%x: tensor<2x4xf32>, %c: tensor<2x4xf32>) -> tensor<2x4xf32> {
+  // CHECK: rev.coupling inverse_of<additive> %
+  %0 = rev.coupling inverse_of<additive> %x given(%c) {
+  ^bb0(%a: tensor<2x4xf32>):
+    rev.yield %a : tensor<2x4xf32>
+  } : tensor<2x4xf32>, (tensor<2x4xf32>)
+  // CHECK: rev.coupling inverse_of<affine<soft_tanh, alpha = 1.900000e+00 : f64>> %{{.*}} given(%{{.*}}) log_det attributes {batch_dim = 1 : i64} {
+  %1, %ld = rev.coupling #rev.inverse_of<#rev.affine<soft_tanh, alpha = 1.9>> %0 given(%c) log_det attributes {batch_dim = 1 : i64} {
+  ^bb0(%a: tensor<2x4xf32>):
+    rev.yield %a, %a : tensor<2x4xf32>, tensor<2x4xf32>
+  } : tensor<2x4xf32>, (tensor<2x4xf32>) -> tensor<4xf32>
+  // CHECK: rev.coupling affine<exp> %
+  %2 = rev.coupling inverse_of<inverse_of<affine<exp>>> %1 given(%c) {
+  ^bb0(%a: tensor<2x4xf32>):
+    rev.yield %a, %a : tensor<2x4xf32>, tensor<2x4xf32>
+  } : tensor<2x4xf32>, (tensor<2x4xf32>)
+  return %2 : tensor<2x4xf32>
+}
+
 func.func private @oscillate(%x: tensor<4xf32>) -> tensor<4xf32> {
   %0 = math.sin %x : tensor<4xf32>
   return %0 : tensor<4xf32>
@@ -99,7 +121,7 @@ func.func @coupling_of_transforms(%x: tensor<4xf32>, %c: tensor<4xf32>) -> tenso
     // CHECK: scf.for
     %t = scf.for %i = %c0 to %c4 step %c1 iter_args(%s = %a) -> tensor<4xf32> {
       %u = func.call @oscillate(%s) : (tensor<4xf32>) -> tensor<4xf32>
-      // CHECK: rev.vjp @f
+      // CHECK: rev.vjp @oscillate
       %v = rev.vjp @oscillate(%s) cotangents(%u) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
       scf.yield %v : tensor<4xf32>
     }

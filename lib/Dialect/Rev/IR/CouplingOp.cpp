@@ -24,49 +24,6 @@ using namespace mlir::memrev::rev;
 // Parsing and printing
 //===----------------------------------------------------------------------===//
 
-/// Parses `additive`, `affine<exp>` or, for a bijection of another dialect,
-/// `#other.kind`.
-static ParseResult parseBijection(OpAsmParser &parser,
-                                  BijectionAttrInterface &kind) {
-  Attribute attr;
-  SMLoc loc = parser.getCurrentLocation();
-  OptionalParseResult foreign = parser.parseOptionalAttribute(attr);
-  if (foreign.has_value()) {
-    if (failed(*foreign))
-      return failure();
-  } else {
-    StringRef mnemonic;
-    if (failed(parser.parseKeyword(&mnemonic)))
-      return failure();
-    if (mnemonic == AdditiveAttr::getMnemonic())
-      attr = AdditiveAttr::get(parser.getContext());
-    else if (mnemonic == AffineAttr::getMnemonic())
-      attr = AffineAttr::parse(parser, {});
-    else
-      return parser.emitError(loc, "expects a bijection, but got '")
-             << mnemonic << "'";
-    if (!attr)
-      return failure();
-  }
-  kind = dyn_cast<BijectionAttrInterface>(attr);
-  if (!kind)
-    return parser.emitError(loc, "expects a bijection, but got ") << attr;
-  return success();
-}
-
-static void printBijection(OpAsmPrinter &printer, BijectionAttrInterface kind) {
-  if (isa<AdditiveAttr>(kind)) {
-    printer << AdditiveAttr::getMnemonic();
-    return;
-  }
-  if (auto affine = dyn_cast<AffineAttr>(kind)) {
-    printer << AffineAttr::getMnemonic();
-    affine.print(printer);
-    return;
-  }
-  printer << Attribute(kind);
-}
-
 ParseResult CouplingOp::parse(OpAsmParser &parser, OperationState &result) {
   BijectionAttrInterface kind;
   OpAsmParser::UnresolvedOperand coupled;
@@ -159,17 +116,16 @@ LogicalResult CouplingOp::verify() {
   return success();
 }
 
-/// Returns the first operation of a region that has side effects. What a
-/// called function does shows when it is inlined.
+/// The first operation in `region` with side effects, or null. What a called
+/// function does shows when it is inlined.
 static Operation *findSideEffect(Region &region) {
   for (Operation &op : region.getOps()) {
-    if (isa<CallOpInterface, VjpOp, ValueAndGradOp, JvpOp, InverseOp>(op))
+    if (isa<CallOpInterface, VjpOp, ValueAndGradOp, JvpOp, InverseOp>(op) ||
+        isMemoryEffectFree(&op))
       continue;
-    if (!op.hasTrait<OpTrait::HasRecursiveMemoryEffects>()) {
-      if (!isMemoryEffectFree(&op))
-        return &op;
-      continue;
-    }
+    if (!op.hasTrait<OpTrait::HasRecursiveMemoryEffects>() ||
+        isa<MemoryEffectOpInterface>(op))
+      return &op;
     for (Region &inner : op.getRegions())
       if (Operation *found = findSideEffect(inner))
         return found;

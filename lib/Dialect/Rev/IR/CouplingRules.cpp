@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "memrev/Dialect/Rev/IR/Rev.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Transforms/RegionUtils.h"
@@ -77,10 +78,37 @@ SmallVector<InverseEdge> CouplingOp::getInverseEdges() {
   return {edge};
 }
 
+/// Emits the inverse of `op` as a coupling with the same region.
+static LogicalResult buildInverseCoupling(CouplingOp op,
+                                          DerivativeContext &ctx) {
+  IRMapping mapping;
+  for (Value value : op.getInverseEdges().front().from) {
+    Value now = ctx.primal(value);
+    if (!now)
+      return failure();
+    mapping.map(value == op.getResult() ? op.getCoupled() : value, now);
+  }
+  OpBuilder &b = ctx.getBuilder();
+  auto inverse = cast<CouplingOp>(b.clone(*op, mapping));
+  inverse.setKindAttr(InverseOfAttr::invert(op.getKind()));
+  // That of the other direction.
+  inverse->removeAttr(kGainAttrName);
+  ctx.provide(op.getCoupled(), inverse.getResult(), Precision::Rounded);
+  if (op.getLogDet())
+    ctx.provide(op.getLogDet(), arith::NegFOp::create(b, op.getLoc(),
+                                                      inverse.getLogDet()));
+  for (auto [result, now] :
+       llvm::zip_equal(op.getAuxiliary(), inverse.getAuxiliary()))
+    ctx.provide(result, now);
+  return success();
+}
+
 LogicalResult CouplingOp::buildInverse(DerivativeContext &ctx, unsigned) {
   // Somebody may have asked for the coupled value before its turn.
   if (ctx.isRounded(getCoupled()))
     return success();
+  if (ctx.emitsProgram())
+    return buildInverseCoupling(*this, ctx);
   FailureOr<Evaluation> evaluation = evaluateRegion(*this, ctx);
   if (failed(evaluation))
     return failure();
@@ -106,10 +134,24 @@ namespace {
 
 /// The derivative of the scalar bijection: a block with arguments for x, the
 /// parameters, the cotangent of y and that of the log-determinant.
+///
+/// That of an inverse y = g^-1(x; p) is derived from g at y, which the coupling
+/// returned: y is exact there, and nothing is divided by dg/dy twice. With the
+/// cotangents y~ of y and l~ of log |dy/dx| = -log |dg/dy|,
+///
+///   u  = (y~ - l~ d log |dg/dy| / dy) / (dg/dy),
+///   x~ = u,   p~ = -(dg/dp)^T u - l~ d log |dg/dy| / dp.
 class BijectionDerivative {
 public:
   BijectionDerivative(CouplingOp op, DerivativeContext &ctx)
-      : op(op), ctx(ctx), loc(op.getLoc()) {}
+      : op(op), ctx(ctx), loc(op.getLoc()),
+        inverse(dyn_cast<InverseOfAttr>(op.getKind())),
+        kind(inverse ? inverse.getKind() : op.getKind()) {}
+
+  /// True if it reads the result of the coupling, not the coupled value.
+  static bool readsResult(CouplingOp op) {
+    return isa<InverseOfAttr>(op.getKind());
+  }
 
   /// `parameters` are what the region yields in its clone.
   LogicalResult build(ValueRange parameters);
@@ -121,6 +163,13 @@ public:
   LogicalResult emitCoupled();
 
 private:
+  /// Emit scalar code into the block with `builder`, and its derivative.
+  LogicalResult differentiate(OpBuilder &builder, DerivativeContext &nested,
+                              Value x, ValueRange parameters);
+  LogicalResult differentiateInverse(OpBuilder &builder,
+                                     DerivativeContext &nested, Value y,
+                                     ValueRange parameters);
+
   /// One elementwise operation for the partial derivatives `scalars`. With
   /// `overwrites` it takes the place of the result's cotangent.
   SmallVector<Value> emit(ArrayRef<Value> scalars, bool overwrites);
@@ -128,12 +177,17 @@ private:
   CouplingOp op;
   DerivativeContext &ctx;
   Location loc;
+  /// The kind of the coupling if that is an inverse, and the kind whose forward
+  /// form is differentiated.
+  InverseOfAttr inverse;
+  BijectionAttrInterface kind;
   Region scratch;
   /// What each argument of the block stands for, and where it is read.
   SmallVector<Value> tensors;
   SmallVector<AffineMap> maps;
-  /// The argument for the cotangent of the result, if it has one.
-  Value cotangentScalar;
+  /// The arguments for the cotangents of the result and of the
+  /// log-determinant, if they have one.
+  Value cotangentScalar, logDetScalar;
   SmallVector<Value> parameterScalars;
   Value coupledScalar;
 };
@@ -150,50 +204,116 @@ LogicalResult BijectionDerivative::build(ValueRange parameters) {
     maps.push_back(map);
     return block.addArgument(type.getElementType(), loc);
   };
-  Value coupled = ctx.primal(op.getCoupled());
-  if (!coupled)
+  Value start = ctx.primal(inverse ? op.getResult() : op.getCoupled());
+  if (!start)
     return failure();
-  Value x = add(coupled, identity);
+  Value x = add(start, identity);
   SmallVector<Value> p;
   for (Value parameter : parameters)
     p.push_back(add(parameter, identity));
+  if (Value cotangent = ctx.cotangent(op.getResult()))
+    cotangentScalar = add(cotangent, identity);
+  Value logDet = op.getLogDet();
+  if (Value cotangent = logDet ? ctx.cotangent(logDet) : Value())
+    logDetScalar = add(cotangent,
+                       AffineMap::get(type.getRank(), 0,
+                                      b.getAffineDimExpr(op.getBatchDim())));
 
   OpBuilder builder(op.getContext());
   builder.setInsertionPointToEnd(&block);
-  BijectionAttrInterface kind = op.getKind();
-  Value y = kind.buildForward(builder, loc, x, p);
-  Value logDerivative;
-  if (op.getLogDet() && ctx.cotangent(op.getLogDet()))
-    logDerivative = kind.buildLogDerivative(builder, loc, x, p);
-  SmallVector<Operation *> ops;
-  for (Operation &forward : block)
-    ops.push_back(&forward);
-
   std::unique_ptr<DerivativeContext> nested =
       ctx.nest(builder, scratch, DerivativeContext::Fallback::Recompute);
   SmallVector<Value> active;
-  if (ctx.isActive(op.getCoupled()))
+  if (ctx.isActive(inverse ? op.getResult() : op.getCoupled()))
     active.push_back(x);
   for (auto [scalar, parameter] : llvm::zip_equal(p, parameters))
     if (ctx.isActive(parameter))
       active.push_back(scalar);
-  nested->adopt(ops, active);
-  if (Value cotangent = ctx.cotangent(op.getResult())) {
-    cotangentScalar = add(cotangent, identity);
-    nested->accumulate(y, cotangentScalar);
-  }
-  if (logDerivative) {
-    AffineMap perSample =
-        AffineMap::get(type.getRank(), 0, b.getAffineDimExpr(op.getBatchDim()));
-    nested->accumulate(logDerivative,
-                       add(ctx.cotangent(op.getLogDet()), perSample));
-  }
-  if (failed(nested->differentiate(ops)))
+  nested->adopt({}, active);
+  if (failed(inverse ? differentiateInverse(builder, *nested, x, p)
+                     : differentiate(builder, *nested, x, p)))
     return failure();
-  coupledScalar = nested->cotangent(x);
   for (Value scalar : p)
     parameterScalars.push_back(nested->cotangent(scalar));
   return success();
+}
+
+/// Makes the operations that `emit` appends to `block` part of the program that
+/// `nested` differentiates, and returns them.
+static SmallVector<Operation *> adopt(Block &block, DerivativeContext &nested,
+                                      function_ref<void()> emit) {
+  Operation *last = block.empty() ? nullptr : &block.back();
+  emit();
+  SmallVector<Operation *> ops;
+  for (Operation &op :
+       llvm::make_range(last ? std::next(last->getIterator()) : block.begin(),
+                        block.end()))
+    ops.push_back(&op);
+  nested.adopt(ops, {});
+  return ops;
+}
+
+LogicalResult BijectionDerivative::differentiate(OpBuilder &builder,
+                                                 DerivativeContext &nested,
+                                                 Value x,
+                                                 ValueRange parameters) {
+  Value y, logDerivative;
+  SmallVector<Operation *> ops = adopt(scratch.front(), nested, [&] {
+    y = kind.buildForward(builder, loc, x, parameters);
+    if (logDetScalar)
+      logDerivative = kind.buildLogDerivative(builder, loc, x, parameters);
+  });
+  if (cotangentScalar)
+    nested.accumulate(y, cotangentScalar);
+  if (logDerivative)
+    nested.accumulate(logDerivative, logDetScalar);
+  if (failed(nested.differentiate(ops)))
+    return failure();
+  coupledScalar = nested.cotangent(x);
+  return success();
+}
+
+LogicalResult BijectionDerivative::differentiateInverse(
+    OpBuilder &builder, DerivativeContext &nested, Value y,
+    ValueRange parameters) {
+  Value sum = cotangentScalar;
+  if (logDetScalar) {
+    Value logDerivative;
+    SmallVector<Operation *> ops = adopt(scratch.front(), nested, [&] {
+      logDerivative = kind.buildLogDerivative(builder, loc, y, parameters);
+    });
+    if (logDerivative) {
+      nested.accumulate(logDerivative,
+                        arith::NegFOp::create(builder, loc, logDetScalar));
+      if (failed(nested.differentiate(ops)))
+        return failure();
+    }
+    if (Value direct = nested.cotangent(y))
+      sum = sum ? arith::AddFOp::create(builder, loc, sum, direct).getResult()
+                : direct;
+  }
+  if (!sum)
+    return success();
+
+  // dx = dg/dy dy + ...: the tangent map of g, undone.
+  coupledScalar = sum;
+  BijectionAttrInterface tangent = kind.getTangentKind();
+  if (!isa<AdditiveAttr>(tangent)) {
+    SmallVector<Value> slopes =
+        kind.buildTangent(builder, loc, y, parameters,
+                          SmallVector<Value>(parameters.size()));
+    for (Value &slope : slopes)
+      if (!slope)
+        slope = arith::ConstantOp::create(builder, loc,
+                                          builder.getZeroAttr(y.getType()));
+    coupledScalar = tangent.buildInverse(builder, loc, sum, slopes);
+  }
+  Value x;
+  SmallVector<Operation *> ops = adopt(scratch.front(), nested, [&] {
+    x = kind.buildForward(builder, loc, y, parameters);
+  });
+  nested.accumulate(x, arith::NegFOp::create(builder, loc, coupledScalar));
+  return nested.differentiate(ops);
 }
 
 SmallVector<Value> BijectionDerivative::emit(ArrayRef<Value> scalars,
@@ -300,20 +420,36 @@ void CouplingOp::getResiduals(function_ref<bool(Value)>,
     residuals.push_back(value);
 }
 
-LogicalResult CouplingOp::buildVJP(DerivativeContext &ctx) {
-  FailureOr<Evaluation> evaluation = evaluateRegion(*this, ctx);
+/// Emits the vector-Jacobian product of `op`, and its inverse if `inverts`.
+static LogicalResult buildReverse(CouplingOp op, DerivativeContext &ctx,
+                                  bool inverts) {
+  FailureOr<Evaluation> evaluation = evaluateRegion(op, ctx);
   if (failed(evaluation))
     return failure();
-  BijectionDerivative derivative(*this, ctx);
+  // The coupled value takes the place of the result, behind what reads that.
+  bool readsResult = BijectionDerivative::readsResult(op);
+  if (inverts && !readsResult && failed(op.buildInverse(ctx, 0)))
+    return failure();
+  BijectionDerivative derivative(op, ctx);
   if (failed(derivative.build(evaluation->parameters)) ||
       failed(derivative.emitParameters(evaluation->parameters)))
     return failure();
+  if (inverts && readsResult && failed(op.buildInverse(ctx, 0)))
+    return failure();
   for (auto [i, value] : llvm::enumerate(evaluation->auxiliary))
-    if (Value cotangent = ctx.cotangent(getAuxiliary()[i]);
+    if (Value cotangent = ctx.cotangent(op.getAuxiliary()[i]);
         cotangent && !evaluation->isNamed[i])
       ctx.accumulate(value, cotangent);
   if (failed(ctx.differentiate(evaluation->clones)))
     return failure();
   // Last, for it overwrites what the others read.
   return derivative.emitCoupled();
+}
+
+LogicalResult CouplingOp::buildVJP(DerivativeContext &ctx) {
+  return buildReverse(*this, ctx, /*inverts=*/false);
+}
+
+LogicalResult CouplingOp::buildInverseAndVJP(DerivativeContext &ctx, unsigned) {
+  return buildReverse(*this, ctx, /*inverts=*/true);
 }

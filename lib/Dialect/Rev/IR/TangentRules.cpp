@@ -46,8 +46,8 @@ public:
   LogicalResult emit();
 
 private:
-  /// Emits the parameters of y.'s bijection, which is returned.
-  BijectionAttrInterface buildParameters(SmallVectorImpl<Value> &parameters);
+  /// Emits the parameters of y.'s bijection.
+  SmallVector<Value> buildParameters();
 
   CouplingOp op;
   TangentContext &ctx;
@@ -56,47 +56,51 @@ private:
 
 } // namespace
 
-BijectionAttrInterface
-CouplingTangent::buildParameters(SmallVectorImpl<Value> &results) {
+SmallVector<Value> CouplingTangent::buildParameters() {
   SmallVector<Value> parameters(op.getParameters()), tangents;
-  for (Value parameter : parameters)
-    tangents.push_back(ctx.tangent(parameter));
   ImplicitLocOpBuilder b(loc, ctx.getBuilder());
-  MLIRContext *context = op.getContext();
-  if (isa<AdditiveAttr>(op.getKind())) {
-    results.push_back(tangents[0] ? tangents[0]
-                                  : ctx.tangentOrZero(parameters[0]));
-    return AdditiveAttr::get(context);
-  }
-
   auto type = cast<RankedTensorType>(op.getCoupled().getType());
   SmallVector<Value> inputs{op.getCoupled()};
   llvm::append_range(inputs, parameters);
-  for (Value tangent : tangents)
-    if (tangent)
-      inputs.push_back(tangent);
+  for (Value parameter : parameters) {
+    tangents.push_back(ctx.tangent(parameter));
+    if (tangents.back())
+      inputs.push_back(tangents.back());
+  }
+  unsigned count = op.getKind().getTangentKind().getNumParameters();
+  SmallVector<Value> inits;
+  for (unsigned i = 0; i < count; ++i)
+    inits.push_back(buildEmptyLike(b, op.getCoupled()));
   AffineMap identity = b.getMultiDimIdentityMap(type.getRank());
   auto generic = linalg::GenericOp::create(
-      b, TypeRange{type, type}, inputs,
-      ValueRange{buildEmptyLike(b, op.getCoupled()),
-                 buildEmptyLike(b, op.getCoupled())},
-      SmallVector<AffineMap>(inputs.size() + 2, identity),
+      b, SmallVector<Type>(count, type), inputs, inits,
+      SmallVector<AffineMap>(inputs.size() + count, identity),
       SmallVector<IteratorType>(type.getRank(), IteratorType::parallel),
       [&](OpBuilder &builder, Location l, ValueRange args) {
         SmallVector<Value> scalarTangents;
         unsigned next = 1 + parameters.size();
         for (Value tangent : tangents)
           scalarTangents.push_back(tangent ? args[next++] : Value());
-        auto [scale, shift] = op.getKind().buildTangent(
+        SmallVector<Value> scalars = op.getKind().buildTangent(
             builder, l, args[0], args.slice(1, parameters.size()),
             scalarTangents);
-        if (!shift)
-          shift = arith::ConstantOp::create(
-              builder, l, builder.getZeroAttr(type.getElementType()));
-        linalg::YieldOp::create(builder, l, ValueRange{scale, shift});
+        for (Value &scalar : scalars)
+          if (!scalar)
+            scalar = arith::ConstantOp::create(
+                builder, l, builder.getZeroAttr(type.getElementType()));
+        linalg::YieldOp::create(builder, l, scalars);
       });
-  llvm::append_range(results, generic.getResults());
-  return AffineAttr::get(context, Scale::Identity, FloatAttr());
+  // Tangents that are parameters as they are need no copy.
+  SmallVector<Value> results;
+  Block *body = generic.getBody();
+  for (Value scalar : body->getTerminator()->getOperands()) {
+    auto argument = dyn_cast<BlockArgument>(scalar);
+    if (!argument || argument.getOwner() != body)
+      return SmallVector<Value>(generic.getResults());
+    results.push_back(inputs[argument.getArgNumber()]);
+  }
+  generic.erase();
+  return results;
 }
 
 LogicalResult CouplingTangent::emit() {
@@ -114,8 +118,7 @@ LogicalResult CouplingTangent::emit() {
   if (failed(ctx.differentiate(body)))
     return failure();
   b.setInsertionPoint(body.getTerminator());
-  SmallVector<Value> yields, active;
-  BijectionAttrInterface kind = buildParameters(yields);
+  SmallVector<Value> yields = buildParameters(), active;
   SmallVector<Type> types;
   for (auto [result, yielded] :
        llvm::zip_equal(primal.getAuxiliary(), op.getYieldedAuxiliary()))
@@ -128,7 +131,8 @@ LogicalResult CouplingTangent::emit() {
 
   b.setInsertionPoint(primal);
   auto tangent = CouplingOp::create(b, loc, coupled.getType(), Type(), types,
-                                    kind, coupled, op.getGiven());
+                                    op.getKind().getTangentKind(), coupled,
+                                    op.getGiven());
   tangent->setAttr(kOfTangentsAttrName, b.getUnitAttr());
   tangent.getBody().takeBody(op.getBody());
   ctx.replace(op, primal->getResults());

@@ -20,12 +20,12 @@ from .layout import Tensor
 from .pointwise import apply
 from .table import UnsupportedOperation, cast, name_of, place_of, rule
 
-# As rev.coupling knows the formulas: its kind, and its parameters.
+# As rev.coupling knows the formulas: its kind, and whether that is undone.
 _KINDS = {
-    "additive": ("additive", lambda p: p),
-    "additive_inverse": ("additive", lambda p: -p),
-    "affine": ("affine<identity>", lambda s, t: (s, t)),
-    "affine_inverse": ("affine<identity>", lambda s, t: (1 / s, -t / s)),
+    "additive": ("additive", False),
+    "additive_inverse": ("additive", True),
+    "affine": ("affine<identity>", False),
+    "affine_inverse": ("affine<identity>", True),
 }
 
 
@@ -112,7 +112,7 @@ def emit(coupling: Coupling, values, run, effects):
     values: those of the nodes before it. run(nodes, values): evaluates nodes.
     """
     x, given, parameters, kind = coupling.moved.args
-    name, convert = _KINDS[kind]
+    name, inverse = _KINDS[kind]
     moving, source = values[x], values[given]
     orders = {}
 
@@ -128,9 +128,10 @@ def emit(coupling: Coupling, values, run, effects):
         found = [_spread(cast(inner[p], moving.dtype), moving) for p in parameters]
         for node in coupling.auxiliary:
             orders[node] = inner[node].order
-        return convert(*found), [inner[node].stored for node in coupling.auxiliary]
+        return tuple(found), [inner[node].stored for node in coupling.auxiliary]
 
-    y, arrays = lax.coupling(name, moving.stored, [source.stored], function, has_aux=True)
+    y, arrays = lax.coupling(name, moving.stored, [source.stored], function, has_aux=True,
+                             inverse=inverse)
     values[coupling.moved] = Tensor(y, moving.order)
     for node, array in zip(coupling.auxiliary, arrays):
         values[node] = Tensor(array, orders[node])

@@ -73,6 +73,11 @@ inline constexpr llvm::StringLiteral kDonatedAttrName = "rev.donated";
 /// of the forward function it is, "argument i", "result i" or "saved i".
 inline constexpr llvm::StringLiteral kResidualAttrName = "rev.residual";
 
+/// Parses `additive`, `affine<exp>` or, for a bijection of another dialect,
+/// `#other.kind`.
+ParseResult parseBijection(AsmParser &parser, BijectionAttrInterface &kind);
+void printBijection(AsmPrinter &printer, BijectionAttrInterface kind);
+
 /// True if values of `type` can be differentiated: floats, complex floats and
 /// tensors of them.
 bool isDifferentiable(Type type);

@@ -141,6 +141,28 @@ def Rev_AffineAttr : Rev_Attr<"Affine", "affine",
   let genVerifyDecl = 1;
 }
 
+def Rev_InverseOfAttr : Rev_Attr<"InverseOf", "inverse_of",
+    [DeclareAttrInterfaceMethods<BijectionAttrInterface>]> {
+  let summary = "The inverse of another bijection, with the same parameters";
+  let description = [{
+    The bijection x = f^-1(y; p) for a bijection `kind` y = f(x; p). The logarithm
+    of its derivative is the negative of that of `kind` at x. The inverse of an
+    inverse is `kind` itself.
+
+    The derivative follows from the implicit function theorem: with
+    u = x~ / (df/dx) the cotangent of y is u and those of the parameters are
+    - (df/dp)^T u, at the x that the coupling returned.
+
+    Example: `inverse_of<additive>`, `inverse_of<affine<exp>>`.
+  }];
+  let parameters = (ins "::mlir::memrev::BijectionAttrInterface":$kind);
+  let hasCustomAssemblyFormat = 1;
+  let extraClassDeclaration = [{
+    /// The bijection that undoes `kind`.
+    static BijectionAttrInterface invert(BijectionAttrInterface kind);
+  }];
+}
+
 //===----------------------------------------------------------------------===//
 // Checkpointing
 //===----------------------------------------------------------------------===//

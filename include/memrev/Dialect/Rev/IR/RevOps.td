@@ -31,7 +31,7 @@ def Rev_CouplingOp : Rev_Op<"coupling", [
     DeclareOpInterfaceMethods<DecomposableOpInterface>,
     DeclareOpInterfaceMethods<DifferentiableOpInterface, ["getResiduals"]>,
     DeclareOpInterfaceMethods<ForwardDifferentiableOpInterface>,
-    DeclareOpInterfaceMethods<InvertibleOpInterface>]> {
+    DeclareOpInterfaceMethods<InvertibleOpInterface, ["buildInverseAndVJP"]>]> {
   let summary = "Transform a value by a bijection with computed parameters";
   let description = [{
     The `rev.coupling` operation computes
@@ -42,7 +42,9 @@ def Rev_CouplingOp : Rev_Op<"coupling", [
     differentiable program of the given values and of values captured from
     outside (weights), which yields the parameters of f. The inverse evaluates F
     once more and applies f's inverse, so that `coupled` need not be stored and
-    F need not be invertible. No swap of halves is implied: `result` takes the
+    F need not be invertible. That is a coupling too, of the kind
+    `inverse_of<kind>`: `rev.inverse` of a program of couplings is one of such.
+    No swap of halves is implied: `result` takes the
     place of `coupled`, in the same buffer.
 
     With `log_det` the second result is the logarithm of the absolute Jacobian
