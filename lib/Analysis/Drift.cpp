@@ -8,15 +8,17 @@
 
 #include "memrev/Analysis/Drift.h"
 #include "memrev/Analysis/MemoryPlan.h"
+#include "memrev/Interfaces/CallDerivative.h"
 #include "memrev/Interfaces/TripCount.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Interfaces/CallInterfaces.h"
 #include <cmath>
 #include <limits>
 
 using namespace mlir;
 using namespace mlir::memrev;
 
-/// The gain of couplings that do not say theirs (rev.gain): of an additive one
+/// The gain of couplings and calls that do not say theirs (rev.gain): of an additive one
 /// whose function has the Lipschitz constant 1, in the Euclidean norm, the
 /// golden ratio. (The largest singular value of [[1, -1], [0, 1]].)
 static constexpr double kDefaultGain = 1.618033988749895;
@@ -38,8 +40,10 @@ static double getRounding(Type type) {
   return std::ldexp(1.0, -int(element.getFPMantissaWidth()));
 }
 
-/// What `op` says of its gain.
+/// What `op` says of its gain, or the function that it calls.
 static std::optional<double> getKnownGain(Operation *op) {
+  if (auto call = op->getAttrOfType<FloatAttr>(kCallGainAttrName))
+    return call.getValueAsDouble();
   if (auto known = op->getAttrOfType<FloatAttr>(rev::kGainAttrName))
     return std::max(1.0, known.getValueAsDouble());
   return std::nullopt;
@@ -50,6 +54,14 @@ InverseRun memrev::getInverseRun(Operation *op) {
   if (auto coupling = dyn_cast<rev::CouplingOp>(op)) {
     run.number = 1;
     run.rounding = getRounding(coupling.getResult().getType());
+    run.gain = getKnownGain(op).value_or(kDefaultGain);
+    return run;
+  }
+  if (isa<CallOpInterface>(op)) {
+    run.number = 1;
+    for (Type type : op->getOperandTypes())
+      if (isa<FloatType>(getElementTypeOrSelf(type)))
+        run.rounding = std::max(run.rounding, getRounding(type));
     run.gain = getKnownGain(op).value_or(kDefaultGain);
     return run;
   }
@@ -64,7 +76,8 @@ InverseRun memrev::getInverseRun(Block &block) {
   InverseRun sum;
   double exponent = 0;
   for (Operation &op : block) {
-    if (!isa<rev::CouplingOp, scf::ForOp>(op) || !getPlannedEdge(&op))
+    if (!isa<rev::CouplingOp, CallOpInterface, scf::ForOp>(op) ||
+        !getPlannedEdge(&op))
       continue;
     InverseRun run = getInverseRun(&op);
     if (auto loop = dyn_cast<scf::ForOp>(op)) {

@@ -13,6 +13,7 @@
 #include "memrev/Interfaces/LoopObservers.h"
 #include "memrev/Interfaces/TripCount.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Interfaces/CallInterfaces.h"
 #include "mlir/Interfaces/LoopLikeInterface.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include <cmath>
@@ -54,16 +55,19 @@ static void setReason(Operation *op, const Twine &reason) {
 }
 
 namespace {
-/// What the regions of couplings read. Each is walked once: a coupling is asked
-/// for by all those before it.
-class CouplingReads {
+/// What the inverses of couplings and calls read besides results. Each is
+/// looked at once: it is asked for by all those before it.
+class InverseReads {
 public:
-  ArrayRef<Value> get(rev::CouplingOp coupling) {
-    auto [it, isNew] = known.try_emplace(coupling);
+  ArrayRef<Value> get(Operation *op) {
+    auto [it, isNew] = known.try_emplace(op);
     if (isNew) {
-      SetVector<Value> reads(coupling.getGiven().begin(),
-                             coupling.getGiven().end());
-      getUsedValuesDefinedAbove(coupling.getBody(), reads);
+      SetVector<Value> reads;
+      for (InverseEdge &edge :
+           cast<InvertibleOpInterface>(op).getInverseEdges())
+        reads.insert_range(edge.from);
+      for (Value result : op->getResults())
+        reads.remove(result);
       it->second = reads.takeVector();
     }
     return it->second;
@@ -74,45 +78,59 @@ private:
 };
 } // namespace
 
-/// The coupling behind `coupling` that gives `state` back when it is undone.
-static rev::CouplingOp getInverter(Value state, rev::CouplingOp coupling) {
+/// The values that the inverse of `op` gives back if it is a coupling or a call
+/// with an inverse: states of a chain.
+static SmallVector<Value, 1> getSolvedStates(Operation *op) {
+  // The rest of what a coupling's edge gives is no state.
+  if (auto coupling = dyn_cast<rev::CouplingOp>(op))
+    return {coupling.getCoupled()};
+  if (!isa<CallOpInterface>(op))
+    return {};
+  SmallVector<InverseEdge> edges =
+      cast<InvertibleOpInterface>(op).getInverseEdges();
+  return edges.empty() ? SmallVector<Value, 1>() : edges.front().solved;
+}
+
+/// The operation behind `op` that gives `state` back when it is undone.
+static Operation *getInverter(Value state, Operation *op) {
   for (Operation *user : state.getUsers())
-    if (auto other = dyn_cast<rev::CouplingOp>(user))
-      if (other.getCoupled() == state &&
-          other->getBlock() == coupling->getBlock() &&
-          coupling->isBeforeInBlock(other))
-        return other;
+    if (user->getBlock() == op->getBlock() && op->isBeforeInBlock(user) &&
+        llvm::is_contained(getSolvedStates(user), state))
+      return user;
   return nullptr;
 }
 
-/// True if what `coupling`'s region reads is computed from the coupled value:
-/// then the inverse would need the value that it solves for. The states of
-/// couplings and loops count as independent, for they are had back by
+/// True if what the inverse of `op` reads is computed from a value that it
+/// solves for: then it would need that first. The states of couplings, calls
+/// with inverses and loops count as independent, for they are had back by
 /// themselves.
-static bool isDependent(rev::CouplingOp coupling, CouplingReads &reads) {
-  Region *scope = coupling->getParentRegion();
-  SmallVector<Value> pending(reads.get(coupling));
+static bool isDependent(Operation *op, InverseReads &reads) {
+  Region *scope = op->getParentRegion();
+  SmallVector<Value, 1> solved = getSolvedStates(op);
+  SmallVector<Value> pending(reads.get(op));
   llvm::DenseSet<Value> visited;
   while (!pending.empty()) {
     Value v = pending.pop_back_val();
     if (!visited.insert(v).second)
       continue;
-    if (v == coupling.getCoupled())
+    if (llvm::is_contained(solved, v))
       return true;
-    if (rev::CouplingOp other = getInverter(v, coupling)) {
+    if (Operation *other = getInverter(v, op)) {
       llvm::append_range(pending, reads.get(other));
       continue;
     }
-    Operation *op = v.getDefiningOp();
-    if (!op || op->getParentRegion() != scope || isa<LoopLikeOpInterface>(op))
+    Operation *def = v.getDefiningOp();
+    if (!def || def->getParentRegion() != scope ||
+        isa<LoopLikeOpInterface>(def))
       continue;
-    if (auto other = dyn_cast<rev::CouplingOp>(op)) {
-      // What its region computes is no state.
-      if (llvm::is_contained(other.getAuxiliary(), v))
+    if (!getSolvedStates(def).empty()) {
+      // What a coupling's region computes is no state.
+      auto other = dyn_cast<rev::CouplingOp>(def);
+      if (other && llvm::is_contained(other.getAuxiliary(), v))
         llvm::append_range(pending, reads.get(other));
       continue;
     }
-    llvm::append_range(pending, op->getOperands());
+    llvm::append_range(pending, def->getOperands());
   }
   return false;
 }
@@ -377,12 +395,20 @@ void memrev::planFunction(func::FuncOp function, rev::Policy policy) {
 
   Block &body = function.getBody().front();
   planLoops(body, {Observers::LeaveOut, {}});
-  CouplingReads reads;
-  for (auto coupling : body.getOps<rev::CouplingOp>()) {
-    if (isDependent(coupling, reads))
-      setReason(coupling, "the region depends on the coupled value");
-    else
-      setEdge(coupling, 0);
+  InverseReads reads;
+  for (Operation &op : body) {
+    if (getSolvedStates(&op).empty())
+      continue;
+    if (!isDependent(&op, reads)) {
+      setEdge(&op, 0);
+      // The caller holds the arguments.
+      if (isa<CallOpInterface>(op) &&
+          llvm::all_of(getSolvedStates(&op), [&](Value v) {
+            return !v.getDefiningOp() && v.getParentBlock() == &body;
+          }))
+        op.setAttr(kKeepsStateAttrName, UnitAttr::get(op.getContext()));
+    } else if (isa<rev::CouplingOp>(op))
+      setReason(&op, "the region depends on the coupled value");
   }
 }
 

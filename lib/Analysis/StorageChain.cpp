@@ -135,14 +135,15 @@ SmallVector<RegionPlan> planRegion(rev::CouplingOp coupling,
   return plans;
 }
 
-/// A coupling or a loop over couplings that the plan inverts.
+/// A coupling, a call with an inverse, or a loop over such that the plan
+/// inverts.
 class InvertedStage {
 public:
   InvertedStage(Operation *op, const Activity &activity, const CostModel &model,
                 double maxDrift);
 
   /// False if nothing is saved by storing it.
-  bool isWorthStoring() const { return !couplings.empty() && time > 0; }
+  bool isWorthStoring() const { return time > 0; }
   void add(bool endsDrift, StorageChain &chain) const;
 
 private:
@@ -178,11 +179,11 @@ private:
 
 } // namespace
 
-/// The number of times that `coupling` is evaluated in each evaluation of the
-/// block of `op`, or in each iteration if that is a loop.
-static int64_t getCount(rev::CouplingOp coupling, Operation *op) {
+/// The number of times that `inner` is evaluated in each evaluation of the block
+/// of `op`, or in each iteration if that is a loop.
+static int64_t getCount(Operation *inner, Operation *op) {
   int64_t count = 1;
-  for (Operation *parent = coupling; parent != op;) {
+  for (Operation *parent = inner; parent != op;) {
     parent = parent->getParentOp();
     auto loop = dyn_cast<scf::ForOp>(parent);
     if (loop && parent != op)
@@ -200,8 +201,22 @@ InvertedStage::InvertedStage(Operation *op, const Activity &activity,
   if (isLoop)
     // Nothing of a loop of unknown length is stored.
     numBlocks = getConstantTripCount(loop).value_or(0);
-  op->walk<WalkOrder::PreOrder>([&](rev::CouplingOp coupling) {
-    int64_t count = getCount(coupling, op);
+  op->walk<WalkOrder::PreOrder>([&](Operation *inner) {
+    auto coupling = dyn_cast<rev::CouplingOp>(inner);
+    auto call = dyn_cast<func::CallOp>(inner);
+    if (!coupling && !(call && getPlannedEdge(call)))
+      return WalkResult::advance();
+    int64_t count = getCount(inner, op);
+    if (call) {
+      // Its operands are all that it stores: it is evaluated again either way.
+      InverseEdge edge =
+          cast<InvertibleOpInterface>(inner).getInverseEdges().front();
+      for (Value operand : edge.solved)
+        storedBytes +=
+            multiply(count, getApproximateBytes(operand.getType()));
+      time += multiply(count, model.getTime(call));
+      return WalkResult::advance();
+    }
     // The region's arguments, which are states that other couplings would give
     // back, are stored, too.
     BlockPlan region(coupling.getBody().front(), activity, /*isTaped=*/true);
@@ -212,8 +227,9 @@ InvertedStage::InvertedStage(Operation *op, const Activity &activity,
     return WalkResult::skip();
   });
   // The first result of a coupling is its state.
-  for (Type type : TypeRange(op->getResultTypes())
-                       .take_front(isLoop ? op->getNumResults() : 1))
+  for (Type type :
+       TypeRange(op->getResultTypes())
+           .take_front(isa<rev::CouplingOp>(op) ? 1 : op->getNumResults()))
     stateBytes += getApproximateBytes(type);
   inverses = getInverseRun(op);
 }
@@ -242,6 +258,8 @@ SmallVector<int64_t> InvertedStage::getLevels() const {
     for (const RegionPlan &plan : coupling.plans)
       levels.push_back(plan.peakBytes);
   }
+  if (couplings.empty())
+    levels.push_back(0);
   llvm::sort(levels, std::greater<>());
   levels.erase(llvm::unique(levels), levels.end());
   llvm::erase_if(levels, [&](int64_t bytes) { return bytes < fewest; });
@@ -452,7 +470,8 @@ StorageChain memrev::buildStorageChain(Block &block, const Activity &activity,
   for (Operation &op : block) {
     if (next != candidates.end() && next->op == &op) {
       addCandidate(*next++, plan.isEvaluatedAgain(&op), model, chain);
-    } else if (op.getNumRegions() != 0 && getPlannedEdge(&op)) {
+    } else if (isa<rev::CouplingOp, scf::ForOp, func::CallOp>(op) &&
+               getPlannedEdge(&op) && !op.hasAttr(kKeepsStateAttrName)) {
       InvertedStage stage(&op, activity, model, maxDrift);
       if (stage.isWorthStoring())
         stage.add(startsFromExactValues(&op, block), chain);

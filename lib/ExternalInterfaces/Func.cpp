@@ -48,14 +48,28 @@ static func::FuncOp getDerived(func::CallOp call, StringRef name,
   return {};
 }
 
+/// The operands that the inverse named on `call` gives back.
+static OperandRange getRecovered(func::CallOp call) {
+  auto number = call->getAttrOfType<IntegerAttr>(kCallRecoveredAttrName);
+  return call->getOperands().take_front(number ? number.getInt() : 0);
+}
+
+/// How `call`'s backward function reads `value`. What the function does with it
+/// is not known here, but what names an inverse takes what that gives back.
+static Precision getPrecision(func::CallOp call, Value value) {
+  return llvm::is_contained(getRecovered(call), value) ? Precision::Rounded
+                                                       : Precision::Exact;
+}
+
 namespace {
 
 struct CallModel
     : DifferentiableOpInterface::ExternalModel<CallModel, func::CallOp> {
   void getResiduals(Operation *op, function_ref<bool(Value)>,
                     SmallVectorImpl<Residual> &residuals) const {
-    for (Value value : getCallResiduals(cast<func::CallOp>(op)))
-      residuals.push_back(Residual(value, Precision::Exact));
+    auto call = cast<func::CallOp>(op);
+    for (Value value : getCallResiduals(call))
+      residuals.push_back(Residual(value, getPrecision(call, value)));
   }
 
   LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
@@ -65,8 +79,7 @@ struct CallModel
       return failure();
     SmallVector<Value> operands;
     for (Value value : getCallResiduals(call)) {
-      // What the function does with it is not known here.
-      operands.push_back(ctx.primal(value, Precision::Exact));
+      operands.push_back(ctx.primal(value, getPrecision(call, value)));
       if (!operands.back())
         return failure();
     }
@@ -116,28 +129,33 @@ struct CallModel
 struct CallInverseModel
     : InvertibleOpInterface::ExternalModel<CallInverseModel, func::CallOp> {
   SmallVector<InverseEdge> getInverseEdges(Operation *op) const {
-    auto recovered = op->getAttrOfType<IntegerAttr>(kCallRecoveredAttrName);
-    if (!recovered)
+    OperandRange recovered = getRecovered(cast<func::CallOp>(op));
+    if (recovered.empty())
       return {};
-    InverseEdge edge;
-    llvm::append_range(edge.solved,
-                       op->getOperands().take_front(recovered.getInt()));
-    llvm::append_range(edge.from, op->getResults());
-    llvm::append_range(edge.from,
-                       op->getOperands().drop_front(recovered.getInt()));
-    // Nothing is known of the function.
-    edge.gain = 0;
     // What is handed over twice would be solved for from itself.
     llvm::SmallDenseSet<Value> seen;
     for (Value operand : op->getOperands())
       if (!seen.insert(operand).second)
         return {};
+    InverseEdge edge;
+    llvm::append_range(edge.solved, recovered);
+    llvm::append_range(edge.from, op->getResults());
+    llvm::append_range(edge.from,
+                       op->getOperands().drop_front(recovered.size()));
+    // Whoever names an inverse vouches for it, unless they say what it loses.
+    if (auto gain = op->getAttrOfType<FloatAttr>(kCallGainAttrName)) {
+      edge.kind = InverseKind::Conditioned;
+      edge.gain = gain.getValueAsDouble();
+    }
     return {edge};
   }
 
   LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,
                              unsigned) const {
     InverseEdge edge = getInverseEdges(op).front();
+    // Somebody may have asked for one of them before its turn.
+    if (llvm::any_of(edge.solved, [&](Value v) { return ctx.isRounded(v); }))
+      return success();
     SmallVector<Value> operands;
     for (Value value : edge.from) {
       operands.push_back(ctx.primal(value, Precision::Rounded));

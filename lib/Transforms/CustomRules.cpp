@@ -107,14 +107,26 @@ DerivedFunctions::getCustomSplit(DerivativeRequest &request) {
   return split;
 }
 
+FlatSymbolRefAttr DerivedFunctions::getNamedInverse(func::FuncOp function) {
+  if (auto name =
+          function->getAttrOfType<FlatSymbolRefAttr>(rev::kInverseAttrName))
+    return name;
+  return inverted.lookup(function.getSymNameAttr());
+}
+
 FailureOr<func::FuncOp>
 DerivedFunctions::getCustomInverse(func::FuncOp function) {
   StringRef name = rev::kInverseAttrName;
   func::FuncOp inverse =
-      resolve(function, function->getAttrOfType<FlatSymbolRefAttr>(name), name,
-              symbols);
+      resolve(function, getNamedInverse(function), name, symbols);
   if (!inverse)
     return failure();
+  // Of two that are each other's inverses the one that says so is checked.
+  if (!function->hasAttr(name)) {
+    if (failed(getCustomInverse(inverse)) || failed(expandTransforms(inverse)))
+      return failure();
+    return inverse;
+  }
   ArrayRef<Type> arguments = function.getArgumentTypes();
   ArrayRef<Type> recovered = inverse.getResultTypes();
   ArrayRef<Type> first = arguments.take_front(recovered.size());

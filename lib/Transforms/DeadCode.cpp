@@ -13,6 +13,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "DerivedFunctions.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -154,7 +155,9 @@ void memrev::eraseDeadOps(Block &block, Operation *keep) {
   for (Operation *op : llvm::reverse(ops)) {
     if (op == keep)
       continue;
-    if (isOpTriviallyDead(op)) {
+    // Functions have no side effects.
+    if (isOpTriviallyDead(op) || (isa<func::CallOp>(op) && op->use_empty() &&
+                                  op->getNumResults() != 0)) {
       rewriter.eraseOp(op);
       continue;
     }

@@ -31,6 +31,11 @@ DerivedFunctions::DerivedFunctions(ModuleOp module, const CostModel &costs)
     if (Operation *callee = symbols.lookup(call.getCallee()))
       ++numCalls[callee];
   });
+  for (auto function : module.getOps<func::FuncOp>())
+    if (auto inverse =
+            function->getAttrOfType<FlatSymbolRefAttr>(rev::kInverseAttrName))
+      inverted.try_emplace(inverse.getAttr(), FlatSymbolRefAttr::get(
+                                                  function.getSymNameAttr()));
 }
 
 //===----------------------------------------------------------------------===//
@@ -162,9 +167,6 @@ DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
   if (failed(copy))
     return failure();
   func::FuncOp function = *copy;
-  auto planned = function->getAttrOfType<StringAttr>(kPlannedAttrName);
-  if (!planned || planned != rev::stringifyPolicy(request.policy))
-    planFunction(function, request.policy);
   expandForDifferentiation(function, DerivativeMode::Reverse);
   if (failed(promoteCapturedScalars(function)))
     return failure();
@@ -238,9 +240,10 @@ DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
   function.setFunctionType(builder.getFunctionType(
       body.getArgumentTypes(), TypeRange(ValueRange(outputs))));
   buildTapes(state);
+  // Who gives a value back is asked of the calls, too.
+  reports.push_back({function, makeReport(function, marker, state, costs)});
   eraseCallDerivatives(function);
   eraseLoopForms(function);
-  reports.push_back({function, makeReport(function, marker, state, costs)});
   return function;
 }
 
@@ -268,7 +271,7 @@ DerivedFunctions::getDerivative(const DerivativeRequest &request) {
 FailureOr<func::FuncOp> DerivedFunctions::getInverse(func::FuncOp function,
                                                      ArrayRef<int64_t> wrt,
                                                      Location loc) {
-  if (function->hasAttr(rev::kInverseAttrName)) {
+  if (getNamedInverse(function)) {
     FailureOr<func::FuncOp> inverse = getCustomInverse(function);
     if (failed(inverse) ||
         llvm::equal(wrt, llvm::seq<int64_t>(0, inverse->getNumResults())))

@@ -96,6 +96,11 @@ public:
   /// `@f_fwd` and `@f_bwd`.
   FailureOr<SplitFunctions> getSplit(const DerivativeRequest &request);
 
+  /// The same with the function itself as the forward function: nothing is
+  /// saved, and the backward function evaluates it again at its arguments.
+  FailureOr<SplitFunctions>
+  getEvaluatingAgain(const DerivativeRequest &request);
+
   /// The function (arguments, tangents of `wrt`) -> (results, tangents of
   /// `of`).
   FailureOr<func::FuncOp> getTangent(const TangentRequest &request);
@@ -123,6 +128,14 @@ private:
   /// or derived.
   FailureOr<func::FuncOp> clonePrepared(func::FuncOp function, Twine name,
                                         const Preparation &preparation);
+  /// Inlines calls in `copy`, a copy of `function`, or derives them. For reverse
+  /// mode the copy is planned on the way: what a call names as an inverse is of
+  /// use only if the plan follows it.
+  LogicalResult prepareCalls(func::FuncOp copy, func::FuncOp function,
+                             const Preparation &preparation);
+  /// True if `call` of `callee` may be undone by a call of its inverse.
+  bool isInvertedByCall(func::CallOp call, func::FuncOp callee,
+                        const Preparation &preparation);
   bool isInlined(func::CallOp call, func::FuncOp callee,
                  const Preparation &preparation);
   LogicalResult inlineCalls(Region &region, const Preparation &preparation,
@@ -137,11 +150,15 @@ private:
   /// and `of` of the request to all that these functions take.
   FailureOr<SplitFunctions> getCustomSplit(DerivativeRequest &request);
   FailureOr<func::FuncOp> getCustomTangent(TangentRequest &request);
-  /// The inverse that `function` names.
+  /// The function that `function` names as its inverse, or else the first one
+  /// that names `function` as its inverse: it is the name of either, or null.
+  FlatSymbolRefAttr getNamedInverse(func::FuncOp function);
+  /// The inverse of `function`, which has a name.
   FailureOr<func::FuncOp> getCustomInverse(func::FuncOp function);
-  /// Says on the calls in `function` of functions that name their inverses how
-  /// they are inverted (see CallDerivative.h).
-  LogicalResult describeInverses(func::FuncOp function);
+  /// Says on the calls in `function` that may be undone by calls how they are
+  /// (see CallDerivative.h).
+  LogicalResult describeInverses(func::FuncOp function,
+                                 const Preparation &preparation);
 
   /// Builds the derivative of `request`. `marker` receives an operation behind
   /// its forward part, `sums` the positions of gradients that are added to an
@@ -158,6 +175,8 @@ private:
   llvm::StringMap<SplitFunctions> splits;
   /// How often each function is called.
   DenseMap<Operation *, unsigned> numCalls;
+  /// The names of functions that name an inverse, by the name of that.
+  DenseMap<StringAttr, FlatSymbolRefAttr> inverted;
   /// What became of the values of each derived function.
   SmallVector<std::pair<func::FuncOp, SmallVector<Attribute>>> reports;
   llvm::SetVector<Operation *> expanding, deriving;

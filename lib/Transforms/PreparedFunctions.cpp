@@ -62,10 +62,24 @@ static bool holdsCouplings(func::FuncOp function, const SymbolTable &symbols,
   return result.wasInterrupted();
 }
 
+bool DerivedFunctions::isInvertedByCall(func::CallOp call, func::FuncOp callee,
+                                        const Preparation &preparation) {
+  bool inverts = preparation.kind == Preparation::Inverse ||
+                 (preparation.kind == Preparation::Reverse &&
+                  preparation.policy == rev::Policy::Invert);
+  // The scalar body of an operation is differentiated as a whole.
+  return inverts && !call->getParentOfType<linalg::LinalgOp>() &&
+         getNamedInverse(callee);
+}
+
 bool DerivedFunctions::isInlined(func::CallOp call, func::FuncOp callee,
                                  const Preparation &preparation) {
   if (preparation.kind == Preparation::Inverse)
-    return !callee->hasAttr(rev::kInverseAttrName);
+    return !getNamedInverse(callee);
+  // Until the plan is made, what has an inverse may be inverted.
+  if (isInvertedByCall(call, callee, preparation) &&
+      (!call->hasAttr(kCallInverseAttrName) || getPlannedEdge(call)))
+    return false;
   if (hasCustomRule(callee))
     return false;
   // A call in the scalar body of an operation has no tensors to hand over, and
@@ -203,11 +217,18 @@ LogicalResult DerivedFunctions::deriveCalls(func::FuncOp function,
                               preparation.strongZero,
                               loc,
                               /*accumulates=*/true};
+    // What the plan inverts saves nothing: its derivative evaluates the function
+    // again at what came back.
+    bool isInverted = getPlannedEdge(active.call).has_value();
     FailureOr<SplitFunctions> split =
-        hasCustomRule(callee) ? getCustomSplit(request) : getSplit(request);
+        isInverted              ? getEvaluatingAgain(request)
+        : hasCustomRule(callee) ? getCustomSplit(request)
+                                : getSplit(request);
     if (failed(split))
       return failure();
-    func::CallOp call = replaceCallee(active.call, split->forward);
+    func::CallOp call = isInverted
+                            ? active.call
+                            : replaceCallee(active.call, split->forward);
     describe(call, kBackwardAttrName, split->backward, request.wrt, request.of);
     int64_t numOperands = call.getNumOperands();
     int64_t numResults = callee.getNumResults();
@@ -233,10 +254,12 @@ LogicalResult DerivedFunctions::deriveCalls(func::FuncOp function,
   return success();
 }
 
-LogicalResult DerivedFunctions::describeInverses(func::FuncOp function) {
+LogicalResult
+DerivedFunctions::describeInverses(func::FuncOp function,
+                                   const Preparation &preparation) {
   WalkResult result = function.walk([&](func::CallOp call) {
     auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
-    if (!callee || !callee->hasAttr(rev::kInverseAttrName))
+    if (!callee || !isInvertedByCall(call, callee, preparation))
       return WalkResult::advance();
     FailureOr<func::FuncOp> inverse = getCustomInverse(callee);
     if (failed(inverse))
@@ -246,6 +269,9 @@ LogicalResult DerivedFunctions::describeInverses(func::FuncOp function) {
                   FlatSymbolRefAttr::get(inverse->getSymNameAttr()));
     call->setAttr(kCallRecoveredAttrName,
                   builder.getI64IntegerAttr(inverse->getNumResults()));
+    for (Operation *op : {callee.getOperation(), call.getOperation()})
+      if (Attribute gain = op->getAttr(rev::kGainAttrName))
+        call->setAttr(kCallGainAttrName, gain);
     return WalkResult::advance();
   });
   return failure(result.wasInterrupted());
@@ -255,8 +281,8 @@ void memrev::eraseCallDerivatives(func::FuncOp function) {
   function.walk([](func::CallOp call) {
     for (StringRef name :
          {kBackwardAttrName, kTangentAttrName, kCallInverseAttrName,
-          kCallRecoveredAttrName, kCallWrtAttrName, kCallOfAttrName,
-          kCallResidualsAttrName, kCallSumsAttrName})
+          kCallRecoveredAttrName, kCallGainAttrName, kCallWrtAttrName,
+          kCallOfAttrName, kCallResidualsAttrName, kCallSumsAttrName})
       call->removeAttr(name);
   });
 }
@@ -368,32 +394,60 @@ DerivedFunctions::clonePrepared(func::FuncOp function, Twine name,
     auto call = func::CallOp::create(builder, preparation.loc, function,
                                      body->getArguments());
     func::ReturnOp::create(builder, function.getLoc(), call.getResults());
-  } else {
-    IRMapping mapping;
-    function.getBody().cloneInto(&copy.getBody(), mapping);
+    if (failed(deriveCalls(copy, preparation)))
+      return failure();
+    return copy;
+  }
+  IRMapping mapping;
+  function.getBody().cloneInto(&copy.getBody(), mapping);
+  if (failed(prepareCalls(copy, function, preparation)))
+    return failure();
+  return copy;
+}
+
+LogicalResult DerivedFunctions::prepareCalls(func::FuncOp copy,
+                                             func::FuncOp function,
+                                             const Preparation &preparation) {
+  bool isReverse = preparation.kind == Preparation::Reverse;
+  auto isPlanned = [&] {
+    auto planned = copy->getAttrOfType<StringAttr>(kPlannedAttrName);
+    return planned && planned == rev::stringifyPolicy(preparation.policy);
+  };
+  // What is inlined because the plan does not invert it is planned in its turn:
+  // once per level of calls.
+  size_t numFunctions = llvm::range_size(module.getOps<func::FuncOp>());
+  for (size_t level = 0;; ++level) {
+    if (level > numFunctions) {
+      reportRecursion(preparation.loc, function);
+      return failure();
+    }
     SmallVector<Operation *> stack{function};
     llvm::SmallPtrSet<Operation *, 8> inlined;
     if (failed(inlineCalls(copy.getBody(), preparation, stack, inlined)))
       return failure();
-    // The plan of the function does not cover what was inlined.
-    if (!inlined.empty())
-      copy->removeAttr(kPlannedAttrName);
     for (Operation *callee : inlined)
       tightenDriftTolerance(copy, cast<func::FuncOp>(callee));
-  }
-  if (preparation.kind == Preparation::Inverse) {
-    if (failed(describeInverses(copy)))
+    if (failed(describeInverses(copy, preparation)))
       return failure();
-    return copy;
-  }
-  if (preparation.kind == Preparation::Reverse) {
+    if (preparation.kind == Preparation::Inverse)
+      return success();
+    if (level > 0 && inlined.empty())
+      break;
     bool changed = false;
-    if (failed(prepareLoops(copy, preparation.wrt, changed)))
+    if (isReverse && failed(prepareLoops(copy, preparation.wrt, changed)))
       return failure();
-    if (changed)
+    // The plan of the function does not cover what was inlined, nor what calls
+    // have for inverses.
+    bool hasInverses = false;
+    copy.walk([&](func::CallOp call) {
+      hasInverses |= call->hasAttr(kCallInverseAttrName);
+    });
+    if (changed || !inlined.empty() || hasInverses)
       copy->removeAttr(kPlannedAttrName);
+    if (isReverse && !isPlanned())
+      planFunction(copy, preparation.policy);
+    if (!isReverse || !hasInverses)
+      break;
   }
-  if (failed(deriveCalls(copy, preparation)))
-    return failure();
-  return copy;
+  return deriveCalls(copy, preparation);
 }

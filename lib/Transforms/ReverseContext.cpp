@@ -12,6 +12,7 @@
 #include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/Analysis/Recomputation.h"
 #include "memrev/Dialect/Rev/IR/Rev.h"
+#include "memrev/Interfaces/CallDerivative.h"
 #include "memrev/Interfaces/DecomposableOpInterface.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
 #include "memrev/Interfaces/ForwardDifferentiableOpInterface.h"
@@ -100,10 +101,12 @@ bool ReverseContext::isVisible(Value value) const {
 //===----------------------------------------------------------------------===//
 
 /// True if `value` has no ties on a set of positive measure that rounding would
-/// break: it is the state of a coupling or of a loop. What other operations
-/// compute (a relu) can be exactly zero everywhere.
+/// break: it is the state of a coupling, of a call with an inverse or of a loop.
+/// What other operations compute (a relu) can be exactly zero everywhere.
 static bool isFreeOfTies(Value value) {
   Operation *op = value.getDefiningOp();
+  if (op && op->hasAttr(kCallInverseAttrName))
+    return true;
   if (auto coupling = dyn_cast_if_present<rev::CouplingOp>(op))
     return value == coupling.getResult();
   return !op || isa<LoopLikeOpInterface>(op);

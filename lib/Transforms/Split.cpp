@@ -203,6 +203,47 @@ DerivedFunctions::getSplit(const DerivativeRequest &request) {
   return split;
 }
 
+FailureOr<SplitFunctions>
+DerivedFunctions::getEvaluatingAgain(const DerivativeRequest &request) {
+  func::FuncOp primal = request.function;
+  std::string key = getKey("again", primal, request.wrt, request.of,
+                           getMode(request.policy, request.strongZero));
+  if (auto known = splits.find(key); known != splits.end())
+    return known->second;
+  Operation *marker = nullptr;
+  SplitFunctions split;
+  FailureOr<func::FuncOp> backward =
+      build(request, (primal.getName() + "_again").str(),
+            /*returnResults=*/false, marker, split.sums);
+  if (failed(backward))
+    return failure();
+  marker->erase();
+  erasePlan(*backward);
+  Block &body = backward->getBody().front();
+  eraseDeadOps(body);
+  // What it stores lives in the backward part only.
+  llvm::erase_if(reports.back().second, [](Attribute entry) {
+    return cast<StringAttr>(cast<DictionaryAttr>(entry).get("strategy")) ==
+           "stored";
+  });
+  // What it does not read need not be there.
+  llvm::BitVector unread(body.getNumArguments());
+  for (BlockArgument argument :
+       body.getArguments().take_front(primal.getNumArguments())) {
+    unsigned number = argument.getArgNumber();
+    if (argument.use_empty())
+      unread.set(number);
+    else
+      split.residuals.push_back({SplitFunctions::Residual::Argument, number});
+  }
+  if (failed(backward->eraseArguments(unread)))
+    return failure();
+  split.forward = primal;
+  split.backward = *backward;
+  splits[key] = split;
+  return split;
+}
+
 //===----------------------------------------------------------------------===//
 // Sharing the forward part
 //===----------------------------------------------------------------------===//

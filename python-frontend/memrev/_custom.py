@@ -1,13 +1,19 @@
 # Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Functions with derivatives of their own."""
+"""Functions with derivatives or inverses of their own."""
 
 import functools
 
+import numpy as np
+
 from . import _array, _dtypes, _graph, tree
 from ._jit import ShapeDtype, TracedFunction, call_traced, function_name, jit
+from ._transforms import inverse as _inverse_of
 from ._transforms import leaves_or_none
+
+# The digits that floats have, in base 2.
+_PRECISION = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
 
 
 def custom_vjp(fn=None, *, forward, backward):
@@ -34,9 +40,7 @@ def custom_vjp(fn=None, *, forward, backward):
     """
     if fn is None:
         return functools.partial(custom_vjp, forward=forward, backward=backward)
-    if isinstance(fn, FunctionWithRules):
-        return FunctionWithRules(fn.fn, vjp=(forward, backward), jvp=fn.jvp)
-    return FunctionWithRules(fn, vjp=(forward, backward))
+    return FunctionWithRules.extend(fn, vjp=(forward, backward))
 
 
 def custom_jvp(fn=None, *, tangent):
@@ -51,18 +55,97 @@ def custom_jvp(fn=None, *, tangent):
     """
     if fn is None:
         return functools.partial(custom_jvp, tangent=tangent)
-    if isinstance(fn, FunctionWithRules):
-        return FunctionWithRules(fn.fn, vjp=fn.vjp, jvp=tangent)
-    return FunctionWithRules(fn, jvp=tangent)
+    return FunctionWithRules.extend(fn, jvp=tangent)
+
+
+def custom_inverse(fn=None, *, inverse, gain=None):
+    """Gives `fn` an inverse of its own in its first argument.
+
+    fn: takes a tree of arrays x, and others, by position, and returns a tree of arrays. It
+        reads no other traced arrays than these.
+    inverse: takes the output of `fn` and the other arguments, and returns a tree like x.
+    gain: how many times an error of the output the error of what `inverse` returns is at
+        most, a number of at least 1. Without it the inverse is trusted to round, and no
+        more, like that of a coupling.
+
+    `memrev.inverse(fn)` calls the inverse, and so does the inverse of what calls `fn`. A
+    reverse derivative of a chain of such calls, or of a loop over one, keeps nothing of
+    them: it gets each x back by the inverse, and evaluates `fn` once more there. `inverse`
+    has `fn` as its inverse in turn. May be stacked with `custom_vjp` and `custom_jvp`, and
+    works as a decorator. Raises ValueError for another gain; calls raise TypeError or
+    ValueError if `inverse` does not return what it has to. Whether it is the inverse is up
+    to the caller, and to `check_inverse`.
+
+        @memrev.custom_inverse(inverse=lambda y, w: mnp.linalg.solve(w, y))
+        def product(x, w):
+            return w @ x
+    """
+    if fn is None:
+        return functools.partial(custom_inverse, inverse=inverse, gain=gain)
+    if gain is not None and not 1 <= gain < float("inf"):
+        raise ValueError(f"expects a gain of at least 1, but got {gain}")
+    return FunctionWithRules.extend(fn, inverse=(inverse, gain))
+
+
+def check_inverse(fn, *args, tolerance=None):
+    """Applies `fn` and its inverse in the first argument, one after the other.
+
+    fn: a function that has an inverse by `custom_inverse`, or one that the compiler
+        derives.
+    args: its arguments, trees of arrays; the first one is what has to come back.
+    tolerance: how far each of its arrays may be from what comes back, at most, as a part
+        of its largest absolute value; by default so far that half of the digits of its
+        dtype are right, and zero for integers, as for `memrev-compile --check-inverse`.
+
+    Returns the largest such difference, a float. Raises ValueError with it and the place in
+    the tree if it is above the tolerance, and CompileError if `fn` has no inverse.
+    """
+    x, *others = args
+
+    def round_trip(x, *others):
+        return _inverse_of(fn, like=x)(fn(x, *others), *others)
+
+    found = tree.leaves(jit(round_trip)(x, *others))
+    leaves, structure = tree.flatten(x)
+    worst = 0.0
+    for path, exact, back in zip(structure.paths(), leaves, found):
+        dtype = _dtypes.as_dtype(back.dtype)
+        allowed = _round_trip_tolerance(dtype) if tolerance is None else tolerance
+        difference = _relative_difference(*(np.asarray(v, np.float64) for v in (exact, back)))
+        if not difference <= allowed:
+            raise ValueError(
+                f"expects the inverse of '{function_name(fn)}' to give its argument back within "
+                f"{allowed:.1e}, but got a difference of {difference:.1e} at "
+                f"'{tree.path_name(path)}'")
+        worst = max(worst, difference)
+    return worst
+
+
+def _relative_difference(exact, found):
+    if exact.size == 0:
+        return 0.0
+    difference, scale = np.abs(exact - found).max(), np.abs(exact).max()
+    return float(difference if difference == 0 or scale == 0 else difference / scale)
+
+
+def _round_trip_tolerance(dtype):
+    return 2 ** ((1 - _PRECISION[dtype.name]) / 2) if _dtypes.is_float(dtype) else 0.0
 
 
 class FunctionWithRules:
-    """A function whose derivatives are functions that somebody wrote. A call from a trace
-    is a call in the program, which has the function once for each signature."""
+    """A function whose derivatives or inverse are functions that somebody wrote. A call from
+    a trace is a call in the program, which has the function once for each signature."""
 
-    def __init__(self, fn, vjp=None, jvp=None):
+    @classmethod
+    def extend(cls, fn, **rules):
+        """`fn`, which may have others, with those rules."""
+        if isinstance(fn, cls):
+            return cls(fn.fn, **{**fn.rules, **rules})
+        return cls(fn, **rules)
+
+    def __init__(self, fn, **rules):
         functools.update_wrapper(self, fn)
-        self.fn, self.vjp, self.jvp = fn, vjp, jvp
+        self.fn, self.rules = fn, rules
 
         @functools.wraps(fn)
         def call(*args):
@@ -82,7 +165,7 @@ class FunctionWithRules:
             signature = _Signature(function_name(self), structure, arrays)
             memo[key] = signature.trace(self.fn, "", _templates(structure, arrays))
             try:  # The rules may call the function.
-                signature.set_rules(memo[key], self.vjp, self.jvp)
+                signature.set_rules(memo[key], **self.rules)
             except BaseException:
                 del memo[key]
                 raise
@@ -107,13 +190,13 @@ class _Signature:
                                 lambda i, leaf: True, outer=block)
         if traced.function.captures:
             raise TypeError(
-                f"expects '{self.name}', which has derivatives of its own, and its rules to "
+                f"expects '{self.name}', which has rules of its own, and its rules to "
                 "read no traced arrays but their arguments, but got "
                 f"{len(traced.function.captures)} of the functions around; pass them as "
                 "arguments")
         return traced
 
-    def set_rules(self, traced, vjp, jvp):
+    def set_rules(self, traced, vjp=None, jvp=None, inverse=None):
         """Traces the rules and names them in the function's attributes."""
         self.output, self.types = traced.result_structure, traced.result_types
         self.float_results = [i for i, (_, dtype) in enumerate(self.types)
@@ -138,6 +221,14 @@ class _Signature:
                 (args, [ShapeDtype(self.arrays[i].shape, self.arrays[i].dtype)
                         for i in self.floats]))
             attributes.append(f"rev.custom_jvp = @{tangent.function.name}")
+        if inverse is not None:
+            rule, gain = inverse
+            output = tree.unflatten(self.output, [ShapeDtype(*type) for type in self.types])
+            inverted = self.trace(functools.partial(self._inverse, rule), "_inverse",
+                                  (output, *args[1:]))
+            attributes.append(f"rev.inverse = @{inverted.function.name}")
+            if gain is not None:
+                attributes.append(f"rev.gain = {float(gain)!r} : f64")
         if attributes:
             traced.function.attributes = "{" + ", ".join(attributes) + "}"
 
@@ -164,6 +255,15 @@ class _Signature:
             "(output, tangents)")
         return (self._checked_output("tangent", output),
                 self._derivatives("tangent", "tangent", "result", self.output, self.types, found))
+
+    def _inverse(self, rule, output, *others):
+        first = self.structure.children[0]
+        leaves, structure = tree.flatten(rule(output, *others))
+        if structure != first:
+            raise ValueError(f"expects the inverse rule of '{self.name}' to return its first "
+                             "argument, but " + tree.difference(first, structure))
+        return [self._checked("inverse", "an array", path, leaf, a.shape, a.dtype)
+                for path, leaf, a in zip(first.paths(), leaves, self.arrays)]
 
     def _pair(self, rule, given, what):
         if not isinstance(given, tuple) or len(given) != 2:
