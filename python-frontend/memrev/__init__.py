@@ -21,7 +21,7 @@ Arrays go in and out without a copy. Functions are pure unless an argument is
 donated (`jit(donate=...)`, `rev.donated` in text).
 """
 
-from . import cache, cuda, io, lax, models, nn, numpy, optim, tree
+from . import cache, cuda, flows, io, lax, models, nn, numpy, optim, tree
 from ._array import Array
 from ._custom import check_inverse, custom_inverse, custom_jvp, custom_vjp
 from ._device import device_get, device_put
@@ -36,8 +36,9 @@ from ._transforms import Jacobian, grad, hvp, inverse, jvp, stop_gradient, value
 
 __all__ = [
     "Array", "BlockDrift", "CompileError", "Diagnostic", "Function", "Jacobian", "Module",
-    "Parameter", "ShapeDtype", "bfloat16", "cache", "check_inverse", "compile", "cuda", "custom_inverse",
-    "custom_jvp", "custom_vjp", "device_get", "device_put", "export", "external", "grad", "hvp",
-    "inverse", "io", "jit", "jvp", "lax", "load", "models", "nn", "numpy", "openmp_library",
-    "optim", "stop_gradient", "tree", "value_and_grad", "vjp", "workspace_bytes",
+    "Parameter", "ShapeDtype", "bfloat16", "cache", "check_inverse", "compile", "cuda",
+    "custom_inverse", "custom_jvp", "custom_vjp", "device_get", "device_put", "export",
+    "external", "flows", "grad", "hvp", "inverse", "io", "jit", "jvp", "lax", "load", "models",
+    "nn", "numpy", "openmp_library", "optim", "stop_gradient", "tree", "value_and_grad", "vjp",
+    "workspace_bytes",
 ]

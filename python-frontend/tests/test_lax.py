@@ -212,6 +212,17 @@ def test_for_loop():
             array(2, 3), w)
 
 
+def test_for_loop_in_reverse():
+    w, x = np.random.default_rng(0).standard_normal((5, 3, 3)), np.ones((2, 3))
+    found = memrev.jit(lambda x, w: lax.for_loop(
+        5, lambda i, x: mnp.tanh(x @ w[i]) * (i + 1.0), x, start=2, reverse=True))(x, w)
+    for i in (4, 3, 2):
+        x = np.tanh(x @ w[i]) * (i + 1.0)
+    assert np.abs(found - x).max() < 1e-13
+    f = memrev.jit(lambda n, x: lax.for_loop(n, lambda i, x: 2 * x + i, x, start=1, reverse=True))
+    assert f(np.int32(4), np.int32(0)) == 17 and f(np.int32(1), np.int32(5)) == 5
+
+
 def test_for_loop_of_a_traced_length():
     f = memrev.jit(lambda n, x: lax.for_loop(n, lambda i, x: x + i * n, x, start=1))
     for n in (0, 1, 5):

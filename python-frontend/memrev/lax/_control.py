@@ -17,10 +17,12 @@ class LoopIndex(Array):
     """The number of a loop's iteration: an int32 without dimensions. Indexing with it
     takes the loop's own counter; other uses convert it once, where the loop begins."""
 
-    __slots__ = ("_region", "_value", "limits")
+    __slots__ = ("_region", "_place", "_value", "limits")
 
     def __init__(self, region, index, limits):
         self._region, self._value = region, None
+        #: Where in the region the number is known.
+        self._place = len(region.ops)
         #: (first, one behind the last), or None if they are traced.
         self.limits = limits
         self.shape, self.dtype, self._index = (), np.dtype(np.int32), index
@@ -28,7 +30,8 @@ class LoopIndex(Array):
     @property
     def value(self):
         if self._value is None:
-            rest, self._region.ops = self._region.ops, []
+            place = self._place
+            rest, self._region.ops = self._region.ops[place:], self._region.ops[:place]
             number, = self._region.append("arith.index_cast {0} : index to i32", [self._index],
                                           ["i32"])
             self._value, = self._region.append("tensor.from_elements {0} : {r[0]}", [number],
@@ -91,9 +94,10 @@ def _emit_for(bounds, arrays, region, checkpoint):
                 regions=[region], tail=tail)
 
 
-def for_loop(n, body, carry, start=0, checkpoint=None):
+def for_loop(n, body, carry, start=0, checkpoint=None, reverse=False):
     """Runs `carry = body(i, carry)` for i from `start` to `n` - 1 as one loop of the
-    program and returns the last carry, a tree of arrays whose types stay the same.
+    program, with `reverse` from `n` - 1 down to `start`, and returns the last carry, a tree
+    of arrays whose types stay the same.
 
     A loop of couplings is differentiated by running it backwards, in memory that does
     not depend on `n`. checkpoint: "periodic<k>" keeps every k-th state for a loop that
@@ -105,10 +109,15 @@ def for_loop(n, body, carry, start=0, checkpoint=None):
     bounds = [_index(start), _index(n), _index(1)]
     region = _graph.Block(parent=_graph.current_block())
     limits = None if isinstance(start, Array) or isinstance(n, Array) or start >= n else (start, n)
-    counter = LoopIndex(region, region.add_argument("index", "i"), limits)
+    if reverse:
+        # Of the first and the last number, which the counter is as far from as i.
+        ends = _index(start + n - 1)
+    counter = region.add_argument("index", "i")
     inner = _arguments(region, arrays)
     with _graph.tracing(region):
-        output = body(counter, tree.unflatten(structure, inner))
+        if reverse:
+            counter = emit_scalar("arith.subi {0}, {1} : index", [ends, counter], "index")
+        output = body(LoopIndex(region, counter, limits), tree.unflatten(structure, inner))
         _yield(region, _check_carry("for_loop", structure, arrays, output))
     return tree.unflatten(structure, _emit_for(bounds, arrays, region, checkpoint))
 

@@ -116,22 +116,50 @@ class Module:
             result = function(*args, **kwargs)
         return result, new_state
 
+    def initialize(self, params: dict, state: dict, *args,
+                   rng: Optional[Tuple[Any, Any]] = None, method: Optional[str] = None,
+                   **kwargs) -> Dict[str, dict]:
+        """Initialisation by data: calls the module as `apply(..., train=True)` does, while
+        layers that choose their parameters by a first batch (`self.initializing`), such as
+        `memrev.flows.ActNorm`, set them by what reaches them.
+
+        Returns {"params": nested dict, "state": nested dict} like the arguments, which stay
+        as they are. A pure function: call it under `memrev.jit`. Raises what `apply` does.
+        """
+        node = _Node(self)
+        node.check(params, Parameter, "params")
+        node.check(state, State, "state")
+        scope = _Scope(train=True, rng=rng, initializing=True)
+        found = {"params": _copy(params), "state": _copy(state)}
+        scope.bind(node, found["params"], found["state"])
+        with scope:
+            (self if method is None else getattr(self, method))(*args, **kwargs)
+        return found
+
     def update(self, name: str, function: Callable, *values):
-        """Sets the state `name` to `function(its value, *values)`, once for each call.
+        """Sets the state `name` to `function(its value, *values)`, once for each call; while
+        `initialize` runs parameters, too.
 
         Inside of a coupling `function` is called after the coupling, with `values` as
         auxiliary results of it; so an inverse or a derivative does not repeat it.
         """
-        if not isinstance(self._declared.get(name), State):
+        scope = _scope(self)
+        declared = self._declared.get(name)
+        if not isinstance(declared, _Declaration if scope.initializing else State):
             raise AttributeError(f"{type(self).__name__} expects a declared state, but got "
                                  f"'{name}'")
-        scope = _scope(self)
-        scope.update(scope.binding(self), name, function, values)
+        kind = "state" if isinstance(declared, State) else "params"
+        scope.update(scope.binding(self), kind, name, function, values)
 
     @property
     def training(self) -> bool:
         """Whether `apply` was called with `train`."""
         return _scope(self).train
+
+    @property
+    def initializing(self) -> bool:
+        """Whether `initialize` runs."""
+        return _scope(self).initializing
 
     def random_key(self):
         """What makes the random numbers of one layer in one step: (seed, step, layer),
@@ -264,8 +292,8 @@ def _copy(state):
 
 
 class _Binding:
-    """The arrays of a module: its part of the nested dicts. The dict of the state
-    belongs to this call of apply; updates write into it."""
+    """The arrays of a module: its part of the nested dicts. The dicts that updates write
+    into, of the state, and in `initialize` of the parameters, belong to this call."""
 
     __slots__ = ("node", "params", "state")
 
@@ -281,16 +309,19 @@ _active = _Active()
 
 
 class _Scope:
-    """What modules see: their arrays, whether they train, random numbers.
+    """What modules see: their arrays, whether they train or are initialised by data,
+    random numbers.
 
     The scope of a coupling or of a loop's body is inside of another one (`outer`),
     whose bindings it sees. With `deferred`, in a coupling, updates of the state wait
     in `pending` until the outer scope takes them.
     """
 
-    def __init__(self, outer=None, deferred=False, train=False, rng=None, loops=None):
+    def __init__(self, outer=None, deferred=False, train=False, rng=None, loops=None,
+                 initializing=False):
         self.outer = outer
         self.train = outer.train if outer else train
+        self.initializing = outer.initializing if outer else initializing
         self.rng = outer.rng if outer else rng
         self.bindings = {}
         self.pending = [] if deferred else None
@@ -330,17 +361,20 @@ class _Scope:
         binding = self.binding(module)
         return (binding.params if name in binding.params else binding.state)[name]
 
-    def update(self, binding, name, function, values):
+    def update(self, binding, kind, name, function, values):
+        """Changes an array of `kind` "params" or "state"."""
         if self.pending is not None:
-            self.pending.append((binding, name, function, values))
+            self.pending.append((binding, kind, name, function, values))
         elif binding not in self.bindings.values():
-            # Only the state of the repeated block is carried from iteration to iteration.
-            kind = type(binding.node.module).__name__
+            # Only the arrays of the repeated block are carried from iteration to iteration.
+            what = "state" if kind == "state" else "parameter"
             raise RuntimeError(
-                f"expects the state '{name}' of {kind}, which changes in each iteration of a "
-                "Repeat, to be a part of the repeated block, but got one from outside of it")
+                f"expects the {what} '{name}' of {type(binding.node.module).__name__}, which "
+                "changes in each iteration of a Repeat, to be a part of the repeated block, but "
+                "got one from outside of it")
         else:
-            binding.state[name] = function(binding.state[name], *values)
+            arrays = getattr(binding, kind)
+            arrays[name] = function(arrays[name], *values)
 
     def next_layer(self):
         """A number that no other random layer of this call has, in no iteration of
@@ -357,6 +391,22 @@ class _Scope:
         if iteration is None:
             return first
         return iteration + first if first else iteration
+
+
+def detached(module):
+    """(params, function): the parameters that a module has now, and the module as a function
+    of parameters and arguments that reads no others. For rules of derivatives, which may
+    read nothing but their arguments."""
+    scope = _scope(module)
+    binding = scope.binding(module)
+
+    def function(params, *args):
+        inner = _Scope(outer=scope)
+        inner.bind(binding.node, params, _copy(binding.state))
+        with inner:
+            return module(*args)
+
+    return binding.params, function
 
 
 def _scope(module):

@@ -11,30 +11,35 @@ from .module import Module, _active, _copy, _scope, _Scope
 __all__ = ["Coupling", "Repeat", "couple"]
 
 
-def couple(function, x, given, kind: str = "additive"):
+def couple(function, x, given, kind: str = "additive", log_det: bool = False,
+           inverse: bool = False):
     """The coupling x + function(given), or x s(a) + t for an affine kind: a bijection of
     `x` that is undone in the backward pass instead of stored.
 
-    function: a module or a function of `given`, an array, that returns t, an array like
-        `x`; for an affine kind the pair (a, t), or one array that has both, a first, in
-        its last dimension. States of modules in it, such as running statistics, are
-        updated once.
-    kind: see `memrev.lax.coupling`.
+    function: a module or a function of `given`, an array, or of its arrays if it is a list,
+        that returns t, an array like `x`; for an affine kind the pair (a, t), or one array
+        that has both, a first, in its last dimension. States of modules in it, such as
+        running statistics, are updated once.
+    kind, log_det, inverse: see `memrev.lax.coupling`.
+
+    Returns the array, or with `log_det` the pair (array, log_det).
     """
     outer = _active.scope
     scope = _Scope(outer=outer, deferred=True)
 
-    def region(inner):
+    def region(*inner):
         with scope:
-            result = function(inner)
+            result = function(*inner)
         if kind != "additive" and not isinstance(result, tuple):
             result = tuple(mnp.split(result, 2, axis=-1))
         return result, [values for *_, values in scope.pending]
 
-    y, values = lax.coupling(kind, x, [given], region, has_aux=True)
-    for (binding, name, update, _), found in zip(scope.pending, values):
-        outer.update(binding, name, update, found)
-    return y
+    given = given if isinstance(given, list) else [given]
+    *results, values = lax.coupling(kind, x, given, region, has_aux=True, log_det=log_det,
+                                    inverse=inverse)
+    for (binding, what, name, update, _), found in zip(scope.pending, values):
+        outer.update(binding, what, name, update, found)
+    return tuple(results) if log_det else results[0]
 
 
 class Coupling(Module):
@@ -92,6 +97,11 @@ class Repeat(Module):
         self.block, self.copies = block, count
 
     def __call__(self, x, *rest):
+        return self._loop(lambda x: self.block(x, *rest), x)
+
+    def _loop(self, function, x, reverse=False):
+        """The loop x = function(x), in which the block has the arrays of one call after the
+        other, with `reverse` from the last to the first."""
         scope = _scope(self)
         binding = scope.binding(self)
         node = binding.node.children.get("block")
@@ -99,35 +109,40 @@ class Repeat(Module):
             raise RuntimeError("expects a block that is in no module before the Repeat, but got "
                                f"{type(self.block).__name__}, which has parameters elsewhere")
         if scope.pending is not None and any(
-                entry[:2] == (binding, "block") for entry in scope.pending):
+                entry[0] is binding and entry[2] == "block" for entry in scope.pending):
             raise RuntimeError("expects a Repeat with states to be called once in a coupling, "
                                "but got a second call")
-        params = tree.map(as_array, binding.params.get("block", {}))
-        changed = False
+        stacks = {"params": tree.map(as_array, binding.params.get("block", {})),
+                  "state": binding.state.get("block", {})}
+        # The loop carries what may change: parameters while data initialises them.
+        carried = {kind: stacks.pop(kind)
+                   for kind in (("params", "state") if scope.initializing else ("state",))}
+        changed = set()
 
         def body(i, carry):
-            nonlocal changed
-            x, stacked = carry
+            x, carried = carry
             inner = _Scope(outer=scope, loops=(*scope.loops, (i, self.copies)))
-            before = tree.map_with_path(lambda path, a: _entry(a, i, path), stacked)
-            after = _copy(before)
-            inner.bind(node, tree.map_with_path(lambda path, a: _entry(a, i, path), params),
-                       after)
+            before = {kind: tree.map_with_path(lambda path, a: _entry(a, i, path), arrays)
+                      for kind, arrays in {**stacks, **carried}.items()}
+            after = {kind: _copy(arrays) for kind, arrays in before.items()}
+            inner.bind(node, after["params"], after["state"])
             with inner:
-                y = self.block(x, *rest)
+                y = function(x)
 
-            def store(array, old, new):
-                nonlocal changed
-                if new is old:
-                    return array
-                changed = True
-                return array.at[i].set(new)
+            def stored(kind):
+                def store(array, old, new):
+                    if new is old:
+                        return array
+                    changed.add(kind)
+                    return array.at[i].set(new)
 
-            return y, tree.map(store, stacked, before, after)
+                return tree.map(store, carried[kind], before[kind], after[kind])
 
-        y, state = lax.for_loop(self.copies, body, (x, binding.state.get("block", {})))
-        if changed:
-            scope.update(binding, "block", lambda old, new: new, [state])
+            return y, {kind: stored(kind) for kind in carried}
+
+        y, found = lax.for_loop(self.copies, body, (x, carried), reverse=reverse)
+        for kind in changed:
+            scope.update(binding, kind, "block", lambda old, new: new, [found[kind]])
         return y
 
 

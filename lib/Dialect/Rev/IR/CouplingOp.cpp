@@ -124,7 +124,8 @@ LogicalResult CouplingOp::verify() {
 /// function does shows when it is inlined.
 static Operation *findSideEffect(Region &region) {
   for (Operation &op : region.getOps()) {
-    if (isa<CallOpInterface>(op) || isMemoryEffectFree(&op))
+    if (isa<CallOpInterface, VjpOp, ValueAndGradOp, JvpOp, InverseOp>(op) ||
+        isMemoryEffectFree(&op))
       continue;
     if (!op.hasTrait<OpTrait::HasRecursiveMemoryEffects>() ||
         isa<MemoryEffectOpInterface>(op))

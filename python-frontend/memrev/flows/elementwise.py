@@ -1,0 +1,228 @@
+# Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Bijections of each element: scales and offsets, activations."""
+
+import math
+
+import numpy as np
+
+from .. import lax, nn
+from .. import numpy as mnp
+from ._undo import pair
+from .bijection import (
+    Bijection, Inverse, check_channels, per_sample, pixels, sum_per_sample)
+
+__all__ = ["ActNorm", "Affine", "ExpClamp", "LeakyReLU", "Logit", "Sigmoid", "Tanh"]
+
+
+_scaled, _unscaled = pair(lambda x, scale, offset: x * scale + offset,
+                          lambda y, scale, offset: (y - offset) / scale)
+
+
+def _softplus_scale(a):
+    # 0.1 softplus of sharpness 1/2.
+    return 0.2 * lax.softplus(0.5 * a)
+
+
+#: name: (scale of a parameter, parameter of a scale). The last two are those of FrEIA's
+#: AllInOneBlock.
+SCALES = {
+    "exp": (mnp.exp, mnp.log),
+    "softplus": (_softplus_scale, lambda s: 2 * (5 * s + mnp.log(-mnp.expm1(-5 * s)))),
+    "sigmoid": (lambda a: 10 * lax.sigmoid(a - 2), lambda s: mnp.log(s / (10 - s)) + 2),
+}
+
+
+class ActNorm(Bijection):
+    """y = s x + offset, with a scale and an offset for each channel: Kingma and Dhariwal,
+    Glow (arXiv 1807.03039, section 3.1). x: [batch, ..., channels].
+
+    scale: how s is made of the parameter a: "exp"(a), "softplus" 0.2 log(1 + exp(a / 2)),
+        "sigmoid" 10 / (1 + exp(2 - a)), which are positive.
+
+    Parameters: `scale` [channels], the a, and `offset` [channels]; `init` gives s = 1 and
+    zeros, `initialize` what makes a batch have mean 0 and variance 1 in each channel, in the
+    direction of the call. A channel that is constant keeps s = 1; a "sigmoid" has no scales
+    above 10, and takes 9.99.
+    """
+
+    def __init__(self, channels: int, scale: str = "exp"):
+        if scale not in SCALES:
+            raise ValueError(f"ActNorm expects a scale out of {', '.join(SCALES)}, but got "
+                             f"{scale!r}")
+        self.channels, self.kind = channels, scale
+        one = np.asarray(_parameter_of_one(scale))
+        self.scale = nn.Parameter((channels,), nn.init.constant(one))
+        self.offset = nn.Parameter((channels,), nn.init.zeros)
+
+    def __call__(self, x, cond=None):
+        scale, offset, log_det = self._values(x, inverse=False)
+        return _scaled(x, scale, offset), log_det
+
+    def inverse(self, y, cond=None):
+        scale, offset, log_det = self._values(y, inverse=True)
+        return _unscaled(y, scale, offset), -log_det
+
+    def _values(self, x, inverse):
+        check_channels(self, x, self.channels)
+        a, offset = self.scale, self.offset
+        if self.initializing:
+            a, offset = self._of_batch(x, inverse)
+            self.update("scale", lambda old, new: new, a)
+            self.update("offset", lambda old, new: new, offset)
+        scale = SCALES[self.kind][0](a)
+        return scale, offset, per_sample(pixels(x) * mnp.sum(mnp.log(scale)), x)
+
+    def _of_batch(self, x, inverse):
+        axes = tuple(range(x.ndim - 1))
+        mean, deviation = mnp.mean(x, axis=axes), mnp.std(x, axis=axes)
+        # Below it a deviation is the rounding error of the mean.
+        least = 100 * np.finfo(x.dtype).eps * mnp.abs(mean)
+        deviation = mnp.where(deviation > least, deviation, 1)
+        scale, offset = ((deviation, mean) if inverse
+                         else (1 / deviation, -mean / deviation))
+        if self.kind == "sigmoid":
+            limited = mnp.minimum(scale, 9.99)
+            offset = offset if inverse else offset * limited / scale
+            scale = limited
+        return SCALES[self.kind][1](scale), offset
+
+
+def _parameter_of_one(kind):
+    """The parameter of which the scale is 1."""
+    return {"exp": 0.0, "softplus": 2 * (5 + math.log(-math.expm1(-5))),
+            "sigmoid": 2 - math.log(9)}[kind]
+
+
+class Affine(Bijection):
+    """y = exp(a) x + offset, with a scale and an offset for each element of a sample.
+
+    shape: that of a sample, [*space, channels].
+
+    Parameters: `scale`, the a, and `offset`, zeros of that shape.
+    """
+
+    def __init__(self, *shape: int):
+        self.shape = shape
+        self.scale = nn.Parameter(shape, nn.init.zeros)
+        self.offset = nn.Parameter(shape, nn.init.zeros)
+
+    def __call__(self, x, cond=None):
+        self._check(x)
+        return (_scaled(x, mnp.exp(self.scale), self.offset),
+                per_sample(mnp.sum(self.scale), x))
+
+    def inverse(self, y, cond=None):
+        self._check(y)
+        return (_unscaled(y, mnp.exp(self.scale), self.offset),
+                per_sample(-mnp.sum(self.scale), y))
+
+    def _check(self, x):
+        if tuple(x.shape[1:]) != self.shape:
+            raise ValueError(f"Affine expects samples of shape {list(self.shape)}, but got shape "
+                             f"{list(x.shape)}")
+
+
+# ------------------------------------------------------------------------------
+# Activations
+# ------------------------------------------------------------------------------
+
+
+class Sigmoid(Bijection):
+    """y = low + (high - low) / (1 + exp(-x)), from all numbers to (low, high).
+
+    Raises ValueError unless low < high.
+    """
+
+    def __init__(self, low: float = 0.0, high: float = 1.0):
+        if not low < high:
+            raise ValueError(f"Sigmoid expects low < high, but got {low} and {high}")
+        self.low, self.high = float(low), float(high)
+
+    def __call__(self, x, cond=None):
+        # The sum that has no cancellation near either end.
+        y = self.low * lax.sigmoid(-x) + self.high * lax.sigmoid(x)
+        return y, self._log_det(x)
+
+    def inverse(self, y, cond=None):
+        x = mnp.log(y - self.low) - mnp.log(self.high - y)
+        return x, -self._log_det(x)
+
+    def _log_det(self, x):
+        slope = math.log(self.high - self.low) - lax.softplus(x) - lax.softplus(-x)
+        return sum_per_sample(slope)
+
+
+class Logit(Inverse):
+    """The inverse of `Sigmoid`: from (low, high) to all numbers. The parameters of images in
+    [0, 1] are slightly larger limits."""
+
+    def __init__(self, low: float = 0.0, high: float = 1.0):
+        super().__init__(Sigmoid(low, high))
+
+
+_leaky, _unleaky = pair(lambda x, slope: mnp.where(x < 0, x * slope, x),
+                        lambda y, slope: mnp.where(y < 0, y / slope, y))
+
+
+class LeakyReLU(Bijection):
+    """y = x where it is positive, else slope x.
+
+    Raises ValueError unless the slope is positive.
+    """
+
+    def __init__(self, slope: float = 0.01):
+        if not slope > 0:
+            raise ValueError(f"LeakyReLU expects a positive slope, but got {slope}")
+        self.slope = float(slope)
+
+    def __call__(self, x, cond=None):
+        return _leaky(x, np.asarray(self.slope, x.dtype)), self._log_det(x)
+
+    def inverse(self, y, cond=None):
+        return _unleaky(y, np.asarray(self.slope, y.dtype)), -self._log_det(y)
+
+    def _log_det(self, x):
+        return sum_per_sample(mnp.where(x < 0, np.asarray(math.log(self.slope), x.dtype), 0))
+
+
+class ExpClamp(Bijection):
+    """y = exp(clamp 0.636 atan(x)), from all numbers to those within a factor of about
+    exp(clamp) of 1: the scale of FrEIA's couplings.
+
+    Raises ValueError unless `clamp` is positive.
+    """
+
+    def __init__(self, clamp: float = 2.0):
+        if not clamp > 0:
+            raise ValueError(f"ExpClamp expects a positive clamp, but got {clamp}")
+        self.factor = 0.636 * clamp
+
+    def __call__(self, x, cond=None):
+        return mnp.exp(self.factor * mnp.arctan(x)), self._log_det(x)
+
+    def inverse(self, y, cond=None):
+        x = mnp.tan(mnp.log(y) / self.factor)
+        return x, -self._log_det(x)
+
+    def _log_det(self, x):
+        slope = self.factor * mnp.arctan(x) + math.log(self.factor) - mnp.log1p(x * x)
+        return sum_per_sample(slope)
+
+
+class Tanh(Bijection):
+    """y = tanh(x), from all numbers to (-1, 1)."""
+
+    def __call__(self, x, cond=None):
+        return mnp.tanh(x), self._log_det(x)
+
+    def inverse(self, y, cond=None):
+        # Half the logarithm of (1 + y) / (1 - y), exact near 0 and near the ends.
+        x = 0.5 * (mnp.log1p(y) - mnp.log1p(-y))
+        return x, -self._log_det(x)
+
+    @staticmethod
+    def _log_det(x):
+        # log(1 - tanh^2) without cancellation.
+        return sum_per_sample(2 * (math.log(2) - lax.softplus(2 * x) + x))
