@@ -33,7 +33,7 @@ LOWERING = (
     "convert-bufferization-to-memref,"
     "func.func(convert-linalg-to-loops),lower-affine,"
     "expand-strided-metadata,lower-affine,convert-scf-to-cf,"
-    "codegen-expand-math,codegen-math-to-libm,convert-math-to-funcs,"
+    "codegen-expand-math,codegen-math-to-libm{vector-bits=0},convert-math-to-funcs,"
     "convert-complex-to-standard,convert-math-to-llvm,convert-math-to-libm,convert-vector-to-llvm,"
     "convert-to-llvm,"
     "reconcile-unrealized-casts)"
