@@ -23,6 +23,7 @@ donated (`jit(donate=...)`, `rev.donated` in text).
 
 from . import cache, cuda, flows, io, lax, models, nn, numpy, optim, tree
 from ._array import Array
+from ._conditioning import Conditioning, conditioning
 from ._custom import check_inverse, custom_inverse, custom_jvp, custom_vjp
 from ._device import device_get, device_put
 from ._dtypes import bfloat16
@@ -35,10 +36,10 @@ from ._program import (CompileError, Diagnostic, Function, Module, Parameter, co
 from ._transforms import Jacobian, grad, hvp, inverse, jvp, stop_gradient, value_and_grad, vjp
 
 __all__ = [
-    "Array", "BlockDrift", "CompileError", "Diagnostic", "Function", "Jacobian", "Module",
-    "Parameter", "ShapeDtype", "bfloat16", "cache", "check_inverse", "compile", "cuda",
-    "custom_inverse", "custom_jvp", "custom_vjp", "device_get", "device_put", "export",
-    "external", "flows", "grad", "hvp", "inverse", "io", "jit", "jvp", "lax", "load", "models",
-    "nn", "numpy", "openmp_library", "optim", "stop_gradient", "tree", "value_and_grad", "vjp",
-    "workspace_bytes",
+    "Array", "BlockDrift", "CompileError", "Conditioning", "Diagnostic", "Function",
+    "Jacobian", "Module", "Parameter", "ShapeDtype", "bfloat16", "cache", "check_inverse",
+    "compile", "conditioning", "cuda", "custom_inverse", "custom_jvp", "custom_vjp",
+    "device_get", "device_put", "export", "external", "flows", "grad", "hvp", "inverse", "io",
+    "jit", "jvp", "lax", "load", "models", "nn", "numpy", "openmp_library", "optim",
+    "stop_gradient", "tree", "value_and_grad", "vjp", "workspace_bytes",
 ]

@@ -13,9 +13,6 @@ from ._transforms import inverse as _inverse_of
 from ._transforms import leaves_or_none
 
 # The digits that floats have, in base 2.
-_PRECISION = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
-
-
 def custom_vjp(fn=None, *, forward, backward):
     """Gives `fn` a reverse derivative of its own, which every transform takes instead of
     differentiating `fn`.
@@ -129,7 +126,7 @@ def _relative_difference(exact, found):
 
 
 def _round_trip_tolerance(dtype):
-    return 2 ** ((1 - _PRECISION[dtype.name]) / 2) if _dtypes.is_float(dtype) else 0.0
+    return 2 ** ((1 - _dtypes.precision(dtype)) / 2) if _dtypes.is_float(dtype) else 0.0
 
 
 class FunctionWithRules:

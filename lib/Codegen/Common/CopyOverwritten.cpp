@@ -101,12 +101,9 @@ static bool isReadInPlace(OpOperand &use) {
 }
 
 /// Copies `source`, and views of it, for what reads them in `block` when the
-/// first update on the way to `value` has overwritten them.
-static void copyForLateReaders(Block *block, Value value, Value source,
-                               TensorOrigin &origin) {
-  Operation *first = getFirstUpdate(block, value, source, origin);
-  if (!first)
-    return;
+/// operation `first` has overwritten them.
+static void copyForReadersBehind(Operation *first, Block *block, Value source,
+                                 TensorOrigin &origin) {
   llvm::MapVector<Value, SmallVector<OpOperand *>> late;
   SmallVector<Value> pending{source};
   llvm::SmallDenseSet<Value> visited;
@@ -141,6 +138,29 @@ static void copyForLateReaders(Block *block, Value value, Value source,
     for (OpOperand *use : uses)
       use->set(copy);
   }
+}
+
+/// The same for each update on the way from `source` to `value`, but in
+/// branches and in while loops: the first one there.
+static void copyForLateReaders(Block *block, Value value, Value source,
+                               TensorOrigin &origin) {
+  Operation *first = getFirstUpdate(block, value, source, origin);
+  if (!first)
+    return;
+  Operation *update = nullptr;
+  for (Value now = value; now != source;) {
+    auto result = dyn_cast<OpResult>(now);
+    OpOperand *tied = result && result.getOwner()->getBlock() == block
+                          ? origin.getTiedOperand(result)
+                          : nullptr;
+    if (!tied)
+      break;
+    if (update && !isView(update) && update != first)
+      copyForReadersBehind(update, block, now, origin);
+    update = result.getOwner();
+    now = tied->get();
+  }
+  copyForReadersBehind(first, block, source, origin);
   if (!isBranch(first))
     return;
   for (OpResult result : first->getResults())

@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Pass/Pass.h"
+#include "mlir/Transforms/RegionUtils.h"
 
 namespace mlir::memrev {
 #define GEN_PASS_DEF_CODEGENSINKOVERWRITES
@@ -74,13 +75,22 @@ static bool canSink(Operation *op, Operation *last, TensorOrigin &origin) {
     getOverwritten(passed, origin, overwritten);
   SmallVector<Value> sources = llvm::map_to_vector(
       overwritten, [&](Value v) { return origin.trace(v); });
-  return llvm::none_of(op->getOperands(), [&](Value operand) {
-    return llvm::is_contained(sources, origin.trace(operand));
+  llvm::SetVector<Value> read(op->operand_begin(), op->operand_end());
+  getUsedValuesDefinedAbove(op->getRegions(), read);
+  return llvm::none_of(read, [&](Value value) {
+    return llvm::is_contained(sources, origin.trace(value));
   });
 }
 
 /// Whether `op` does nothing but compute its results.
 static bool isPure(Operation *op, SymbolTableCollection &symbols) {
+  if (op->hasTrait<OpTrait::HasRecursiveMemoryEffects>() &&
+      op->getNumRegions() != 0)
+    return llvm::all_of(op->getRegions(), [&](Region &region) {
+      return llvm::all_of(region.getOps(), [&](Operation &inner) {
+        return isPure(&inner, symbols);
+      });
+    });
   auto call = dyn_cast<func::CallOp>(op);
   if (!call)
     return isMemoryEffectFree(op);

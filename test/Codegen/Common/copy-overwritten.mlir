@@ -88,3 +88,22 @@ func.func @in_time(%x: tensor<4xf32>, %y: tensor<4xf32>, %n: index) -> (tensor<4
   }
   return %r#0, %r#1 : tensor<4xf32>, tensor<4xf32>
 }
+
+// What a second update overwrites is copied for its readers as well.
+// CHECK-LABEL: func.func @second_update
+// CHECK: %[[B:.*]] = linalg.exp
+// CHECK: %[[COPY:.*]] = bufferization.alloc_tensor() copy(%[[B]])
+// CHECK: %[[C:.*]] = linalg.log {{.*}} outs(%[[B]] :
+// CHECK: linalg.add ins(%[[COPY]], %[[C]]
+// CHECK-NOT: copy
+func.func @second_update(%x: tensor<4xf32>, %e: tensor<4xf32>, %n: index) -> (tensor<4xf32>, tensor<4xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %r:2 = scf.for %i = %c0 to %n step %c1 iter_args(%a = %x, %d = %e) -> (tensor<4xf32>, tensor<4xf32>) {
+    %b = linalg.exp ins(%a : tensor<4xf32>) outs(%a : tensor<4xf32>) -> tensor<4xf32>
+    %c = linalg.log ins(%b : tensor<4xf32>) outs(%b : tensor<4xf32>) -> tensor<4xf32>
+    %s = linalg.add ins(%b, %c : tensor<4xf32>, tensor<4xf32>) outs(%d : tensor<4xf32>) -> tensor<4xf32>
+    scf.yield %c, %s : tensor<4xf32>, tensor<4xf32>
+  }
+  return %r#0, %r#1 : tensor<4xf32>, tensor<4xf32>
+}

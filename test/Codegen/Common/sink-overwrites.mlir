@@ -56,3 +56,32 @@ func.func @unknown(%s: tensor<8xf32>, %x: tensor<8xf32>, %e: tensor<8xf32>) -> (
   %z = linalg.exp ins(%x : tensor<8xf32>) outs(%e : tensor<8xf32>) -> tensor<8xf32>
   return %y, %z : tensor<8xf32>, tensor<8xf32>
 }
+
+// A loop that updates %x goes behind its reader, too; not if it reads what is
+// overwritten on the way.
+// CHECK-LABEL: @loop
+func.func @loop(%s: tensor<8xf32>, %x: tensor<8xf32>, %e: tensor<8xf32>, %n: index) -> (tensor<8xf32>, tensor<8xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  // CHECK: linalg.exp
+  // CHECK: scf.for
+  %y = scf.for %i = %c0 to %n step %c1 iter_args(%a = %x) -> tensor<8xf32> {
+    %b = func.call @scale(%s, %a) : (tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
+    scf.yield %b : tensor<8xf32>
+  }
+  %z = linalg.exp ins(%x : tensor<8xf32>) outs(%e : tensor<8xf32>) -> tensor<8xf32>
+  return %y, %z : tensor<8xf32>, tensor<8xf32>
+}
+// CHECK-LABEL: @loop_that_reads
+func.func @loop_that_reads(%s: tensor<8xf32>, %x: tensor<8xf32>, %n: index) -> (tensor<8xf32>, tensor<8xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  // CHECK: scf.for
+  // CHECK: linalg.exp
+  %y = scf.for %i = %c0 to %n step %c1 iter_args(%a = %x) -> tensor<8xf32> {
+    %b = func.call @scale(%s, %a) : (tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
+    scf.yield %b : tensor<8xf32>
+  }
+  %z = linalg.exp ins(%x : tensor<8xf32>) outs(%s : tensor<8xf32>) -> tensor<8xf32>
+  return %y, %z : tensor<8xf32>, tensor<8xf32>
+}
