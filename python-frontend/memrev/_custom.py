@@ -12,7 +12,7 @@ from ._jit import ShapeDtype, TracedFunction, call_traced, function_name, jit
 from ._transforms import inverse as _inverse_of
 from ._transforms import leaves_or_none
 
-# The digits that floats have, in base 2.
+
 def custom_vjp(fn=None, *, forward, backward):
     """Gives `fn` a reverse derivative of its own, which every transform takes instead of
     differentiating `fn`.
