@@ -48,6 +48,19 @@ struct TangentRequest {
   Location loc;
 };
 
+/// A log-determinant to derive from a function.
+struct LogDetRequest {
+  func::FuncOp function;
+  SmallVector<int64_t> wrt;
+  /// The results whose derivative it is; if empty, all floats that depend on
+  /// `wrt`.
+  SmallVector<int64_t> of;
+  /// The dimension of the arguments `wrt` that numbers samples.
+  int64_t batchDim;
+  /// Whom to blame.
+  Location loc;
+};
+
 /// A derivative cut in two: `forward` takes the function's arguments and
 /// returns its results and saved values, `backward` takes residuals and
 /// cotangents.
@@ -68,12 +81,15 @@ struct SplitFunctions {
 
 /// What a copy of a function is prepared for.
 struct Preparation {
-  enum Kind { Reverse, Forward, Inverse } kind;
+  enum Kind { Reverse, Forward, Inverse, LogDet } kind;
   SmallVector<int64_t> wrt;
   rev::Policy policy = rev::Policy::Invert;
   bool strongZero = false;
   /// Whom to blame.
   Location loc;
+
+  /// Inverse edges are followed, and nothing is differentiated.
+  bool asksForInverse() const { return kind == Inverse || kind == LogDet; }
 };
 
 struct ReverseState;
@@ -103,6 +119,9 @@ public:
   /// The function (results, other arguments) -> arguments `wrt`.
   FailureOr<func::FuncOp> getInverse(func::FuncOp function,
                                      ArrayRef<int64_t> wrt, Location loc);
+
+  /// The function arguments -> (results, log-determinant per sample).
+  FailureOr<func::FuncOp> getLogDet(const LogDetRequest &request);
 
   /// Lists in the module's attribute `memrev.plan` what the derived functions
   /// store, invert and recompute, under the public functions that call them.
@@ -139,6 +158,11 @@ private:
   FailureOr<func::FuncOp> getCustomTangent(TangentRequest &request);
   /// The inverse that `function` names.
   FailureOr<func::FuncOp> getCustomInverse(func::FuncOp function);
+  /// The log-determinant that `function` names, for a batch of the type of
+  /// `samples`. Blames `loc` if it is of another type.
+  FailureOr<func::FuncOp> getCustomLogDet(func::FuncOp function,
+                                          RankedTensorType samples,
+                                          Location loc);
   /// Says on the calls in `function` of functions that name their inverses how
   /// they are inverted (see CallDerivative.h).
   LogicalResult describeInverses(func::FuncOp function);

@@ -64,7 +64,7 @@ static bool holdsCouplings(func::FuncOp function, const SymbolTable &symbols,
 
 bool DerivedFunctions::isInlined(func::CallOp call, func::FuncOp callee,
                                  const Preparation &preparation) {
-  if (preparation.kind == Preparation::Inverse)
+  if (preparation.asksForInverse())
     return !callee->hasAttr(rev::kInverseAttrName);
   if (hasCustomRule(callee))
     return false;
@@ -360,7 +360,7 @@ DerivedFunctions::clonePrepared(func::FuncOp function, Twine name,
     if (Attribute value = function->getAttr(name))
       copy->setAttr(name, value);
   bool isCustom =
-      preparation.kind != Preparation::Inverse && hasCustomRule(function);
+      !preparation.asksForInverse() && hasCustomRule(function);
   if (isCustom) {
     // The copy calls the function, and the call has the rule.
     Block *body = copy.addEntryBlock();
@@ -381,7 +381,7 @@ DerivedFunctions::clonePrepared(func::FuncOp function, Twine name,
     for (Operation *callee : inlined)
       tightenDriftTolerance(copy, cast<func::FuncOp>(callee));
   }
-  if (preparation.kind == Preparation::Inverse) {
+  if (preparation.asksForInverse()) {
     if (failed(describeInverses(copy)))
       return failure();
     return copy;

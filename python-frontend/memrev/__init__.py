@@ -31,12 +31,13 @@ from ._external import external
 from ._jit import ShapeDtype, jit
 from ._program import (CompileError, Diagnostic, Function, Module, Parameter, compile,
                        load, openmp_library, workspace_bytes)
-from ._transforms import Jacobian, grad, hvp, inverse, jvp, stop_gradient, value_and_grad, vjp
+from ._transforms import (Jacobian, grad, hvp, inverse, jvp, log_det, stop_gradient,
+                          value_and_grad, vjp)
 
 __all__ = [
     "Array", "CompileError", "Diagnostic", "Function", "Jacobian", "Module", "Parameter",
     "ShapeDtype", "bfloat16", "cache", "compile", "cuda", "custom_jvp", "custom_vjp",
     "device_get", "device_put", "export", "external", "grad", "hvp", "inverse", "io", "jit",
-    "jvp", "lax", "load", "models", "nn", "numpy", "openmp_library", "optim", "stop_gradient",
-    "tree", "value_and_grad", "vjp", "workspace_bytes",
+    "jvp", "lax", "load", "log_det", "models", "nn", "numpy", "openmp_library", "optim",
+    "stop_gradient", "tree", "value_and_grad", "vjp", "workspace_bytes",
 ]

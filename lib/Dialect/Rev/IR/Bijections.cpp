@@ -72,6 +72,8 @@ void rev::printBijection(AsmPrinter &printer, BijectionAttrInterface kind) {
 // AdditiveAttr
 //===----------------------------------------------------------------------===//
 
+bool AdditiveAttr::preservesVolume() const { return true; }
+
 unsigned AdditiveAttr::getNumParameters() const { return 1; }
 
 Value AdditiveAttr::buildForward(OpBuilder &builder, Location loc, Value x,
@@ -115,6 +117,8 @@ LogicalResult AffineAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                        << alpha.getValueAsDouble();
   return success();
 }
+
+bool AffineAttr::preservesVolume() const { return false; }
 
 unsigned AffineAttr::getNumParameters() const { return 2; }
 
@@ -284,6 +288,8 @@ void InverseOfAttr::print(AsmPrinter &printer) const {
   printBijection(printer, getKind());
   printer << '>';
 }
+
+bool InverseOfAttr::preservesVolume() const { return getKind().preservesVolume(); }
 
 unsigned InverseOfAttr::getNumParameters() const {
   return getKind().getNumParameters();
