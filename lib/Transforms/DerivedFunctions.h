@@ -88,6 +88,9 @@ struct Preparation {
   /// Whom to blame.
   Location loc;
 
+  /// The calls that are looked at are in the region of a coupling.
+  bool isInCoupling = false;
+
   /// Inverse edges are followed, and nothing is differentiated.
   bool asksForInverse() const { return kind == Inverse || kind == LogDet; }
 };

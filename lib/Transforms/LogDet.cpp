@@ -183,7 +183,7 @@ LogicalResult LogDetEmitter::emit(Operation *op, Value &sum) {
     return success();
   if (auto coupling = dyn_cast<rev::CouplingOp>(op))
     return emitCoupling(coupling, sum);
-  if (auto call = dyn_cast<func::CallOp>(op))
+  if (auto call = dyn_cast<func::CallOp>(op); call && call.getNumResults() > 0)
     return emitCall(call, sum);
   if (edge.determinant == Determinant::Diagonal && isFloat(edge.solved.front()))
     return emitDiagonal(op, edge.solved.front(), sum);

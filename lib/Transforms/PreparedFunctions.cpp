@@ -64,8 +64,11 @@ static bool holdsCouplings(func::FuncOp function, const SymbolTable &symbols,
 
 bool DerivedFunctions::isInlined(func::CallOp call, func::FuncOp callee,
                                  const Preparation &preparation) {
+  // What is inverted is looked into. The region of a coupling is not, and may be
+  // differentiated by the rules that its functions have.
   if (preparation.asksForInverse())
-    return !callee->hasAttr(rev::kInverseAttrName);
+    return !callee->hasAttr(rev::kInverseAttrName) &&
+           !(preparation.isInCoupling && hasCustomRule(callee));
   if (hasCustomRule(callee))
     return false;
   // A call in the scalar body of an operation has no tensors to hand over, and
@@ -97,7 +100,9 @@ DerivedFunctions::inlineCalls(Region &region, const Preparation &preparation,
       continue;
     if (llvm::is_contained(stack, callee.getOperation()))
       return reportRecursion(call.getLoc(), callee);
-    if (!isInlined(call, callee, preparation))
+    Preparation inner = preparation;
+    inner.isInCoupling |= call->getParentOfType<rev::CouplingOp>() != nullptr;
+    if (!isInlined(call, callee, inner))
       continue;
     if (failed(expandTransforms(callee)))
       return failure();
@@ -107,7 +112,7 @@ DerivedFunctions::inlineCalls(Region &region, const Preparation &preparation,
     IRMapping mapping;
     callee.getBody().cloneInto(&copy, mapping);
     stack.push_back(callee);
-    LogicalResult nested = inlineCalls(copy, preparation, stack, inlined);
+    LogicalResult nested = inlineCalls(copy, inner, stack, inlined);
     stack.pop_back();
     if (failed(nested))
       return failure();

@@ -4,6 +4,8 @@
 """Log-determinants of programs (`memrev.log_det`) against the determinants of dense Jacobians,
 and their gradients, by inversion."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -62,7 +64,21 @@ def back(x, d, w):
     return memrev.inverse(loop_of_couplings)(x, d, w)
 
 
-FUNCTIONS = [loop_of_couplings, plain, moved, back]
+def nested(x, d, w):
+    """Loops in a loop, behind and in front of other operations."""
+    def outer(i, carry):
+        def inner(j, carry):
+            a, b = carry
+            a = affine(a, [b, d], w[j])
+            return a, b * 0.75 + mnp.sin(a)
+        a, b = lax.for_loop(w.shape[0], inner, carry)
+        return mnp.exp(b * 0.1), a * 2.0
+    a, b = halves(x)
+    a, b = lax.for_loop(2, outer, (affine(a, [b], w[0]), b))
+    return mnp.concatenate((b, affine(a, [b], w[1])), axis=1)
+
+
+FUNCTIONS = [loop_of_couplings, plain, moved, back, nested]
 
 
 def arguments(seed, samples=3, features=6):
@@ -221,6 +237,87 @@ def test_float32_and_depth():
     assert peaks[0] == peaks[1]
 
 
+# A scalar body with two factors, transposed on its way, between functions that name their
+# log-determinants: a product with a triangular matrix, and one that is looked into.
+PROGRAM = """
+func.func private @product(%x: X, %l: M) -> X attributes {
+    rev.inverse = @substitution, rev.log_det = @diagonal} {
+  %zero = arith.constant 0.0 : f64
+  %empty = tensor.empty() : X
+  %init = linalg.fill ins(%zero : f64) outs(%empty : X) -> X
+  %y = linalg.matmul ins(%x, %l : X, M) outs(%init : X) -> X
+  return %y : X
+}
+func.func private @substitution(%y: X, %l: M) -> X
+func.func private @diagonal(%x: X, %l: M) -> L {
+  %zero = arith.constant dense<0.0> : L
+  %y = linalg.generic {indexing_maps = [affine_map<(i, j) -> (j, j)>, affine_map<(i, j) -> (i)>],
+      iterator_types = ["parallel", "reduction"]} ins(%l : M) outs(%zero : L) {
+  ^bb0(%a: f64, %sum: f64):
+    %m = math.absf %a : f64
+    %g = math.log %m : f64
+    %s = arith.addf %sum, %g : f64
+    linalg.yield %s : f64
+  } -> L
+  return %y : L
+}
+func.func private @shrink(%x: X) -> X attributes {rev.inverse = @grow} {
+  %half = arith.constant dense<0.5> : X
+  %y = arith.mulf %x, %half : X
+  return %y : X
+}
+func.func private @grow(%y: X) -> X
+func.func private @flow(%x: X, %l: M) -> T {
+  %third = arith.constant 0.3 : f64
+  %p = func.call @product(%x, %l) : (X, M) -> X
+  %q = func.call @shrink(%p) : (X) -> X
+  %empty = tensor.empty() : T
+  %y = linalg.generic {indexing_maps = [affine_map<(i, j) -> (j, i)>, affine_map<(i, j) -> (i, j)>],
+      iterator_types = ["parallel", "parallel"]} ins(%q : X) outs(%empty : T) {
+  ^bb0(%a: f64, %o: f64):
+    %b = arith.mulf %a, %third : f64
+    %c = math.exp %b : f64
+    linalg.yield %c : f64
+  } -> T
+  return %y : T
+}
+func.func @log_det(%x: X, %l: M) -> (T, L) {
+  %y, %ld = rev.log_det @flow(%x, %l) : (X, M) -> (T, L)
+  return %y, %ld : T, L
+}
+func.func @named(%x: X, %l: M) -> L {
+  %y, %ld = rev.log_det @product(%x, %l) : (X, M) -> (X, L)
+  return %ld : L
+}
+func.func @gradient(%x: X, %l: M, %dl: L) -> (X, M) {
+  %zero = arith.constant dense<0.0> : T
+  %dx, %dm = rev.vjp @log_det(%x, %l) cotangents(%zero, %dl) : (X, M, T, L) -> (X, M)
+  return %dx, %dm : X, M
+}
+"""
+for letter, shape in (("X", "3x4"), ("T", "4x3"), ("M", "4x4"), ("L", "3")):
+    PROGRAM = re.sub(rf"\b{letter}\b", f"tensor<{shape}xf64>", PROGRAM)
+
+
+def test_named_log_determinants():
+    module = memrev.compile(PROGRAM)
+    rng = DRAW(11)
+    x, matrix = rng.standard_normal((3, 4)), np.triu(rng.standard_normal((4, 4))) + 3 * np.eye(4)
+    y, found = module["log_det"](x, matrix)
+    assert np.abs(y - np.exp(0.15 * x @ matrix).T).max() < 1e-12
+    blocks = [matrix.T * (0.15 * y[:, i])[:, None] for i in range(3)]
+    expected = [np.linalg.slogdet(block)[1] for block in blocks]
+    assert np.abs(found - expected).max() < 1e-8
+    assert np.abs(module["named"](x, matrix) - np.linalg.slogdet(matrix)[1]).max() < 1e-12
+    # The sum over features of 0.15 x M, and log |diagonal| of M.
+    weights = rng.standard_normal(3)
+    dx, dm = module["gradient"](x, matrix, weights)
+    assert np.abs(dx - 0.15 * np.outer(weights, matrix.sum(axis=1))).max() < 1e-13
+    expected = (0.15 * np.outer(weights @ x, np.ones(4))
+                + np.diag(weights.sum() / np.diag(matrix)))
+    assert np.abs(dm - expected).max() < 1e-13
+
+
 def test_errors():
     x = DRAW(10).standard_normal((4, 6))
     with pytest.raises(memrev.CompileError, match="no inverse edge reaches its argument 0"):
@@ -229,6 +326,8 @@ def test_errors():
         memrev.log_det(lambda x: mnp.exp(x[::-1]))(x)
     with pytest.raises(memrev.CompileError, match="expects operations that keep samples apart"):
         memrev.log_det(lambda x: mnp.reshape(x, (2, 12)))(x)
+    with pytest.raises(memrev.CompileError, match="expects operations that keep samples apart"):
+        memrev.log_det(lambda x: (mnp.exp(x[:2]), x[2:]))(x)
     with pytest.raises(memrev.CompileError, match="as many elements as the arguments"):
         memrev.log_det(lambda x: (x, mnp.exp(x)))(x)
     with pytest.raises(ValueError, match="expects arrays with the dimension 2"):
