@@ -42,7 +42,8 @@ WORDS = [
     "[0]", "[]", "[0, 0]", "()", "{}", "additive", "affine<exp>",
     "affine<identity>", "affine<soft_tanh, alpha = 0.5>", "log_det", "wrt [0]",
     "of [0]", "policy(store)", "policy(invert)", "given()", "epsilon 0.0",
-    "rev.vjp", "rev.inverse", "rev.value_and_grad", "rev.coupling", "rev.yield",
+    "rev.vjp", "rev.inverse", "rev.log_det", "inverse_of<affine<exp>>",
+     "rev.value_and_grad", "rev.coupling", "rev.yield",
     "arith.addf", "math.exp", "tensor.empty()", "private", "return",
 ]
 

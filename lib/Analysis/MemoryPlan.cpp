@@ -157,6 +157,9 @@ struct InverseOptions {
 };
 } // namespace
 
+/// Of inverses that are results themselves.
+static constexpr double kAnyGain = std::numeric_limits<double>::infinity();
+
 /// Lets everything in the body of `loop` be stored: its values are on tapes.
 static void storeBody(scf::ForOp loop) { loop.getBody()->walk(eraseEdge); }
 
@@ -283,8 +286,10 @@ static std::optional<std::string> planBody(scf::ForOp loop,
   const llvm::DenseMap<Operation *, unsigned> *edges = nullptr;
   llvm::SmallBitVector given = wanted;
   std::optional<double> gain;
-  if (solveBody(loop, given, optional, /*mayLoseDigits=*/false, invertibility,
-                edges, isOutside)) {
+  bool isSolved = !solveBody(loop, given, optional, /*mayLoseDigits=*/false,
+                             invertibility, edges, isOutside);
+  // Who asks for the inverse would rather have everything with fewer digits.
+  if (!isSolved || (given != wanted && mostGain == kAnyGain)) {
     given = wanted;
     if (auto reason = solveBody(loop, given, optional, /*mayLoseDigits=*/true,
                                 invertibility, edges, isOutside))
@@ -415,7 +420,8 @@ void memrev::planFunction(func::FuncOp function, rev::Policy policy) {
 /// Writes which inverse edges give arguments back, where the loops of the
 /// function are planned.
 static std::optional<UnreachedArgument>
-planEdges(func::FuncOp function, ArrayRef<int64_t> wrt, bool mayLoseDigits) {
+planEdges(func::FuncOp function, ArrayRef<int64_t> wrt, ArrayRef<int64_t> of,
+          bool mayLoseDigits) {
   Block &body = function.getBody().front();
   auto isOutside = [&](Value v) {
     return !function.getBody().isAncestor(v.getParentRegion());
@@ -424,8 +430,8 @@ planEdges(func::FuncOp function, ArrayRef<int64_t> wrt, bool mayLoseDigits) {
   for (auto [i, argument] : llvm::enumerate(body.getArguments()))
     if (!llvm::is_contained(wrt, static_cast<int64_t>(i)))
       invertibility.addKnown(argument);
-  for (Value result : body.getTerminator()->getOperands())
-    invertibility.addKnown(result);
+  for (int64_t i : of)
+    invertibility.addKnown(body.getTerminator()->getOperand(i));
   const llvm::DenseMap<Operation *, unsigned> &edges =
       invertibility.solve(mayLoseDigits);
   for (int64_t i : wrt)
@@ -440,16 +446,16 @@ planEdges(func::FuncOp function, ArrayRef<int64_t> wrt, bool mayLoseDigits) {
 }
 
 std::optional<UnreachedArgument> memrev::planInverse(func::FuncOp function,
-                                                     ArrayRef<int64_t> wrt) {
+                                                     ArrayRef<int64_t> wrt,
+                                                     ArrayRef<int64_t> of) {
   erasePlan(function);
   Block &body = function.getBody().front();
   // The program asks for the inverse: it is given with the digits that it has.
-  constexpr double kAnyGain = std::numeric_limits<double>::infinity();
   std::optional<UnreachedArgument> unreached;
   for (Observers use : {Observers::LeaveOut, Observers::GiveBack}) {
     planLoops(body, {use, kAnyGain});
     for (bool mayLoseDigits : {false, true})
-      if (unreached = planEdges(function, wrt, mayLoseDigits); !unreached)
+      if (unreached = planEdges(function, wrt, of, mayLoseDigits); !unreached)
         return std::nullopt;
     if (llvm::none_of(body, leavesOut))
       break;

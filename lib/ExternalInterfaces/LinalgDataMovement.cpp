@@ -74,7 +74,7 @@ struct CopyInverse
     if (op->getNumResults() != 1 ||
         input.getType() != op->getResult(0).getType())
       return {};
-    return {InverseEdge{{input}, {op->getResult(0)}}};
+    return {InverseEdge::moving({input}, {op->getResult(0)})};
   }
 
   LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,
@@ -137,8 +137,9 @@ struct TransposeInverse
   SmallVector<InverseEdge> getInverseEdges(Operation *op) const {
     if (op->getNumResults() != 1)
       return {};
-    return {InverseEdge{{cast<linalg::TransposeOp>(op).getInput()},
-                        {op->getResult(0)}}};
+    return {
+        InverseEdge::moving({cast<linalg::TransposeOp>(op).getInput()},
+                            {op->getResult(0)})};
   }
 
   LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,

@@ -25,6 +25,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
+#include <vector>
 
 using namespace mlir;
 using namespace mlir::memrev;
@@ -153,6 +154,7 @@ static bool solveBody(LinalgOp op, Solution &solution) {
   InverseEdge &edge = solution.edge;
   edge.solved.push_back(solution.operand->get());
   edge.from.push_back(op->getResult(solution.result));
+  edge.determinant = Determinant::One;
   llvm::SetVector<BlockArgument> arguments;
   llvm::SetVector<Value> captured;
   while (value != target) {
@@ -168,6 +170,8 @@ static bool solveBody(LinalgOp op, Solution &solution) {
         getSources(read, body, arguments, captured);
     edge.kind = std::max(edge.kind, scalar.kind);
     edge.gain *= scalar.gain;
+    if (scalar.determinant != Determinant::One)
+      edge.determinant = scalar.determinant;
     solution.steps.push_back(step->first);
     value = scalar.solved.front();
   }
@@ -203,8 +207,8 @@ static bool isUndoableSum(LinalgOp op, unsigned k) {
 }
 
 /// How the operands of `op`, which has no reduction loops, follow from results.
-static SmallVector<Solution> getSolutions(LinalgOp op) {
-  SmallVector<Solution> solutions;
+static std::vector<Solution> getSolutions(LinalgOp op) {
+  std::vector<Solution> solutions;
   SmallVector<int64_t> ranges = op.getStaticLoopRanges();
   for (OpOperand &operand : op->getOpOperands()) {
     auto type = dyn_cast<RankedTensorType>(operand.get().getType());
@@ -255,7 +259,7 @@ SmallVector<InverseEdge> memrev::getStructuredInverseEdges(LinalgOp op) {
     from.insert(op->operand_begin(), op->operand_end());
     getUsedValuesDefinedAbove(op->getRegions(), from);
     from.remove(start);
-    edges.push_back({{start}, from.takeVector()});
+    edges.push_back(InverseEdge::moving({start}, from.getArrayRef()));
   }
   return edges;
 }

@@ -283,6 +283,10 @@ static SmallVector<Solvable> getSolvable(const ScalarInverse &inverse,
     if (!gain)
       continue;
     one.edge.gain = *gain;
+    // What is exact is a sum, a difference or a negation.
+    one.edge.determinant = inverse.kind == InverseKind::Exact
+                               ? Determinant::One
+                               : Determinant::Diagonal;
     all.push_back(std::move(one));
   }
   return all;

@@ -146,7 +146,7 @@ struct ReshapeInverse
     // How dynamic extents were collapsed is known from the operand alone.
     if (!type || (isa<tensor::CollapseShapeOp>(op) && !type.hasStaticShape()))
       return {};
-    return {InverseEdge{{op->getOperand(0)}, {op->getResult(0)}}};
+    return {InverseEdge::moving({op->getOperand(0)}, {op->getResult(0)})};
   }
 
   LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,

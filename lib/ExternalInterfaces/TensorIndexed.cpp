@@ -302,7 +302,7 @@ struct GatherInverse
     auto gather = cast<tensor::GatherOp>(op);
     if (getPermutation(gather).empty())
       return {};
-    return {InverseEdge{{gather.getSource()}, {gather.getResult()}}};
+    return {InverseEdge::moving({gather.getSource()}, {gather.getResult()})};
   }
 
   LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,

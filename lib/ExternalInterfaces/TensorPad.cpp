@@ -182,7 +182,8 @@ struct PadInverse
         llvm::any_of(pad.getStaticHigh(), isNegative) ||
         !pad.getSourceType().hasStaticShape())
       return {};
-    InverseEdge edge{{pad.getSource()}, {pad.getResult()}};
+    InverseEdge edge =
+        InverseEdge::moving({pad.getSource()}, {pad.getResult()});
     llvm::append_range(edge.from, pad.getLow());
     return {edge};
   }

@@ -181,14 +181,14 @@ struct ExtractSliceInverse
   SmallVector<InverseEdge> getInverseEdges(Operation *op) const {
     auto slice = cast<tensor::ExtractSliceOp>(op);
     SmallVector<InverseEdge> edges;
-    InverseEdge whole{{slice.getSource()}, {}};
+    InverseEdge whole = InverseEdge::moving({slice.getSource()}, {});
     for (tensor::ExtractSliceOp piece : getPartition(slice))
       whole.from.push_back(piece.getResult());
     if (!whole.from.empty())
       edges.push_back(std::move(whole));
     for (tensor::InsertSliceOp update : getUpdates(slice)) {
-      InverseEdge edge{{slice.getSource()},
-                       {update.getResult(), slice.getResult()}};
+      InverseEdge edge = InverseEdge::moving(
+          {slice.getSource()}, {update.getResult(), slice.getResult()});
       getSliceValues(slice, [&](Value v) { edge.from.push_back(v); });
       edges.push_back(std::move(edge));
     }
@@ -348,7 +348,8 @@ struct InsertSliceInverse
                                            tensor::InsertSliceOp> {
   SmallVector<InverseEdge> getInverseEdges(Operation *op) const {
     auto insert = cast<tensor::InsertSliceOp>(op);
-    InverseEdge edge{{insert.getSource()}, {insert.getResult()}};
+    InverseEdge edge =
+        InverseEdge::moving({insert.getSource()}, {insert.getResult()});
     getSliceValues(insert, [&](Value v) { edge.from.push_back(v); });
     for (const Part &kept : getKept(insert))
       edge.solved.push_back(kept.value);
@@ -457,8 +458,8 @@ struct ConcatInverse
     for (Value input : concat.getInputs())
       if (!cast<RankedTensorType>(input.getType()).hasStaticShape())
         return {};
-    return {InverseEdge{SmallVector<Value, 1>(concat.getInputs()),
-                        {concat.getResult()}}};
+    return {InverseEdge::moving(SmallVector<Value>(concat.getInputs()),
+                                {concat.getResult()})};
   }
 
   LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,

@@ -38,7 +38,7 @@ are made of is in [Rules.md](Rules.md).
   results, as those that ask for a size, meet none.
 
 Operations that end a region are part of the operation that owns it. The
-transforms of `rev` (`rev.vjp`, `rev.jvp`, `rev.value_and_grad`, `rev.inverse`) are
+transforms of `rev` (`rev.vjp`, `rev.jvp`, `rev.value_and_grad`, `rev.inverse`, `rev.log_det`) are
 replaced by calls of functions before what they are in is differentiated.
 )";
 

@@ -144,6 +144,33 @@ DerivedFunctions::getCustomInverse(func::FuncOp function) {
 }
 
 FailureOr<func::FuncOp>
+DerivedFunctions::getCustomLogDet(func::FuncOp function,
+                                  RankedTensorType samples, Location loc) {
+  StringRef name = rev::kLogDetAttrName;
+  func::FuncOp logDet =
+      resolve(function, function->getAttrOfType<FlatSymbolRefAttr>(name), name,
+              symbols);
+  if (!logDet)
+    return failure();
+  ArrayRef<Type> arguments = function.getArgumentTypes();
+  if (!llvm::equal(logDet.getArgumentTypes(), arguments))
+    return mismatch(function, name, logDet, "arguments", arguments,
+                    logDet.getArgumentTypes());
+  if (logDet.getNumResults() != 1 || logDet.getResultTypes()[0] != samples) {
+    InFlightDiagnostic diag = emitError(loc, "expects a log-determinant of "
+                                             "type ")
+                              << samples << ", but that of '@"
+                              << function.getName() << "' has type "
+                              << logDet.getResultTypes();
+    diag.attachNote(logDet.getLoc()) << "function defined here";
+    return diag;
+  }
+  if (failed(expandTransforms(logDet)))
+    return failure();
+  return logDet;
+}
+
+FailureOr<func::FuncOp>
 DerivedFunctions::getCustomTangent(TangentRequest &request) {
   func::FuncOp function = request.function;
   auto rule =

@@ -42,10 +42,6 @@ DerivedFunctions::DerivedFunctions(ModuleOp module, const CostModel &costs)
 // Expanding transforms
 //===----------------------------------------------------------------------===//
 
-static bool isTransform(Operation *op) {
-  return isa<rev::VjpOp, rev::ValueAndGradOp, rev::JvpOp, rev::InverseOp>(op);
-}
-
 LogicalResult DerivedFunctions::expandAll() {
   SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
   for (func::FuncOp function : functions)
@@ -63,7 +59,7 @@ LogicalResult DerivedFunctions::expandTransforms(func::FuncOp function) {
            << function.getName() << "' does";
   SmallVector<Operation *> transforms;
   function.walk([&](Operation *op) {
-    if (isTransform(op))
+    if (rev::isTransform(op))
       transforms.push_back(op);
   });
   for (Operation *transform : transforms)
@@ -101,6 +97,13 @@ LogicalResult DerivedFunctions::expandTransform(Operation *transform) {
         rev::getDifferentiated(jvp.getWrt(), callee.getArgumentTypes());
     request.of = rev::getDifferentiated(jvp.getOf(), callee.getResultTypes());
     result = getTangent(request);
+  } else if (auto logDet = dyn_cast<rev::LogDetOp>(transform)) {
+    LogDetRequest request{callee, {0}, {}, int64_t(logDet.getBatchDim()), loc};
+    if (logDet.getWrt())
+      request.wrt = SmallVector<int64_t>(*logDet.getWrt());
+    if (logDet.getOf())
+      request.of = SmallVector<int64_t>(*logDet.getOf());
+    result = getLogDet(request);
   } else {
     auto inverse = cast<rev::InverseOp>(transform);
     SmallVector<int64_t> wrt = inverse.getWrt()
@@ -296,7 +299,9 @@ FailureOr<func::FuncOp> DerivedFunctions::getInverse(func::FuncOp function,
       clonePrepared(function, name + "_of", preparation);
   if (failed(forward))
     return failure();
-  if (std::optional<UnreachedArgument> unreached = planInverse(*forward, wrt)) {
+  auto results = llvm::to_vector(llvm::seq<int64_t>(0, forward->getNumResults()));
+  if (std::optional<UnreachedArgument> unreached =
+          planInverse(*forward, wrt, results)) {
     InFlightDiagnostic diag =
         emitError(loc, "expects a function whose inverse gives argument ")
         << unreached->number << " back, but no inverse edge reaches it";

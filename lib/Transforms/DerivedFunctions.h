@@ -49,6 +49,19 @@ struct TangentRequest {
   Location loc;
 };
 
+/// A log-determinant to derive from a function.
+struct LogDetRequest {
+  func::FuncOp function;
+  SmallVector<int64_t> wrt;
+  /// The results whose derivative it is; if empty, all floats that depend on
+  /// `wrt`.
+  SmallVector<int64_t> of;
+  /// The dimension of the arguments `wrt` that numbers samples.
+  int64_t batchDim;
+  /// Whom to blame.
+  Location loc;
+};
+
 /// A derivative cut in two: `forward` takes the function's arguments and
 /// returns its results and saved values, `backward` takes residuals and
 /// cotangents.
@@ -69,12 +82,18 @@ struct SplitFunctions {
 
 /// What a copy of a function is prepared for.
 struct Preparation {
-  enum Kind { Reverse, Forward, Inverse } kind;
+  enum Kind { Reverse, Forward, Inverse, LogDet } kind;
   SmallVector<int64_t> wrt;
   rev::Policy policy = rev::Policy::Invert;
   bool strongZero = false;
   /// Whom to blame.
   Location loc;
+
+  /// The calls that are looked at are in the region of a coupling.
+  bool isInCoupling = false;
+
+  /// Inverse edges are followed, and nothing is differentiated.
+  bool asksForInverse() const { return kind == Inverse || kind == LogDet; }
 };
 
 /// Adds derived functions to a module, each once.
@@ -111,6 +130,9 @@ public:
   /// Declares the function that is told how far what inverses give back is
   /// off, if the module asks for that. Before anything is derived.
   LogicalResult addDriftChecks();
+
+  /// The function arguments -> (results, log-determinant per sample).
+  FailureOr<func::FuncOp> getLogDet(const LogDetRequest &request);
 
   /// Lists in the module's attribute `memrev.plan` what the derived functions
   /// store, invert and recompute, under the public functions that call them,
@@ -159,6 +181,11 @@ private:
   FlatSymbolRefAttr getNamedInverse(func::FuncOp function);
   /// The inverse of `function`, which has a name.
   FailureOr<func::FuncOp> getCustomInverse(func::FuncOp function);
+  /// The log-determinant that `function` names, for a batch of the type of
+  /// `samples`. Blames `loc` if it is of another type.
+  FailureOr<func::FuncOp> getCustomLogDet(func::FuncOp function,
+                                          RankedTensorType samples,
+                                          Location loc);
   /// Says on the calls in `function` that may be undone by calls how they are
   /// (see CallDerivative.h).
   LogicalResult describeInverses(func::FuncOp function,

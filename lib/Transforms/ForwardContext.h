@@ -31,6 +31,7 @@ public:
   /// marked.
   void addRoot(Value value, Value tangent);
   void propagate(Block &block) { activity.propagate(block); }
+  void propagate(Operation *op) { activity.propagate(op); }
   /// Fails after an error at an operation that writes an active value to
   /// memory.
   LogicalResult verifyNoWrites(Operation *root) {
@@ -46,11 +47,11 @@ public:
   Value zero(Type type, Value like, Location loc) override;
   bool hasStrongZero() override { return strongZero; }
   LogicalResult differentiate(Block &block) override;
+  /// Emits the tangents of the results of `op`, which may be replaced.
+  LogicalResult differentiate(Operation *op);
   void replace(Operation *op, ValueRange results) override;
 
 private:
-  LogicalResult differentiate(Operation *op);
-
   OpBuilder builder;
   Activity activity;
   DenseMap<Value, Value> tangents;

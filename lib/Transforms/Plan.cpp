@@ -46,7 +46,7 @@ static Functions findDifferentiatedAgain(ModuleOp module,
                                          ArrayRef<std::string> derived,
                                          const SymbolTable &symbols) {
   auto getTransformed = [](Operation *op) {
-    return isa<rev::VjpOp, rev::ValueAndGradOp, rev::JvpOp, rev::InverseOp>(op)
+    return rev::isTransform(op)
                ? op->getAttrOfType<FlatSymbolRefAttr>("callee").getValue()
                : StringRef();
   };

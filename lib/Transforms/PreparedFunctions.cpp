@@ -64,7 +64,7 @@ static bool holdsCouplings(func::FuncOp function, const SymbolTable &symbols,
 
 bool DerivedFunctions::isInvertedByCall(func::CallOp call, func::FuncOp callee,
                                         const Preparation &preparation) {
-  bool inverts = preparation.kind == Preparation::Inverse ||
+  bool inverts = preparation.asksForInverse() ||
                  (preparation.kind == Preparation::Reverse &&
                   preparation.policy == rev::Policy::Invert);
   // The scalar body of an operation is differentiated as a whole.
@@ -74,8 +74,11 @@ bool DerivedFunctions::isInvertedByCall(func::CallOp call, func::FuncOp callee,
 
 bool DerivedFunctions::isInlined(func::CallOp call, func::FuncOp callee,
                                  const Preparation &preparation) {
-  if (preparation.kind == Preparation::Inverse)
-    return !getNamedInverse(callee);
+  // What is inverted is looked into. The region of a coupling is not, and may be
+  // differentiated by the rules that its functions have.
+  if (preparation.asksForInverse())
+    return !getNamedInverse(callee) &&
+           !(preparation.isInCoupling && hasCustomRule(callee));
   // Until the plan is made, what has an inverse may be inverted.
   if (isInvertedByCall(call, callee, preparation) &&
       (!call->hasAttr(kCallInverseAttrName) || getPlannedEdge(call)))
@@ -111,7 +114,9 @@ DerivedFunctions::inlineCalls(Region &region, const Preparation &preparation,
       continue;
     if (llvm::is_contained(stack, callee.getOperation()))
       return reportRecursion(call.getLoc(), callee);
-    if (!isInlined(call, callee, preparation))
+    Preparation inner = preparation;
+    inner.isInCoupling |= call->getParentOfType<rev::CouplingOp>() != nullptr;
+    if (!isInlined(call, callee, inner))
       continue;
     if (failed(expandTransforms(callee)))
       return failure();
@@ -121,7 +126,7 @@ DerivedFunctions::inlineCalls(Region &region, const Preparation &preparation,
     IRMapping mapping;
     callee.getBody().cloneInto(&copy, mapping);
     stack.push_back(callee);
-    LogicalResult nested = inlineCalls(copy, preparation, stack, inlined);
+    LogicalResult nested = inlineCalls(copy, inner, stack, inlined);
     stack.pop_back();
     if (failed(nested))
       return failure();
@@ -385,8 +390,7 @@ DerivedFunctions::clonePrepared(func::FuncOp function, Twine name,
   for (StringRef name : {kStorageAttrName, rev::kDriftToleranceAttrName})
     if (Attribute value = function->getAttr(name))
       copy->setAttr(name, value);
-  bool isCustom =
-      preparation.kind != Preparation::Inverse && hasCustomRule(function);
+  bool isCustom = !preparation.asksForInverse() && hasCustomRule(function);
   if (isCustom) {
     // The copy calls the function, and the call has the rule.
     Block *body = copy.addEntryBlock();
@@ -429,7 +433,7 @@ LogicalResult DerivedFunctions::prepareCalls(func::FuncOp copy,
       tightenDriftTolerance(copy, cast<func::FuncOp>(callee));
     if (failed(describeInverses(copy, preparation)))
       return failure();
-    if (preparation.kind == Preparation::Inverse)
+    if (preparation.asksForInverse())
       return success();
     if (level > 0 && inlined.empty())
       break;

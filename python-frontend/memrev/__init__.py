@@ -33,13 +33,14 @@ from ._external import external
 from ._jit import ShapeDtype, jit
 from ._program import (CompileError, Diagnostic, Function, Module, Parameter, compile,
                        load, openmp_library, workspace_bytes)
-from ._transforms import Jacobian, grad, hvp, inverse, jvp, stop_gradient, value_and_grad, vjp
+from ._transforms import (Jacobian, grad, hvp, inverse, jvp, log_det, stop_gradient,
+                          value_and_grad, vjp)
 
 __all__ = [
     "Array", "BlockDrift", "CompileError", "Conditioning", "Diagnostic", "Function",
     "Jacobian", "Module", "Parameter", "ShapeDtype", "bfloat16", "cache", "check_inverse",
     "compile", "conditioning", "cuda", "custom_inverse", "custom_jvp", "custom_vjp",
     "device_get", "device_put", "export", "external", "flows", "grad", "hvp", "inverse", "io",
-    "jit", "jvp", "lax", "load", "models", "nn", "numpy", "openmp_library", "optim",
+    "jit", "jvp", "lax", "load", "log_det", "models", "nn", "numpy", "openmp_library", "optim",
     "stop_gradient", "tree", "value_and_grad", "vjp", "workspace_bytes",
 ]

@@ -210,3 +210,23 @@ func.func @leapfrog_steps(%x1: !X, %x2: !X, %w1: !W, %w2: !W) -> (!X, !X, !W) {
       : (!X, !X, !W, !W, !X, !X) -> (!X, !X, !W, !W)
   return %0#0, %0#1, %0#2 : !X, !X, !W
 }
+
+// With the log-determinant of the loop of nested couplings, both as one.
+func.func private @density(%x: !X, %c: !X, %w1: !W, %w2: !W, %w3: !W) -> (!X, !L) {
+  %y:2 = rev.log_det @nested(%x, %c, %w1, %w2, %w3) : (!X, !X, !W, !W, !W) -> (!X, !L)
+  return %y#0, %y#1 : !X, !L
+}
+
+// CHECK-LABEL:   func.func @density_step(
+// CHECK:         scf.for
+// CHECK-COUNT-3:   linalg.conv_2d
+// CHECK-NOT:       linalg.conv_2d
+// CHECK:         scf.for
+// CHECK-COUNT-9:   {{linalg.conv_2d|"reduction", "reduction", "reduction"]}}
+// CHECK-NOT:       {{linalg.conv_2d|"reduction", "reduction", "reduction"]}}
+func.func @density_step(%x: !X, %c: !X, %w1: !W, %w2: !W, %w3: !W, %dl: !L) -> (!X, !X, !W) {
+  %y:2 = call @density(%x, %c, %w1, %w2, %w3) : (!X, !X, !W, !W, !W) -> (!X, !L)
+  %0:5 = rev.vjp @density(%x, %c, %w1, %w2, %w3) cotangents(%y#0, %y#1)
+      : (!X, !X, !W, !W, !W, !X, !L) -> (!X, !X, !W, !W, !W)
+  return %0#0, %0#1, %0#2 : !X, !X, !W
+}

@@ -62,3 +62,42 @@ func.func @vjp(%x: f64, %c: f64) -> f64 {
   %0 = rev.vjp @square(%x) cotangents(%c) : (f64, f64) -> f64
   return %0 : f64
 }
+
+// -----
+
+// The inverse of a coupling keeps the rules of what its region calls, however
+// deep: it may be differentiated.
+// CHECK-LABEL: func.func private @sample_vjp(
+// CHECK:         rev.coupling inverse_of<additive>
+// CHECK:           func.call @ruled_fwd(
+// CHECK:         call @ruled_fwd(
+// CHECK:         call @ruled_bwd(
+// CHECK-NOT:     math.sin
+// CHECK:         return
+func.func private @ruled(%x: tensor<4xf32>) -> tensor<4xf32> attributes {
+    rev.custom_vjp = #rev.custom_vjp<forward = @ruled_fwd, backward = @ruled_bwd>} {
+  %y = math.sin %x : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+func.func private @ruled_fwd(%x: tensor<4xf32>) -> tensor<4xf32>
+func.func private @ruled_bwd(%dy: tensor<4xf32>) -> tensor<4xf32>
+func.func private @deep(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %y = call @ruled(%x) : (tensor<4xf32>) -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+func.func private @coupled(%x: tensor<4xf32>, %c: tensor<4xf32>) -> tensor<4xf32> {
+  %y = rev.coupling additive %x given(%c) {
+  ^bb0(%a: tensor<4xf32>):
+    %t = func.call @deep(%a) : (tensor<4xf32>) -> tensor<4xf32>
+    rev.yield %t : tensor<4xf32>
+  } : tensor<4xf32>, (tensor<4xf32>)
+  return %y : tensor<4xf32>
+}
+func.func private @sample(%y: tensor<4xf32>, %c: tensor<4xf32>) -> tensor<4xf32> {
+  %x = rev.inverse @coupled(%y, %c) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %x : tensor<4xf32>
+}
+func.func @main(%y: tensor<4xf32>, %c: tensor<4xf32>) -> tensor<4xf32> {
+  %dc = rev.vjp @sample(%y, %c) cotangents(%y) wrt [1] : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %dc : tensor<4xf32>
+}

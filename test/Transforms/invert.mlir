@@ -65,3 +65,24 @@ func.func private @g(%y: tensor<4xf32>, %s: tensor<4xf32>)
   %x = arith.divf %y, %s : tensor<4xf32>
   return %x : tensor<4xf32>
 }
+
+// -----
+
+// State that nothing else depends on is given back too, with the digits that it
+// has.
+
+// CHECK-LABEL: func.func @f_inverse(
+// CHECK:         scf.for {{.*}} iter_args(%[[V:.*]] = %{{.*}})
+// CHECK:           arith.divf %[[V]], %{{.*}} : tensor<4xf32>
+func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %zero = arith.constant 0 : index
+  %one = arith.constant 1 : index
+  %end = arith.constant 3 : index
+  %two = arith.constant dense<2.0> : tensor<4xf32>
+  %y = scf.for %i = %zero to %end step %one iter_args(%v = %x)
+      -> (tensor<4xf32>) {
+    %scaled = arith.mulf %v, %two : tensor<4xf32>
+    scf.yield %scaled : tensor<4xf32>
+  }
+  return %y : tensor<4xf32>
+}

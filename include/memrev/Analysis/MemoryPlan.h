@@ -57,10 +57,10 @@ struct UnreachedArgument {
 };
 
 /// Writes into `function` which inverse edges give its arguments `wrt` back
-/// from its results and its other arguments. Returns an argument that no edge
-/// reaches, if there is one.
-std::optional<UnreachedArgument> planInverse(func::FuncOp function,
-                                             ArrayRef<int64_t> wrt);
+/// from its results `of` and its other arguments. Returns an argument that no
+/// edge reaches, if there is one.
+std::optional<UnreachedArgument>
+planInverse(func::FuncOp function, ArrayRef<int64_t> wrt, ArrayRef<int64_t> of);
 
 /// The number of the inverse edge that the plan uses for `op`, if any.
 std::optional<unsigned> getPlannedEdge(Operation *op);

@@ -41,9 +41,11 @@ def BijectionAttrInterface : AttrInterface<"BijectionAttrInterface"> {
       "::mlir::Value", "buildInverse",
       (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
            "::mlir::Value":$y, "::mlir::ValueRange":$parameters)>,
+    InterfaceMethod<[{True if |df/dx| is one everywhere.}],
+      "bool", "preservesVolume", (ins)>,
     InterfaceMethod<[{
         Emits log |df/dx| on scalars of one float type; null if it is zero
-        everywhere.
+        everywhere, which `preservesVolume` says too.
       }],
       "::mlir::Value", "buildLogDerivative",
       (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,

@@ -61,6 +61,18 @@ enum class InverseKind {
   Approximate
 };
 
+/// What is known of the derivative of the results of an operation by what an
+/// inverse edge solves for, with everything else that the edge reads held fixed.
+enum class Determinant {
+  /// Nothing here: whoever needs the determinant knows the operation.
+  Unknown,
+  /// Its absolute value is one: elements are moved, or shifted by what is fixed.
+  One,
+  /// Each element of the result depends on one element of the value that is
+  /// solved for, and that on no other: the product of the partial derivatives.
+  Diagonal
+};
+
 /// The values `solved` are functions of the values `from`.
 struct InverseEdge {
   SmallVector<Value, 1> solved;
@@ -69,6 +81,14 @@ struct InverseEdge {
   /// By how much an error of one of the values `from` grows in what is solved,
   /// at most: the Lipschitz constant of the inverse. 0 if none is known.
   double gain = 1;
+  Determinant determinant = Determinant::Unknown;
+
+  /// An edge along which elements are only moved.
+  static InverseEdge moving(ArrayRef<Value> solved, ArrayRef<Value> from) {
+    InverseEdge edge{SmallVector<Value, 1>(solved), SmallVector<Value>(from)};
+    edge.determinant = Determinant::One;
+    return edge;
+  }
 };
 
 /// Code that computes at one point of the reverse part: what each primal value

@@ -66,6 +66,8 @@ def RevInvert : Pass<"rev-invert", "::mlir::ModuleOp"> {
     the arguments `wrt` of `function`: what `rev.inverse` calls. It runs the
     operations of the function backwards along their inverse edges, and is an
     error with the operation in the way where none gives these arguments back.
+    A coupling becomes one of the kind `inverse_of`, so that the inverse is as
+    good to differentiate as the function.
     For a function that names its inverse (`rev.inverse = @g`) that one becomes
     public.
 
@@ -102,8 +104,8 @@ def RevInvert : Pass<"rev-invert", "::mlir::ModuleOp"> {
 def RevDifferentiate : Pass<"rev-differentiate", "::mlir::ModuleOp"> {
   let summary = "Replace function transforms by calls of derived functions";
   let description = [{
-    Expands `rev.vjp`, `rev.value_and_grad`, `rev.jvp` and `rev.inverse`,
-    innermost first, into private functions and calls of them. Functions whose plan is missing
+    Expands `rev.vjp`, `rev.value_and_grad`, `rev.jvp`, `rev.inverse` and
+    `rev.log_det`, innermost first, into private functions and calls of them. Functions whose plan is missing
     are planned first (see `rev-plan`).
 
     The derivative of a function is its forward part followed by its backward

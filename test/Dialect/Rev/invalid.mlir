@@ -528,6 +528,80 @@ func.func @inverse_c4(%z: tensor<4xf32>) {
 
 // -----
 
+func.func @log_det_c1(%x: tensor<3x4xf32>) {
+  // expected-error @below {{'rev.log_det' op expects the name of a function, but got '@absent'}}
+  %0:2 = rev.log_det @absent(%x) : (tensor<3x4xf32>) -> (tensor<3x4xf32>, tensor<3xf32>)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<3x4xf32>) -> tensor<3x4xf32> {
+  return %x : tensor<3x4xf32>
+}
+func.func @log_det_c2(%x: tensor<4xf32>) {
+  // expected-error @below {{'rev.log_det' op expects arguments of types ('tensor<3x4xf32>'), but got ('tensor<4xf32>')}}
+  %0:2 = rev.log_det @f(%x) : (tensor<4xf32>) -> (tensor<3x4xf32>, tensor<3xf32>)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<3x4xf32>) -> tensor<3x4xf32> {
+  return %x : tensor<3x4xf32>
+}
+func.func @log_det_c3_dimension(%x: tensor<3x4xf32>) {
+  // expected-error @below {{'rev.log_det' op expects 'wrt' to hold tensors of floats with the dimension 2, but argument 0 has type 'tensor<3x4xf32>'}}
+  %0:2 = rev.log_det @f(%x) batch_dim(2) : (tensor<3x4xf32>) -> (tensor<3x4xf32>, tensor<3xf32>)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<3x4xf32>, %y: tensor<4x3xf32>) -> (tensor<3x4xf32>, tensor<4x3xf32>) {
+  return %x, %y : tensor<3x4xf32>, tensor<4x3xf32>
+}
+func.func @log_det_c3_samples(%x: tensor<3x4xf32>, %y: tensor<4x3xf32>) {
+  // expected-error @below {{'rev.log_det' op expects arguments 'wrt' with samples of type 'tensor<3xf32>', but argument 1 has 'tensor<4xf32>'}}
+  %0:3 = rev.log_det @f(%x, %y) wrt [0, 1] : (tensor<3x4xf32>, tensor<4x3xf32>) -> (tensor<3x4xf32>, tensor<4x3xf32>, tensor<3xf32>)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<3x4xf32>) -> tensor<3x4xf32> {
+  return %x : tensor<3x4xf32>
+}
+func.func @log_det_c3_none(%x: tensor<3x4xf32>) {
+  // expected-error @below {{'rev.log_det' op expects 'wrt' to hold an argument, but got none}}
+  %0:2 = rev.log_det @f(%x) wrt [] : (tensor<3x4xf32>) -> (tensor<3x4xf32>, tensor<3xf32>)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<3x4xf32>) -> tensor<3x4xf32> {
+  return %x : tensor<3x4xf32>
+}
+func.func @log_det_c4(%x: tensor<3x4xf32>) {
+  // expected-error @below {{'rev.log_det' op expects 'of' to hold distinct numbers, but got 0 twice}}
+  %0:2 = rev.log_det @f(%x) of [0, 0] : (tensor<3x4xf32>) -> (tensor<3x4xf32>, tensor<3xf32>)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<3x4xf32>) -> tensor<3x4xf32> {
+  return %x : tensor<3x4xf32>
+}
+func.func @log_det_c5(%x: tensor<3x4xf32>) {
+  // expected-error @below {{'rev.log_det' op expects results of types ('tensor<3x4xf32>', 'tensor<4xf32>'), but got ('tensor<3x4xf32>', 'tensor<3xf32>')}}
+  %0:2 = rev.log_det @f(%x) batch_dim(1) : (tensor<3x4xf32>) -> (tensor<3x4xf32>, tensor<3xf32>)
+  return
+}
+
+// -----
+
 func.func @jvp_c1(%x: tensor<4xf32>) {
   // expected-error @below {{'rev.jvp' op expects the name of a function, but got '@absent'}}
   %0:2 = rev.jvp @absent(%x) tangents(%x) : (tensor<4xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)

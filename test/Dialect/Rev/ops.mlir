@@ -196,3 +196,15 @@ func.func @running_average(%running: tensor<?xf32>, %mean: tensor<?xf32>) -> ten
   %0 = rev.running_average %running, %mean momentum 0.1 : tensor<?xf32>
   return %0 : tensor<?xf32>
 }
+
+// CHECK-LABEL: @log_det
+func.func @log_det(%x: tensor<2x4xf32>) -> tensor<4xf32> {
+  // CHECK: rev.log_det @samples(%{{.*}}) : (tensor<2x4xf32>)
+  %0:2 = rev.log_det @samples(%x) : (tensor<2x4xf32>) -> (tensor<2x4xf32>, tensor<2xf32>)
+  // CHECK: rev.log_det @samples(%{{.*}}) wrt [0] of [0] batch_dim(1) : (tensor<2x4xf32>)
+  %1:2 = rev.log_det @samples(%x) wrt [0] of [0] batch_dim(1) : (tensor<2x4xf32>) -> (tensor<2x4xf32>, tensor<4xf32>)
+  return %1#1 : tensor<4xf32>
+}
+func.func @samples(%x: tensor<2x4xf32>) -> tensor<2x4xf32> {
+  return %x : tensor<2x4xf32>
+}

@@ -22,7 +22,7 @@ using namespace mlir::memrev::testing;
 // Couplings
 //===----------------------------------------------------------------------===//
 
-static BijectionAttrInterface pickBijection(Generator &g) {
+static BijectionAttrInterface pickForward(Generator &g) {
   MLIRContext *context = g.b.getContext();
   if (g.rng.chance(0.4))
     return cast<BijectionAttrInterface>(rev::AdditiveAttr::get(context));
@@ -39,11 +39,18 @@ static BijectionAttrInterface pickBijection(Generator &g) {
       rev::AffineAttr::get(context, scale, alpha));
 }
 
+static BijectionAttrInterface pickBijection(Generator &g) {
+  BijectionAttrInterface kind = pickForward(g);
+  return g.rng.chance(0.3) ? rev::InverseOfAttr::invert(kind) : kind;
+}
+
 /// A parameter that keeps the bijection well conditioned.
 static Value makeParameter(Generator &g, BijectionAttrInterface kind,
                            const Known &like, unsigned number) {
   Known known = g.limit(g.pickShape(like.shape), 1);
   Value value = g.castTo(known, like.value.getType());
+  if (auto inverse = dyn_cast<rev::InverseOfAttr>(kind))
+    kind = inverse.getKind();
   auto affine = dyn_cast<rev::AffineAttr>(kind);
   if (!affine || number != 0 || affine.getScale() != rev::Scale::Identity)
     return value;

@@ -73,6 +73,8 @@ void rev::printBijection(AsmPrinter &printer, BijectionAttrInterface kind) {
 // AdditiveAttr
 //===----------------------------------------------------------------------===//
 
+bool AdditiveAttr::preservesVolume() const { return true; }
+
 unsigned AdditiveAttr::getNumParameters() const { return 1; }
 
 bool AdditiveAttr::isExact() const { return getFraction().has_value(); }
@@ -136,6 +138,8 @@ LogicalResult AffineAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                        << alpha.getValueAsDouble();
   return success();
 }
+
+bool AffineAttr::preservesVolume() const { return false; }
 
 unsigned AffineAttr::getNumParameters() const { return 2; }
 
@@ -312,6 +316,8 @@ LogicalResult InverseOfAttr::verifyElementType(
     function_ref<InFlightDiagnostic()> emitError, FloatType type) const {
   return getKind().verifyElementType(emitError, type);
 }
+
+bool InverseOfAttr::preservesVolume() const { return getKind().preservesVolume(); }
 
 unsigned InverseOfAttr::getNumParameters() const {
   return getKind().getNumParameters();

@@ -261,22 +261,17 @@ Value CouplingOp::buildLogDet(OpBuilder &builder, Value coupled,
                                              utils::IteratorType::reduction);
   iterators[batch] = utils::IteratorType::parallel;
 
-  bool constant = false;
+  if (getKind().preservesVolume())
+    return init;
   auto generic = linalg::GenericOp::create(
       builder, loc, TypeRange{resultType}, inputs, ValueRange{init}, maps,
       iterators, [&](OpBuilder &b, Location l, ValueRange args) {
         Value log = getKind().buildLogDerivative(b, l, args.front(),
                                                  args.drop_front().drop_back());
-        constant = !log;
-        Value sum =
-            log ? arith::AddFOp::create(b, l, args.back(), log).getResult()
-                : args.back();
+        Value sum = arith::AddFOp::create(b, l, args.back(), log);
         linalg::YieldOp::create(b, l, sum);
       });
-  if (!constant)
-    return generic.getResult(0);
-  generic.erase();
-  return init;
+  return generic.getResult(0);
 }
 
 SmallVector<Value> CouplingOp::decompose(RewriterBase &rewriter) {

@@ -75,6 +75,8 @@ SmallVector<InverseEdge> CouplingOp::getInverseEdges() {
   // The region and a scale have gains that nobody knows but the program.
   auto gain = (*this)->getAttrOfType<FloatAttr>(kGainAttrName);
   edge.gain = gain ? gain.getValueAsDouble() : 0;
+  if (getKind().preservesVolume())
+    edge.determinant = Determinant::One;
   return {edge};
 }
 

@@ -82,7 +82,8 @@ LogicalResult RevDialect::verifyOperationAttribute(Operation *op,
                             isa<CustomVjpAttr>(attribute.getValue()),
                             "a #rev.custom_vjp");
   if (attribute.getName() == kCustomJvpAttrName ||
-      attribute.getName() == kInverseAttrName)
+      attribute.getName() == kInverseAttrName ||
+      attribute.getName() == kLogDetAttrName)
     return verifyCustomRule(op, attribute,
                             isa<FlatSymbolRefAttr>(attribute.getValue()),
                             "the name of a function");

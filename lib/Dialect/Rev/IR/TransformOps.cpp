@@ -37,6 +37,10 @@ static void printPolicy(OpAsmPrinter &printer, Operation *, PolicyAttr policy) {
 #define GET_OP_CLASSES
 #include "memrev/Dialect/Rev/IR/RevOps.cpp.inc"
 
+bool rev::isTransform(Operation *op) {
+  return isa<VjpOp, ValueAndGradOp, JvpOp, InverseOp, LogDetOp>(op);
+}
+
 //===----------------------------------------------------------------------===//
 // Verification of symbol uses
 //===----------------------------------------------------------------------===//
@@ -50,10 +54,10 @@ static func::FuncOp resolveCallee(Operation *op, FlatSymbolRefAttr name,
         << name.getValue() << "'";
     return {};
   }
-  bool hasRule = isa<InverseOp>(op)
-                     ? callee->hasAttr(kInverseAttrName)
-                     : callee->hasAttr(kCustomVjpAttrName) ||
-                           callee->hasAttr(kCustomJvpAttrName);
+  bool hasRule = isa<InverseOp>(op)  ? callee->hasAttr(kInverseAttrName)
+                 : isa<LogDetOp>(op) ? callee->hasAttr(kLogDetAttrName)
+                                     : callee->hasAttr(kCustomVjpAttrName) ||
+                                           callee->hasAttr(kCustomJvpAttrName);
   if (!hasRule && !llvm::hasSingleElement(callee.getBody())) {
     InFlightDiagnostic diag =
         op->emitOpError("expects a function with a body of one block, but '@")
@@ -203,4 +207,58 @@ LogicalResult InverseOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (failed(verifyTypes(*this, "inputs", inputs, getInputs().getTypes())))
     return failure();
   return verifyTypes(*this, "results", outputs, getResultTypes());
+}
+
+/// The type of a log-determinant of functions of values of the types `wrt`, or
+/// null after an error.
+static RankedTensorType getLogDetType(LogDetOp op, ArrayRef<int64_t> wrt,
+                                      ArrayRef<Type> arguments) {
+  RankedTensorType found;
+  int64_t batch = op.getBatchDim();
+  for (int64_t i : wrt) {
+    auto type = dyn_cast<RankedTensorType>(arguments[i]);
+    if (!type || !isa<FloatType>(type.getElementType()) || batch < 0 ||
+        batch >= type.getRank()) {
+      op.emitOpError("expects 'wrt' to hold tensors of floats with the "
+                     "dimension ")
+          << batch << ", but argument " << i << " has type " << arguments[i];
+      return {};
+    }
+    auto samples =
+        RankedTensorType::get({type.getDimSize(batch)}, type.getElementType());
+    if (found && samples != found) {
+      op.emitOpError("expects arguments 'wrt' with samples of type ")
+          << found << ", but argument " << i << " has " << samples;
+      return {};
+    }
+    found = samples;
+  }
+  if (!found)
+    op.emitOpError("expects 'wrt' to hold an argument, but got none");
+  return found;
+}
+
+LogicalResult LogDetOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  // log_det_c1
+  func::FuncOp callee = resolveCallee(*this, getCalleeAttr(), symbols);
+  if (!callee)
+    return failure();
+  ArrayRef<Type> argTypes = callee.getArgumentTypes();
+  SmallVector<int64_t> wrt =
+      getWrt() ? SmallVector<int64_t>(*getWrt()) : SmallVector<int64_t>{0};
+  SmallVector<int64_t> of =
+      getOf() ? SmallVector<int64_t>(*getOf()) : SmallVector<int64_t>();
+  // log_det_c2 to log_det_c4
+  if (failed(verifyTypes(*this, "arguments", argTypes, getArgs().getTypes())) ||
+      failed(verifyIndices(*this, "wrt", "argument", wrt, argTypes, true)) ||
+      failed(verifyIndices(*this, "of", "result", of, callee.getResultTypes(),
+                           true)))
+    return failure();
+  RankedTensorType logDet = getLogDetType(*this, wrt, argTypes);
+  if (!logDet)
+    return failure();
+  // log_det_c5
+  SmallVector<Type> expected(callee.getResultTypes());
+  expected.push_back(logDet);
+  return verifyTypes(*this, "results", expected, getResultTypes());
 }

@@ -319,4 +319,62 @@ def Rev_InverseOp : Rev_TransformOp<"inverse"> {
   }];
 }
 
+def Rev_LogDetOp : Rev_TransformOp<"log_det"> {
+  let summary = "Evaluate a function and its log-determinant per sample";
+  let description = [{
+    The `rev.log_det` operation evaluates the function `callee` at `args` and
+    returns all of its results, then for each sample the logarithm of the
+    absolute determinant of the derivative of the results `of` with respect to
+    the arguments `wrt` (default: 0). `of` defaults to the results with a float
+    element type that depend on these. `batch_dim` (default 0) is the dimension
+    of the arguments `wrt` that numbers the samples.
+
+    The function is any whose inverse `rev.inverse` would give: each inverse edge
+    that leads from the results back to the arguments is a block of a triangular
+    matrix, and the log-determinant is the sum of theirs. That of a coupling is
+    its result `log_det`; what elements are moved or shifted by adds nothing;
+    elementwise operations add the logarithms of their partial derivatives. An
+    operation on the way that computes one sample from another, or that has no
+    such rule, is an error of `rev-differentiate`.
+
+    A function with the attribute `rev.log_det = @h` names its log-determinant
+    itself, with respect to the arguments that its `rev.inverse` returns, or to
+    argument 0: `@h` takes the function's arguments and returns a number for each
+    sample. A function that names its inverse alone is looked into.
+
+    The sum is a result like others: it has a derivative, by inversion, in which
+    each region of a coupling is evaluated once.
+
+    Constraints:
+    * (C1) `callee` names a `func.func` with a body of one block, or with the
+      attribute `rev.log_det`.
+    * (C2) `args` have the types of the function's arguments.
+    * (C3) `wrt` holds distinct numbers of arguments that are tensors of floats
+      of one element type with the dimension `batch_dim`, in one extent.
+    * (C4) `of` holds distinct numbers of results with a float element type.
+    * (C5) The results have the types of the function's results, then the type of
+      a tensor of rank 1 with the extent `batch_dim` and the element type of the
+      arguments `wrt`.
+
+    Example:
+
+    ```mlir
+    %z, %ld = rev.log_det @flow(%x, %w) wrt [0]
+        : (tensor<8x4xf32>, tensor<4xf32>) -> (tensor<8x4xf32>, tensor<8xf32>)
+    ```
+  }];
+  let arguments = (ins
+    FlatSymbolRefAttr:$callee,
+    Variadic<AnyType>:$args,
+    OptionalAttr<DenseI64ArrayAttr>:$wrt,
+    OptionalAttr<DenseI64ArrayAttr>:$of,
+    DefaultValuedOptionalAttr<I64Attr, "0">:$batch_dim);
+  let results = (outs Variadic<AnyType>:$outputs);
+  let assemblyFormat = [{
+    $callee `(` $args `)` (`wrt` $wrt^)? (`of` $of^)?
+    (`batch_dim` `(` $batch_dim^ `)`)? attr-dict
+    `:` functional-type(operands, results)
+  }];
+}
+
 #endif // MEMREV_DIALECT_REV_IR_REVOPS_TD
