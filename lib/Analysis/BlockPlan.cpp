@@ -16,6 +16,7 @@
 #include "memrev/Interfaces/TripCount.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
 #include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
@@ -50,9 +51,21 @@ BlockPlan::BlockPlan(Block &block, const Activity &activity, bool isTaped)
     count += isExpensive(&op);
   }
   numExpensive.push_back(count);
-  for (Operation &op : block)
+  for (Operation &op : block) {
     if (isExpensive(&op) && llvm::any_of(op.getResults(), isRecomputed))
       chosen.expensive.insert(&op);
+    std::optional<unsigned> edge = getPlannedEdge(&op);
+    if (!edge || isa<LoopLikeOpInterface, rev::CouplingOp>(op))
+      continue;
+    // Evaluating what an inverse gives or starts from would undo the inverse.
+    InverseEdge inverse =
+        cast<InvertibleOpInterface>(op).getInverseEdges()[*edge];
+    for (ArrayRef<Value> values :
+         {ArrayRef<Value>(inverse.solved), ArrayRef<Value>(inverse.from)})
+      for (Value value : values)
+        if (!isRecomputed(value))
+          atHand.insert(value);
+  }
 }
 
 void BlockPlan::need(Value value, unsigned position) {
@@ -109,7 +122,7 @@ bool BlockPlan::isFree(Value value, const Choice &choice) const {
   // what it is given is known; what a loop carries is on a tape.
   if (!value.getDefiningOp())
     return !isTaped || !isa<RankedTensorType>(value.getType());
-  return choice.stored.contains(value);
+  return atHand.contains(value) || choice.stored.contains(value);
 }
 
 bool BlockPlan::isReadAtOnce(Value value, const Readers &readers) const {
@@ -177,6 +190,11 @@ BlockPlan::chooseAll(llvm::SmallDenseSet<Operation *> expensive) const {
   Choice choice;
   choice.expensive = std::move(expensive);
   for (auto &[value, readers] : needs) {
+    // The plan of inverses needs it on its way.
+    if (isRecomputed(value)) {
+      choice.recomputed.insert(value);
+      continue;
+    }
     if (isFree(value, choice) || choice.recomputed.contains(value))
       continue;
     Operation *op = value.getDefiningOp();

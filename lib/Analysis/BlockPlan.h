@@ -98,6 +98,8 @@ private:
   /// How many expensive operations come before each position.
   SmallVector<unsigned> numExpensive;
   llvm::MapVector<Value, Readers> needs;
+  /// What inverses beside couplings and loops start from, and what they give.
+  llvm::DenseSet<Value> atHand;
   TimelineInput input;
   MemoryTimeline timeline;
   Choice chosen;

@@ -54,30 +54,6 @@ static void setReason(Operation *op, const Twine &reason) {
   op->setAttr(kReasonAttrName, StringAttr::get(op->getContext(), reason));
 }
 
-namespace {
-/// What the inverses of couplings and calls read besides results. Each is
-/// looked at once: it is asked for by all those before it.
-class InverseReads {
-public:
-  ArrayRef<Value> get(Operation *op) {
-    auto [it, isNew] = known.try_emplace(op);
-    if (isNew) {
-      SetVector<Value> reads;
-      for (InverseEdge &edge :
-           cast<InvertibleOpInterface>(op).getInverseEdges())
-        reads.insert_range(edge.from);
-      for (Value result : op->getResults())
-        reads.remove(result);
-      it->second = reads.takeVector();
-    }
-    return it->second;
-  }
-
-private:
-  llvm::DenseMap<Operation *, SmallVector<Value, 0>> known;
-};
-} // namespace
-
 /// The values that the inverse of `op` gives back if it is a coupling or a call
 /// with an inverse: states of a chain.
 static SmallVector<Value, 1> getSolvedStates(Operation *op) {
@@ -91,46 +67,51 @@ static SmallVector<Value, 1> getSolvedStates(Operation *op) {
   return edges.empty() ? SmallVector<Value, 1>() : edges.front().solved;
 }
 
-/// The operation behind `op` that gives `state` back when it is undone.
-static Operation *getInverter(Value state, Operation *op) {
-  for (Operation *user : state.getUsers())
-    if (user->getBlock() == op->getBlock() && op->isBeforeInBlock(user) &&
-        llvm::is_contained(getSolvedStates(user), state))
-      return user;
-  return nullptr;
+/// True if an operation behind `op` gives `state` back when it is undone.
+static bool isGivenBack(Value state, Operation *op) {
+  return llvm::any_of(state.getUsers(), [&](Operation *user) {
+    return user->getBlock() == op->getBlock() && op->isBeforeInBlock(user) &&
+           llvm::is_contained(getSolvedStates(user), state);
+  });
 }
 
 /// True if what the inverse of `op` reads is computed from a value that it
 /// solves for: then it would need that first. The states of couplings, calls
 /// with inverses and loops count as independent, for they are had back by
-/// themselves.
-static bool isDependent(Operation *op, InverseReads &reads) {
-  Region *scope = op->getParentRegion();
-  SmallVector<Value, 1> solved = getSolvedStates(op);
-  SmallVector<Value> pending(reads.get(op));
+/// themselves; one that an operation behind `op` gives back depends on what the
+/// inverse of that reads.
+///
+/// The search starts from what is solved for: in a chain, nothing behind `op`
+/// reads it, and the time for all operations of a block is linear.
+static bool isDependent(Operation *op) {
+  Block *block = op->getBlock();
+  SmallVector<Value> pending(getSolvedStates(op));
   llvm::DenseSet<Value> visited;
   while (!pending.empty()) {
     Value v = pending.pop_back_val();
     if (!visited.insert(v).second)
       continue;
-    if (llvm::is_contained(solved, v))
-      return true;
-    if (Operation *other = getInverter(v, op)) {
-      llvm::append_range(pending, reads.get(other));
-      continue;
-    }
-    Operation *def = v.getDefiningOp();
-    if (!def || def->getParentRegion() != scope ||
-        isa<LoopLikeOpInterface>(def))
-      continue;
-    if (!getSolvedStates(def).empty()) {
+    for (OpOperand &use : v.getUses()) {
+      Operation *user = block->findAncestorOpInBlock(*use.getOwner());
+      if (!user || isa<LoopLikeOpInterface>(user))
+        continue;
+      SmallVector<Value, 1> states = getSolvedStates(user);
+      if (states.empty()) {
+        llvm::copy_if(user->getResults(), std::back_inserter(pending),
+                      [&](Value result) { return !isGivenBack(result, op); });
+        continue;
+      }
+      // That it is given back by itself is no reading.
+      if (use.getOwner() == user && llvm::is_contained(states, v))
+        continue;
+      if (user == op)
+        return true;
+      if (op->isBeforeInBlock(user))
+        llvm::append_range(pending, states);
       // What a coupling's region computes is no state.
-      auto other = dyn_cast<rev::CouplingOp>(def);
-      if (other && llvm::is_contained(other.getAuxiliary(), v))
-        llvm::append_range(pending, reads.get(other));
-      continue;
+      if (auto coupling = dyn_cast<rev::CouplingOp>(user))
+        llvm::append_range(pending, coupling.getAuxiliary());
     }
-    llvm::append_range(pending, def->getOperands());
   }
   return false;
 }
@@ -400,11 +381,10 @@ void memrev::planFunction(func::FuncOp function, rev::Policy policy) {
 
   Block &body = function.getBody().front();
   planLoops(body, {Observers::LeaveOut, {}});
-  InverseReads reads;
   for (Operation &op : body) {
     if (getSolvedStates(&op).empty())
       continue;
-    if (!isDependent(&op, reads)) {
+    if (!isDependent(&op)) {
       setEdge(&op, 0);
       // The caller holds the arguments.
       if (isa<CallOpInterface>(op) &&

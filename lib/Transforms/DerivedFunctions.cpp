@@ -10,6 +10,7 @@
 #include "PlannedStorage.h"
 #include "PreparedLoops.h"
 #include "ReverseContext.h"
+#include "memrev/Analysis/InferredInverses.h"
 #include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/Analysis/Recomputation.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
@@ -173,6 +174,13 @@ DerivedFunctions::build(const DerivativeRequest &request, StringRef name,
   expandForDifferentiation(function, DerivativeMode::Reverse);
   if (failed(promoteCapturedScalars(function)))
     return failure();
+  if (request.policy == rev::Policy::Invert) {
+    Activity activity;
+    for (int64_t i : request.wrt)
+      activity.addRoot(function.getArgument(i));
+    activity.propagate(function.getBody().front());
+    planInferredInverses(function.getBody().front(), activity);
+  }
   if (request.storage)
     function->setAttr(kStorageAttrName,
                       OpBuilder(function).getI64IntegerAttr(*request.storage));

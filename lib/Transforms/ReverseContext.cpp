@@ -101,15 +101,22 @@ bool ReverseContext::isVisible(Value value) const {
 //===----------------------------------------------------------------------===//
 
 /// True if `value` has no ties on a set of positive measure that rounding would
-/// break: it is the state of a coupling, of a call with an inverse or of a loop.
-/// What other operations compute (a relu) can be exactly zero everywhere.
+/// break: it is the state of a coupling, of a call with an inverse, of a loop or
+/// of another operation that is inverted, or a view of such. What others compute
+/// (a relu) can be exactly zero everywhere.
 static bool isFreeOfTies(Value value) {
-  Operation *op = value.getDefiningOp();
-  if (op && op->hasAttr(kCallInverseAttrName))
-    return true;
-  if (auto coupling = dyn_cast_if_present<rev::CouplingOp>(op))
-    return value == coupling.getResult();
-  return !op || isa<LoopLikeOpInterface>(op);
+  while (Operation *op = value.getDefiningOp()) {
+    if (auto coupling = dyn_cast<rev::CouplingOp>(op))
+      return value == coupling.getResult();
+    if (isa<LoopLikeOpInterface>(op) || op->hasAttr(kCallInverseAttrName) ||
+        getPlannedEdge(op))
+      return true;
+    if (!isa<tensor::ExtractSliceOp, tensor::CollapseShapeOp,
+             tensor::ExpandShapeOp, tensor::CastOp>(op))
+      return false;
+    value = op->getOperand(0);
+  }
+  return true;
 }
 
 Value ReverseContext::primal(Value value, Precision precision) {

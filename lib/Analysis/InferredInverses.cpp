@@ -1,0 +1,390 @@
+//===- InferredInverses.cpp - Inverses of programs without couplings ------===//
+//
+// Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "memrev/Analysis/InferredInverses.h"
+#include "memrev/Analysis/Cost.h"
+#include "memrev/Analysis/MemoryPlan.h"
+#include "memrev/Analysis/Recomputation.h"
+#include "memrev/Interfaces/DifferentiableOpInterface.h"
+#include "memrev/Interfaces/InvertibleOpInterface.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Interfaces/CallInterfaces.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Transforms/RegionUtils.h"
+#include "llvm/ADT/IntEqClasses.h"
+#include "llvm/ADT/SetVector.h"
+#include <cmath>
+#include <queue>
+
+using namespace mlir;
+using namespace mlir::memrev;
+
+/// What takes more operations to evaluate again is not looked through.
+static constexpr size_t kMaxConeOps = 512;
+
+/// As many operations on arguments alone, none of which takes long.
+static constexpr size_t kMaxQuickOps = 8;
+
+/// Where something that takes long is evaluated again, a chain gives at least
+/// this many times as many bytes back as it starts from.
+static constexpr int64_t kLeastReturn = 2;
+
+namespace {
+
+/// An inverse edge that may be followed.
+struct Link {
+  Operation *op;
+  unsigned edge;
+  SmallVector<Value, 1> solved;
+  /// What is evaluated again for it, from values that others read, too.
+  SmallVector<Operation *> cone;
+  SmallVector<Value> leaves;
+  /// What it gives back for derivatives, and for edges that the plan has.
+  llvm::SmallDenseSet<Value, 2> read;
+  bool isUsed = false;
+};
+
+/// Walks a block from its end, as its derivative does.
+class Inference {
+public:
+  Inference(Block &block, const Activity &activity);
+
+  void run();
+
+private:
+  /// Values that all of the rest of the program starts from have no number.
+  static constexpr unsigned kNoLink = ~0u;
+
+  bool isLocal(Value value) const {
+    return value.getDefiningOp() && value.getParentBlock() == &block;
+  }
+  void collectReads(Operation *op);
+  /// Declares that the backward part reads `value` at the current operation.
+  void read(Value value);
+  void tryLinks(Operation *op);
+  /// With `mayStart` the link may start from values that are not at hand yet.
+  bool tryLink(Operation *op, unsigned number, const InverseEdge &edge,
+               bool mayStart);
+  /// Finds what has to be evaluated for `link`, and from what. False if that
+  /// depends on what it solves for or cannot be evaluated.
+  bool findCone(Link &link, ArrayRef<Value> from) const;
+  /// True if `op`, whose users have been decided on, belongs to a cone.
+  static bool isInside(Operation *op, Operation *end,
+                       const llvm::SmallPtrSetImpl<Operation *> &cone,
+                       Block &block);
+  /// Drops links that nobody reads.
+  void findUsed();
+  void write();
+
+  Block &block;
+  const Activity &activity;
+  DenseMap<Operation *, unsigned> positions;
+  SmallVector<Link> links;
+  /// The values at hand, and the link that gives each of them back. Those
+  /// without one are stored, or were given back by the plan's edges.
+  DenseMap<Value, unsigned> known;
+  /// The link that each value is evaluated again for.
+  DenseMap<Value, unsigned> inside;
+  /// Values that edges of the plan give back.
+  llvm::DenseSet<Value> planned;
+  /// What the derivative reads of what is stored.
+  llvm::DenseSet<Value> stored;
+  /// By how much the errors of edges that lose digits grow, all together.
+  double gain = 1;
+};
+
+} // namespace
+
+Inference::Inference(Block &block, const Activity &activity)
+    : block(block), activity(activity) {
+  unsigned position = 0;
+  for (Operation &op : block)
+    positions[&op] = position++;
+}
+
+//===----------------------------------------------------------------------===//
+// What is read
+//===----------------------------------------------------------------------===//
+
+void Inference::read(Value value) {
+  if (!isLocal(value))
+    return;
+  auto use = [&](Value value) {
+    auto it = known.find(value);
+    if (it == known.end() || it->second == kNoLink)
+      return false;
+    links[it->second].isUsed = true;
+    links[it->second].read.insert(value);
+    return true;
+  };
+  // What is evaluated again for a link is there when what it is evaluated from
+  // is.
+  if (auto inner = inside.find(value); inner != inside.end()) {
+    llvm::for_each(links[inner->second].leaves, use);
+  } else if (!use(value)) {
+    known.try_emplace(value, kNoLink);
+    stored.insert(value);
+  }
+}
+
+void Inference::collectReads(Operation *op) {
+  auto isActive = [&](Value v) { return activity.isActive(v); };
+  if (std::optional<unsigned> edge = getPlannedEdge(op)) {
+    InverseEdge inverse =
+        cast<InvertibleOpInterface>(op).getInverseEdges()[*edge];
+    for (Value value : inverse.from)
+      read(value);
+    for (Value value : inverse.solved) {
+      known.try_emplace(value, kNoLink);
+      planned.insert(value);
+    }
+  }
+  auto rule = dyn_cast<DifferentiableOpInterface>(op);
+  if (!rule || llvm::none_of(op->getResults(), isActive))
+    return;
+  if (isa<LoopLikeOpInterface>(op)) {
+    llvm::SetVector<Value> used;
+    getUsedValuesDefinedAbove(op->getRegions(), used);
+    for (Value value : used)
+      read(value);
+    return;
+  }
+  SmallVector<Residual> residuals;
+  rule.getResiduals(isActive, residuals);
+  for (const Residual &residual : residuals)
+    read(residual.alternatives.front());
+}
+
+//===----------------------------------------------------------------------===//
+// Links
+//===----------------------------------------------------------------------===//
+
+/// True if `op` can be evaluated again in the backward part.
+static bool canEvaluate(Operation *op) {
+  return isPure(op) && !getPlannedEdge(op) &&
+         !isa<LoopLikeOpInterface, CallOpInterface>(op);
+}
+
+bool Inference::isInside(Operation *op, Operation *end,
+                         const llvm::SmallPtrSetImpl<Operation *> &cone,
+                         Block &block) {
+  // Views and constants are never kept for their own sake.
+  if (isCheap(op))
+    return true;
+  return llvm::all_of(op->getUsers(), [&](Operation *user) {
+    Operation *ancestor = block.findAncestorOpInBlock(*user);
+    return ancestor == end || cone.contains(ancestor);
+  });
+}
+
+bool Inference::findCone(Link &link, ArrayRef<Value> from) const {
+  // Later operations first, so that all users of one have been decided on.
+  std::priority_queue<std::pair<unsigned, Operation *>> pending;
+  llvm::SmallPtrSet<Operation *, 16> seen, cone;
+  llvm::SmallSetVector<Value, 4> leaves;
+  llvm::SmallDenseMap<Operation *, SmallVector<Value, 1>> wanted;
+  auto want = [&](Value value) {
+    if (!isLocal(value)) {
+      leaves.insert(value);
+      return;
+    }
+    Operation *def = value.getDefiningOp();
+    wanted[def].push_back(value);
+    if (seen.insert(def).second)
+      pending.push({positions.lookup(def), def});
+  };
+  auto isGivenBack = [&](Value value) {
+    auto it = known.find(value);
+    return planned.contains(value) ||
+           (it != known.end() && it->second != kNoLink);
+  };
+  for (Value value : from)
+    want(value);
+  while (!pending.empty()) {
+    Operation *op = pending.top().second;
+    pending.pop();
+    if (llvm::any_of(wanted[op], [&](Value value) {
+          return llvm::is_contained(link.solved, value);
+        }))
+      return false;
+    // What the operation itself computes is what its inverse starts from.
+    if (op == link.op || llvm::all_of(wanted[op], isGivenBack) ||
+        !isInside(op, link.op, cone, block)) {
+      leaves.insert_range(wanted[op]);
+      continue;
+    }
+    if (!canEvaluate(op) || cone.size() == kMaxConeOps)
+      return false;
+    cone.insert(op);
+    link.cone.push_back(op);
+    llvm::SetVector<Value> used(op->operand_begin(), op->operand_end());
+    getUsedValuesDefinedAbove(op->getRegions(), used);
+    for (Value value : used)
+      want(value);
+  }
+  link.leaves = leaves.takeVector();
+  // A chain goes on from what is given back. Of arguments alone no more than a
+  // few quick operations are evaluated again.
+  return (link.cone.size() <= kMaxQuickOps &&
+          llvm::none_of(link.cone, isExpensive)) ||
+         llvm::any_of(link.leaves, [&](Value leaf) {
+           return isLocal(leaf) && leaf.getDefiningOp() != link.op;
+         });
+}
+
+/// True if `op` makes a tensor out of nothing that has to be given back.
+static bool isFilled(Operation *op) {
+  return op->hasTrait<OpTrait::ConstantLike>() ||
+         isa<tensor::EmptyOp, linalg::FillOp>(op);
+}
+
+/// The gain that costs half of the digits of `values`.
+static double getGainOfHalfTheDigits(ArrayRef<Value> values) {
+  unsigned digits = APFloat::semanticsPrecision(APFloat::IEEEdouble());
+  for (Value value : values)
+    if (auto type = dyn_cast<FloatType>(getElementTypeOrSelf(value.getType())))
+      digits = std::min(digits, type.getFPMantissaWidth());
+  return std::ldexp(1.0, digits / 2);
+}
+
+bool Inference::tryLink(Operation *op, unsigned number, const InverseEdge &edge,
+                        bool mayStart) {
+  auto isUnknown = [&](Value value) {
+    return isLocal(value) && !known.contains(value);
+  };
+  if (llvm::none_of(edge.solved, [&](Value value) {
+        return isUnknown(value) && !isFilled(value.getDefiningOp());
+      }))
+    return false;
+  double growth = 1;
+  if (edge.kind != InverseKind::Exact) {
+    growth = edge.gain == 0 ? std::numeric_limits<double>::infinity()
+                            : std::max(1.0, edge.gain);
+    if (gain * growth > getGainOfHalfTheDigits(edge.solved))
+      return false;
+  }
+  Link link{op, number, edge.solved, {}, {}, {}};
+  if (!findCone(link, edge.from) ||
+      (!mayStart && llvm::any_of(link.leaves, isUnknown)))
+    return false;
+  gain *= growth;
+  unsigned id = links.size();
+  for (Value leaf : link.leaves)
+    if (isLocal(leaf))
+      known.try_emplace(leaf, kNoLink);
+  for (Value value : link.solved)
+    if (isLocal(value))
+      known.try_emplace(value, id);
+  for (Operation *inner : link.cone)
+    if (!isCheap(inner))
+      for (Value result : inner->getResults())
+        inside.try_emplace(result, id);
+  links.push_back(std::move(link));
+  return true;
+}
+
+void Inference::tryLinks(Operation *op) {
+  auto invertible = dyn_cast<InvertibleOpInterface>(op);
+  if (!invertible || getPlannedEdge(op) ||
+      isa<LoopLikeOpInterface, CallOpInterface>(op) || !isPure(op))
+    return;
+  SmallVector<InverseEdge> edges = invertible.getInverseEdges();
+  // An operation has one link. The best one starts from what is at hand, loses
+  // no digits, and gives a value back that others read, too: a state.
+  for (bool mayStart : {false, true})
+    for (bool isExact : {true, false})
+      for (bool isShared : {true, false})
+        for (auto [number, edge] : llvm::enumerate(edges))
+          if ((edge.kind == InverseKind::Exact) == isExact &&
+              llvm::any_of(edge.solved, [](Value v) {
+                return !v.hasOneUse();
+              }) == isShared &&
+              tryLink(op, number, edge, mayStart))
+            return;
+}
+
+//===----------------------------------------------------------------------===//
+// Chains
+//===----------------------------------------------------------------------===//
+
+void Inference::findUsed() {
+  // Links read what links before them gave back.
+  for (Link &link : llvm::reverse(links)) {
+    if (!link.isUsed)
+      continue;
+    for (Value leaf : link.leaves)
+      if (auto it = known.find(leaf);
+          it != known.end() && it->second != kNoLink)
+        links[it->second].isUsed = true;
+  }
+}
+
+void Inference::write() {
+  llvm::IntEqClasses chains(links.size());
+  for (auto [id, link] : llvm::enumerate(links))
+    for (Value leaf : link.leaves)
+      if (auto it = known.find(leaf);
+          link.isUsed && it != known.end() && it->second != kNoLink)
+        chains.join(id, it->second);
+  struct Chain {
+    int64_t givenBack = 0;
+    llvm::SmallDenseSet<Value, 4> starts;
+    bool takesLong = false;
+  };
+  DenseMap<unsigned, Chain> all;
+  for (auto [id, link] : llvm::enumerate(links)) {
+    if (!link.isUsed)
+      continue;
+    Chain &chain = all[chains.findLeader(id)];
+    for (Value value : link.read)
+      chain.givenBack += getApproximateBytes(value.getType());
+    for (Value leaf : link.leaves)
+      if (isLocal(leaf) && known.lookup(leaf) == kNoLink &&
+          !planned.contains(leaf))
+        chain.starts.insert(leaf);
+    chain.takesLong |= llvm::any_of(link.cone, isExpensive);
+  }
+  Builder builder(block.getParentOp()->getContext());
+  for (auto [id, link] : llvm::enumerate(links)) {
+    if (!link.isUsed)
+      continue;
+    const Chain &chain = all[chains.findLeader(id)];
+    int64_t starts = 0, more = 0;
+    for (Value value : chain.starts) {
+      int64_t bytes = getApproximateBytes(value.getType());
+      starts += bytes;
+      more += stored.contains(value) ? 0 : bytes;
+    }
+    if (chain.takesLong ? chain.givenBack < kLeastReturn * starts
+                        : chain.givenBack <= more)
+      continue;
+    link.op->setAttr(kInvertAttrName, builder.getI64IntegerAttr(link.edge));
+    for (Operation *op : link.cone)
+      if (!op->hasTrait<OpTrait::ConstantLike>())
+        for (OpResult result : op->getResults())
+          setRecomputed(result);
+  }
+}
+
+void Inference::run() {
+  for (Value result : block.getTerminator()->getOperands())
+    if (isLocal(result))
+      known.try_emplace(result, kNoLink);
+  for (Operation &op : llvm::reverse(block.without_terminator())) {
+    tryLinks(&op);
+    collectReads(&op);
+  }
+  findUsed();
+  write();
+}
+
+void memrev::planInferredInverses(Block &block, const Activity &activity) {
+  Inference(block, activity).run();
+}
