@@ -40,6 +40,14 @@ static double getRounding(Type type) {
   return std::ldexp(1.0, -int(element.getFPMantissaWidth()));
 }
 
+double memrev::getGainOfHalfTheDigits(ValueRange values) {
+  unsigned digits = APFloat::semanticsPrecision(APFloat::IEEEdouble());
+  for (Value value : values)
+    if (auto type = dyn_cast<FloatType>(getElementTypeOrSelf(value.getType())))
+      digits = std::min(digits, type.getFPMantissaWidth());
+  return std::ldexp(1.0, digits / 2);
+}
+
 /// What `op` says of its gain, or the function that it calls.
 static std::optional<double> getKnownGain(Operation *op) {
   if (auto call = op->getAttrOfType<FloatAttr>(kCallGainAttrName))
