@@ -18,9 +18,9 @@
 using namespace mlir;
 using namespace mlir::memrev;
 
-/// The gain of couplings and calls that do not say theirs (rev.gain): of an additive one
-/// whose function has the Lipschitz constant 1, in the Euclidean norm, the
-/// golden ratio. (The largest singular value of [[1, -1], [0, 1]].)
+/// The gain of couplings and calls that do not say theirs (rev.gain): of an
+/// additive one whose function has the Lipschitz constant 1, in the Euclidean
+/// norm, the golden ratio. (The largest singular value of [[1, -1], [0, 1]].)
 static constexpr double kDefaultGain = 1.618033988749895;
 
 double InverseRun::getDrift(double times) const {

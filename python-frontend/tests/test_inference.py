@@ -79,6 +79,19 @@ def mixed(x):
     return x @ MIX
 
 
+@memrev.jit
+def block(a, b, w):
+    a = a + mnp.tanh(b @ w) @ w
+    return a, b - mnp.sin(a @ w)
+
+
+def called(x, weights):
+    """A function that is called for each block."""
+    for w in weights:
+        x = block(*x, w)
+    return x
+
+
 def resnet(x, weights):
     a, b = x
     for w in weights:
@@ -89,6 +102,7 @@ def resnet(x, weights):
 INVERTED = {
     "revnet": revnet,
     "relu_revnet": relu_revnet,
+    "called": called,
     "leapfrog": leapfrog,
     "wave": wave,
     "permutation": couplings_between(lambda y: y[:, SHUFFLE]),

@@ -38,8 +38,8 @@ struct InverseRun {
 /// The gain that costs half of the digits of `values`.
 double getGainOfHalfTheDigits(ValueRange values);
 
-/// The inverses of `op`, a coupling, a call or a loop that the plan inverts: of a loop,
-/// those of one iteration.
+/// The inverses of `op`, a coupling, a call or a loop that the plan inverts: of a
+/// loop, those of one iteration.
 InverseRun getInverseRun(Operation *op);
 
 /// The inverses of all operations of `block` that the plan inverts, with all
