@@ -18,9 +18,9 @@
 using namespace mlir;
 using namespace mlir::memrev;
 
-/// The gain of couplings and calls that do not say theirs (rev.gain): of an additive one
-/// whose function has the Lipschitz constant 1, in the Euclidean norm, the
-/// golden ratio. (The largest singular value of [[1, -1], [0, 1]].)
+/// The gain of couplings and calls that do not say theirs (rev.gain): of an
+/// additive one whose function has the Lipschitz constant 1, in the Euclidean
+/// norm, the golden ratio. (The largest singular value of [[1, -1], [0, 1]].)
 static constexpr double kDefaultGain = 1.618033988749895;
 
 double InverseRun::getDrift(double times) const {
@@ -38,6 +38,14 @@ double InverseRun::getGain(double times) const {
 static double getRounding(Type type) {
   auto element = cast<FloatType>(getElementTypeOrSelf(type));
   return std::ldexp(1.0, -int(element.getFPMantissaWidth()));
+}
+
+double memrev::getGainOfHalfTheDigits(ValueRange values) {
+  unsigned digits = APFloat::semanticsPrecision(APFloat::IEEEdouble());
+  for (Value value : values)
+    if (auto type = dyn_cast<FloatType>(getElementTypeOrSelf(value.getType())))
+      digits = std::min(digits, type.getFPMantissaWidth());
+  return std::ldexp(1.0, digits / 2);
 }
 
 /// What `op` says of its gain, or the function that it calls.

@@ -8,6 +8,7 @@
 
 #include "memrev/Analysis/InferredInverses.h"
 #include "memrev/Analysis/Cost.h"
+#include "memrev/Analysis/Drift.h"
 #include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/Analysis/Recomputation.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
@@ -20,7 +21,7 @@
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/IntEqClasses.h"
 #include "llvm/ADT/SetVector.h"
-#include <cmath>
+#include <limits>
 #include <queue>
 
 using namespace mlir;
@@ -243,15 +244,6 @@ bool Inference::findCone(Link &link, ArrayRef<Value> from) const {
 static bool isFilled(Operation *op) {
   return op->hasTrait<OpTrait::ConstantLike>() ||
          isa<tensor::EmptyOp, linalg::FillOp>(op);
-}
-
-/// The gain that costs half of the digits of `values`.
-static double getGainOfHalfTheDigits(ArrayRef<Value> values) {
-  unsigned digits = APFloat::semanticsPrecision(APFloat::IEEEdouble());
-  for (Value value : values)
-    if (auto type = dyn_cast<FloatType>(getElementTypeOrSelf(value.getType())))
-      digits = std::min(digits, type.getFPMantissaWidth());
-  return std::ldexp(1.0, digits / 2);
 }
 
 bool Inference::tryLink(Operation *op, unsigned number, const InverseEdge &edge,

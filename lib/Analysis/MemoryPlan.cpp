@@ -7,8 +7,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "memrev/Analysis/MemoryPlan.h"
+#include "memrev/Analysis/Drift.h"
 #include "memrev/Analysis/Recomputation.h"
 #include "memrev/Analysis/SourceLocation.h"
+#include "memrev/Interfaces/CallDerivative.h"
 #include "memrev/Interfaces/CheckpointedLoop.h"
 #include "memrev/Interfaces/LoopObservers.h"
 #include "memrev/Interfaces/TripCount.h"
@@ -241,16 +243,6 @@ getInverseGain(scf::ForOp loop,
           unbounded};
 }
 
-/// The gain that costs half of the digits of what `loop` carries.
-static double getGainOfHalfTheDigits(scf::ForOp loop) {
-  unsigned digits = APFloat::semanticsPrecision(APFloat::IEEEdouble());
-  for (Value argument : loop.getRegionIterArgs())
-    if (auto type =
-            dyn_cast<FloatType>(getElementTypeOrSelf(argument.getType())))
-      digits = std::min(digits, type.getFPMantissaWidth());
-  return std::ldexp(1.0, digits / 2);
-}
-
 /// Writes into `loop`, the loops in which are planned, which inverse edges give
 /// its iteration arguments `given` back, of which those that are `optional` may
 /// stay away. Fails with the reason.
@@ -276,7 +268,8 @@ static std::optional<std::string> planBody(scf::ForOp loop,
                                 invertibility, edges, isOutside))
       return reason;
     auto [total, unbounded] = getInverseGain(loop, *edges);
-    if (total > mostGain.value_or(getGainOfHalfTheDigits(loop))) {
+    if (total > mostGain.value_or(
+                    getGainOfHalfTheDigits(loop.getRegionIterArgs()))) {
       if (!unbounded)
         return "in all iterations together its inverse may lose more than half "
                "of the digits";
@@ -381,19 +374,30 @@ void memrev::planFunction(func::FuncOp function, rev::Policy policy) {
 
   Block &body = function.getBody().front();
   planLoops(body, {Observers::LeaveOut, {}});
-  for (Operation &op : body) {
-    if (getSolvedStates(&op).empty())
+  // By how much errors grow from the last state that is kept.
+  double gain = 1;
+  for (Operation &op : llvm::reverse(body)) {
+    SmallVector<Value, 1> states = getSolvedStates(&op);
+    if (states.empty())
       continue;
-    if (!isDependent(&op)) {
-      setEdge(&op, 0);
-      // The caller holds the arguments.
-      if (isa<CallOpInterface>(op) &&
-          llvm::all_of(getSolvedStates(&op), [&](Value v) {
-            return !v.getDefiningOp() && v.getParentBlock() == &body;
-          }))
-        op.setAttr(kKeepsStateAttrName, UnitAttr::get(op.getContext()));
-    } else if (isa<rev::CouplingOp>(op))
-      setReason(&op, "the region depends on the coupled value");
+    if (isDependent(&op)) {
+      if (isa<rev::CouplingOp>(op))
+        setReason(&op, "the region depends on the coupled value");
+      continue;
+    }
+    setEdge(&op, 0);
+    if (!isa<CallOpInterface>(op))
+      continue;
+    if (auto known = op.getAttrOfType<FloatAttr>(kCallGainAttrName))
+      gain *= known.getValueAsDouble();
+    bool losesDigits = gain > getGainOfHalfTheDigits(states);
+    // The caller holds the arguments.
+    if (losesDigits || llvm::all_of(states, [&](Value v) {
+          return !v.getDefiningOp() && v.getParentBlock() == &body;
+        }))
+      op.setAttr(kKeepsStateAttrName, UnitAttr::get(op.getContext()));
+    if (losesDigits)
+      gain = 1;
   }
 }
 

@@ -179,8 +179,8 @@ private:
 
 } // namespace
 
-/// The number of times that `inner` is evaluated in each evaluation of the block
-/// of `op`, or in each iteration if that is a loop.
+/// The number of times that `inner` is evaluated in each evaluation of the
+/// block of `op`, or in each iteration if that is a loop.
 static int64_t getCount(Operation *inner, Operation *op) {
   int64_t count = 1;
   for (Operation *parent = inner; parent != op;) {

@@ -154,9 +154,9 @@ private:
   /// or derived.
   FailureOr<func::FuncOp> clonePrepared(func::FuncOp function, Twine name,
                                         const Preparation &preparation);
-  /// Inlines calls in `copy`, a copy of `function`, or derives them. For reverse
-  /// mode the copy is planned on the way: what a call names as an inverse is of
-  /// use only if the plan follows it.
+  /// Inlines calls in `copy`, a copy of `function`, or derives them. For
+  /// reverse mode the copy is planned on the way: what a call names as an
+  /// inverse is of use only if the plan follows it.
   LogicalResult prepareCalls(func::FuncOp copy, func::FuncOp function,
                              const Preparation &preparation);
   /// True if `call` of `callee` may be undone by a call of its inverse.

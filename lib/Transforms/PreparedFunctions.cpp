@@ -16,6 +16,7 @@
 #include "PlannedStorage.h"
 #include "PreparedLoops.h"
 #include "memrev/Analysis/Activity.h"
+#include "memrev/Analysis/Invertibility.h"
 #include "memrev/Analysis/MemoryPlan.h"
 #include "memrev/Interfaces/CallDerivative.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -25,6 +26,7 @@
 #include "mlir/Interfaces/LoopLikeInterface.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/ScopeExit.h"
+#include "llvm/ADT/SmallBitVector.h"
 
 using namespace mlir;
 using namespace mlir::memrev;
@@ -45,17 +47,49 @@ static bool hasOneBlock(func::FuncOp function) {
   return llvm::hasSingleElement(function.getBody());
 }
 
-/// True if `function` or what it calls holds a coupling.
-static bool holdsCouplings(func::FuncOp function, const SymbolTable &symbols,
+/// True if inverse edges give as many arguments of `function` back as it has
+/// results of their types: the block of a chain.
+static bool isInvertible(func::FuncOp function) {
+  if (!hasOneBlock(function))
+    return false;
+  Block &body = function.getBody().front();
+  SmallVector<Value> states;
+  llvm::SmallBitVector isState(body.getNumArguments());
+  for (Type type : function.getResultTypes())
+    for (BlockArgument argument : body.getArguments())
+      if (argument.getType() == type && rev::isDifferentiable(type) &&
+          !isState[argument.getArgNumber()]) {
+        isState.set(argument.getArgNumber());
+        states.push_back(argument);
+        break;
+      }
+  if (states.empty())
+    return false;
+  auto isOutside = [&](Value v) { return v.getParentBlock() != &body; };
+  Invertibility invertibility(body, isOutside);
+  for (BlockArgument argument : body.getArguments())
+    if (!isState[argument.getArgNumber()])
+      invertibility.addKnown(argument);
+  for (Value result : body.getTerminator()->getOperands())
+    invertibility.addKnown(result);
+  invertibility.solve(/*mayLoseDigits=*/false);
+  return llvm::all_of(states,
+                      [&](Value v) { return invertibility.isKnown(v); });
+}
+
+/// True if `function` or what it calls holds a coupling, or a block of a chain.
+static bool holdsInverses(func::FuncOp function, const SymbolTable &symbols,
                            llvm::SmallPtrSetImpl<Operation *> &visited) {
   if (!visited.insert(function).second)
     return false;
+  if (isInvertible(function))
+    return true;
   WalkResult result = function.walk([&](Operation *op) {
     if (isa<rev::CouplingOp>(op))
       return WalkResult::interrupt();
     if (auto call = dyn_cast<func::CallOp>(op))
       if (auto callee = symbols.lookup<func::FuncOp>(call.getCallee()))
-        if (holdsCouplings(callee, symbols, visited))
+        if (holdsInverses(callee, symbols, visited))
           return WalkResult::interrupt();
     return WalkResult::advance();
   });
@@ -95,7 +129,7 @@ bool DerivedFunctions::isInlined(func::CallOp call, func::FuncOp callee,
   // Inversion crosses calls.
   llvm::SmallPtrSet<Operation *, 8> visited;
   return call->getParentOfType<LoopLikeOpInterface>() ||
-         holdsCouplings(callee, symbols, visited);
+         holdsInverses(callee, symbols, visited);
 }
 
 /// Inlines calls in `region`. `stack` holds the functions that are being
@@ -222,8 +256,8 @@ LogicalResult DerivedFunctions::deriveCalls(func::FuncOp function,
                               preparation.strongZero,
                               loc,
                               /*accumulates=*/true};
-    // What the plan inverts saves nothing: its derivative evaluates the function
-    // again at what came back.
+    // What the plan inverts saves nothing: its derivative evaluates the
+    // function again at what came back.
     bool isInverted = getPlannedEdge(active.call).has_value();
     FailureOr<SplitFunctions> split =
         isInverted              ? getEvaluatingAgain(request)

@@ -101,9 +101,9 @@ bool ReverseContext::isVisible(Value value) const {
 //===----------------------------------------------------------------------===//
 
 /// True if `value` has no ties on a set of positive measure that rounding would
-/// break: it is the state of a coupling, of a call with an inverse, of a loop or
-/// of another operation that is inverted, or a view of such. What others compute
-/// (a relu) can be exactly zero everywhere.
+/// break: it is the state of a coupling, of a call with an inverse, of a loop
+/// or of another operation that is inverted, or a view of such. What others
+/// compute (a relu) can be exactly zero everywhere.
 static bool isFreeOfTies(Value value) {
   while (Operation *op = value.getDefiningOp()) {
     if (auto coupling = dyn_cast<rev::CouplingOp>(op))

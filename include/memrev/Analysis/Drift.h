@@ -14,6 +14,7 @@
 #define MEMREV_ANALYSIS_DRIFT_H
 
 #include "mlir/IR/Operation.h"
+#include "mlir/IR/ValueRange.h"
 
 namespace mlir::memrev {
 
@@ -34,8 +35,11 @@ struct InverseRun {
   double getGain(double times = 1) const;
 };
 
-/// The inverses of `op`, a coupling or a loop that the plan inverts: of a loop,
-/// those of one iteration.
+/// The gain that costs half of the digits of `values`.
+double getGainOfHalfTheDigits(ValueRange values);
+
+/// The inverses of `op`, a coupling, a call or a loop that the plan inverts: of a
+/// loop, those of one iteration.
 InverseRun getInverseRun(Operation *op);
 
 /// The inverses of all operations of `block` that the plan inverts, with all

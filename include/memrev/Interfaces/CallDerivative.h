@@ -27,8 +27,9 @@ inline constexpr llvm::StringLiteral kTangentAttrName = "rev.tangent";
 inline constexpr llvm::StringLiteral kCallInverseAttrName = "rev.call_inverse";
 /// The number of operands that the inverse gives back (i64).
 inline constexpr llvm::StringLiteral kCallRecoveredAttrName = "rev.recovered";
-/// How many times an error of the call's results the error of what that function
-/// gives is at most (f64), if the program says it of the call or the callee.
+/// How many times an error of the call's results the error of what that
+/// function gives is at most (f64), if the program says it of the call or the
+/// callee.
 inline constexpr llvm::StringLiteral kCallGainAttrName = "rev.call_gain";
 /// The numbers of the differentiated operands of the call (i64 array).
 inline constexpr llvm::StringLiteral kCallWrtAttrName = "rev.wrt";

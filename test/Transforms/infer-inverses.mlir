@@ -1,0 +1,97 @@
+// RUN: memrev-opt %s -rev-plan -rev-differentiate -split-input-file | FileCheck %s
+
+// Straight-line programs are inverted by the edges of their operations.
+
+// A RevNet without couplings: from the last two states each addition gives a
+// state back, with the function that it added evaluated again.
+// CHECK-LABEL: func.func private @revnet_vjp(
+// CHECK-SAME:    %[[X1:[a-z0-9]+]]: tensor<4xf32>, %[[X2:[a-z0-9]+]]: tensor<4xf32>,
+// CHECK:         %[[T0:.*]] = math.sin %[[X2]]
+// CHECK:         %[[Y1:.*]] = arith.addf %[[X1]], %[[T0]]
+// CHECK:         %[[T1:.*]] = math.sin %[[Y1]]
+// CHECK:         %[[Y2:.*]] = arith.addf %[[X2]], %[[T1]]
+// CHECK:         %[[T2:.*]] = math.sin %[[Y2]]
+// CHECK:         %[[Y3:.*]] = arith.addf %[[Y1]], %[[T2]]
+// CHECK:         %[[T3:.*]] = math.sin %[[Y3]]
+// CHECK:         %[[Y4:.*]] = arith.addf %[[Y2]], %[[T3]]
+// CHECK:         %[[U3:.*]] = math.sin %[[Y3]]
+// CHECK:         %[[Z2:.*]] = arith.subf %[[Y4]], %[[U3]]
+// CHECK-NOT:     %[[Y2]]{{[, )]}}
+// CHECK:         %[[U2:.*]] = math.sin %[[Z2]]
+// CHECK:         %[[Z1:.*]] = arith.subf %[[Y3]], %[[U2]]
+// CHECK-NOT:     %[[Y1]]{{[, )]}}
+// CHECK-NOT:     %[[Y2]]{{[, )]}}
+// CHECK:         return
+func.func private @revnet(%x1: tensor<4xf32>, %x2: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %t0 = math.sin %x2 : tensor<4xf32>
+  %y1 = arith.addf %x1, %t0 : tensor<4xf32>
+  %t1 = math.sin %y1 : tensor<4xf32>
+  %y2 = arith.addf %x2, %t1 : tensor<4xf32>
+  %t2 = math.sin %y2 : tensor<4xf32>
+  %y3 = arith.addf %y1, %t2 : tensor<4xf32>
+  %t3 = math.sin %y3 : tensor<4xf32>
+  %y4 = arith.addf %y2, %t3 : tensor<4xf32>
+  return %y3, %y4 : tensor<4xf32>, tensor<4xf32>
+}
+func.func @main(%x: tensor<4xf32>, %d: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %0:2 = rev.vjp @revnet(%x, %x) cotangents(%d, %d) : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
+  return %0#0, %0#1 : tensor<4xf32>, tensor<4xf32>
+}
+
+// -----
+
+// What an addition adds depends on what it would give back: a residual network
+// stores.
+// CHECK-LABEL: func.func private @resnet_vjp(
+// CHECK-NOT:     arith.subf
+// CHECK:         return
+func.func private @resnet(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %t0 = math.sin %x : tensor<4xf32>
+  %y1 = arith.addf %x, %t0 : tensor<4xf32>
+  %t1 = math.sin %y1 : tensor<4xf32>
+  %y2 = arith.addf %y1, %t1 : tensor<4xf32>
+  %t2 = math.sin %y2 : tensor<4xf32>
+  %y3 = arith.addf %y2, %t2 : tensor<4xf32>
+  return %y3 : tensor<4xf32>
+}
+func.func @main(%x: tensor<4xf32>, %d: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = rev.vjp @resnet(%x) cotangents(%d) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+// Pieces of what a concatenation joined come back from it: between couplings
+// nothing is stored.
+// CHECK-LABEL: func.func private @joined_vjp(
+// CHECK:         %[[FIRST:.*]] = tensor.concat
+// CHECK:         %[[LAST:.*]] = tensor.concat
+// CHECK-NOT:     %[[FIRST]][
+// CHECK:         tensor.extract_slice %[[LAST]][0]
+// CHECK-NOT:     %[[FIRST]][
+// CHECK:         arith.subf
+// CHECK-NOT:     %[[FIRST]][
+// CHECK:         return
+func.func private @joined(%x: tensor<8xf32>) -> tensor<8xf32> {
+  %a0 = tensor.extract_slice %x[0] [4] [1] : tensor<8xf32> to tensor<4xf32>
+  %b0 = tensor.extract_slice %x[4] [4] [1] : tensor<8xf32> to tensor<4xf32>
+  %a1 = rev.coupling additive %a0 given(%b0) {
+  ^bb0(%c: tensor<4xf32>):
+    %t = math.sin %c : tensor<4xf32>
+    rev.yield %t : tensor<4xf32>
+  } : tensor<4xf32>, (tensor<4xf32>)
+  %x1 = tensor.concat dim(0) %b0, %a1 : (tensor<4xf32>, tensor<4xf32>) -> tensor<8xf32>
+  %a2 = tensor.extract_slice %x1[0] [4] [1] : tensor<8xf32> to tensor<4xf32>
+  %b2 = tensor.extract_slice %x1[4] [4] [1] : tensor<8xf32> to tensor<4xf32>
+  %a3 = rev.coupling additive %a2 given(%b2) {
+  ^bb0(%c: tensor<4xf32>):
+    %t = math.sin %c : tensor<4xf32>
+    rev.yield %t : tensor<4xf32>
+  } : tensor<4xf32>, (tensor<4xf32>)
+  %x2 = tensor.concat dim(0) %b2, %a3 : (tensor<4xf32>, tensor<4xf32>) -> tensor<8xf32>
+  return %x2 : tensor<8xf32>
+}
+func.func @main(%x: tensor<8xf32>, %d: tensor<8xf32>) -> tensor<8xf32> {
+  %0 = rev.vjp @joined(%x) cotangents(%d) : (tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
+  return %0 : tensor<8xf32>
+}
