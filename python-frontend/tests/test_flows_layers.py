@@ -9,7 +9,7 @@ import pytest
 
 import memrev
 from flows_check import check, difference, largest, normal
-from memrev import flows, lax, tree
+from memrev import flows, tree
 
 
 def random(seed, *shape):

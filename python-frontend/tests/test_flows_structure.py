@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import memrev
-from flows_check import check, difference, largest
+from flows_check import check, difference
 from memrev import flows, tree
 
 NET = flows.dense(5, activation=np.tanh)

@@ -92,8 +92,9 @@ class Coupling(Bijection):
         sizes = (channels - split, split) if two_sided else (split,)
         nets = list(net) if isinstance(net, (tuple, list)) else [net] * len(sizes)
         if len(nets) != len(sizes) or (two_sided and isinstance(net, Module)):
-            raise ValueError(f"{name} expects {'a factory or 2 modules' if two_sided else 'one network'}"
-                             f", but got {'1' if isinstance(net, Module) else len(nets)}")
+            wanted = "a factory or 2 modules" if two_sided else "one network"
+            got = 1 if isinstance(net, Module) else len(nets)
+            raise ValueError(f"{name} expects {wanted}, but got {got}")
         self.two_sided = two_sided
         self.nets = [self._make(net, given, channels - given)
                      for net, given in zip(nets, sizes)]

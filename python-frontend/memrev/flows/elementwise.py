@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Bijections of each element: scales and offsets, activations."""
 
-import functools
 import math
 
 import numpy as np
@@ -163,10 +162,8 @@ class Logit(Inverse):
         super().__init__(Sigmoid(low, high))
 
 
-@functools.lru_cache(maxsize=None)
-def _leaky_functions(slope):
-    return pair(lambda x: mnp.where(x < 0, x * slope, x),
-                lambda y: mnp.where(y < 0, y / slope, y), gain=max(slope, 1 / slope))
+_leaky, _unleaky = pair(lambda x, slope: mnp.where(x < 0, x * slope, x),
+                        lambda y, slope: mnp.where(y < 0, y / slope, y))
 
 
 class LeakyReLU(Bijection):
@@ -181,10 +178,10 @@ class LeakyReLU(Bijection):
         self.slope = float(slope)
 
     def __call__(self, x, cond=None):
-        return _leaky_functions(self.slope)[0](x), self._log_det(x)
+        return _leaky(x, np.asarray(self.slope, x.dtype)), self._log_det(x)
 
     def inverse(self, y, cond=None):
-        return _leaky_functions(self.slope)[1](y), -self._log_det(y)
+        return _unleaky(y, np.asarray(self.slope, y.dtype)), -self._log_det(y)
 
     def _log_det(self, x):
         return sum_per_sample(mnp.where(x < 0, np.asarray(math.log(self.slope), x.dtype), 0))

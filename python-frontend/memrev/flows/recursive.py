@@ -3,8 +3,6 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Recursive couplings: HINT."""
 
-from typing import Optional
-
 from .. import numpy as mnp
 from ..nn.reversible import couple
 from .bijection import Bijection, check_channels, no_log_det

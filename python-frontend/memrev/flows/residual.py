@@ -127,18 +127,19 @@ class IResNet(Bijection):
         self.tolerance, self.iterations = tolerance, iterations
 
     def __call__(self, x, cond=None):
-        params, forward, _ = self._functions()
-        return forward(x, params), self._log_det(params, x)
+        params, net = detached(self.net)
+        forward, _ = self._functions(net)
+        return forward(x, params), self._log_det(lambda x: net(params, x), x)
 
     def inverse(self, y, cond=None):
-        params, _, backward = self._functions()
-        x = backward(y, params)
-        return x, -self._log_det(params, x)
-
-    def _functions(self):
-        """The parameters, and both directions as functions of an array and them."""
         params, net = detached(self.net)
-        return (params, *pair(lambda x, params: x + net(params, x), self._solution(net)))
+        _, backward = self._functions(net)
+        x = backward(y, params)
+        return x, -self._log_det(lambda x: net(params, x), x)
+
+    def _functions(self, net):
+        """Both directions as functions of an array and the network's parameters."""
+        return pair(lambda x, params: x + net(params, x), self._solution(net))
 
     def _fixed_point(self, function, start):
         """The x = function(x) that iterations from `start` come to."""
@@ -193,10 +194,8 @@ class IResNet(Bijection):
 
     # ------------------------------------------------------------------------
 
-    def _log_det(self, params, x):
-        _, net = detached(self.net)
-        return (self._dense if self.method == "dense" else self._series)(
-            lambda x: net(params, x), x)
+    def _log_det(self, g, x):
+        return (self._dense if self.method == "dense" else self._series)(g, x)
 
     @staticmethod
     def _dense(g, x):
