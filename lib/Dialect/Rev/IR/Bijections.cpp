@@ -289,7 +289,9 @@ void InverseOfAttr::print(AsmPrinter &printer) const {
   printer << '>';
 }
 
-bool InverseOfAttr::preservesVolume() const { return getKind().preservesVolume(); }
+bool InverseOfAttr::preservesVolume() const {
+  return getKind().preservesVolume();
+}
 
 unsigned InverseOfAttr::getNumParameters() const {
   return getKind().getNumParameters();
