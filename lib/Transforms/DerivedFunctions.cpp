@@ -307,7 +307,8 @@ FailureOr<func::FuncOp> DerivedFunctions::getInverse(func::FuncOp function,
       clonePrepared(function, name + "_of", preparation);
   if (failed(forward))
     return failure();
-  auto results = llvm::to_vector(llvm::seq<int64_t>(0, forward->getNumResults()));
+  auto results =
+      llvm::to_vector(llvm::seq<int64_t>(0, forward->getNumResults()));
   if (std::optional<UnreachedArgument> unreached =
           planInverse(*forward, wrt, results)) {
     InFlightDiagnostic diag =

@@ -8,8 +8,8 @@
 //
 // The inverse edges that lead from a function's results back to its arguments
 // solve the equations of its operations one after the other, each for other
-// values: the matrix of the derivatives of these equations is triangular, with a
-// block on its diagonal for each edge. Operations that are evaluated instead
+// values: the matrix of the derivatives of these equations is triangular, with
+// a block on its diagonal for each edge. Operations that are evaluated instead
 // have blocks of one. As many equations as unknowns make the determinant of the
 // function's derivative the product of these blocks, but for its sign.
 //

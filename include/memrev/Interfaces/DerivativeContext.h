@@ -62,11 +62,12 @@ enum class InverseKind {
 };
 
 /// What is known of the derivative of the results of an operation by what an
-/// inverse edge solves for, with everything else that the edge reads held fixed.
+/// inverse edge solves for, with what else the edge reads held fixed.
 enum class Determinant {
   /// Nothing here: whoever needs the determinant knows the operation.
   Unknown,
-  /// Its absolute value is one: elements are moved, or shifted by what is fixed.
+  /// Its absolute value is one: elements are moved, or shifted by what is
+  /// fixed.
   One,
   /// Each element of the result depends on one element of the value that is
   /// solved for, and that on no other: the product of the partial derivatives.

@@ -277,7 +277,8 @@ def coupling(kind, x, given, fn, has_aux=False, log_det=False, batch_axis=0, inv
 
     Returns the array y, of the type of x; with `log_det` the pair (y, log_det), with
     `has_aux` (y, aux), with both (y, log_det, aux). Raises ValueError if the results of
-    `fn` are not as `kind` needs them, there is no such kind, or `x` has no dimension `batch_axis`.
+    `fn` are not as `kind` needs them, if there is no such kind, or if `x` has no dimension
+    `batch_axis`.
     """
     x = as_array(x)
     if log_det and not -x.ndim <= batch_axis < x.ndim:

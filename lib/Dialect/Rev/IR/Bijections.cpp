@@ -317,7 +317,9 @@ LogicalResult InverseOfAttr::verifyElementType(
   return getKind().verifyElementType(emitError, type);
 }
 
-bool InverseOfAttr::preservesVolume() const { return getKind().preservesVolume(); }
+bool InverseOfAttr::preservesVolume() const {
+  return getKind().preservesVolume();
+}
 
 unsigned InverseOfAttr::getNumParameters() const {
   return getKind().getNumParameters();

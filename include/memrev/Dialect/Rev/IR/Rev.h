@@ -44,8 +44,8 @@ inline constexpr llvm::StringLiteral kCustomJvpAttrName = "rev.custom_jvp";
 /// On a function: the function (results, other arguments) -> first arguments that
 /// is its inverse (the name of a function).
 inline constexpr llvm::StringLiteral kInverseAttrName = "rev.inverse";
-/// On a function: the function of the same arguments that is its log-determinant
-/// per sample (the name of a function).
+/// On a function: the function of the same arguments that is its
+/// log-determinant per sample (the name of a function).
 inline constexpr llvm::StringLiteral kLogDetAttrName = "rev.log_det";
 
 /// On a coupling of tangents (unit): two tangents can turn out to be one value,
@@ -97,8 +97,8 @@ LogicalResult verifyFraction(function_ref<InFlightDiagnostic()> emitError,
 ParseResult parseBijection(AsmParser &parser, BijectionAttrInterface &kind);
 void printBijection(AsmPrinter &printer, BijectionAttrInterface kind);
 
-/// True if `op` stands for a function that is derived from the one that it names
-/// (attribute `callee`).
+/// True if `op` stands for a function that is derived from the one that it
+/// names (attribute `callee`).
 bool isTransform(Operation *op);
 
 /// True if values of `type` can be differentiated: floats, complex floats and
