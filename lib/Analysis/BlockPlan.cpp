@@ -145,7 +145,8 @@ BlockPlan::getOperands(Value value, const Choice &choice) const {
   auto rule = dyn_cast<DifferentiableOpInterface>(op);
   if (rule && succeeded(rule.getRecomputationOperands(result, operands)))
     return operands;
-  if (!isElementwise(op) && !choice.expensive.contains(op))
+  if (!isElementwise(op) && !choice.expensive.contains(op) &&
+      !isRecomputed(value))
     return std::nullopt;
   llvm::SetVector<Value> used(op->operand_begin(), op->operand_end());
   getUsedValuesDefinedAbove(op->getRegions(), used);

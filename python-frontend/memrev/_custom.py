@@ -55,7 +55,7 @@ def custom_jvp(fn=None, *, tangent):
     return FunctionWithRules.extend(fn, jvp=tangent)
 
 
-def custom_inverse(fn=None, *, inverse, gain=None):
+def custom_inverse(fn=None, *, inverse, gain=None, log_det=None):
     """Gives `fn` an inverse of its own in its first argument.
 
     fn: takes a tree of arrays x, and others, by position, and returns a tree of arrays. It
@@ -64,6 +64,9 @@ def custom_inverse(fn=None, *, inverse, gain=None):
     gain: how many times an error of the output the error of what `inverse` returns is at
         most, a number of at least 1. Without it the inverse is trusted to round, and no
         more, like that of a coupling.
+    log_det: takes the arguments of `fn` and returns log |det| of the derivative of the output
+        by x, an array with one float for each sample, what `memrev.log_det` calls for what
+        calls `fn`.
 
     `memrev.inverse(fn)` calls the inverse, and so does the inverse of what calls `fn`. A
     reverse derivative of a chain of such calls, or of a loop over one, keeps nothing of
@@ -78,10 +81,10 @@ def custom_inverse(fn=None, *, inverse, gain=None):
             return w @ x
     """
     if fn is None:
-        return functools.partial(custom_inverse, inverse=inverse, gain=gain)
+        return functools.partial(custom_inverse, inverse=inverse, gain=gain, log_det=log_det)
     if gain is not None and not 1 <= gain < float("inf"):
         raise ValueError(f"expects a gain of at least 1, but got {gain}")
-    return FunctionWithRules.extend(fn, inverse=(inverse, gain))
+    return FunctionWithRules.extend(fn, inverse=(inverse, gain, log_det))
 
 
 def check_inverse(fn, *args, tolerance=None):
@@ -219,13 +222,16 @@ class _Signature:
                         for i in self.floats]))
             attributes.append(f"rev.custom_jvp = @{tangent.function.name}")
         if inverse is not None:
-            rule, gain = inverse
+            rule, gain, log_det = inverse
             output = tree.unflatten(self.output, [ShapeDtype(*type) for type in self.types])
             inverted = self.trace(functools.partial(self._inverse, rule), "_inverse",
                                   (output, *args[1:]))
             attributes.append(f"rev.inverse = @{inverted.function.name}")
             if gain is not None:
                 attributes.append(f"rev.gain = {float(gain)!r} : f64")
+            if log_det is not None:
+                samples = self.trace(functools.partial(self._log_det, log_det), "_log_det", args)
+                attributes.append(f"rev.log_det = @{samples.function.name}")
         if attributes:
             traced.function.attributes = "{" + ", ".join(attributes) + "}"
 
@@ -261,6 +267,13 @@ class _Signature:
                              "argument, but " + tree.difference(first, structure))
         return [self._checked("inverse", "an array", path, leaf, a.shape, a.dtype)
                 for path, leaf, a in zip(first.paths(), leaves, self.arrays)]
+
+    def _log_det(self, rule, *args):
+        found = _array.as_array(rule(*args))
+        if found.ndim != 1 or not _dtypes.is_float(found.dtype):
+            raise ValueError(f"expects the log_det rule of '{self.name}' to return one float for "
+                             f"each sample, but got {found.dtype}{list(found.shape)}")
+        return found
 
     def _pair(self, rule, given, what):
         if not isinstance(given, tuple) or len(given) != 2:

@@ -338,3 +338,47 @@ def test_errors():
         memrev.log_det(lambda x: x)((x, x.astype(np.float32)))
     with pytest.raises(TypeError, match=r"a pair \(output, aux\)"):
         memrev.log_det(lambda x: x, has_aux=True)(x)
+
+
+# -- Functions that name their log-determinant ----------------------------------------------
+
+@memrev.custom_inverse(inverse=lambda y, w: mnp.matmul(y, mnp.linalg.inv(w)),
+                       log_det=lambda x, w: mnp.broadcast_to(mnp.linalg.slogdet(w)[1],
+                                                             (x.shape[0],)))
+def mixed(x, w):
+    """No operation of a product with a matrix says its determinant."""
+    return mnp.matmul(x, w)
+
+
+def mixing_flow(x, w):
+    def block(i, x):
+        x = mixed(x, w[i])
+        a, b = halves(x)
+        return mnp.concatenate((lax.coupling("affine<exp>", a, [b], lambda b: (
+            mnp.sin(b), mnp.cos(b))), b), axis=-1)
+    return lax.for_loop(w.shape[0], block, x)
+
+
+def test_named_log_determinants_are_called():
+    rng = DRAW(11)
+    x, w = rng.standard_normal((3, 4)), rng.standard_normal((3, 4, 4))
+    _, found = memrev.jit(memrev.log_det(mixing_flow))(x, w)
+    along = memrev.jit(lambda x, w, d: memrev.jvp(mixing_flow, (x, w), (d, None))[1])
+    for sample, value in zip(x, found):
+        jacobian = [along(sample[None], w, row[None])[0] for row in np.eye(4)]
+        np.testing.assert_allclose(value, np.linalg.slogdet(np.array(jacobian))[1], atol=1e-8)
+
+    def density(policy):
+        return memrev.jit(memrev.grad(lambda x, w: mnp.sum(memrev.log_det(mixing_flow)(x, w)[1]),
+                                      (0, 1), policy=policy))(x, w)
+
+    for stored, inverted in zip(density("store"), density("invert")):
+        np.testing.assert_allclose(inverted, stored, rtol=0, atol=1e-10 * np.abs(stored).max())
+
+
+def test_a_log_det_rule_of_another_shape_is_refused():
+    wrong = memrev.custom_inverse(lambda x: 2 * x, inverse=lambda y: y / 2,
+                                  log_det=lambda x: mnp.sum(x))
+    with pytest.raises(ValueError, match=r"expects the log_det rule of '.*' to return one float "
+                                         r"for each sample, but got float64\[\]"):
+        memrev.jit(wrong)(np.ones((2, 3)))
