@@ -33,14 +33,13 @@ COUPLINGS = {
     "all in one, reflections": lambda: flows.AllInOne(3, NET, mix=2, scale="sigmoid"),
     "rational-quadratic": lambda: flows.RationalQuadraticSplineCoupling(4, NET, bins=3),
     "rational-quadratic, two-sided": lambda: flows.RationalQuadraticSplineCoupling(
-        3, NET, two_sided=True, bins=4, bound=1.5),
+        3, NET, two_sided=True, bins=2, bound=1.5),
     "linear spline": lambda: flows.LinearSplineCoupling(4, NET, bins=3, split=3),
     "irim": lambda: flows.IRIMCoupling(5, NET),
     "hint": lambda: flows.HINT(7, NET, leaf=2),
-    "hint, shared": lambda: flows.HINT(8, NET, leaf=2),
-    "hint, own": lambda: flows.HINT(8, NET, leaf=3, shared=False, scale="atan"),
+    "hint, own": lambda: flows.HINT(5, NET, leaf=3, shared=False, scale="atan"),
     **{f"hint, {permute}": (lambda permute=permute: flows.HINT(5, NET, leaf=3, permute=permute))
-       for permute in ("full", "both", "lower")},
+       for permute in ("both", "lower")},
 }
 
 
@@ -55,9 +54,8 @@ def test_hint_of_one_channel_parts_and_a_condition():
     check(model, random(1, 3, 3), random(2, 3, 2), gain=100)
 
 
-@pytest.mark.parametrize("permute", [False, True])
-def test_conditional_hint(permute):
-    model = flows.ConditionalHINT(3, 2, NET, permute, leaf=2)
+def test_conditional_hint():
+    model = flows.ConditionalHINT(3, 2, NET, leaf=2)
     check(model, (random(1, 5, 3), random(2, 5, 2)), gain=100)
 
 
@@ -143,8 +141,7 @@ def test_gradients_of_shared_networks_are_sums():
 
 def test_hint_of_sequences():
     """InvertibleNetworks.jl recurs in one direction only for 1-D data."""
-    check(flows.HINT(6, flows.convolutional(3, windows=(3, 1), rank=1, activation=np.tanh),
-                     leaf=2), random(1, 12, 2, 6), gain=100, spread=0.2)
+    check(flows.HINT(4, NET, leaf=2), random(1, 8, 2, 4), gain=100)
 
 
 @pytest.mark.parametrize("scale", [30.0, 300.0])

@@ -17,7 +17,7 @@ def random(seed, *shape):
 
 NETS = {
     "dense": (lambda: flows.LipschitzNet(3, (4,), activation=np.tanh), (3,)),
-    "convolution": (lambda: flows.LipschitzNet(1, (2,), rank=2, activation=np.tanh), (2, 2, 1)),
+    "convolution": (lambda: flows.LipschitzNet(1, (), rank=2, activation=np.tanh), (2, 2, 1)),
 }
 
 

@@ -221,6 +221,25 @@ def test_errors():
     expects(r"Split expects parts of \[2, 2\] channels, but got one array", flows.Split(2, 2), X,
             method="inverse")
     expects(r"Reshape expects samples of shape \[4\]", flows.Reshape((4,), (2, 2)), X)
+    expects(r"Haar expects an array \[batch, \*space, channels\] with extents of space that 2 "
+            r"divides, but got shape \[2, 3, 1\]", flows.Haar(), np.ones((2, 3, 1), np.float32))
+    expects(r"Wavelet expects an array .* with channels that 2 divides, but got shape \[2, 3, 1\]",
+            flows.Wavelet(), np.ones((2, 3, 1), np.float32), method="inverse")
+    expects("Downsample expects an array of 4 dimensions with 2 channels", flows.Downsample(2), X)
+    expects("Downsample expects an array of 4 dimensions with 8 channels to undo",
+            flows.Downsample(2), X, method="inverse")
+    expects(r"RationalQuadraticSpline expects an array \[batch, ..., 2\]",
+            flows.RationalQuadraticSpline(2), X)
+    expects("HINT expects a condition of 2 channels, but got None",
+            flows.HINT(3, NET, condition=2), X)
+    expects("ConditionalHINT expects a pair of arrays, data and observations, but got one array",
+            flows.ConditionalHINT(3, 3, NET), X)
+    expects(r"Leapfrog expects a pair of arrays of one shape, but got \[\[4, 3\], \[4, 2\]\]",
+            flows.Leapfrog(memrev.nn.Linear(3, 3)), (X, X[:, :2]))
+    for spline, parameters in (flows.rational_quadratic_spline, 5), (flows.linear_spline, 4):
+        with pytest.raises(ValueError, match=fr"{spline.__name__} expects parameters of shape "
+                                             fr"\[4, 3, {parameters}\], but got \[4, 2, "):
+            memrev.jit(spline)(X, np.ones((4, 2, parameters), np.float32))
     expects("Parallel expects a tuple of 2 arrays, but got one array",
             flows.Parallel(None, None), X)
 
@@ -249,6 +268,20 @@ def test_errors():
     ("Orthogonal expects a parametrization out of cayley, exp",
      lambda: flows.Orthogonal(3, "qr")),
     ("Permute expects a permutation of 3 channels", lambda: flows.Permute(3, [0, 1, 1])),
+    ("Wavelet expects an order in 1, ..., 10, but got 11", lambda: flows.Wavelet(11)),
+    ("Downsample expects a positive factor for each of 2", lambda: flows.Downsample(1, 2, (2,))),
+    ("Downsample expects factors of 2 and at most 3 dimensions for the start 'haar'",
+     lambda: flows.Downsample(1, 2, 3)),
+    ("Downsample expects a start out of", lambda: flows.Downsample(1, start="identity")),
+    ("HINT expects at least 2 channels", lambda: flows.HINT(1, NET)),
+    ("HINT expects a permute out of", lambda: flows.HINT(2, NET, permute="all")),
+    ("RationalQuadraticSplineCoupling expects at least 1 bin and a positive bound",
+     lambda: flows.RationalQuadraticSplineCoupling(2, NET, bins=0)),
+    ("LinearSpline expects at least 1 bin", lambda: flows.LinearSpline(2, bound=0)),
+    ("IRIMCoupling expects a split of at least 1", lambda: flows.IRIMCoupling(1, NET)),
+    ("Hyperbolic expects an odd window", lambda: flows.Hyperbolic(2, window=2)),
+    (r"Momentum expects a gamma in \(0, 1\], but got 0",
+     lambda: flows.Momentum(memrev.nn.Linear(2, 2), 0)),
     ("Squeeze expects a pattern out of", lambda: flows.Squeeze("rows")),
     ("Split expects at least 2 positive numbers", lambda: flows.Split(3)),
     ("Reshape expects shapes of equally many elements", lambda: flows.Reshape((3,), (2,))),

@@ -155,8 +155,8 @@ class Sigmoid(Bijection):
 
 
 class Logit(Inverse):
-    """The inverse of `Sigmoid`: from (low, high) to all numbers. The parameters of images in
-    [0, 1] are slightly larger limits."""
+    """The inverse of `Sigmoid`: from (low, high) to all numbers. For data that has the limits
+    in it, such as images in [0, 1], take limits a little further out."""
 
     def __init__(self, low: float = 0.0, high: float = 1.0):
         super().__init__(Sigmoid(low, high))

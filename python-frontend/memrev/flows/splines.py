@@ -45,47 +45,48 @@ def _in_bins(x, begins):
     return mnp.concatenate([first, after[..., 1:]], axis=-1) - later
 
 
-def _spline(inside, bound, x, logits):
-    """(y, log slope) by `inside`, for an x in the box."""
+def _boxed(function, bound, outside, x, logits):
+    """`function` inside of the box; outside of it the number, or x where that is None."""
     is_inside = mnp.abs(x) < bound
     # Outside of the box the spline is computed at its middle, and not taken.
-    y, slope = inside(mnp.where(is_inside, x, 0), logits)
-    return mnp.where(is_inside, y, x), mnp.where(is_inside, slope, 0)
+    found = function(mnp.where(is_inside, x, 0), logits)
+    return mnp.where(is_inside, found, x if outside is None else outside)
 
 
 # Rational-quadratic splines. Parameters: bins widths, bins heights, bins - 1 slopes at the
 # knots inside.
 
-
-def _quadratic_bins(bound, bins, logits):
-    """The widths, heights and slopes at both ends of the bins."""
-    slopes = _LEAST_SLOPE + lax.softplus(logits[..., 2 * bins:] + _UNIT_SLOPE)
-    one = mnp.ones((*slopes.shape[:-1], 1), logits.dtype)  # As outside of the box.
-    return (_extents(logits[..., :bins], bound), _extents(logits[..., bins:2 * bins], bound),
-            mnp.concatenate([one, slopes], axis=-1), mnp.concatenate([slopes, one], axis=-1))
-
-
 #: With it a parameter of zero is a slope of 1.
 _UNIT_SLOPE = float(np.log(np.expm1(1 - _LEAST_SLOPE)))
 
 
-def _chosen(place, *values):
-    return (mnp.sum(place * value, axis=-1) for value in values)
+def _quadratic_bin(bound, bins, x, logits, inverse=False):
+    """Of the bin that x, or with `inverse` y, is in: where it begins, its extents, its slope and
+    the slopes at its ends."""
+    widths, heights = (_extents(part, bound)
+                       for part in (logits[..., :bins], logits[..., bins:2 * bins]))
+    slopes = _LEAST_SLOPE + lax.softplus(logits[..., 2 * bins:] + _UNIT_SLOPE)
+    one = mnp.ones((*slopes.shape[:-1], 1), logits.dtype)  # As outside of the box.
+    corners = _corners(widths, bound), _corners(heights, bound)
+    place = _in_bins(x, corners[1 if inverse else 0])
+    left, low, w, h, d0, d1 = (mnp.sum(place * value, axis=-1) for value in (
+        *corners, widths, heights, mnp.concatenate([one, slopes], axis=-1),
+        mnp.concatenate([slopes, one], axis=-1)))
+    return left, low, w, h, h / w, d0, d1
 
 
 def _quadratic(bound, bins, x, logits):
-    """Gregory and Delbourgo; Durkan et al. (arXiv 1906.04032, equations 4 and 5)."""
-    widths, heights, first, second = _quadratic_bins(bound, bins, logits)
-    begins = _corners(widths, bound)
-    left, low, w, h, d0, d1 = _chosen(_in_bins(x, begins), begins, _corners(heights, bound),
-                                      widths, heights, first, second)
-    at, s = (x - left) / w, h / w
-    y = low + h * (s * at * at + d0 * at * (1 - at)) / (s + (d0 + d1 - 2 * s) * at * (1 - at))
-    return y, _quadratic_slope(at, s, d0, d1)
+    """Gregory and Delbourgo; Durkan et al. (arXiv 1906.04032, equation 4)."""
+    left, low, w, h, s, d0, d1 = _quadratic_bin(bound, bins, x, logits)
+    at = (x - left) / w
+    rest = at * (1 - at)
+    return low + h * (s * at * at + d0 * rest) / (s + (d0 + d1 - 2 * s) * rest)
 
 
-def _quadratic_slope(at, s, d0, d1):
-    """The logarithm of equation 5, at a place of [0, 1] in the bin."""
+def _quadratic_slope(bound, bins, x, logits):
+    """The logarithm of equation 5."""
+    left, _, w, _, s, d0, d1 = _quadratic_bin(bound, bins, x, logits)
+    at = (x - left) / w
     rest = 1 - at
     numerator = d1 * at * at + 2 * s * at * rest + d0 * rest * rest
     denominator = s + (d0 + d1 - 2 * s) * at * rest
@@ -95,61 +96,69 @@ def _quadratic_slope(at, s, d0, d1):
 def _inverse_quadratic(bound, bins, y, logits):
     """The root of equations 6 to 8 that is in the bin. Its discriminant is positive but for
     rounding, which is cut off."""
-    widths, heights, first, second = _quadratic_bins(bound, bins, logits)
-    begins = _corners(heights, bound)
-    low, left, w, h, d0, d1 = _chosen(_in_bins(y, begins), begins, _corners(widths, bound),
-                                      widths, heights, first, second)
-    s, above = h / w, y - low
+    left, low, w, h, s, d0, d1 = _quadratic_bin(bound, bins, y, logits, inverse=True)
+    above = y - low
     bent = above * (d0 + d1 - 2 * s)
     a, b, c = h * (s - d0) + bent, h * d0 - bent, -s * above
     discriminant = mnp.maximum(b * b - 4 * a * c, np.finfo(y.dtype).tiny)
     at = mnp.clip(2 * c / (-b - mnp.sqrt(discriminant)), 0, 1)
-    return left + at * w, -_quadratic_slope(at, s, d0, d1)
+    return left + at * w
 
 
 # Linear splines. Parameters: bins widths, bins heights.
 
 
-def _linear(bound, bins, x, logits, inverse=False):
+def _linear_bin(bound, x, logits, inverse):
     parts = [_extents(part, bound) for part in mnp.split(logits, 2, axis=-1)]
     widths, heights = reversed(parts) if inverse else parts
     begins = _corners(widths, bound)
-    left, low, w, h = _chosen(_in_bins(x, begins), begins, _corners(heights, bound), widths,
-                              heights)
-    return low + (x - left) * (h / w), mnp.log(h) - mnp.log(w)
+    place = _in_bins(x, begins)
+    return (mnp.sum(place * value, axis=-1)
+            for value in (begins, _corners(heights, bound), widths, heights))
 
 
-@functools.lru_cache(maxsize=None)
-def _functions(forward, inverse, bound):
-    """Both directions of a spline as functions (x, logits) -> (y, log slope) that undo each
-    other."""
-    def there(x, logits):
-        return _spline(forward, bound, x, logits)
+def _linear(bound, x, logits, inverse=False):
+    left, low, w, h = _linear_bin(bound, x, logits, inverse)
+    return low + (x - left) * (h / w)
 
-    def back(x, logits):
-        return _spline(inverse, bound, x, logits)
 
-    return pair(there, lambda found, logits: back(found[0], logits)[0])[0], pair(
-        back, lambda found, logits: there(found[0], logits)[0])[0]
+def _linear_slope(bound, x, logits):
+    _, _, w, h = _linear_bin(bound, x, logits, inverse=False)
+    return mnp.log(h) - mnp.log(w)
+
+
+# Functions of (x, logits): both directions, which undo each other, and the logarithm of the
+# slope at x. It is no result of the first, for the inverse would have to be given it.
+
+
+def _functions(forward, inverse, slope, bound):
+    partial = functools.partial
+    return (*pair(partial(_boxed, forward, bound, None), partial(_boxed, inverse, bound, None)),
+            partial(_boxed, slope, bound, 0))
 
 
 @functools.lru_cache(maxsize=None)
 def _quadratic_functions(bins, bound):
-    return _functions(functools.partial(_quadratic, bound, bins),
-                      functools.partial(_inverse_quadratic, bound, bins), bound)
+    return _functions(*(functools.partial(function, bound, bins) for function in (
+        _quadratic, _inverse_quadratic, _quadratic_slope)), bound)
 
 
 @functools.lru_cache(maxsize=None)
 def _linear_functions(bins, bound):
-    return _functions(functools.partial(_linear, bound, bins),
-                      functools.partial(_linear, bound, bins, inverse=True), bound)
+    return _functions(functools.partial(_linear, bound),
+                      functools.partial(_linear, bound, inverse=True),
+                      functools.partial(_linear_slope, bound), bound)
 
 
-def _evaluate(name, functions, parameters, x, logits, inverse, bound):
+def _evaluate(name, functions, parameters, x, logits, inverse):
     if tuple(logits.shape[:-1]) != tuple(x.shape) or logits.shape[-1] != parameters:
         raise ValueError(f"{name} expects parameters of shape {[*x.shape, parameters]}, but got "
                          f"{list(logits.shape)}")
-    return functions[bool(inverse)](x, logits)
+    forward, backward, slope = functions
+    if inverse:
+        found = backward(x, logits)
+        return found, -slope(found, logits)
+    return forward(x, logits), slope(x, logits)
 
 
 def rational_quadratic_spline(x, parameters, bound: float = 3.0, inverse: bool = False):
@@ -159,9 +168,9 @@ def rational_quadratic_spline(x, parameters, bound: float = 3.0, inverse: bool =
 
     Raises ValueError for other shapes.
     """
-    bins = (parameters.shape[-1] + 1) // 3
+    bins = max((parameters.shape[-1] + 1) // 3, 1)
     return _evaluate("rational_quadratic_spline", _quadratic_functions(bins, float(bound)),
-                     3 * bins - 1, x, parameters, inverse, bound)
+                     3 * bins - 1, x, parameters, inverse)
 
 
 def linear_spline(x, parameters, bound: float = 3.0, inverse: bool = False):
@@ -172,9 +181,9 @@ def linear_spline(x, parameters, bound: float = 3.0, inverse: bool = False):
 
     Raises ValueError for other shapes.
     """
-    bins = parameters.shape[-1] // 2
+    bins = max(parameters.shape[-1] // 2, 1)
     return _evaluate("linear_spline", _linear_functions(bins, float(bound)), 2 * bins, x,
-                     parameters, inverse, bound)
+                     parameters, inverse)
 
 
 class _SplineCoupling(Coupling):
