@@ -13,6 +13,7 @@ a gradient does not depend on the number of iterations.
 
 import argparse
 import ctypes
+import functools
 
 import numpy as np
 
@@ -47,6 +48,7 @@ def by_matrix(name, matrix, batch, shape):
     return lambda vjp: memrev.external(name, memrev.ShapeDtype((batch, *shape)), callback, vjp)
 
 
+@functools.lru_cache(maxsize=None)
 def scanner(batch):
     """The operator, of images [batch, SIZE, SIZE, 1] to sums [batch, rays], and its adjoint."""
     project = by_matrix("project", MATRIX.T, batch, MATRIX.shape[:1])(
@@ -82,7 +84,7 @@ def start(data, memory=7):
     """The first estimate, and the memory, of data: traced."""
     batch = data.shape[0]
     estimate = scanner(batch)[1](data)
-    return estimate, mnp.zeros((batch, SIZE, SIZE, memory))
+    return estimate, mnp.zeros((batch, SIZE, SIZE, memory), estimate.dtype)
 
 
 def main():
