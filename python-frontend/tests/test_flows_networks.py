@@ -175,6 +175,27 @@ def test_unet_encodes_and_decodes():
         run(model, variables, x, method="decode")
 
 
+def test_couplings_of_a_checkerboard():
+    """Equation 9 of RealNVP: y = b x + (1 - b) (x exp(s(b x)) + t(b x)) for a mask b of the
+    image, of the even and of the odd places in turn."""
+    make = conv()
+    model, x = flows.RealNVP(1, 1, 1, make), random(1, 3, 4, 6, 1)
+    variables = varied(model)
+    (found,), log_det = run(model, variables, x)
+    block = tree.map(lambda a: a[0], variables["params"]["levels"][0]["layers"][0]["block"])
+    norm, coupling = (block["layers"][i] for i in range(2))
+    y = x * np.exp(norm["scale"]) + norm["offset"]
+    total = 24 * norm["scale"].sum()
+    even = (np.add.outer(np.arange(4), np.arange(6)) % 2 == 0)[..., None]
+    # The odd places change the even ones first.
+    for seen, params in zip((~even, even), coupling["layers"][2]["nets"].values()):
+        a, t = np.split(run(make(1, 2), {"params": params["net"], "state": {}}, seen * y), 2, -1)
+        log_scale = 2 * np.tanh(a / 2)
+        y = seen * y + ~seen * (y * np.exp(log_scale) + t)
+        total = total + (~seen * log_scale).sum(axis=(1, 2, 3))
+    assert difference(found, y) < 1e-13 and difference(log_det, total) < 1e-13
+
+
 def test_least_squares_with_an_adjoint_a_link_and_parameters():
     x, mask, data = random(0, 3, 4), random(1, 3, 4), random(2, 3, 4)
     slope = 1 - np.tanh(x) ** 2
