@@ -100,22 +100,22 @@ def main():
         (image, _), _ = model.apply(params, {}, start(data), data)[0]
         return image
 
-    def loss_of(params, step, data, images):
+    def loss_of(params, data, images):
         return mnp.mean((estimate(params, data) - images) ** 2)
 
-    def batch(_):
+    def batch():
         images = phantoms(generator, arguments.batch)
         data = images.reshape(len(images), -1) @ MATRIX.T
         noise = generator.standard_normal(data.shape)
         return (data + 0.01 * noise).astype(np.float32), images
 
-    data, images = batch(0)
+    data, images = batch()
     params = model.init(0)["params"]
     params = memrev.jit(lambda params, data: model.initialize(
         params, {}, start(data), data))(params, data)["params"]
     params = training.train(loss_of, params, batch, arguments.steps, 3e-3, every=50)
 
-    data, images = batch(0)
+    data, images = batch()
     exact = np.linalg.lstsq(MATRIX, data.T, rcond=1e-2)[0].T.reshape(images.shape)
     for name, found in (("least squares", exact),
                         ("network", memrev.jit(estimate)(params, data))):

@@ -60,12 +60,12 @@ def main():
     variables = flow.init(0)
     state = variables["state"]
 
-    def loss_of(params, step, x, y):
+    def loss_of(params, x, y):
         return flow.apply(params, state, x, y, method="negative_log_likelihood")[0]
 
     params = memrev.jit(lambda params, x, y: flow.initialize(params, state, x, y))(
         variables["params"], *simulate(generator, 256))["params"]
-    params = training.train(loss_of, params, lambda _: simulate(generator, 256),
+    params = training.train(loss_of, params, lambda: simulate(generator, 256),
                             arguments.steps, 2e-3, every=500)
 
     @memrev.jit

@@ -62,12 +62,12 @@ def main():
     generator = np.random.default_rng(0)
     model = Segmentation(arguments.depth)
 
-    def loss_of(params, step, images, labels):
+    def loss_of(params, images, labels):
         scores, _ = model.apply(params, {}, images)
         return nn.cross_entropy(scores, labels).mean()
 
     params = training.train(loss_of, model.init(0)["params"],
-                            lambda _: draw(generator, arguments.batch), arguments.steps, 5e-3,
+                            lambda: draw(generator, arguments.batch), arguments.steps, 5e-3,
                             every=50)
     images, labels = draw(generator, 64)
     found = memrev.jit(lambda params, images: model.apply(params, {}, images)[0])(

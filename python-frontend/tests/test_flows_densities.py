@@ -104,6 +104,17 @@ def test_samples_have_the_density(base, shape):
     assert np.abs(x.T @ x / count - (weights[:, None] * wide).T @ wide).max() < 0.1
 
 
+def test_components_are_as_frequent_as_their_weights():
+    base = flows.GaussianMixture(4, 1)
+    logits = np.array([2.0, 1.0, 0.0, -1.0])
+    params = {"logits": logits, "means": 20 * np.arange(4.0)[:, None],
+              "factors": np.zeros((4, 1, 1))}
+    x = call(base, params, {}, memrev.ShapeDtype((100000, 1), np.float64), method="sample",
+             rng=(0, 0))
+    found = np.bincount(np.round(x[:, 0] / 20).astype(int), minlength=4) / len(x)
+    assert np.abs(found - np.exp(logits) / np.exp(logits).sum()).max() < 0.01
+
+
 def test_samples_of_given_components():
     base = flows.GaussianMixture(2, 3)
     params, _ = perturbed(base, seed=3)

@@ -39,42 +39,36 @@ class Multiscale(Bijection):
         self.squeeze, self.split, self.squeeze_condition = squeeze, split, squeeze_condition
 
     def __call__(self, x, cond=None):
-        streams = isinstance(x, (tuple, list))
-        total, latents = no_log_det(x), []
-        for i, (level, cond) in enumerate(zip(self.levels, self._conditions(cond))):
+        several, total, latents = isinstance(x, (tuple, list)), no_log_det(x), []
+        # Whatever there is of arrays is a tuple here.
+        arrays = tuple(x) if several else (x,)
+        for i, (level, given) in enumerate(zip(self.levels, self._conditions(cond))):
             if self.squeeze is not None:
-                x, log_det = self._each(self.squeeze, x)
+                arrays, log_det = self._each(self.squeeze, arrays)
                 total = total + log_det
-            x, log_det = level(x, cond)
+            arrays, log_det = self._call(level, arrays, several, given)
             total = total + log_det
             if self.split and i + 1 < len(self.levels):
-                parts = [self._halves(part) for part in (x if streams else (x,))]
-                kept, left = zip(*parts)
+                arrays, left = zip(*map(self._halves, arrays))
                 latents.append(left)
-                x = kept if streams else kept[0]
-        if not self.split:
-            return x, total
-        latents.append(tuple(x) if streams else (x,))
-        found = tuple(zip(*latents))
-        return (found if streams else found[0]), total
+        if self.split:
+            arrays = tuple(zip(*latents, arrays))
+        return (arrays if several else arrays[0]), total
 
     def inverse(self, y, cond=None):
-        latents, streams = self._latents(y)
+        latents, arrays, several = self._latents(y)
         total = no_log_det(y)
-        x = latents.pop() if self.split else y
-        for i, (level, cond) in reversed(list(enumerate(zip(
-                self.levels, self._conditions(cond))))):
-            if self.split and i + 1 < len(self.levels):
-                left = latents.pop()
-                x = tuple(mnp.concatenate([a, b], axis=-1) for a, b in zip(x, left))
-            arrays = x[0] if self.split and not streams else x
-            arrays, log_det = level.inverse(arrays, cond)
+        levels = list(zip(self.levels, self._conditions(cond)))
+        for level, given in reversed(levels):
+            arrays, log_det = self._call(level.inverse, arrays, several, given)
             total = total + log_det
             if self.squeeze is not None:
-                arrays, log_det = self._each(self.squeeze, arrays, inverse=True)
+                arrays, log_det = self._each(self.squeeze.inverse, arrays)
                 total = total + log_det
-            x = arrays if streams or not self.split else (arrays,)
-        return (x[0] if self.split and not streams else x), total
+            if latents:
+                arrays = tuple(mnp.concatenate([a, b], axis=-1)
+                               for a, b in zip(arrays, latents.pop()))
+        return (arrays if several else arrays[0]), total
 
     def _conditions(self, cond):
         """That of each level."""
@@ -87,17 +81,19 @@ class Multiscale(Bijection):
         return conditions
 
     def _latents(self, y):
-        """A list of what left by level, each a tuple of an array for each stream; and whether
-        there are several streams."""
-        several = isinstance(y, (tuple, list)) and isinstance(y[0], (tuple, list))
+        """What left behind each level but the last one, and what came out of that one, each a
+        tuple of arrays, and whether x is one."""
         if not self.split:
-            return [], isinstance(y, (tuple, list))
-        for part in (y if several else [y]):
+            several = isinstance(y, (tuple, list))
+            return [], (tuple(y) if several else (y,)), several
+        several = bool(isinstance(y, (tuple, list)) and y and isinstance(y[0], (tuple, list)))
+        for part in y if several else (y,):
             if not isinstance(part, (tuple, list)) or len(part) != len(self.levels):
                 got = f"{len(part)}" if isinstance(part, (tuple, list)) else "one array"
                 raise ValueError(f"{type(self).__name__} expects a tuple of {len(self.levels)} "
                                  f"latent variables, one for each level, but got {got}")
-        return list(zip(*(y if several else [y]))), several
+        *latents, last = zip(*(y if several else (y,)))
+        return latents, last, several
 
     def _halves(self, x):
         if x.shape[-1] < 2:
@@ -106,11 +102,14 @@ class Multiscale(Bijection):
         return mnp.split(x, [x.shape[-1] // 2], axis=-1)
 
     @staticmethod
-    def _each(layer, x, inverse=False):
-        function = layer.inverse if inverse else layer
-        if not isinstance(x, (tuple, list)):
-            return function(x)
-        results, log_dets = zip(*map(function, x))
+    def _call(function, arrays, several, cond):
+        """A level's, of a tuple or of the array that is in it."""
+        found, log_det = function(arrays if several else arrays[0], cond)
+        return (tuple(found) if several else (found,)), log_det
+
+    @staticmethod
+    def _each(function, arrays):
+        results, log_dets = zip(*map(function, arrays))
         return tuple(results), sum(log_dets[1:], log_dets[0])
 
 
