@@ -9,7 +9,7 @@ import pytest
 
 import memrev
 from flows_check import check, difference, largest
-from memrev import flows, lax, tree
+from memrev import flows, tree
 
 NET = flows.dense(5, activation=np.tanh)
 
@@ -54,7 +54,7 @@ NETWORKS = {
     "ConditionalGlow": lambda k: (
         flows.ConditionalGlow(1, 1, steps=k, levels=2, net=conv(1), rank=1),
         random(1, 4, 4, 1), random(2, 4, 4, 1)),
-    "NICE": lambda k: (flows.NICE(5, k, NET), random(1, 5, 5)),
+    "NICE": lambda k: (flows.NICE(5, k, NET, condition=1), random(1, 5, 5), random(2, 5, 1)),
     "RealNVP": lambda k: (flows.RealNVP(1, k, 2, conv(1), rank=1, condition=2),
                           random(1, 4, 4, 1), random(2, 4, 2)),
     "RealNVP 2-D": lambda k: (flows.RealNVP(1, k, 1, conv()), random(1, 8, 4, 2, 1)),
@@ -77,8 +77,8 @@ NETWORKS = {
     "LoopUnrolled": lambda k: (
         flows.LoopUnrolled(1, 2, flows.least_squares(every_second), k, conv(1), rank=1),
         (random(1, 12, 4, 1), random(2, 12, 4, 2)), random(3, 12, 2, 1)),
-    "IUNet": lambda k: (flows.IUNet(2, (k, k), net=NET, rank=1),
-                        random(1, 8, 4, 2)),
+    "IUNet": lambda k: (flows.IUNet(2, (k, k), net=NET, rank=1, condition=2),
+                        random(1, 8, 4, 2), random(2, 8, 2)),
     "Summarized": lambda k: (
         flows.Summarized(flows.Repeat(flows.AffineCoupling(4, NET, condition=2), k), Summary()),
         random(1, 4, 4), random(2, 4, 6, 3)),
@@ -165,14 +165,14 @@ def test_observations_have_latent_variables_of_their_own(name):
 
 
 def test_unet_encodes_and_decodes():
-    model, x = NETWORKS["IUNet"](1)
+    model, x, cond = NETWORKS["IUNet"](1)
     variables = varied(model)
-    y, _ = run(model, variables, x)
-    latents, _ = run(model, variables, x, method="encode")
+    y, _ = run(model, variables, x, cond)
+    latents, _ = run(model, variables, x, cond, method="encode")
     assert [leaf.shape for leaf in latents] == [(8, 4, 1), (8, 2, 2)]
-    assert difference(run(model, variables, latents, method="decode")[0], y) < 1e-13
+    assert difference(run(model, variables, latents, cond, method="decode")[0], y) < 1e-13
     with pytest.raises(ValueError, match="IUNet expects a tuple of 2 arrays to decode"):
-        run(model, variables, x, method="decode")
+        run(model, variables, x, cond, method="decode")
 
 
 def test_couplings_of_a_checkerboard():
