@@ -20,8 +20,7 @@ class Multiscale(Bijection):
     of them last; for a tuple, a tuple of such tuples, one for each of its arrays. With
     `split=False` nothing leaves, and they are like the result of the last level.
 
-    levels: a bijection for each level, which keeps shapes, of the channels that reach it: see
-        `channels_of_levels`.
+    levels: a bijection for each level, of the channels that reach it.
     squeeze: what is before each level, for any number of channels: `Squeeze`, `Haar`,
         `Wavelet`; None: nothing, as for samples that are vectors.
     squeeze_condition: whether a condition is squeezed as x is, before each level; otherwise
