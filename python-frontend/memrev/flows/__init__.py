@@ -1,7 +1,7 @@
 # Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Invertible layers with log-determinants: normalising flows.
+"""Invertible layers and networks with log-determinants: normalising flows.
 
 A layer is a module `layer(x, cond) -> (y, log_det)` with `layer.inverse(y, cond) -> (x,
 log_det)`: see `Bijection`. The batch is first, channels are last.
@@ -11,10 +11,17 @@ from .bijection import Bijection, Inverse, Parallel, Repeat, Sequential
 from .couplings import (
     AdditiveCoupling, AffineCoupling, AllInOne, ConditionalAffine, Coupling, GINCoupling,
     GlowCoupling, NICECoupling, RNVPCoupling)
+from .densities import Flow, bits_per_dimension, dequantize, latents_like
+from .distributions import DiagonalNormal, Distribution, GaussianMixture, StandardNormal
 from .dynamics import Hyperbolic, IRIMCoupling, Leapfrog, Momentum
 from .elementwise import ActNorm, Affine, ExpClamp, LeakyReLU, Logit, Sigmoid, Tanh
 from .linear import (
     FixedOrthogonal, Householder, InvertibleLinear, LULinear, Orthogonal, Permute, Reverse)
+from .networks import (
+    NICE, ConditionalGlow, ConditionalHINTNetwork, ConditionNode, FeedForwardNode, Glow, Graph,
+    HINTNetwork, HyperbolicNetwork, InputNode, IUNet, LoopUnrolled, Multiscale,
+    MultiscaleConditionalHINT, MultiscaleHINT, NeuralSplineFlow, Node, RealNVP, Summarized,
+    least_squares)
 from .recursive import HINT, ConditionalHINT
 from .resampling import Downsample, Haar, Upsample, Wavelet
 from .reshaping import Cat, Flatten, Reshape, Split, Squeeze, Unsqueeze
