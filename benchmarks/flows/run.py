@@ -120,7 +120,7 @@ def table(record):
         for count, results in record["results"].items())
     measured_on = record["machine"]
     lines += [
-        "", f"Compiled, with nothing in the cache of programs or from it, K = {compiled[4:]}.", "",
+        "", f"Compiled: {compiled}.", "",
         f"{record['date']}, {measured_on['cpu']}, {measured_on['cores']} cores, "
         f"{measured_on['vectors']}, load {measured_on['load']} at the start; {used}.", "",
         f"    {record['command']}", ""]
@@ -144,6 +144,7 @@ def main():
     before, results = machine(), {}
     with tempfile.TemporaryDirectory() as folder:
         counter = build_counter(folder)
+        os.environ["MEMREV_CACHE_DIR"] = folder  # Programs of earlier runs are compiled, too.
         for count in options.counts:
             results[str(count)] = measure(count, options, counter)
     record = {
