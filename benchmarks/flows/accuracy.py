@@ -220,7 +220,8 @@ def table(record):
         "", f"Additive couplings and permutations, in fixed point of {FRACTION} bits behind the "
         "point and without, beside their own gradients of stored values: how many elements differ "
         "in all seeds, and the error of ∂W1.", "",
-        "| K | exact mode: differing | ∂W1 | without: differing | ∂W1 |", "|---:|---:|---:|---:|---:|"]
+        "| K | exact mode: differing | ∂W1 | without: differing | ∂W1 |",
+        "|---:|---:|---:|---:|---:|"]
     for count, results in record["results"].items():
         exact, rounding = results["additive"]["exact"], results["additive"]["rounding"]
         lines.append(f"| {count} | {sum(exact['differing'])} | {max(exact['dw']):.0e} "

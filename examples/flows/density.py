@@ -70,7 +70,7 @@ class Moons:
 class Digits:
     """Three quarters of the images train; noise makes numbers of the levels of pixels."""
 
-    steps, batch, rate = 1500, 64, 2e-3
+    steps, batch, rate = 600, 64, 2e-3
     dimensions = 64
     bits = math.log2(LEVELS)  # Levels are 1 / 17 wide.
 
@@ -189,7 +189,7 @@ def write_picture(path, data, samples, density):
     figure, axes = pyplot.subplots(1, 2, figsize=(7, 3))
     data.draw(axes, samples, density)
     figure.tight_layout()
-    figure.savefig(path, dpi=80, metadata={"Software": None})
+    figure.savefig(path, dpi=60, metadata={"Software": None})
     pyplot.close(figure)
 
 
