@@ -31,7 +31,7 @@ class Moons:
 
     steps, batch, rate = 2000, 256, 2e-3
     dimensions = 2
-    bits = 0  # What a dimension has more in the units of the data.
+    bits = 0  # By how much the unit of the data adds to a dimension.
 
     def __init__(self, generator):
         self.train, self.test = (self._points(generator, count) for count in (20_000, 5_000))
