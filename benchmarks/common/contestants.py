@@ -126,7 +126,7 @@ def gpu():
 def versions():
     from importlib import metadata
     result = {"python": platform.python_version()}
-    for package in ("numpy", "torch", "memcnn", "revtorch"):
+    for package in ("numpy", "torch", "memcnn", "revtorch", "FrEIA"):
         try:
             result[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

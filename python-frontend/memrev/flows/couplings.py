@@ -149,17 +149,28 @@ def _couple(kind, function, x, given, inverse, log_det):
 
 class AdditiveCoupling(Coupling):
     """y2 = x2 + net(x1): Dinh et al., NICE (arXiv 1410.8516); log_det is 0. The network
-    returns an array like x2. See `Coupling`."""
+    returns an array like x2. See `Coupling`.
+
+    fraction: the bits behind the point of a stream in fixed point, which x has to be
+        (`memrev.lax.fixed_point`): what is added is rounded, and undone bit for bit. None: x
+        is any array.
+    """
+
+    def __init__(self, channels, net, split=None, two_sided=False, condition=0,
+                 fraction: Optional[int] = None):
+        super().__init__(channels, net, split, two_sided, condition)
+        self.kind = "additive" if fraction is None else f"additive<fraction = {fraction}>"
 
     def _change(self, net, x, given, inverse):
-        return _couple("additive", net, x, given, inverse, log_det=False)
+        return _couple(self.kind, net, x, given, inverse, log_det=False)
 
 
 class NICECoupling(AdditiveCoupling):
     """`AdditiveCoupling`, of both sides by default."""
 
-    def __init__(self, channels, net, split=None, two_sided=True, condition=0):
-        super().__init__(channels, net, split, two_sided, condition)
+    def __init__(self, channels, net, split=None, two_sided=True, condition=0,
+                 fraction: Optional[int] = None):
+        super().__init__(channels, net, split, two_sided, condition, fraction)
 
 
 class AffineCoupling(Coupling):

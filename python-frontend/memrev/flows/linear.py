@@ -21,7 +21,9 @@ __all__ = ["FixedOrthogonal", "Householder", "InvertibleLinear", "LULinear", "Or
 # The matrices, w and its inverse v, are both arguments: neither has to be computed again.
 _mixed, _unmixed = pair(lambda x, w, v: mnp.matmul(x, w), lambda y, w, v: mnp.matmul(y, v))
 
-_turned, _turned_back = pair(lambda x, q: mnp.matmul(x, q), lambda y, q: mnp.matmul(y, q.T))
+# What is orthogonal enlarges no error.
+_turned, _turned_back = pair(lambda x, q: mnp.matmul(x, q), lambda y, q: mnp.matmul(y, q.T),
+                             gain=1)
 
 
 def _reflection(x, v):
@@ -32,7 +34,7 @@ def _reflection(x, v):
     return x - along * (2 / mnp.sum(v * v)) * v
 
 
-_reflected, _ = pair(_reflection, _reflection)
+_reflected, _ = pair(_reflection, _reflection, gain=1)
 
 
 class Householder(Bijection):
@@ -207,7 +209,7 @@ class FixedOrthogonal(Bijection):
 
 
 _taken, _put_back = pair(lambda x, order, back: mnp.take(x, order, axis=-1, mode="clip"),
-                         lambda y, order, back: mnp.take(y, back, axis=-1, mode="clip"))
+                         lambda y, order, back: mnp.take(y, back, axis=-1, mode="clip"), gain=1)
 
 
 class Permute(Bijection):

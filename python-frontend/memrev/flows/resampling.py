@@ -141,7 +141,7 @@ def _mix_blocks(x, q):
 
 
 _block_mixed, _block_unmixed = pair(
-    _mix_blocks, lambda y, q: _mix_blocks(y, mnp.swapaxes(q, -1, -2)))
+    _mix_blocks, lambda y, q: _mix_blocks(y, mnp.swapaxes(q, -1, -2)), gain=1)
 
 
 def _haar_weight(factors, parametrization):

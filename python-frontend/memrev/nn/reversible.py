@@ -30,7 +30,7 @@ def couple(function, x, given, kind: str = "additive", log_det: bool = False,
     def region(*inner):
         with scope:
             result = function(*inner)
-        if kind != "additive" and not isinstance(result, tuple):
+        if not kind.startswith("additive") and not isinstance(result, tuple):
             result = tuple(mnp.split(result, 2, axis=-1))
         return result, [values for *_, values in scope.pending]
 
