@@ -34,15 +34,15 @@ def environment(**more):
             "MEMREV_KERNEL_FORMAT": "llvm", **more}
 
 
-def runs_on_emulator(file, **more):
-    """A test that runs the tests of a file in a process with the emulator, and with `more`
-    in its environment."""
+def runs_on_emulator(file, options=(), **more):
+    """A test that runs the tests of a file in a process with the emulator, with `options` of
+    pytest, and with `more` in its environment."""
     def test():
         """All other tests of this file, where the driver is the emulator."""
         assert (EMULATOR / "libcuda.so.1").is_file(), "expects the SIMT emulator in the build"
         result = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider",
-             file], env=environment(**more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+             *options, file], env=environment(**more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True)
         assert result.returncode == 0, result.stdout
         assert " passed" in result.stdout

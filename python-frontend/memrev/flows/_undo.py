@@ -6,11 +6,14 @@
 from .._custom import custom_inverse
 
 
-def pair(fn, inverse):
+def pair(fn, inverse, gain=None):
     """(`fn`, `inverse`) as two functions of programs that derivatives undo by calling the
     other one, instead of storing what they were called with.
 
     fn: takes a tree of arrays x and further arrays, and returns a tree.
     inverse: takes what `fn` returns and the same further arrays, and returns x.
+    gain: by how much the two enlarge errors at most, where that is known: 1 for what keeps
+        lengths.
     """
-    return custom_inverse(fn, inverse=inverse), custom_inverse(inverse, inverse=fn)
+    return (custom_inverse(fn, inverse=inverse, gain=gain),
+            custom_inverse(inverse, inverse=fn, gain=gain))
