@@ -40,11 +40,21 @@ static Value getAddress(OpBuilder &builder, Location loc, Value buffer,
   return LLVM::IntToPtrOp::create(builder, loc, type, address);
 }
 
-/// The constant that `buffer` is, in whichever shape; null if it is none.
+/// True if the elements of the result of `op` begin where those of its operand
+/// do.
+static bool isViewOfBegin(Operation *op) {
+  if (auto view = dyn_cast<memref::SubViewOp>(op))
+    return llvm::all_of(view.getStaticOffsets(),
+                        [](int64_t offset) { return offset == 0; });
+  return isa<memref::CastOp, memref::CollapseShapeOp, memref::ExpandShapeOp>(
+      op);
+}
+
+/// The constant that `buffer`, in whichever shape, is the begin of; null if it
+/// is none.
 static memref::GetGlobalOp getConstant(Value buffer) {
   Operation *op = buffer.getDefiningOp();
-  while (isa_and_present<memref::CastOp, memref::CollapseShapeOp,
-                         memref::ExpandShapeOp>(op))
+  while (op && isViewOfBegin(op))
     op = op->getOperand(0).getDefiningOp();
   return dyn_cast_if_present<memref::GetGlobalOp>(op);
 }

@@ -47,7 +47,7 @@ gpu.module @memrev_kernels {
 // CHECK-DAG: memref.global "private" constant @two
 // CHECK-DAG: llvm.func @add(%{{.*}}: !llvm.ptr<1> {llvm.noalias, llvm.readonly}, %{{.*}}: !llvm.ptr<1> {llvm.noalias})
 // CHECK: llvm.func @[[C3]](
-// CHECK: memref.get_global @square
+// CHECK: memref.get_global @rows
 // CHECK: llvm.func @[[C2]](%[[Y:.*]]: !llvm.ptr<1> {llvm.noalias}) attributes {gpu.kernel, nvvm.kernel}
 // CHECK: %[[G:.*]] = memref.get_global @two : memref<4xf32>
 // CHECK: %[[A:.*]] = memref.extract_aligned_pointer_as_index %[[G]]
@@ -60,7 +60,7 @@ gpu.module @memrev_kernels {
 module attributes {gpu.container_module} {
 memref.global "private" constant @one : memref<4xf32> = dense<[1.0, 2.0, 3.0, 4.0]> {alignment = 64 : i64}
 memref.global "private" constant @two : memref<4xf32> = dense<[2.0, 2.0, 3.0, 4.0]> {alignment = 64 : i64}
-memref.global "private" constant @square : memref<2x2xf32> = dense<[[2.0, 1.0], [3.0, 4.0]]> {alignment = 64 : i64}
+memref.global "private" constant @rows : memref<2x4xf32> = dense<[[2.0, 1.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]]> {alignment = 64 : i64}
 func.func @constants(%x: memref<4xf32>, %y: memref<4xf32>) {
   %a = memref.get_global @one : memref<4xf32>
   %b = memref.get_global @two : memref<4xf32>
@@ -68,8 +68,11 @@ func.func @constants(%x: memref<4xf32>, %y: memref<4xf32>) {
   call @add(%b, %y) : (memref<4xf32>, memref<4xf32>) -> ()
   call @add(%a, %x) : (memref<4xf32>, memref<4xf32>) -> ()
   call @add(%x, %y) : (memref<4xf32>, memref<4xf32>) -> ()
-  %c = memref.get_global @square : memref<2x2xf32>
-  %d = memref.collapse_shape %c [[0, 1]] : memref<2x2xf32> into memref<4xf32>
+  // A part that begins where the constant does is one, too.
+  %c = memref.get_global @rows : memref<2x4xf32>
+  %row = memref.subview %c[0, 0] [1, 4] [1, 1] : memref<2x4xf32> to memref<1x4xf32, strided<[4, 1]>>
+  %cast = memref.cast %row : memref<1x4xf32, strided<[4, 1]>> to memref<1x4xf32>
+  %d = memref.collapse_shape %cast [[0, 1]] : memref<1x4xf32> into memref<4xf32>
   call @add(%d, %y) : (memref<4xf32>, memref<4xf32>) -> ()
   return
 }
