@@ -32,7 +32,7 @@ func.func private @_reflection_inverse_1(
   return %23 : tensor<4x2x2x24xf32>
 }
 
-func.func private @_reflection_1(%x: tensor<4x2x2x24xf32>, %v: tensor<24xf32>) -> tensor<4x2x2x24xf32> attributes {rev.inverse = @_reflection_inverse_1} {
+func.func private @_reflection_1(%x: tensor<4x2x2x24xf32>, %v: tensor<24xf32>) -> tensor<4x2x2x24xf32> attributes {rev.inverse = @_reflection_inverse_1, rev.gain = 1.0 : f64} {
   %0 = tensor.empty() : tensor<4x2x2x24xf32>
   %1 = linalg.broadcast ins(%v : tensor<24xf32>) outs(%0 : tensor<4x2x2x24xf32>) dimensions = [0, 1, 2]
   %2 = arith.mulf %x, %1 : tensor<4x2x2x24xf32>
@@ -116,7 +116,7 @@ func.func private @_reflection_inverse(
   return %23 : tensor<4x4x4x12xf32>
 }
 
-func.func private @_reflection(%x: tensor<4x4x4x12xf32>, %v: tensor<12xf32>) -> tensor<4x4x4x12xf32> attributes {rev.inverse = @_reflection_inverse} {
+func.func private @_reflection(%x: tensor<4x4x4x12xf32>, %v: tensor<12xf32>) -> tensor<4x4x4x12xf32> attributes {rev.inverse = @_reflection_inverse, rev.gain = 1.0 : f64} {
   %0 = tensor.empty() : tensor<4x4x4x12xf32>
   %1 = linalg.broadcast ins(%v : tensor<12xf32>) outs(%0 : tensor<4x4x4x12xf32>) dimensions = [0, 1, 2]
   %2 = arith.mulf %x, %1 : tensor<4x4x4x12xf32>

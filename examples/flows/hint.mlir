@@ -30,7 +30,7 @@ func.func private @_reflection_inverse(%output: tensor<16x8xf32>, %others1: tens
   return %23 : tensor<16x8xf32>
 }
 
-func.func private @_reflection(%x: tensor<16x8xf32>, %v: tensor<8xf32>) -> tensor<16x8xf32> attributes {rev.inverse = @_reflection_inverse} {
+func.func private @_reflection(%x: tensor<16x8xf32>, %v: tensor<8xf32>) -> tensor<16x8xf32> attributes {rev.inverse = @_reflection_inverse, rev.gain = 1.0 : f64} {
   %0 = tensor.empty() : tensor<16x8xf32>
   %1 = linalg.broadcast ins(%v : tensor<8xf32>) outs(%0 : tensor<16x8xf32>) dimensions = [0]
   %2 = arith.mulf %x, %1 : tensor<16x8xf32>
