@@ -84,7 +84,8 @@ SmallVector<InverseEdge> CouplingOp::getInverseEdges() {
 static LogicalResult buildInverseCoupling(CouplingOp op,
                                           DerivativeContext &ctx) {
   IRMapping mapping;
-  for (Value value : op.getInverseEdges().front().from) {
+  InverseEdge edge = op.getInverseEdges().front();
+  for (Value value : edge.from) {
     Value now = ctx.primal(value);
     if (!now)
       return failure();
