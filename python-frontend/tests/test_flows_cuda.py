@@ -15,6 +15,9 @@ from memrev import flows, nn, tree
 from memrev import numpy as mnp
 
 test_on_emulator = runs_on_emulator(__file__)
+if not INSIDE:
+    test_slow_ones_on_emulator = pytest.mark.slow(
+        runs_on_emulator(__file__, ("--slow", "-m", "slow")))
 
 DENSE = flows.dense(4, activation=np.tanh)
 CONV = flows.convolutional(3, windows=(3, 1), rank=1, activation=np.tanh)
@@ -103,6 +106,14 @@ DECIDES = ("orthogonal", "residual", "residual, dense")
 READS_BACK = "remark: the host reads this back and waits for it"
 
 
+#: The others are slow.
+QUICK = ("couplings", "elements")
+
+every_group = pytest.mark.parametrize(
+    "group", [group if group in QUICK else pytest.param(group, marks=pytest.mark.slow)
+              for group in GROUPS])
+
+
 def test_all_layers_are_here():
     def inside(module):
         yield type(module).__name__
@@ -115,6 +126,9 @@ def test_all_layers_are_here():
              for name in inside(layer)}
     bijections = {name for name in flows.__all__ if inspect.isclass(getattr(flows, name))
                   and issubclass(getattr(flows, name), flows.Bijection)}
+    # Networks have tests of their own.
+    bijections = {name for name in bijections
+                  if not getattr(flows, name).__module__.startswith("memrev.flows.networks")}
     assert bijections - found == {"Bijection", "Coupling"}  # Which have no computation.
 
 
@@ -153,7 +167,7 @@ def program(group, dtype):
 
 
 @on_emulator
-@pytest.mark.parametrize("group", GROUPS)
+@every_group
 def test_layers_equal_those_of_the_processor(group):
     """In f64, where the order of sums is below 1e-10 of the largest number."""
     run, arguments = program(group, np.float64)
@@ -169,7 +183,7 @@ def test_layers_equal_those_of_the_processor(group):
 
 # The process on the emulator would only compile the same once more.
 @pytest.mark.skipif(INSIDE, reason="needs no emulator")
-@pytest.mark.parametrize("group", GROUPS)
+@every_group
 def test_layers_compile(group):
     """In f32 and as machine code where ptxas is there."""
     run, arguments = program(group, np.float32)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import conftest
+import pytest
 
 
 def output(name, *arguments):
@@ -25,6 +26,7 @@ def numbers(pattern, text):
     return [float(found) for found in re.findall(pattern, text)]
 
 
+@pytest.mark.slow
 def test_imaging():
     text = output("imaging.py", "--steps", 80, "--iterations", 4)
     by_formula, = numbers(r"least squares: error (\d+) %", text)
@@ -44,6 +46,7 @@ def test_posterior():
     assert text.count("deviations") == 2
 
 
+@pytest.mark.slow
 def test_segmentation():
     text = output("segmentation.py", "--steps", 300)
     nothing, discs, squares = numbers(r"(0\.\d+)", text.split("overlap")[1])

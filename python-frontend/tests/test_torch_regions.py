@@ -62,15 +62,27 @@ def test_inverse(kind):
 
 
 def test_memory_does_not_grow_with_depth():
-    def workspace(depth, **options):
-        net = chain(*(coupling(norm=False) for _ in range(depth)), **options).double()
-        # The compiler keeps values of up to 16 KiB that it could evaluate again.
-        x = images(batch=8, size=16).requires_grad_()
-        report = CompiledModule(net).evaluation((x,)).program.memory_report()
-        return max(entry["workspace_bytes"] for entry in report)
+    # The compiler keeps values of up to 16 KiB that it could evaluate again.
+    x = images(batch=8, size=16).requires_grad_()
 
-    assert workspace(2) == workspace(6)
-    assert workspace(6, disable=True) > workspace(2, disable=True)
+    def report(depth, block=lambda: coupling(norm=False), **options):
+        net = chain(*(block() for _ in range(depth)), **options).double()
+        return CompiledModule(net).evaluation((x,)).program.memory_report()
+
+    def growth(*arguments, **options):
+        """Of what a call takes with its arguments and results, which hold what is saved."""
+        few, many = (max(entry["peak_bytes"] for entry in report(depth, *arguments, **options))
+                     for depth in (2, 6))
+        return many - few
+
+    few, many = (max(entry["workspace_bytes"] for entry in report(depth)) for depth in (2, 6))
+    assert few == many
+    # The compiler sees how couplings are undone without being asked to, too; not so what has
+    # no inverse.
+    size = x.numel() * x.element_size()
+    assert growth() < size and growth(disable=True) < size
+    assert growth(lambda: nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.Tanh()),
+                  disable=True) >= 4 * size
 
 
 @pytest.mark.parametrize("options", [{"disable": True}, {"keep_input": True}])
