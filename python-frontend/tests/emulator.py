@@ -28,6 +28,12 @@ def on_emulator(test):
     return test if INSIDE else None
 
 
+def off_emulator(test):
+    """Leaves a test that launches no kernel to the process without the emulator, where it would
+    only be the same once more."""
+    return None if INSIDE else test
+
+
 def environment(**more):
     """That of a process on the emulator."""
     return {**os.environ, _VARIABLE: "1", "LD_LIBRARY_PATH": str(EMULATOR),

@@ -114,10 +114,9 @@ def check_mix(results):
 
 
 def test_scalars_and_several_results():
-    compiler = shutil.which("cc")
-    # The package needs none: only this test compiles what a user would bring.
-    if compiler is None:
-        pytest.skip("no C compiler")
+    # The package needs none: only this test compiles what a user would bring. What built memrev is
+    # there.
+    compiler = shutil.which("cc") or shutil.which("clang-22")
     with tempfile.TemporaryDirectory() as folder:
         (source := f"{folder}/mix.c"), (library := f"{folder}/libmix.so")
         with open(source, "w") as file:

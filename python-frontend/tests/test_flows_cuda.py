@@ -8,7 +8,7 @@ import shutil
 
 import numpy as np
 import pytest
-from emulator import INSIDE, on_emulator, runs_on_emulator
+from emulator import INSIDE, off_emulator, on_emulator, runs_on_emulator
 
 import memrev
 from memrev import flows, nn, tree
@@ -181,8 +181,7 @@ def test_layers_equal_those_of_the_processor(group):
                                        err_msg=name)
 
 
-# The process on the emulator would only compile the same once more.
-@pytest.mark.skipif(INSIDE, reason="needs no emulator")
+@off_emulator
 @every_group
 def test_layers_compile(group):
     """In f32 and as machine code where ptxas is there."""

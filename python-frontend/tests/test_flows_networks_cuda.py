@@ -7,7 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
-from emulator import INSIDE, on_emulator, runs_on_emulator
+from emulator import INSIDE, off_emulator, on_emulator, runs_on_emulator
 from test_flows_networks import NETWORKS
 
 import memrev
@@ -61,8 +61,7 @@ def test_network_equals_that_of_the_processor(name):
                                    atol=1e-10 * max(1, np.abs(b).max()))
 
 
-# The process on the emulator would only compile the same once more.
-@pytest.mark.skipif(INSIDE, reason="needs no emulator")
+@off_emulator
 @every_network
 def test_network_compiles(name):
     """In f32 and as machine code where ptxas is there."""
