@@ -48,8 +48,8 @@ def runs_on_emulator(file, options=(), **more):
         assert (EMULATOR / "libcuda.so.1").is_file(), "expects the SIMT emulator in the build"
         result = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider",
-             *options, file], env=environment(**more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True)
+             *options, file], env=environment(**more), stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True)
         assert result.returncode == 0, result.stdout
         assert " passed" in result.stdout
 
