@@ -29,7 +29,7 @@ cmake --build --preset release --target check-memrev
 python3 -m pytest --quiet --numprocesses "$(nproc)" --dist loadfile python-frontend/tests
 
 if $all; then
-  python3 -m pytest --quiet --slow -m slow python-frontend/tests
+  python3 -m pytest --quiet --slow -m slow --numprocesses "$(nproc)" python-frontend/tests
   cmake --preset debug-asan
   cmake --build --preset debug-asan
   cmake --build --preset debug-asan --target check-memrev
