@@ -18,7 +18,7 @@ for option in "$@"; do
   esac
 done
 
-scripts/install-deps.sh --tests
+if $all; then scripts/install-deps.sh --all; else scripts/install-deps.sh --tests; fi
 scripts/setup-python.sh
 # Commands in documents and tests call the environment's python3.
 export PATH="$PWD/.venv/bin:$PATH" PYTHONPATH="$PWD/python-frontend"
