@@ -23,12 +23,6 @@ namespace mlir::memrev {
 using namespace mlir;
 using namespace mlir::memrev;
 
-/// Whether the result of `op` is another view of its operand's buffer.
-static bool isView(Operation *op) {
-  return isa<tensor::CastOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp,
-             tensor::ExtractSliceOp>(op);
-}
-
 static bool isBranch(Operation *op) {
   return isa<scf::IfOp, scf::IndexSwitchOp>(op);
 }
@@ -59,7 +53,7 @@ static Operation *getFirstUpdate(Block *block, Value value, Value source,
     OpOperand *tied = origin.getTiedOperand(result);
     if (!tied)
       return isa<scf::WhileOp>(op) ? here : nullptr;
-    if (!isView(op))
+    if (!isTensorView(op))
       first = here;
     value = tied->get();
   }
@@ -120,7 +114,7 @@ static void copyForReadersBehind(Operation *first, Block *block, Value source,
       } else if (user == first) {
         if (!takesPlaceOf(use, origin) && isRead(use) && !isReadInPlace(use))
           late[tensor].push_back(&use);
-      } else if (isView(user)) {
+      } else if (isTensorView(user)) {
         pending.push_back(user->getResult(0));
       } else if (isa<scf::YieldOp>(user) && isBranch(user->getParentOp()) &&
                  here != first) {
@@ -155,7 +149,7 @@ static void copyForLateReaders(Block *block, Value value, Value source,
                           : nullptr;
     if (!tied)
       break;
-    if (update && !isView(update) && update != first)
+    if (update && !isTensorView(update) && update != first)
       copyForReadersBehind(update, block, now, origin);
     update = result.getOwner();
     now = tied->get();

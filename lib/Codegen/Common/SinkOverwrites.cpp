@@ -22,16 +22,10 @@ namespace mlir::memrev {
 using namespace mlir;
 using namespace mlir::memrev;
 
-/// Whether the result of `op` is another view of its operand's buffer.
-static bool isView(Operation *op) {
-  return isa<tensor::CastOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp,
-             tensor::ExtractSliceOp>(op);
-}
-
 /// Adds the tensors whose place results of `op` take.
 static void getOverwritten(Operation *op, TensorOrigin &origin,
                            SmallVectorImpl<Value> &overwritten) {
-  if (isView(op))
+  if (isTensorView(op))
     return;
   for (OpResult result : op->getResults())
     if (isa<RankedTensorType>(result.getType()))
@@ -46,7 +40,7 @@ static Operation *findLastReader(Value value, Operation *writer) {
   SmallVector<Value> pending{value};
   while (!pending.empty()) {
     for (Operation *user : pending.pop_back_val().getUsers()) {
-      if (isView(user) && user != writer)
+      if (isTensorView(user) && user != writer)
         pending.push_back(user->getResult(0));
       Operation *here = writer->getBlock()->findAncestorOpInBlock(*user);
       if (!here || here == writer || !writer->isBeforeInBlock(here))

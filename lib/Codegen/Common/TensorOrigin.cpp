@@ -16,6 +16,11 @@
 using namespace mlir;
 using namespace mlir::memrev;
 
+bool memrev::isTensorView(Operation *op) {
+  return isa<tensor::CastOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp,
+             tensor::ExtractSliceOp>(op);
+}
+
 OpOperand *TensorOrigin::getTiedOperand(OpResult result) {
   Operation *op = result.getOwner();
   if (auto insert = dyn_cast<tensor::InsertSliceOp>(op))

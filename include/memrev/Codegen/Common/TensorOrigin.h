@@ -16,6 +16,9 @@
 
 namespace mlir::memrev {
 
+/// True if the result of `op` is another view of its operand's buffer.
+bool isTensorView(Operation *op);
+
 /// Follows results back to the operands that they are tied to: the inits of
 /// destination-style ops and loops, the destination of a `tensor.insert_slice`,
 /// the source of a reshape, and the argument that a called function updates and

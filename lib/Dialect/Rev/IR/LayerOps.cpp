@@ -112,6 +112,30 @@ static Value buildNormalize(ImplicitLocOpBuilder &b, Value input, Value scale,
       .getResult(0);
 }
 
+ResultRange BatchNormOp::buildMoments(ImplicitLocOpBuilder &b, Value input,
+                                      Value v, Value mean, ValueRange inits) {
+  unsigned rank = cast<RankedTensorType>(input.getType()).getRank();
+  int64_t channel = getChannelDimension();
+  AffineMap identity = b.getMultiDimIdentityMap(rank);
+  AffineMap perChannel = AffineMap::get(rank, 0, b.getAffineDimExpr(channel));
+  SmallVector<IteratorType> reduction(rank, IteratorType::reduction);
+  reduction[channel] = IteratorType::parallel;
+  return linalg::GenericOp::create(
+             b, inits.getTypes(), ValueRange{input, v, mean}, inits,
+             ArrayRef<AffineMap>{identity, identity, perChannel, perChannel,
+                                 perChannel},
+             reduction,
+             [](OpBuilder &builder, Location loc, ValueRange args) {
+               ImplicitLocOpBuilder sb(loc, builder);
+               Value d = arith::SubFOp::create(sb, args[0], args[2]);
+               Value product = arith::MulFOp::create(sb, args[1], d);
+               linalg::YieldOp::create(
+                   sb, ValueRange{arith::AddFOp::create(sb, args[3], args[1]),
+                                  arith::AddFOp::create(sb, args[4], product)});
+             })
+      .getResults();
+}
+
 Value BatchNormOp::buildCount(ImplicitLocOpBuilder &b, Value input) {
   auto type = cast<RankedTensorType>(input.getType());
   int64_t channel = getChannelDimension();

@@ -83,26 +83,12 @@ LogicalResult BatchNormOp::buildVJP(DerivativeContext &ctx) {
   AffineMap identity = b.getMultiDimIdentityMap(rank);
   AffineMap perChannel = AffineMap::get(rank, 0, b.getAffineDimExpr(channel));
   AffineMap vector = b.getMultiDimIdentityMap(1);
-  SmallVector<IteratorType> reduction(rank, IteratorType::reduction);
-  reduction[channel] = IteratorType::parallel;
   Value zeroSum = ctx.zero(statType, getMean(), getLoc());
   Value zeroMoment = ctx.zero(statType, getMean(), getLoc());
   if (!zeroSum || !zeroMoment)
     return failure();
-  auto sums = linalg::GenericOp::create(
-      b, TypeRange{statType, statType}, ValueRange{x, dy, mean},
-      ValueRange{zeroSum, zeroMoment},
-      ArrayRef<AffineMap>{identity, identity, perChannel, perChannel,
-                          perChannel},
-      reduction, [](OpBuilder &builder, Location loc, ValueRange args) {
-        ImplicitLocOpBuilder sb(loc, builder);
-        Value d = arith::SubFOp::create(sb, args[0], args[2]);
-        Value product = arith::MulFOp::create(sb, args[1], d);
-        linalg::YieldOp::create(
-            sb, ValueRange{arith::AddFOp::create(sb, args[3], args[1]),
-                           arith::AddFOp::create(sb, args[4], product)});
-      });
-  Value sum = sums.getResult(0), moment = sums.getResult(1);
+  ResultRange sums = buildMoments(b, x, dy, mean, {zeroSum, zeroMoment});
+  Value sum = sums[0], moment = sums[1];
 
   Value count = buildCount(b, x);
   Value one = arith::ConstantOp::create(b, b.getFloatAttr(elementType, 1.0));

@@ -172,27 +172,17 @@ LogicalResult BatchNormOp::buildJVP(TangentContext &ctx) {
 
   Value tMean, tVariance;
   if (tx) {
-    SmallVector<IteratorType> reduction(rank, IteratorType::reduction);
-    reduction[channel] = IteratorType::parallel;
-    auto sums = linalg::GenericOp::create(
-        b, TypeRange{statType, statType}, ValueRange{getInput(), tx, getMean()},
-        ValueRange{ctx.zero(statType, getMean(), getLoc()),
-                   ctx.zero(statType, getMean(), getLoc())},
-        ArrayRef<AffineMap>{identity, identity, perChannel, perChannel,
-                            perChannel},
-        reduction, [](OpBuilder &builder, Location loc, ValueRange args) {
-          ImplicitLocOpBuilder sb(loc, builder);
-          Value d = arith::SubFOp::create(sb, args[0], args[2]);
-          Value product = arith::MulFOp::create(sb, args[1], d);
-          linalg::YieldOp::create(
-              sb, ValueRange{arith::AddFOp::create(sb, args[3], args[1]),
-                             arith::AddFOp::create(sb, args[4], product)});
-        });
+    Value zeroSum = ctx.zero(statType, getMean(), getLoc());
+    Value zeroMoment = ctx.zero(statType, getMean(), getLoc());
+    if (!zeroSum || !zeroMoment)
+      return failure();
+    ResultRange sums = buildMoments(b, getInput(), tx, getMean(),
+                                    {zeroSum, zeroMoment});
     Value one = arith::ConstantOp::create(b, b.getFloatAttr(elementType, 1.0));
     Value inverseCount =
         arith::DivFOp::create(b, one, buildCount(b, getInput()));
     auto averages = linalg::GenericOp::create(
-        b, TypeRange{statType, statType}, sums.getResults(),
+        b, TypeRange{statType, statType}, sums,
         ValueRange{buildEmptyLike(b, getMean()), buildEmptyLike(b, getMean())},
         SmallVector<AffineMap>(4, vector),
         ArrayRef<IteratorType>{IteratorType::parallel},

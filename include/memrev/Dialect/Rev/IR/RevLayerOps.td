@@ -149,6 +149,13 @@ def Rev_BatchNormOp : Rev_Op<"batch_norm", [
     /// dynamic extents are those of `input`.
     ::mlir::Value buildCount(::mlir::ImplicitLocOpBuilder &builder,
                              ::mlir::Value input);
+
+    /// Emits the sums of v and of v (input - mean) over each channel, added to
+    /// the tensors `inits` of the statistics' type.
+    ::mlir::ResultRange buildMoments(::mlir::ImplicitLocOpBuilder &builder,
+                                     ::mlir::Value input, ::mlir::Value v,
+                                     ::mlir::Value mean,
+                                     ::mlir::ValueRange inits);
   }];
 }
 
