@@ -120,6 +120,12 @@ def Rev_CouplingOp : Rev_Op<"coupling", [
     /// Requires that the operation has that result.
     ::mlir::Value buildLogDet(::mlir::OpBuilder &builder, ::mlir::Value coupled,
                               ::mlir::ValueRange parameters);
+
+    /// Replaces this operation by one whose region yields the log-determinant,
+    /// as its first auxiliary result: what derivatives it has are then those of
+    /// the region. Returns null, and changes nothing, if it has no such result
+    /// or if that depends on `coupled`.
+    CouplingOp yieldLogDet(::mlir::RewriterBase &rewriter);
   }];
 }
 
