@@ -15,6 +15,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringMap.h"
+#include <functional>
 
 namespace mlir::memrev {
 
@@ -60,6 +61,31 @@ struct LogDetRequest {
   int64_t batchDim;
   /// Whom to blame.
   Location loc;
+  /// Asked of an inverse, which does not ask its own inverse again.
+  bool isOfInverse = false;
+};
+
+/// Reports why there is no log-determinant; null if there is one.
+using LogDetObstacle = std::function<InFlightDiagnostic()>;
+
+/// A copy of a function with the inverse edges that its log-determinant is made
+/// of.
+struct LogDetPlan {
+  func::FuncOp function;
+  LogDetObstacle obstacle;
+};
+
+/// Where the log-determinant of a function comes from.
+struct LogDetRoute {
+  enum Kind {
+    /// The function names it.
+    Named,
+    /// The operations of the function.
+    Body,
+    /// That of the inverse which has a name, at the function's results.
+    Inverse
+  } kind;
+  LogDetObstacle obstacle;
 };
 
 /// A derivative cut in two: `forward` takes the function's arguments and
@@ -186,6 +212,28 @@ private:
   FailureOr<func::FuncOp> getCustomLogDet(func::FuncOp function,
                                           RankedTensorType samples,
                                           Location loc);
+  /// True if that is with respect to the arguments of the request.
+  bool namesLogDet(const LogDetRequest &request);
+  std::string getLogDetKey(const LogDetRequest &request);
+  /// Where the log-determinant comes from; `obstacle` is set if from nowhere.
+  FailureOr<LogDetRoute> getLogDetRoute(const LogDetRequest &request);
+  FailureOr<LogDetPlan> planLogDet(const LogDetRequest &request);
+  /// The request for the inverse of the function that says the same, if it has
+  /// one with a name.
+  FailureOr<std::optional<LogDetRequest>>
+  getRequestOfInverse(const LogDetRequest &request);
+  /// The function of `request` for each route.
+  FailureOr<func::FuncOp> getNamedLogDet(const LogDetRequest &request);
+  FailureOr<func::FuncOp> getLogDetOfBody(const LogDetRequest &request);
+  FailureOr<func::FuncOp> getLogDetOfInverse(const LogDetRequest &request);
+  /// The function with that result: the log-determinant that has a name alone,
+  /// or else with the results of the function before it.
+  FailureOr<func::FuncOp> getCalledLogDet(const LogDetRequest &request);
+  /// Adds a function with the results of the request's function, and what
+  /// `build` emits with them, of the type of the last result of `logDet`.
+  func::FuncOp
+  addLogDet(const LogDetRequest &request, func::FuncOp logDet,
+            function_ref<Value(OpBuilder &, Block &, ValueRange)> build);
   /// Says on the calls in `function` that may be undone by calls how they are
   /// (see CallDerivative.h).
   LogicalResult describeInverses(func::FuncOp function,
@@ -206,6 +254,8 @@ private:
   std::optional<DriftChecks> drift;
   llvm::StringMap<func::FuncOp> derived;
   llvm::StringMap<SplitFunctions> splits;
+  /// By what `getLogDetKey` says; nothing for those that are being looked for.
+  llvm::StringMap<std::optional<LogDetRoute>> logDetRoutes;
   /// How often each function is called.
   DenseMap<Operation *, unsigned> numCalls;
   /// The names of functions that name an inverse, by the name of that.
@@ -215,6 +265,9 @@ private:
   llvm::SetVector<Operation *> expanding, deriving;
   llvm::DenseSet<Operation *> expanded;
 };
+
+/// Reports that a derivative of `callee` would need itself.
+InFlightDiagnostic reportRecursion(Location loc, func::FuncOp callee);
 
 /// True if `function` says how it is differentiated.
 bool hasCustomRule(func::FuncOp function);

@@ -35,7 +35,8 @@ using namespace mlir::memrev;
 // Calls
 //===----------------------------------------------------------------------===//
 
-static InFlightDiagnostic reportRecursion(Location loc, func::FuncOp callee) {
+InFlightDiagnostic memrev::reportRecursion(Location loc,
+                                           func::FuncOp callee) {
   InFlightDiagnostic diag =
       emitError(loc, "expects calls without recursion to differentiate, but '@")
       << callee.getName() << "' calls itself";
