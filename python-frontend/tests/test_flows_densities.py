@@ -188,6 +188,50 @@ def test_gradients_of_each_policy_and_hessian_products():
     assert difference(product, expected) <= 1e-7 * largest(expected)
 
 
+def along(loss):
+    """The derivative of a loss of parameters in a direction."""
+    return lambda params, tangents: memrev.jvp(loss, (params,), (tangents,))[1]
+
+
+def couplings(depth):
+    """Couplings with log-determinants of all kinds, in both directions."""
+    return flows.Flow(flows.Repeat(flows.Sequential(
+        flows.AffineCoupling(4, NET, two_sided=True, scale="sigmoid"),
+        flows.Inverse(flows.AffineCoupling(4, NET, scale="atan")),
+        flows.AdditiveCoupling(4, NET)), depth))
+
+
+def test_gradients_of_directional_derivatives():
+    """Reverse over forward mode is forward over reverse mode, and what storing gives."""
+    flow = couplings(3)
+    params, state = perturbed(flow)
+    x = random(1, 5, 4)
+    tangents = normal(np.random.default_rng(1), params)
+
+    def loss(params):
+        return flow.apply(params, state, x, method="negative_log_likelihood")[0]
+
+    stored, inverted = (memrev.jit(memrev.grad(along(loss), policy=policy))(params, tangents)
+                        for policy in ("store", "invert"))
+    assert difference(inverted, stored) <= 1e-12 * largest(stored)
+    product, = memrev.hvp(loss, (params,), (tangents,))
+    assert difference(product, stored) <= 1e-12 * largest(stored)
+    assert largest(stored) > 1e-2
+
+
+def test_gradients_of_directional_derivatives_store_nothing():
+    def workspace(depth, policy):
+        flow = couplings(depth)
+        params, state = perturbed(flow)
+        text = memrev.jit(memrev.grad(along(lambda params: flow.apply(
+            params, state, random(1, 64, 4), method="negative_log_likelihood")[0]),
+            policy=policy)).mlir(params, params)
+        return memrev.compile(text, until="bufferize").memory_report()[0]["workspace_bytes"]
+
+    assert workspace(16, "invert") == workspace(4, "invert")
+    assert workspace(16, "store") > 2 * workspace(4, "store")
+
+
 def test_hessian_products_through_loops_and_splines():
     flow = flows.Flow(flows.NeuralSplineFlow(2, 2, NET, bins=2, mix=1),
                       flows.GaussianMixture(2, 2))
