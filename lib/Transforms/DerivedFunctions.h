@@ -48,6 +48,9 @@ struct TangentRequest {
   bool strongZero = false;
   /// Whom to blame.
   Location loc;
+  /// What it calls with an inverse that has a name shall have a tangent with an
+  /// inverse: the tangent is differentiated in reverse mode.
+  bool keepsInverses = false;
 };
 
 /// A log-determinant to derive from a function.
@@ -117,6 +120,8 @@ struct Preparation {
 
   /// The calls that are looked at are in the region of a coupling.
   bool isInCoupling = false;
+  /// For forward mode: see TangentRequest.
+  bool keepsInverses = false;
 
   /// Inverse edges are followed, and nothing is differentiated.
   bool asksForInverse() const { return kind == Inverse || kind == LogDet; }
@@ -153,6 +158,10 @@ public:
   FailureOr<func::FuncOp> getInverse(func::FuncOp function,
                                      ArrayRef<int64_t> wrt, Location loc);
 
+  /// Says that `function` will be differentiated in reverse mode. Before
+  /// anything is derived.
+  void addReversed(func::FuncOp function);
+
   /// Declares the function that is told how far what inverses give back is
   /// off, if the module asks for that. Before anything is derived.
   LogicalResult addDriftChecks();
@@ -185,6 +194,10 @@ private:
   /// inverse is of use only if the plan follows it.
   LogicalResult prepareCalls(func::FuncOp copy, func::FuncOp function,
                              const Preparation &preparation);
+  /// True if the tangent of what `call` calls, `callee`, may be undone by that
+  /// of the inverse of `callee`.
+  bool hasInvertibleTangent(func::CallOp call, func::FuncOp callee,
+                            const Preparation &preparation);
   /// True if `call` of `callee` may be undone by a call of its inverse.
   bool isInvertedByCall(func::CallOp call, func::FuncOp callee,
                         const Preparation &preparation);
@@ -202,6 +215,14 @@ private:
   /// and `of` of the request to all that these functions take.
   FailureOr<SplitFunctions> getCustomSplit(DerivativeRequest &request);
   FailureOr<func::FuncOp> getCustomTangent(TangentRequest &request);
+  /// The function of `request`: its function's own rule or a derived one, which
+  /// `wrt` and `of` may be widened for.
+  FailureOr<func::FuncOp> getAnyTangent(TangentRequest &request);
+  /// The same, of a function whose inverse has a name, as a function that names
+  /// its inverse in its turn: (first arguments, their tangents, other
+  /// arguments, their tangents) -> (results, their tangents), where the inverse
+  /// gives the first arguments back.
+  FailureOr<func::FuncOp> getInvertibleTangent(TangentRequest &request);
   /// The function that `function` names as its inverse, or else the first one
   /// that names `function` as its inverse: it is the name of either, or null.
   FlatSymbolRefAttr getNamedInverse(func::FuncOp function);
@@ -263,6 +284,8 @@ private:
   /// What became of the values of each derived function.
   SmallVector<std::pair<func::FuncOp, SmallVector<Attribute>>> reports;
   llvm::SetVector<Operation *> expanding, deriving;
+  /// Functions that are part of what is differentiated in reverse mode.
+  llvm::DenseSet<Operation *> reversed;
   llvm::DenseSet<Operation *> expanded;
 };
 

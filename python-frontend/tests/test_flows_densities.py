@@ -193,17 +193,26 @@ def along(loss):
     return lambda params, tangents: memrev.jvp(loss, (params,), (tangents,))[1]
 
 
-def couplings(depth):
-    """Couplings with log-determinants of all kinds, in both directions."""
-    return flows.Flow(flows.Repeat(flows.Sequential(
+#: Blocks of loops: couplings with log-determinants of all kinds, in both directions; layers that
+#: name their inverses, one with rules of its own for derivatives.
+CHAINS = {
+    "couplings": lambda: flows.Sequential(
         flows.AffineCoupling(4, NET, two_sided=True, scale="sigmoid"),
         flows.Inverse(flows.AffineCoupling(4, NET, scale="atan")),
-        flows.AdditiveCoupling(4, NET)), depth))
+        flows.AdditiveCoupling(4, NET)),
+    "glow": lambda: flows.Sequential(
+        flows.ActNorm(4), flows.Householder(4, 2), flows.LULinear(4), flows.Permute(4),
+        flows.Orthogonal(4), flows.AffineCoupling(4, NET)),
+    "splines": lambda: flows.Sequential(
+        flows.ActNorm(4), flows.LinearSplineCoupling(4, NET, bins=3), flows.LeakyReLU(0.5)),
+    "residual": lambda: flows.IResNet(flows.LipschitzNet(4, (5,), activation=np.tanh), "dense"),
+}
 
 
-def test_gradients_of_directional_derivatives():
+@pytest.mark.parametrize("name", CHAINS)
+def test_gradients_of_directional_derivatives(name):
     """Reverse over forward mode is forward over reverse mode, and what storing gives."""
-    flow = couplings(3)
+    flow = flows.Flow(flows.Repeat(CHAINS[name](), 3))
     params, state = perturbed(flow)
     x = random(1, 5, 4)
     tangents = normal(np.random.default_rng(1), params)
@@ -213,15 +222,18 @@ def test_gradients_of_directional_derivatives():
 
     stored, inverted = (memrev.jit(memrev.grad(along(loss), policy=policy))(params, tangents)
                         for policy in ("store", "invert"))
-    assert difference(inverted, stored) <= 1e-12 * largest(stored)
+    # What is iterated is as exact as the iterations.
+    most = 1e-9 if name == "residual" else 1e-11
+    assert difference(inverted, stored) <= most * largest(stored)
     product, = memrev.hvp(loss, (params,), (tangents,))
-    assert difference(product, stored) <= 1e-12 * largest(stored)
+    assert difference(product, stored) <= most * largest(stored)
     assert largest(stored) > 1e-2
 
 
-def test_gradients_of_directional_derivatives_store_nothing():
+@pytest.mark.parametrize("name", CHAINS)
+def test_gradients_of_directional_derivatives_store_nothing(name):
     def workspace(depth, policy):
-        flow = couplings(depth)
+        flow = flows.Flow(flows.Repeat(CHAINS[name](), depth))
         params, state = perturbed(flow)
         text = memrev.jit(memrev.grad(along(lambda params: flow.apply(
             params, state, random(1, 64, 4), method="negative_log_likelihood")[0]),
