@@ -29,10 +29,10 @@ _turned, _turned_back = pair(lambda x, q: mnp.matmul(x, q), lambda y, q: mnp.mat
 
 def _reflection(x, v):
     """x H for H = I - 2 v v^T / v^T v: two products of a matrix and a vector, and so are the
-    derivatives, by `v` too. Householder, Unitary triangularization of a nonsymmetric matrix
-    (J. ACM 5, 1958)."""
+    derivatives, by `v` too, which may be one for each sample. Householder, Unitary
+    triangularization of a nonsymmetric matrix (J. ACM 5, 1958)."""
     along = mnp.sum(x * v, axis=-1, keepdims=True)
-    return x - along * (2 / mnp.sum(v * v, axis=-1, keepdims=True)) * v
+    return x - along * (2 / mnp.sum(v * v, axis=-1, keepdims=v.ndim > 1)) * v
 
 
 _reflected, _ = pair(_reflection, _reflection, gain=1)
