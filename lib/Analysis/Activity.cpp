@@ -122,7 +122,7 @@ void Activity::propagate(Block &block) {
 
 void Activity::propagate(Operation *op) {
   if (auto rule = dyn_cast<DifferentiableOpInterface>(op))
-    if (rule.isInactive())
+    if (rule.isInactive() && !(isOfValues && isa<rev::StopGradientOp>(op)))
       return;
   if (op->getNumRegions() == 0) {
     if (isAnyActive(op->getOperands()))

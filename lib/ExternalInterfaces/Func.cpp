@@ -181,9 +181,18 @@ struct CallTangentModel
     func::FuncOp tangent = getDerived(call, kTangentAttrName, "tangent");
     if (!tangent)
       return failure();
-    SmallVector<Value> operands(call.getOperands());
-    for (int64_t i : getNumbers(op, kCallWrtAttrName))
-      operands.push_back(ctx.tangentOrZero(call.getOperand(i)));
+    // Each part of the operands is followed by its tangents.
+    auto recovered = op->getAttrOfType<IntegerAttr>(kCallRecoveredAttrName);
+    int64_t first = recovered ? recovered.getInt() : call.getNumOperands();
+    SmallVector<Value> operands;
+    for (bool isFirst : {true, false}) {
+      llvm::append_range(operands,
+                         isFirst ? call.getOperands().take_front(first)
+                                 : call.getOperands().drop_front(first));
+      for (int64_t i : getNumbers(op, kCallWrtAttrName))
+        if ((i < first) == isFirst)
+          operands.push_back(ctx.tangentOrZero(call.getOperand(i)));
+    }
     auto both = func::CallOp::create(ctx.getBuilder(), call.getLoc(), tangent,
                                      operands);
     unsigned numResults = call.getNumResults();

@@ -37,6 +37,25 @@ DerivedFunctions::DerivedFunctions(ModuleOp module, const CostModel &costs)
             function->getAttrOfType<FlatSymbolRefAttr>(rev::kInverseAttrName))
       inverted.try_emplace(inverse.getAttr(), FlatSymbolRefAttr::get(
                                                   function.getSymNameAttr()));
+  module.walk([&](Operation *op) {
+    if (isa<rev::VjpOp, rev::ValueAndGradOp>(op))
+      addReversed(symbols.lookup<func::FuncOp>(
+          op->getAttrOfType<FlatSymbolRefAttr>("callee").getValue()));
+  });
+}
+
+void DerivedFunctions::addReversed(func::FuncOp function) {
+  SmallVector<func::FuncOp> pending{function};
+  while (!pending.empty()) {
+    func::FuncOp next = pending.pop_back_val();
+    if (!next || !reversed.insert(next).second)
+      continue;
+    // What calls and transforms name.
+    next.walk([&](Operation *op) {
+      if (auto name = op->getAttrOfType<FlatSymbolRefAttr>("callee"))
+        pending.push_back(symbols.lookup<func::FuncOp>(name.getValue()));
+    });
+  }
 }
 
 //===----------------------------------------------------------------------===//
@@ -93,7 +112,10 @@ LogicalResult DerivedFunctions::expandTransform(Operation *transform) {
         rev::getDifferentiated(grad.getWrt(), callee.getArgumentTypes());
     result = getDerivative(request);
   } else if (auto jvp = dyn_cast<rev::JvpOp>(transform)) {
-    TangentRequest request{callee, {}, {}, jvp.getStrongZero(), loc};
+    bool isReversed =
+        reversed.contains(transform->getParentOfType<func::FuncOp>());
+    TangentRequest request{callee, {},  {}, jvp.getStrongZero(),
+                           loc,    isReversed};
     request.wrt =
         rev::getDifferentiated(jvp.getWrt(), callee.getArgumentTypes());
     request.of = rev::getDifferentiated(jvp.getOf(), callee.getResultTypes());

@@ -15,6 +15,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringMap.h"
+#include <functional>
 
 namespace mlir::memrev {
 
@@ -47,6 +48,9 @@ struct TangentRequest {
   bool strongZero = false;
   /// Whom to blame.
   Location loc;
+  /// What it calls with an inverse that has a name shall have a tangent with an
+  /// inverse: the tangent is differentiated in reverse mode.
+  bool keepsInverses = false;
 };
 
 /// A log-determinant to derive from a function.
@@ -60,6 +64,31 @@ struct LogDetRequest {
   int64_t batchDim;
   /// Whom to blame.
   Location loc;
+  /// Asked of an inverse, which does not ask its own inverse again.
+  bool isOfInverse = false;
+};
+
+/// Reports why there is no log-determinant; null if there is one.
+using LogDetObstacle = std::function<InFlightDiagnostic()>;
+
+/// A copy of a function with the inverse edges that its log-determinant is made
+/// of.
+struct LogDetPlan {
+  func::FuncOp function;
+  LogDetObstacle obstacle;
+};
+
+/// Where the log-determinant of a function comes from.
+struct LogDetRoute {
+  enum Kind {
+    /// The function names it.
+    Named,
+    /// The operations of the function.
+    Body,
+    /// That of the inverse which has a name, at the function's results.
+    Inverse
+  } kind;
+  LogDetObstacle obstacle;
 };
 
 /// A derivative cut in two: `forward` takes the function's arguments and
@@ -91,6 +120,8 @@ struct Preparation {
 
   /// The calls that are looked at are in the region of a coupling.
   bool isInCoupling = false;
+  /// For forward mode: see TangentRequest.
+  bool keepsInverses = false;
 
   /// Inverse edges are followed, and nothing is differentiated.
   bool asksForInverse() const { return kind == Inverse || kind == LogDet; }
@@ -127,6 +158,10 @@ public:
   FailureOr<func::FuncOp> getInverse(func::FuncOp function,
                                      ArrayRef<int64_t> wrt, Location loc);
 
+  /// Says that `function` will be differentiated in reverse mode. Before
+  /// anything is derived.
+  void addReversed(func::FuncOp function);
+
   /// Declares the function that is told how far what inverses give back is
   /// off, if the module asks for that. Before anything is derived.
   LogicalResult addDriftChecks();
@@ -159,6 +194,10 @@ private:
   /// inverse is of use only if the plan follows it.
   LogicalResult prepareCalls(func::FuncOp copy, func::FuncOp function,
                              const Preparation &preparation);
+  /// True if the tangent of what `call` calls, `callee`, may be undone by that
+  /// of the inverse of `callee`.
+  bool hasInvertibleTangent(func::CallOp call, func::FuncOp callee,
+                            const Preparation &preparation);
   /// True if `call` of `callee` may be undone by a call of its inverse.
   bool isInvertedByCall(func::CallOp call, func::FuncOp callee,
                         const Preparation &preparation);
@@ -176,6 +215,14 @@ private:
   /// and `of` of the request to all that these functions take.
   FailureOr<SplitFunctions> getCustomSplit(DerivativeRequest &request);
   FailureOr<func::FuncOp> getCustomTangent(TangentRequest &request);
+  /// The function of `request`: its function's own rule or a derived one, which
+  /// `wrt` and `of` may be widened for.
+  FailureOr<func::FuncOp> getAnyTangent(TangentRequest &request);
+  /// The same, of a function whose inverse has a name, as a function that names
+  /// its inverse in its turn: (first arguments, their tangents, other
+  /// arguments, their tangents) -> (results, their tangents), where the inverse
+  /// gives the first arguments back.
+  FailureOr<func::FuncOp> getInvertibleTangent(TangentRequest &request);
   /// The function that `function` names as its inverse, or else the first one
   /// that names `function` as its inverse: it is the name of either, or null.
   FlatSymbolRefAttr getNamedInverse(func::FuncOp function);
@@ -186,6 +233,28 @@ private:
   FailureOr<func::FuncOp> getCustomLogDet(func::FuncOp function,
                                           RankedTensorType samples,
                                           Location loc);
+  /// True if that is with respect to the arguments of the request.
+  bool namesLogDet(const LogDetRequest &request);
+  std::string getLogDetKey(const LogDetRequest &request);
+  /// Where the log-determinant comes from; `obstacle` is set if from nowhere.
+  FailureOr<LogDetRoute> getLogDetRoute(const LogDetRequest &request);
+  FailureOr<LogDetPlan> planLogDet(const LogDetRequest &request);
+  /// The request for the inverse of the function that says the same, if it has
+  /// one with a name.
+  FailureOr<std::optional<LogDetRequest>>
+  getRequestOfInverse(const LogDetRequest &request);
+  /// The function of `request` for each route.
+  FailureOr<func::FuncOp> getNamedLogDet(const LogDetRequest &request);
+  FailureOr<func::FuncOp> getLogDetOfBody(const LogDetRequest &request);
+  FailureOr<func::FuncOp> getLogDetOfInverse(const LogDetRequest &request);
+  /// The function with that result: the log-determinant that has a name alone,
+  /// or else with the results of the function before it.
+  FailureOr<func::FuncOp> getCalledLogDet(const LogDetRequest &request);
+  /// Adds a function with the results of the request's function, and what
+  /// `build` emits with them, of the type of the last result of `logDet`.
+  func::FuncOp
+  addLogDet(const LogDetRequest &request, func::FuncOp logDet,
+            function_ref<Value(OpBuilder &, Block &, ValueRange)> build);
   /// Says on the calls in `function` that may be undone by calls how they are
   /// (see CallDerivative.h).
   LogicalResult describeInverses(func::FuncOp function,
@@ -206,6 +275,8 @@ private:
   std::optional<DriftChecks> drift;
   llvm::StringMap<func::FuncOp> derived;
   llvm::StringMap<SplitFunctions> splits;
+  /// By what `getLogDetKey` says; nothing for those that are being looked for.
+  llvm::StringMap<std::optional<LogDetRoute>> logDetRoutes;
   /// How often each function is called.
   DenseMap<Operation *, unsigned> numCalls;
   /// The names of functions that name an inverse, by the name of that.
@@ -213,8 +284,13 @@ private:
   /// What became of the values of each derived function.
   SmallVector<std::pair<func::FuncOp, SmallVector<Attribute>>> reports;
   llvm::SetVector<Operation *> expanding, deriving;
+  /// Functions that are part of what is differentiated in reverse mode.
+  llvm::DenseSet<Operation *> reversed;
   llvm::DenseSet<Operation *> expanded;
 };
+
+/// Reports that a derivative of `callee` would need itself.
+InFlightDiagnostic reportRecursion(Location loc, func::FuncOp callee);
 
 /// True if `function` says how it is differentiated.
 bool hasCustomRule(func::FuncOp function);

@@ -44,6 +44,9 @@ struct RevDifferentiate final
     if (failed(costs))
       return signalPassFailure();
     DerivedFunctions derived(getOperation(), *costs);
+    if (auto target = getOperation().lookupSymbol<func::FuncOp>(function);
+        target && mode != "jvp")
+      derived.addReversed(target);
     if (failed(derived.addDriftChecks()) || failed(derived.expandAll()) ||
         (!function.empty() && failed(deriveNamed(derived))))
       return signalPassFailure();

@@ -8,6 +8,7 @@
 
 #include "ForwardContext.h"
 #include "Accumulation.h"
+#include "memrev/Dialect/Rev/IR/Rev.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
 #include "memrev/Interfaces/ForwardDifferentiableOpInterface.h"
 #include "mlir/Transforms/RegionUtils.h"
@@ -74,6 +75,10 @@ LogicalResult ForwardContext::differentiate(Operation *op) {
     });
   if (!needed)
     return success();
+  if (auto stop = dyn_cast<rev::StopGradientOp>(op); stop && isOfValues) {
+    setTangent(stop.getResult(), tangent(stop.getInput()));
+    return success();
+  }
   if (auto rule = dyn_cast<DifferentiableOpInterface>(op))
     if (rule.isInactive())
       return success();

@@ -22,8 +22,10 @@ namespace mlir::memrev {
 
 class ForwardContext final : public TangentContext {
 public:
-  ForwardContext(MLIRContext *context, bool strongZero)
-      : builder(context), strongZero(strongZero) {}
+  /// Tangents are those of the map of values if `isOfValues`: see Activity.
+  ForwardContext(MLIRContext *context, bool strongZero, bool isOfValues = false)
+      : builder(context), activity(isOfValues), strongZero(strongZero),
+        isOfValues(isOfValues) {}
 
   ~ForwardContext() override;
 
@@ -55,7 +57,7 @@ private:
   OpBuilder builder;
   Activity activity;
   DenseMap<Value, Value> tangents;
-  bool strongZero;
+  bool strongZero, isOfValues;
   /// What was replaced, kept so that nothing new takes the place of a value
   /// that something is known of.
   SmallVector<Operation *> replaced;

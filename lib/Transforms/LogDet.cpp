@@ -6,327 +6,29 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The inverse edges that lead from a function's results back to its arguments
-// solve the equations of its operations one after the other, each for other
-// values: the matrix of the derivatives of these equations is triangular, with
-// a block on its diagonal for each edge. Operations that are evaluated instead
-// have blocks of one. As many equations as unknowns make the determinant of the
-// function's derivative the product of these blocks, but for its sign.
-//
-// What the logarithms of the blocks are computed from is at hand where the
-// operation stands, so they are emitted there, and added up per sample.
+// A function's log-determinant is what it names, or else that of its own body,
+// or else, where it has an inverse with one, the negative of that at the
+// function's results.
 //
 //===----------------------------------------------------------------------===//
 
-#include "Accumulation.h"
 #include "DerivedFunctions.h"
-#include "ForwardContext.h"
+#include "LogDetEmitter.h"
 #include "memrev/Analysis/Activity.h"
 #include "memrev/Analysis/MemoryPlan.h"
-#include "memrev/Analysis/SampleDimensions.h"
 #include "memrev/Interfaces/CallDerivative.h"
-#include "memrev/Interfaces/InvertibleOpInterface.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/ImplicitLocOpBuilder.h"
-#include "mlir/IR/PatternMatch.h"
+#include "llvm/ADT/ScopeExit.h"
 
 using namespace mlir;
 using namespace mlir::memrev;
-
-/// The function of `call` with its log-determinant.
-using CalleeLogDet =
-    function_ref<FailureOr<func::FuncOp>(func::CallOp, int64_t batchDim)>;
-
-namespace {
-
-/// Emits the log-determinants of the planned edges of a function.
-class LogDetEmitter {
-public:
-  LogDetEmitter(Value first, int64_t batchDim, CalleeLogDet getCallee)
-      : builder(first.getContext()), first(first), batchDim(batchDim),
-        getCallee(getCallee) {
-    auto type = cast<RankedTensorType>(first.getType());
-    samples = RankedTensorType::get({type.getDimSize(batchDim)},
-                                    type.getElementType());
-  }
-
-  RankedTensorType getType() const { return samples; }
-  SampleDimensions &getDimensions() { return dimensions; }
-
-  /// Adds those of the operations in `block` to `sum`, which may be null.
-  LogicalResult emit(Block &block, Value &sum);
-
-  /// A zero for each sample.
-  Value buildZero(Location loc);
-
-  OpBuilder builder;
-
-private:
-  LogicalResult emit(Operation *op, Value &sum);
-  LogicalResult emitLoop(scf::ForOp loop, Value &sum);
-  LogicalResult emitCoupling(rev::CouplingOp coupling, Value &sum);
-  LogicalResult emitCall(func::CallOp call, Value &sum);
-  LogicalResult emitDiagonal(Operation *op, Value solved, Value &sum);
-
-  /// Sums log |values| over all dimensions but that of the samples.
-  Value buildLogSum(Location loc, Value values, int64_t dimension);
-  void add(Location loc, Value contribution, Value &sum);
-  /// The dimension of `value`, a result of `op`, that numbers samples; nothing
-  /// after an error.
-  FailureOr<int64_t> getDimension(Operation *op, Value value);
-  /// Lets results take the place of those of an operation.
-  void replace(ValueRange from, ValueRange to);
-
-  /// An argument that the samples come from, and their dimension there.
-  Value first;
-  int64_t batchDim;
-  CalleeLogDet getCallee;
-  RankedTensorType samples;
-  SampleDimensions dimensions;
-};
-
-} // namespace
-
-static bool isFloat(Value value) {
-  return isa<FloatType>(getElementTypeOrSelf(value.getType()));
-}
-
-Value LogDetEmitter::buildZero(Location loc) {
-  ImplicitLocOpBuilder b(loc, builder);
-  Value zero =
-      arith::ConstantOp::create(b, b.getZeroAttr(samples.getElementType()));
-  SmallVector<Value> extents;
-  if (samples.isDynamicDim(0))
-    extents.push_back(tensor::DimOp::create(b, first, batchDim));
-  Value empty = tensor::EmptyOp::create(b, samples, extents);
-  return linalg::FillOp::create(b, zero, empty).getResult(0);
-}
-
-Value LogDetEmitter::buildLogSum(Location loc, Value values,
-                                 int64_t dimension) {
-  ImplicitLocOpBuilder b(loc, builder);
-  unsigned rank = cast<RankedTensorType>(values.getType()).getRank();
-  SmallVector<utils::IteratorType> iterators(rank,
-                                             utils::IteratorType::reduction);
-  iterators[dimension] = utils::IteratorType::parallel;
-  return linalg::GenericOp::create(
-             b, TypeRange{samples}, values, buildZero(loc),
-             ArrayRef<AffineMap>{
-                 b.getMultiDimIdentityMap(rank),
-                 AffineMap::get(rank, 0, b.getAffineDimExpr(dimension))},
-             iterators,
-             [](OpBuilder &builder, Location loc, ValueRange args) {
-               ImplicitLocOpBuilder b(loc, builder);
-               Value log =
-                   math::LogOp::create(b, math::AbsFOp::create(b, args[0]));
-               linalg::YieldOp::create(
-                   b, arith::AddFOp::create(b, args[1], log).getResult());
-             })
-      .getResult(0);
-}
-
-void LogDetEmitter::add(Location loc, Value contribution, Value &sum) {
-  contribution = castToType(builder, contribution, samples);
-  sum = sum ? arith::AddFOp::create(builder, loc, sum, contribution).getResult()
-            : contribution;
-}
-
-FailureOr<int64_t> LogDetEmitter::getDimension(Operation *op, Value value) {
-  if (std::optional<int64_t> dimension = dimensions.get(value))
-    return *dimension;
-  return op->emitError("expects operations that keep samples apart on the way "
-                       "of a log-determinant, but '")
-         << op->getName() << "' has a result of type " << value.getType()
-         << " without a dimension that numbers them";
-}
-
-void LogDetEmitter::replace(ValueRange from, ValueRange to) {
-  for (auto [before, now] : llvm::zip_equal(from, to)) {
-    if (std::optional<int64_t> dimension = dimensions.get(before))
-      dimensions.set(now, *dimension);
-    before.replaceAllUsesWith(now);
-  }
-}
-
-LogicalResult LogDetEmitter::emit(Block &block, Value &sum) {
-  SmallVector<Operation *> ops;
-  for (Operation &op : block.without_terminator())
-    ops.push_back(&op);
-  for (Operation *op : ops)
-    if (failed(emit(op, sum)))
-      return failure();
-  return success();
-}
-
-LogicalResult LogDetEmitter::emit(Operation *op, Value &sum) {
-  std::optional<unsigned> number = getPlannedEdge(op);
-  if (!number)
-    return success();
-  InverseEdge edge =
-      cast<InvertibleOpInterface>(op).getInverseEdges()[*number];
-  // A counter has no derivative.
-  if (llvm::none_of(edge.solved, [](Value v) {
-        return rev::isDifferentiable(v.getType());
-      }))
-    return success();
-  if (auto loop = dyn_cast<scf::ForOp>(op))
-    return emitLoop(loop, sum);
-  for (Value value : edge.from)
-    if (value.getDefiningOp() == op && isFloat(value) &&
-        failed(getDimension(op, value)))
-      return failure();
-  if (edge.determinant == Determinant::One)
-    return success();
-  if (auto coupling = dyn_cast<rev::CouplingOp>(op))
-    return emitCoupling(coupling, sum);
-  if (auto call = dyn_cast<func::CallOp>(op); call && call.getNumResults() > 0)
-    return emitCall(call, sum);
-  if (edge.determinant == Determinant::Diagonal && isFloat(edge.solved.front()))
-    return emitDiagonal(op, edge.solved.front(), sum);
-  return op->emitError("expects operations with a log-determinant on the way "
-                       "from the arguments to the results, but '")
-         << op->getName() << "' has none";
-}
-
-LogicalResult LogDetEmitter::emitLoop(scf::ForOp loop, Value &sum) {
-  Location loc = loop.getLoc();
-  Block *block = loop.getBody();
-  Value start = block->addArgument(samples, loc), inside = start;
-  if (failed(emit(*block, inside)))
-    return failure();
-  if (inside == start) {
-    block->eraseArgument(block->getNumArguments() - 1);
-    return success();
-  }
-  cast<scf::YieldOp>(block->getTerminator())
-      .getResultsMutable()
-      .append(inside);
-  builder.setInsertionPoint(loop);
-  SmallVector<Value> inits(loop.getInitArgs());
-  inits.push_back(sum ? sum : buildZero(loc));
-  auto larger = scf::ForOp::create(builder, loc, loop.getLowerBound(),
-                                   loop.getUpperBound(), loop.getStep(), inits,
-                                   nullptr, loop.getUnsignedCmp());
-  larger->setDiscardableAttrs(loop->getDiscardableAttrDictionary());
-  larger.getRegion().takeBody(loop.getRegion());
-  replace(loop.getResults(), larger.getResults().drop_back());
-  sum = larger.getResults().back();
-  loop.erase();
-  return success();
-}
-
-LogicalResult LogDetEmitter::emitCoupling(rev::CouplingOp coupling,
-                                          Value &sum) {
-  Location loc = coupling.getLoc();
-  FailureOr<int64_t> dimension = getDimension(coupling, coupling.getResult());
-  if (failed(dimension))
-    return failure();
-  if (coupling.getLogDet() &&
-      static_cast<int64_t>(coupling.getBatchDim()) != *dimension)
-    return coupling.emitError("expects a log-determinant of samples in "
-                              "dimension ")
-           << *dimension << ", but got 'batch_dim' " << coupling.getBatchDim();
-  builder.setInsertionPointAfter(coupling);
-  if (!coupling.getLogDet()) {
-    auto type = cast<RankedTensorType>(coupling.getCoupled().getType());
-    auto larger = rev::CouplingOp::create(
-        builder, loc, type,
-        RankedTensorType::get({type.getDimSize(*dimension)},
-                              type.getElementType()),
-        coupling.getAuxiliary().getTypes(), coupling.getKind(),
-        coupling.getCoupled(), coupling.getGiven(), *dimension);
-    larger->setDiscardableAttrs(coupling->getDiscardableAttrDictionary());
-    larger.getBody().takeBody(coupling.getBody());
-    replace(coupling.getResult(), larger.getResult());
-    replace(coupling.getAuxiliary(), larger.getAuxiliary());
-    coupling.erase();
-    coupling = larger;
-  }
-  add(loc, coupling.getLogDet(), sum);
-  return success();
-}
-
-LogicalResult LogDetEmitter::emitCall(func::CallOp call, Value &sum) {
-  FailureOr<int64_t> dimension = getDimension(call, call.getResult(0));
-  if (failed(dimension))
-    return failure();
-  FailureOr<func::FuncOp> callee = getCallee(call, *dimension);
-  if (failed(callee))
-    return failure();
-  builder.setInsertionPointAfter(call);
-  auto logDet = func::CallOp::create(builder, call.getLoc(), *callee,
-                                     call.getOperands());
-  add(call.getLoc(), logDet->getResults().back(), sum);
-  if (logDet.getNumResults() == 1)
-    return success();
-  // It evaluates the function, too.
-  replace(call.getResults(), logDet.getResults().drop_back());
-  call.erase();
-  return success();
-}
-
-/// A one for each element of `like`.
-static Value buildOnes(OpBuilder &builder, Value like) {
-  Location loc = like.getLoc();
-  auto type = cast<RankedTensorType>(like.getType());
-  TypedAttr one = builder.getFloatAttr(type.getElementType(), 1.0);
-  if (type.hasStaticShape())
-    return arith::ConstantOp::create(builder, loc,
-                                     DenseElementsAttr::get(type, one));
-  SmallVector<Value> extents;
-  for (auto [i, extent] : llvm::enumerate(type.getShape()))
-    if (ShapedType::isDynamic(extent))
-      extents.push_back(tensor::DimOp::create(builder, loc, like, i));
-  Value scalar = arith::ConstantOp::create(builder, loc, one);
-  return tensor::SplatOp::create(builder, loc, scalar, type, extents);
-}
-
-LogicalResult LogDetEmitter::emitDiagonal(Operation *op, Value solved,
-                                          Value &sum) {
-  Location loc = op->getLoc();
-  builder.setInsertionPoint(op);
-  // The tangents of the result where all those of the value are one are the
-  // partial derivatives.
-  ForwardContext context(builder.getContext(), /*strongZero=*/false);
-  context.addRoot(solved, buildOnes(builder, solved));
-  context.propagate(op);
-  SmallVector<Value> before(op->getResults());
-  // A rule may replace the operation.
-  auto holder =
-      UnrealizedConversionCastOp::create(builder, loc, TypeRange(), before);
-  holder->moveAfter(op);
-  if (failed(context.differentiate(op)))
-    return failure();
-  Value partials;
-  FailureOr<int64_t> dimension = failure();
-  for (auto [result, now] : llvm::zip_equal(before, holder.getInputs())) {
-    if (std::optional<int64_t> known = dimensions.get(result))
-      dimensions.set(now, *known);
-    if (Value tangent = context.tangent(now)) {
-      partials = tangent;
-      dimension = getDimension(now.getDefiningOp(), now);
-    }
-  }
-  builder.setInsertionPoint(holder);
-  if (succeeded(dimension))
-    add(loc, buildLogSum(loc, partials, *dimension), sum);
-  holder.erase();
-  return dimension;
-}
-
-//===----------------------------------------------------------------------===//
-// Functions
-//===----------------------------------------------------------------------===//
 
 /// The results of `function` that depend on its arguments `wrt` and can be
 /// differentiated.
 static SmallVector<int64_t> getDependentResults(func::FuncOp function,
                                                 ArrayRef<int64_t> wrt) {
-  Activity activity;
+  // Derivatives stop where a program says so, its values go on.
+  Activity activity(/*isOfValues=*/true);
   for (int64_t i : wrt)
     activity.addRoot(function.getArgument(i));
   Block &body = function.getBody().front();
@@ -334,7 +36,7 @@ static SmallVector<int64_t> getDependentResults(func::FuncOp function,
   SmallVector<int64_t> results;
   for (auto [i, result] :
        llvm::enumerate(body.getTerminator()->getOperands()))
-    if (activity.isActive(result) && isFloat(result))
+    if (activity.isActive(result) && rev::isDifferentiable(result.getType()))
       results.push_back(i);
   return results;
 }
@@ -396,91 +98,243 @@ static RankedTensorType getSamples(Type type, int64_t batchDim) {
                                tensor.getElementType());
 }
 
-FailureOr<func::FuncOp>
-DerivedFunctions::getLogDet(const LogDetRequest &request) {
+static RankedTensorType getSamples(const LogDetRequest &request) {
+  func::FuncOp function = request.function;
+  return getSamples(function.getArgumentTypes()[request.wrt.front()],
+                    request.batchDim);
+}
+
+/// True if all of `types` are tensors of as many samples.
+static bool areOfSamples(ArrayRef<Type> types, int64_t batchDim) {
+  return llvm::all_of(types, [&](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return tensor && batchDim < tensor.getRank() &&
+           getSamples(type, batchDim) == getSamples(types.front(), batchDim);
+  });
+}
+
+bool DerivedFunctions::namesLogDet(const LogDetRequest &request) {
+  func::FuncOp function = request.function;
+  return function->hasAttr(rev::kLogDetAttrName) &&
+         request.wrt == getNamedArguments(getNamedInverse(function), symbols);
+}
+
+/// What is asked of the function that `call`, whose inverse is planned, calls.
+static LogDetRequest getRequest(func::CallOp call, int64_t batchDim,
+                                const SymbolTable &symbols) {
+  auto recovered = call->getAttrOfType<IntegerAttr>(kCallRecoveredAttrName);
+  return {symbols.lookup<func::FuncOp>(call.getCallee()),
+          llvm::to_vector(llvm::seq<int64_t>(0, recovered.getInt())),
+          {},
+          batchDim,
+          call.getLoc()};
+}
+
+//===----------------------------------------------------------------------===//
+// Where a log-determinant comes from
+//===----------------------------------------------------------------------===//
+
+FailureOr<LogDetPlan>
+DerivedFunctions::planLogDet(const LogDetRequest &request) {
   func::FuncOp primal = request.function;
-  std::string key = getKey("log_det", primal, request.wrt, request.of,
-                           std::to_string(request.batchDim));
-  if (func::FuncOp known = derived.lookup(key))
-    return known;
-  OpBuilder b(module.getContext());
-  Location loc = request.loc;
-  bool isNamed = primal->hasAttr(rev::kLogDetAttrName) &&
-                 request.wrt == getNamedArguments(getNamedInverse(primal), symbols);
-  if (!isNamed && !llvm::hasSingleElement(primal.getBody())) {
-    InFlightDiagnostic diag =
-        emitError(loc, "expects a function with a body of one block, or with "
-                       "'rev.log_det', for a log-determinant, but '@")
-        << primal.getName() << "' has " << primal.getBody().getBlocks().size();
-    diag.attachNote(primal.getLoc()) << "function defined here";
-    return diag;
+  Location loc = request.loc, primalLoc = primal.getLoc();
+  LogDetPlan plan;
+  if (!llvm::hasSingleElement(primal.getBody())) {
+    plan.obstacle = [=, name = primal.getName().str(),
+                     count = primal.getBody().getBlocks().size()] {
+      InFlightDiagnostic diag =
+          emitError(loc, "expects a function with a body of one block, or with "
+                         "'rev.log_det', for a log-determinant, but '@")
+          << name << "' has " << count;
+      diag.attachNote(primalLoc) << "function defined here";
+      return diag;
+    };
+    return plan;
   }
-
-  if (isNamed) {
-    auto samples =
-        getSamples(primal.getArgumentTypes()[request.wrt[0]], request.batchDim);
-    FailureOr<func::FuncOp> named = getCustomLogDet(primal, samples, loc);
-    if (failed(named))
-      return failure();
-    SmallVector<Type> types(primal.getResultTypes());
-    types.push_back(samples);
-    auto both = func::FuncOp::create(
-        b, primal.getLoc(), (primal.getName() + "_log_det").str(),
-        b.getFunctionType(primal.getArgumentTypes(), types));
-    both.setPrivate();
-    symbols.insert(both, std::next(primal->getIterator()));
-    Block *body = both.addEntryBlock();
-    b.setInsertionPointToEnd(body);
-    SmallVector<Value> results(
-        func::CallOp::create(b, loc, primal, body->getArguments())
-            .getResults());
-    results.push_back(func::CallOp::create(b, loc, *named, body->getArguments())
-                          .getResult(0));
-    func::ReturnOp::create(b, loc, results);
-    ++numCalls[primal];
-    ++numCalls[*named];
-    derived[key] = both;
-    return both;
-  }
-
   Preparation preparation{Preparation::LogDet, {}, {}, false, loc};
   FailureOr<func::FuncOp> copy =
       clonePrepared(primal, primal.getName() + "_log_det", preparation);
   if (failed(copy))
     return failure();
-  func::FuncOp function = *copy;
+  plan.function = *copy;
   SmallVector<int64_t> of = request.of;
   if (of.empty())
-    of = getDependentResults(function, request.wrt);
-  if (failed(verifySquare(function, request, of)))
+    of = getDependentResults(plan.function, request.wrt);
+  if (failed(verifySquare(plan.function, request, of)))
     return failure();
   if (std::optional<UnreachedArgument> unreached =
-          planInverse(function, request.wrt, of)) {
-    InFlightDiagnostic diag =
-        emitError(loc, "expects a function with a log-determinant, but no "
-                       "inverse edge reaches its argument ")
-        << unreached->number;
-    diag.attachNote(unreached->obstacle.loc) << unreached->obstacle.reason;
-    diag.attachNote(primal.getLoc()) << "function defined here";
-    return diag;
+          planInverse(plan.function, request.wrt, of)) {
+    plan.obstacle = [=] {
+      InFlightDiagnostic diag =
+          emitError(loc, "expects a function with a log-determinant, but no "
+                         "inverse edge reaches its argument ")
+          << unreached->number;
+      diag.attachNote(unreached->obstacle.loc) << unreached->obstacle.reason;
+      diag.attachNote(primalLoc) << "function defined here";
+      return diag;
+    };
+    return plan;
   }
+  Block &body = plan.function.getBody().front();
+  if (Operation *op = findWithoutLogDet(body)) {
+    plan.obstacle = [at = op->getLoc(), name = op->getName()] {
+      return reportWithoutLogDet(at, name);
+    };
+    return plan;
+  }
+  LogicalResult result = success();
+  visitPlannedCalls(body, [&](func::CallOp call) {
+    FailureOr<LogDetRoute> route =
+        getLogDetRoute(getRequest(call, request.batchDim, symbols));
+    result = route;
+    if (succeeded(route))
+      plan.obstacle = route->obstacle;
+    return succeeded(route) && !plan.obstacle;
+  });
+  if (failed(result))
+    return failure();
+  return plan;
+}
 
+FailureOr<std::optional<LogDetRequest>>
+DerivedFunctions::getRequestOfInverse(const LogDetRequest &request) {
+  func::FuncOp primal = request.function;
+  std::optional<LogDetRequest> inner;
+  if (request.isOfInverse || !getNamedInverse(primal))
+    return inner;
+  FailureOr<func::FuncOp> inverse = getCustomInverse(primal);
+  if (failed(inverse))
+    return failure();
+  int64_t numResults = primal.getNumResults();
+  SmallVector<Type> types(inverse->getResultTypes());
+  llvm::append_range(types, primal.getResultTypes());
+  // All results have to be what the inverse is differentiated by.
+  if (llvm::equal(request.wrt,
+                  llvm::seq<int64_t>(0, inverse->getNumResults())) &&
+      (request.of.empty() ||
+       static_cast<int64_t>(request.of.size()) == numResults) &&
+      areOfSamples(types, request.batchDim))
+    inner = LogDetRequest{*inverse,
+                          llvm::to_vector(llvm::seq<int64_t>(0, numResults)),
+                          {},
+                          request.batchDim,
+                          request.loc,
+                          /*isOfInverse=*/true};
+  return inner;
+}
+
+std::string DerivedFunctions::getLogDetKey(const LogDetRequest &request) {
+  return getKey(request.isOfInverse ? "log_det_of_inverse" : "log_det",
+                request.function, request.wrt, request.of,
+                std::to_string(request.batchDim));
+}
+
+FailureOr<LogDetRoute>
+DerivedFunctions::getLogDetRoute(const LogDetRequest &request) {
+  if (namesLogDet(request))
+    return LogDetRoute{LogDetRoute::Named, {}};
+  std::string key = getLogDetKey(request);
+  if (auto known = logDetRoutes.find(key); known != logDetRoutes.end()) {
+    if (known->second)
+      return *known->second;
+    reportRecursion(request.loc, request.function);
+    return failure();
+  }
+  // Nothing, as long as it is looked for.
+  logDetRoutes[key] = std::nullopt;
+  FailureOr<LogDetPlan> plan = planLogDet(request);
+  if (failed(plan))
+    return failure();
+  if (plan->function)
+    symbols.erase(plan->function);
+  LogDetRoute route{LogDetRoute::Body, plan->obstacle};
+  if (route.obstacle) {
+    FailureOr<std::optional<LogDetRequest>> inner =
+        getRequestOfInverse(request);
+    if (failed(inner))
+      return failure();
+    if (*inner) {
+      FailureOr<LogDetRoute> found = getLogDetRoute(**inner);
+      if (failed(found))
+        return failure();
+      if (!found->obstacle)
+        route = {LogDetRoute::Inverse, {}};
+    }
+  }
+  logDetRoutes[key] = route;
+  return route;
+}
+
+//===----------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------===//
+
+func::FuncOp DerivedFunctions::addLogDet(
+    const LogDetRequest &request, func::FuncOp logDet,
+    function_ref<Value(OpBuilder &, Block &, ValueRange)> build) {
+  func::FuncOp primal = request.function;
+  OpBuilder b(module.getContext());
+  SmallVector<Type> types(primal.getResultTypes());
+  types.push_back(logDet.getResultTypes().back());
+  auto both = func::FuncOp::create(
+      b, primal.getLoc(), (primal.getName() + "_log_det").str(),
+      b.getFunctionType(primal.getArgumentTypes(), types));
+  both.setPrivate();
+  symbols.insert(both, std::next(primal->getIterator()));
+  Block *body = both.addEntryBlock();
+  b.setInsertionPointToEnd(body);
+  SmallVector<Value> results(
+      func::CallOp::create(b, request.loc, primal, body->getArguments())
+          .getResults());
+  results.push_back(build(b, *body, results));
+  func::ReturnOp::create(b, request.loc, results);
+  ++numCalls[primal];
+  ++numCalls[logDet];
+  return both;
+}
+
+FailureOr<func::FuncOp>
+DerivedFunctions::getNamedLogDet(const LogDetRequest &request) {
+  FailureOr<func::FuncOp> named = getCalledLogDet(request);
+  if (failed(named))
+    return failure();
+  return addLogDet(
+      request, *named, [&](OpBuilder &b, Block &body, ValueRange) -> Value {
+        return func::CallOp::create(b, request.loc, *named, body.getArguments())
+            .getResult(0);
+      });
+}
+
+FailureOr<func::FuncOp>
+DerivedFunctions::getLogDetOfInverse(const LogDetRequest &request) {
+  FailureOr<std::optional<LogDetRequest>> inner = getRequestOfInverse(request);
+  if (failed(inner))
+    return failure();
+  FailureOr<func::FuncOp> logDet = getCalledLogDet(**inner);
+  if (failed(logDet))
+    return failure();
+  return addLogDet(
+      request, *logDet,
+      [&](OpBuilder &b, Block &body, ValueRange results) -> Value {
+        // The inverse takes the results, then the other arguments.
+        SmallVector<Value> operands(results);
+        llvm::append_range(operands,
+                           body.getArguments().drop_front(request.wrt.size()));
+        auto call = func::CallOp::create(b, request.loc, *logDet, operands);
+        return arith::NegFOp::create(b, request.loc, call.getResults().back());
+      });
+}
+
+FailureOr<func::FuncOp>
+DerivedFunctions::getLogDetOfBody(const LogDetRequest &request) {
+  FailureOr<LogDetPlan> plan = planLogDet(request);
+  if (failed(plan))
+    return failure();
+  func::FuncOp function = plan->function;
   auto getCallee = [&](func::CallOp call,
                        int64_t batchDim) -> FailureOr<func::FuncOp> {
-    auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
-    auto recovered = call->getAttrOfType<IntegerAttr>(kCallRecoveredAttrName);
-    FailureOr<func::FuncOp> found = failure();
-    if (callee->hasAttr(rev::kLogDetAttrName))
-      found = getCustomLogDet(
-          callee, getSamples(call.getOperand(0).getType(), batchDim),
-          call.getLoc());
-    else
-      found = getLogDet(
-          {callee,
-           llvm::to_vector(llvm::seq<int64_t>(0, recovered.getInt())),
-           {},
-           batchDim,
-           call.getLoc()});
+    FailureOr<func::FuncOp> found =
+        getCalledLogDet(getRequest(call, batchDim, symbols));
     if (succeeded(found))
       ++numCalls[*found];
     return found;
@@ -497,14 +351,41 @@ DerivedFunctions::getLogDet(const LogDetRequest &request) {
   Operation *terminator = body.getTerminator();
   if (!sum) {
     emitter.builder.setInsertionPoint(terminator);
-    sum = emitter.buildZero(loc);
+    sum = emitter.buildZero(request.loc);
   }
   terminator->insertOperands(terminator->getNumOperands(), sum);
-  function.setFunctionType(b.getFunctionType(body.getArgumentTypes(),
-                                             terminator->getOperandTypes()));
+  function.setFunctionType(
+      FunctionType::get(module.getContext(), body.getArgumentTypes(),
+                        terminator->getOperandTypes()));
   eraseDeadOps(body);
   erasePlan(function);
   eraseCallDerivatives(function);
-  derived[key] = function;
+  return function;
+}
+
+FailureOr<func::FuncOp>
+DerivedFunctions::getCalledLogDet(const LogDetRequest &request) {
+  return namesLogDet(request) ? getCustomLogDet(request.function,
+                                                getSamples(request),
+                                                request.loc)
+                              : getLogDet(request);
+}
+
+FailureOr<func::FuncOp>
+DerivedFunctions::getLogDet(const LogDetRequest &request) {
+  std::string key = getLogDetKey(request);
+  if (func::FuncOp known = derived.lookup(key))
+    return known;
+  FailureOr<LogDetRoute> route = getLogDetRoute(request);
+  if (failed(route))
+    return failure();
+  if (route->obstacle)
+    return route->obstacle();
+  FailureOr<func::FuncOp> function =
+      route->kind == LogDetRoute::Named  ? getNamedLogDet(request)
+      : route->kind == LogDetRoute::Body ? getLogDetOfBody(request)
+                                         : getLogDetOfInverse(request);
+  if (succeeded(function))
+    derived[key] = *function;
   return function;
 }

@@ -35,7 +35,8 @@ using namespace mlir::memrev;
 // Calls
 //===----------------------------------------------------------------------===//
 
-static InFlightDiagnostic reportRecursion(Location loc, func::FuncOp callee) {
+InFlightDiagnostic memrev::reportRecursion(Location loc,
+                                           func::FuncOp callee) {
   InFlightDiagnostic diag =
       emitError(loc, "expects calls without recursion to differentiate, but '@")
       << callee.getName() << "' calls itself";
@@ -106,6 +107,14 @@ bool DerivedFunctions::isInvertedByCall(func::CallOp call, func::FuncOp callee,
          getNamedInverse(callee);
 }
 
+bool DerivedFunctions::hasInvertibleTangent(func::CallOp call,
+                                            func::FuncOp callee,
+                                            const Preparation &preparation) {
+  return preparation.kind == Preparation::Forward &&
+         preparation.keepsInverses &&
+         !call->getParentOfType<linalg::LinalgOp>() && getNamedInverse(callee);
+}
+
 bool DerivedFunctions::isInlined(func::CallOp call, func::FuncOp callee,
                                  const Preparation &preparation) {
   // What is inverted is looked into. The region of a coupling is not, and may be
@@ -117,7 +126,8 @@ bool DerivedFunctions::isInlined(func::CallOp call, func::FuncOp callee,
   if (isInvertedByCall(call, callee, preparation) &&
       (!call->hasAttr(kCallInverseAttrName) || getPlannedEdge(call)))
     return false;
-  if (hasCustomRule(callee))
+  if (hasCustomRule(callee) ||
+      hasInvertibleTangent(call, callee, preparation))
     return false;
   // A call in the scalar body of an operation has no tensors to hand over, and
   // what is called once is not differentiated twice.
@@ -237,13 +247,21 @@ LogicalResult DerivedFunctions::deriveCalls(func::FuncOp function,
     if (!hasCustomRule(callee) && !hasOneBlock(callee))
       continue;
     if (preparation.kind == Preparation::Forward) {
-      TangentRequest request{callee, active.wrt, active.of,
-                             preparation.strongZero, loc};
-      FailureOr<func::FuncOp> tangent = hasCustomRule(callee)
-                                            ? getCustomTangent(request)
-                                            : getTangent(request);
+      TangentRequest request{callee, active.wrt,
+                             active.of, preparation.strongZero,
+                             loc, preparation.keepsInverses};
+      bool isInvertible =
+          hasInvertibleTangent(active.call, callee, preparation);
+      FailureOr<func::FuncOp> tangent = isInvertible
+                                            ? getInvertibleTangent(request)
+                                            : getAnyTangent(request);
       if (failed(tangent))
         return failure();
+      if (isInvertible)
+        active.call->setAttr(
+            kCallRecoveredAttrName,
+            Builder(module.getContext())
+                .getI64IntegerAttr(getCustomInverse(callee)->getNumResults()));
       describe(active.call, kTangentAttrName, *tangent, request.wrt,
                request.of);
       continue;

@@ -571,11 +571,17 @@ ReverseContext::nest(OpBuilder &nestedBuilder, Region &region,
 //===----------------------------------------------------------------------===//
 
 void memrev::expandForDifferentiation(Operation *root, DerivativeMode mode) {
-  bool isCoupling = isa<rev::CouplingOp>(root);
+  bool isCoupling = isa<rev::CouplingOp>(root), hasLogDet = false;
   if (isCoupling && getPlannedEdge(root))
     return;
-  // A log-determinant has no tangent that is a coupling's result.
-  bool hasLogDet = isCoupling && cast<rev::CouplingOp>(root).getLogDet();
+  if (isCoupling && mode == DerivativeMode::Forward) {
+    // A log-determinant has a tangent that is a coupling's result where the
+    // region computes it alone.
+    IRRewriter rewriter(root);
+    if (auto yielding = cast<rev::CouplingOp>(root).yieldLogDet(rewriter))
+      root = yielding;
+    hasLogDet = cast<rev::CouplingOp>(root).getLogDet() != nullptr;
+  }
   bool hasRule = mode == DerivativeMode::Forward
                      ? isa<ForwardDifferentiableOpInterface>(root) && !hasLogDet
                      : isa<DifferentiableOpInterface>(root) && !isCoupling;

@@ -24,19 +24,23 @@ COUPLINGS = {
     "affine tanh": lambda: flows.AffineCoupling(5, NET),
     "affine exp, two-sided": lambda: flows.AffineCoupling(3, NET, two_sided=True, scale="exp"),
     "affine atan": lambda: flows.AffineCoupling(4, NET, scale="atan", clamp=1.5, split=1),
+    "affine by a function": lambda: flows.AffineCoupling(4, NET, scale=np.sin, clamp=0.5),
     "glow": lambda: flows.GlowCoupling(4, NET),
     "rnvp": lambda: flows.RNVPCoupling(5, NET),
     "gin": lambda: flows.GINCoupling(5, NET),
+    "gin by a function": lambda: flows.GINCoupling(3, NET, scale=np.sin, clamp=0.5),
     "all in one": lambda: flows.AllInOne(5, NET),
     "all in one, gin, orthogonal": lambda: flows.AllInOne(
         4, NET, gin=True, mix="orthogonal", scale="softplus"),
     "all in one, reflections": lambda: flows.AllInOne(3, NET, mix=2, scale="sigmoid"),
+    "all in one, mixed back": lambda: flows.AllInOne(4, NET, mix=1, start=0.7, undo=True),
     "rational-quadratic": lambda: flows.RationalQuadraticSplineCoupling(4, NET, bins=3),
     "rational-quadratic, two-sided": lambda: flows.RationalQuadraticSplineCoupling(
         3, NET, two_sided=True, bins=2, bound=1.5),
     "linear spline": lambda: flows.LinearSplineCoupling(4, NET, bins=3, split=3),
     "irim": lambda: flows.IRIMCoupling(5, NET),
     "hint": lambda: flows.HINT(7, NET, leaf=2),
+    "hint by a function": lambda: flows.HINT(4, NET, leaf=2, scale=np.sin, clamp=0.5),
     "hint, own": lambda: flows.HINT(5, NET, leaf=3, shared=False, scale="atan"),
     **{f"hint, {permute}": (lambda permute=permute: flows.HINT(5, NET, leaf=3, permute=permute))
        for permute in ("both", "lower")},
@@ -62,6 +66,7 @@ def test_conditional_hint():
 PAIRS = {
     "leapfrog": lambda: flows.Leapfrog(flows.DenseNet(3, 3, (4,), np.tanh), 0.5),
     "hyperbolic": lambda: flows.Hyperbolic(3, 2, rank=1, step=0.7, activation=np.tanh),
+    "hyperbolic, 3-D": lambda: flows.Hyperbolic(1, 2, rank=3, activation=np.tanh),
     "momentum": lambda: flows.Momentum(flows.DenseNet(3, 3, (4,), np.tanh), 0.8),
 }
 
@@ -69,7 +74,7 @@ PAIRS = {
 @pytest.mark.parametrize("name", PAIRS)
 @pytest.mark.parametrize("repeated", [False, True])
 def test_pairs(name, repeated):
-    shape = (2, 3) if name == "hyperbolic" else (3,)
+    shape = {"hyperbolic": (2, 3), "hyperbolic, 3-D": (1, 2, 2, 1)}.get(name, (3,))
     count = 2 * int(np.prod(shape))
     model = flows.Repeat(PAIRS[name](), 3) if repeated else PAIRS[name]()
     check(model, (random(1, count, *shape), random(2, count, *shape)), spread=0.2)

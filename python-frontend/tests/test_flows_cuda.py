@@ -58,6 +58,9 @@ GROUPS = {
     },
     "matrices": {
         "Householder": (flows.Householder(4, 2), (2, 3, 4)),
+        "ConditionalHouseholder": (flows.ConditionalHouseholder(4, flows.dense(
+            4, activation=np.tanh, zero_init=False), 2, 2), (2, 3, 4), 2),
+        "FixedLinear": (flows.FixedLinear([[1, 2], [0, 3]]), (2, 3, 2)),
         "FixedOrthogonal": (flows.FixedOrthogonal(4), (2, 3, 4)),
         "Permute": (flows.Permute(4), (2, 3, 4)),
         "Reverse": (flows.Reverse(), (2, 3, 4)),

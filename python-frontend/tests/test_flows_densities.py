@@ -188,6 +188,62 @@ def test_gradients_of_each_policy_and_hessian_products():
     assert difference(product, expected) <= 1e-7 * largest(expected)
 
 
+def along(loss):
+    """The derivative of a loss of parameters in a direction."""
+    return lambda params, tangents: memrev.jvp(loss, (params,), (tangents,))[1]
+
+
+#: Blocks of loops: couplings with log-determinants of all kinds, in both directions; layers that
+#: name their inverses, one with rules of its own for derivatives.
+CHAINS = {
+    "couplings": lambda: flows.Sequential(
+        flows.AffineCoupling(4, NET, two_sided=True, scale="sigmoid"),
+        flows.Inverse(flows.AffineCoupling(4, NET, scale="atan")),
+        flows.AdditiveCoupling(4, NET)),
+    "glow": lambda: flows.Sequential(
+        flows.ActNorm(4), flows.Householder(4, 2), flows.LULinear(4), flows.Permute(4),
+        flows.Orthogonal(4), flows.AffineCoupling(4, NET)),
+    "splines": lambda: flows.Sequential(
+        flows.ActNorm(4), flows.LinearSplineCoupling(4, NET, bins=3), flows.LeakyReLU(0.5)),
+    "residual": lambda: flows.IResNet(flows.LipschitzNet(4, (5,), activation=np.tanh), "dense"),
+}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_gradients_of_directional_derivatives(name):
+    """Reverse over forward mode is forward over reverse mode, and what storing gives."""
+    flow = flows.Flow(flows.Repeat(CHAINS[name](), 3))
+    params, state = perturbed(flow)
+    x = random(1, 5, 4)
+    tangents = normal(np.random.default_rng(1), params)
+
+    def loss(params):
+        return flow.apply(params, state, x, method="negative_log_likelihood")[0]
+
+    stored, inverted = (memrev.jit(memrev.grad(along(loss), policy=policy))(params, tangents)
+                        for policy in ("store", "invert"))
+    # What is iterated is as exact as the iterations.
+    most = 1e-9 if name == "residual" else 1e-11
+    assert difference(inverted, stored) <= most * largest(stored)
+    product, = memrev.hvp(loss, (params,), (tangents,))
+    assert difference(product, stored) <= most * largest(stored)
+    assert largest(stored) > 1e-2
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_gradients_of_directional_derivatives_store_nothing(name):
+    def workspace(depth, policy):
+        flow = flows.Flow(flows.Repeat(CHAINS[name](), depth))
+        params, state = perturbed(flow)
+        text = memrev.jit(memrev.grad(along(lambda params: flow.apply(
+            params, state, random(1, 64, 4), method="negative_log_likelihood")[0]),
+            policy=policy)).mlir(params, params)
+        return memrev.compile(text, until="bufferize").memory_report()[0]["workspace_bytes"]
+
+    assert workspace(16, "invert") == workspace(4, "invert")
+    assert workspace(16, "store") > 2 * workspace(4, "store")
+
+
 def test_hessian_products_through_loops_and_splines():
     flow = flows.Flow(flows.NeuralSplineFlow(2, 2, NET, bins=2, mix=1),
                       flows.GaussianMixture(2, 2))

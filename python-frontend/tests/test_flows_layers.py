@@ -43,6 +43,8 @@ LAYERS = {
     "cayley": (lambda: flows.Orthogonal(4), (2, 4)),
     "exp": (lambda: flows.Orthogonal(3, "exp"), (3,)),
     "fixed orthogonal": (lambda: flows.FixedOrthogonal(3), (2, 3)),
+    "fixed": (lambda: flows.FixedLinear(
+        [[2, 1, 0], [0, 1, 0.5], [0, 0, -1.5]], [1, 2, 3]), (2, 3)),
     "permute": (lambda: flows.Permute(5), (5,)),
     "permute, given": (lambda: flows.Permute(3, [2, 0, 1]), (2, 3)),
     "reverse": (lambda: flows.Reverse(), (2, 3)),
@@ -56,6 +58,7 @@ LAYERS = {
     "haar, 1-D": (lambda: flows.Haar(), (4, 2)),
     "haar, 2-D": (lambda: flows.Haar(), (4, 2, 1)),
     "haar, 3-D": (lambda: flows.Haar(), (2, 2, 2, 1)),
+    "haar, rebalanced": (lambda: flows.Haar(0.5), (4, 2, 1)),
     "wavelet, 1-D": (lambda: flows.Wavelet(4), (6, 1)),
     "wavelet, 2-D": (lambda: flows.Wavelet(2), (4, 4, 1)),
     "downsample": (lambda: flows.Downsample(2), (2, 2, 2)),

@@ -57,6 +57,9 @@ NETWORKS = {
     "NICE": lambda k: (flows.NICE(5, k, NET, condition=1), random(1, 5, 5), random(2, 5, 1)),
     "RealNVP": lambda k: (flows.RealNVP(1, k, 2, conv(1), rank=1, condition=2),
                           random(1, 4, 4, 1), random(2, 4, 2)),
+    "RealNVP, images as conditions": lambda k: (
+        flows.RealNVP(1, k, 2, conv(1), rank=1, condition=(2, 1)), random(1, 4, 4, 1),
+        (random(2, 4, 4, 2), random(3, 4, 2, 1))),
     "RealNVP 2-D": lambda k: (flows.RealNVP(1, k, 1, conv()), random(1, 8, 4, 2, 1)),
     "RealNVP of vectors": lambda k: (flows.RealNVP(3, k, 1, NET, rank=0), random(1, 3, 3)),
     "NeuralSplineFlow": lambda k: (flows.NeuralSplineFlow(4, k, NET, bins=2, mix="lu"),
@@ -79,6 +82,9 @@ NETWORKS = {
         (random(1, 12, 4, 1), random(2, 12, 4, 2)), random(3, 12, 2, 1)),
     "IUNet": lambda k: (flows.IUNet(2, (k, k), net=NET, rank=1, condition=2),
                         random(1, 8, 4, 2), random(2, 8, 2)),
+    "IUNet, an image as condition": lambda k: (
+        flows.IUNet(2, (k, k), net=conv(2), rank=2, condition=1, factor=(2, 1), start="random"),
+        random(1, 16, 4, 2, 2), random(2, 16, 4, 2, 1)),
     "Summarized": lambda k: (
         flows.Summarized(flows.Repeat(flows.AffineCoupling(4, NET, condition=2), k), Summary()),
         random(1, 4, 4), random(2, 4, 6, 3)),
@@ -175,6 +181,72 @@ def test_unet_encodes_and_decodes():
         run(model, variables, x, cond, method="decode")
 
 
+@pytest.mark.parametrize("make", [
+    lambda: flows.RealNVP(1, 2, 2, conv(1), rank=1, condition=2),
+    lambda: flows.IUNet(2, (1, 1), net=conv(1), rank=1, condition=2)], ids=["RealNVP", "IUNet"])
+def test_conditions_of_each_scale_are_those_of_an_image(make):
+    model = make()
+    variables = model.init(0, np.float64)
+    variables["params"] = tree.map(lambda a: a + 0.1, variables["params"])
+    channels = 1 if isinstance(model, flows.RealNVP) else 2
+    x, image = random(1, 3, 4, channels), random(2, 3, 4, 2)
+    one = run(model, variables, x, image)
+    several = run(model, variables, x, (image, image[:, ::2]))
+    assert difference(one, several) == 0
+    other = image.copy()
+    other[:, 1] += 1  # Only the first scale sees it.
+    assert difference(run(model, variables, x, (other, image[:, ::2])), one) > 1e-3
+    # A vector is an image that is everywhere the same.
+    vector = image[:, 0]
+    same = np.repeat(vector[:, None], 4, axis=1)
+    assert difference(run(model, variables, x, vector), run(model, variables, x, same)) < 1e-12
+
+
+#: Networks as they are by default, with the shape of a sample, or of each array, and that of a
+#: condition.
+BY_DEFAULT = {
+    "Glow": (flows.Glow(3), (8, 8, 3)),
+    "ConditionalGlow": (flows.ConditionalGlow(3, 2), (8, 8, 3), (8, 8, 2)),
+    "ConditionalGlow, 3-D": (flows.ConditionalGlow(1, 1, rank=3, levels=1), (2, 2, 2, 1),
+                             (2, 2, 2, 1)),
+    "NICE": (flows.NICE(4), (4,)),
+    "NeuralSplineFlow": (flows.NeuralSplineFlow(4), (4,)),
+    "RealNVP": (flows.RealNVP(3), (4, 4, 3)),
+    "HINTNetwork": (flows.HINTNetwork(6), (6,)),
+    "MultiscaleHINT": (flows.MultiscaleHINT(3), (4, 4, 3)),
+    "ConditionalHINTNetwork": (flows.ConditionalHINTNetwork(4, 3), ((4,), (3,))),
+    "MultiscaleConditionalHINT": (flows.MultiscaleConditionalHINT(2, 1), ((4, 4, 2), (4, 4, 1))),
+    "HyperbolicNetwork": (flows.HyperbolicNetwork(4), ((4, 4, 4), (4, 4, 4))),
+    "HyperbolicNetwork, 3-D": (flows.HyperbolicNetwork(1, rank=3),
+                               ((2, 2, 2, 1), (2, 2, 2, 1))),
+    "LoopUnrolled": (flows.LoopUnrolled(1, 3, flows.least_squares(every_second)),
+                     ((4, 4, 1), (4, 4, 3)), (2, 4, 1)),
+    "IUNet": (flows.IUNet(8), (8, 8, 8)),
+}
+
+
+@pytest.mark.parametrize("name", BY_DEFAULT)
+def test_defaults_fit_together(name):
+    """InvertibleNetworks.jl has layers and networks whose defaults raise."""
+    model, shape, *cond = BY_DEFAULT[name]
+
+    def types(shape):
+        return (memrev.ShapeDtype((2, *shape)) if not isinstance(shape[0], tuple)
+                else tuple(map(types, shape)))
+
+    x, given = types(shape), map(types, cond)
+    variables = model.init(0)
+    arguments = variables["params"], flows.latents_like(model, x, *given), *map(types, cond)
+
+    def back(params, z, *cond):
+        return model.apply(params, variables["state"], z, *cond, method="inverse")[0][0]
+
+    text = memrev.jit(back).mlir(*arguments)
+    results = text[text.index("func.func @back("):].split("->")[1].split("{")[0]
+    for leaf in tree.leaves(x):
+        assert "x".join(map(str, leaf.shape)) + "xf32" in results
+
+
 def test_couplings_of_a_checkerboard():
     """Equation 9 of RealNVP: y = b x + (1 - b) (x exp(s(b x)) + t(b x)) for a mask b of the
     image, of the even and of the odd places in turn."""
@@ -252,6 +324,10 @@ def test_data_initialize_networks():
     ("expects as mix one of linear, lu, .*, but got 'qr'", lambda: flows.Glow(2, mix="qr")),
     ("ConditionalGlow expects a condition of at least 1 channel, but got 0",
      lambda: flows.ConditionalGlow(2, 0)),
+    (r"RealNVP expects the channels of a condition for 2 scales, but got \[1\]",
+     lambda: flows.RealNVP(2, condition=[1])),
+    (r"IUNet expects the channels of a condition for 3 scales, but got \[1, 2\]",
+     lambda: flows.IUNet(4, condition=(1, 2))),
     ("Multiscale expects at least 1 level", lambda: flows.Multiscale([])),
     ("HyperbolicNetwork expects a resampling out of -1, 0, 1 in each stage, but got 2 in stage 0",
      lambda: flows.HyperbolicNetwork(1, ((2, 1),))),
@@ -282,6 +358,10 @@ def test_errors():
              flows.Glow(2, 1, 2, rank=1), (x,), "inverse"),
             ("Multiscale expects at least 2 channels to split, but got shape",
              flows.Multiscale([flows.Reverse()] * 2, None), (x[..., :1],), None),
+            ("expects a tuple of 2 conditions, one for each scale, but got 1",
+             flows.RealNVP(2, 1, 2, rank=1, condition=1), (x, (x,)), None),
+            ("expects a condition of shape .*, but got",
+             flows.IUNet(2, (1, 1), rank=1, condition=2), (x, x[:, :2]), None),
             ("LoopUnrolled expects an estimate of 1 channels and a memory of 2, but got",
              flows.LoopUnrolled(1, 2, every_second, rank=1), (x,), None),
             (r"Squeeze expects an array .* with extents of space that 2 divides",

@@ -102,6 +102,12 @@ CONDITIONAL = {
         3, flows.convolutional(3, windows=(3, 1), rank=1, activation=np.tanh), condition=2),
         (2, 3), (2,)),
     "affine": lambda: (flows.ConditionalAffine(4, NET, 3), (4,), (3,)),
+    "affine by a function": lambda: (
+        flows.ConditionalAffine(3, NET, 2, scale=np.sin, clamp=0.5), (3,), (2,)),
+    "reflections": lambda: (flows.ConditionalHouseholder(4, flows.dense(
+        5, activation=np.tanh, zero_init=False), 2), (4,), (2,)),
+    "reflections of all places": lambda: (flows.ConditionalHouseholder(2, flows.dense(
+        5, activation=np.tanh, zero_init=False), 3, reflections=1), (2, 1, 2), (3,)),
     "affine, of all places": lambda: (flows.ConditionalAffine(2, NET, 3), (2, 1, 2), (3,)),
     "chain": lambda: (flows.Repeat(flows.Sequential(
         flows.ActNorm(4), flows.GlowCoupling(4, NET, condition=3)), 2), (4,), (3,)),
@@ -213,6 +219,8 @@ def test_errors():
             flows.AffineCoupling(3, NET, condition=2), X, np.ones((5, 2), np.float32))
     expects("ConditionalAffine expects a condition, but got None",
             flows.ConditionalAffine(3, NET, 2), X)
+    expects("ConditionalHouseholder expects a condition, but got None",
+            flows.ConditionalHouseholder(3, NET, 2), X)
     expects(r"Squeeze expects an array \[batch, \*space, channels\] with extents of space that 2 "
             r"divides, but got shape \[4, 3\]", flows.Squeeze(), X)
     expects("Squeeze expects channels that 4 divides to unsqueeze",
@@ -259,6 +267,19 @@ def test_errors():
     ("AllInOne expects as mix", lambda: flows.AllInOne(4, NET, mix="hard")),
     ("ConditionalAffine expects the channels of its condition",
      lambda: flows.ConditionalAffine(4, NET)),
+    ("ConditionalHouseholder expects the channels of its condition",
+     lambda: flows.ConditionalHouseholder(4, NET)),
+    ("ConditionalHouseholder expects at least 1 reflection, but got 0",
+     lambda: flows.ConditionalHouseholder(4, NET, 2, 0)),
+    (r"FixedLinear expects a square matrix, but got shape \[2, 3\]",
+     lambda: flows.FixedLinear(np.ones((2, 3)))),
+    (r"FixedLinear expects an offset of shape \[2\], but got \[3\]",
+     lambda: flows.FixedLinear(np.eye(2), np.ones(3))),
+    ("FixedLinear expects a matrix that is not singular",
+     lambda: flows.FixedLinear(np.ones((2, 2)))),
+    ("ActNorm expects a start above 0 and below 10, but got 10",
+     lambda: flows.ActNorm(2, "sigmoid", 10)),
+    ("Haar expects a positive rebalance, but got 0", lambda: flows.Haar(0)),
     ("ActNorm expects a scale out of exp, softplus, sigmoid",
      lambda: flows.ActNorm(2, "identity")),
     ("Sigmoid expects low < high, but got 1 and 0", lambda: flows.Sigmoid(1, 0)),

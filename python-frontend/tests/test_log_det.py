@@ -382,3 +382,96 @@ def test_a_log_det_rule_of_another_shape_is_refused():
     with pytest.raises(ValueError, match=r"expects the log_det rule of '.*' to return one float "
                                          r"for each sample, but got float64\[\]"):
         memrev.jit(wrong)(np.ones((2, 3)))
+
+
+def test_the_inverse_of_what_names_its_log_determinant():
+    """Nothing leads through the inverse of `mixed`: its log-determinant is the negative one of
+    `mixed` at its results."""
+    rng = DRAW(12)
+    x, w = rng.standard_normal((3, 4)), rng.standard_normal((3, 4, 4))
+    y, forward = memrev.jit(memrev.log_det(mixing_flow))(x, w)
+    sampler = memrev.inverse(mixing_flow, like=x)
+    recovered, backward = memrev.jit(memrev.log_det(sampler))(y, w)
+    assert np.abs(recovered - x).max() < 1e-10
+    assert np.abs(forward + backward).max() < 1e-10
+    assert np.abs(forward).min() > 1e-2
+
+    arrays = {"y": np.asarray(y), "w": w}
+
+    def loss(arrays):
+        output, found = memrev.log_det(sampler)(*arrays.values())
+        return mnp.sum(found * np.arange(1.0, 4.0)) + mnp.sum(mnp.sin(output))
+
+    found, stored = (memrev.jit(memrev.grad(loss, policy=policy))(arrays)
+                     for policy in ("invert", "store"))
+    assert numeric.error(found, stored) < 1e-10
+    compiled, along = memrev.jit(loss), numeric.direction(arrays, seed=4)
+    measured = numeric.central_difference(lambda v: float(compiled(v)), arrays, along, 1e-6)
+    assert numeric.slope(found, along) == pytest.approx(measured, rel=1e-6)
+
+
+@memrev.custom_inverse(inverse=lambda y: y * mnp.exp(y))
+def product_logarithm(x):
+    """The y with y exp(y) = x > 0, by Newton's method; nothing is known of the iteration, nor,
+    with two readers of y, of the way back."""
+    def step(i, y):
+        e = mnp.exp(y)
+        return y - (y * e - x) / (e * (y + 1))
+    return lax.for_loop(30, step, mnp.log1p(x))
+
+
+@memrev.custom_inverse(inverse=lambda y: mnp.expm1(y) / 2)
+def by_iteration(x):
+    """log(1 + 2 x) by Newton's method: only its inverse has a way through."""
+    def step(i, y):
+        return y - 1 + (1 + 2 * x) * mnp.exp(-y)
+    return lax.for_loop(30, step, x)
+
+
+def test_what_only_the_inverse_has_a_way_through():
+    x = DRAW(13).uniform(0.1, 2, (3, 4))
+    y, found = memrev.jit(memrev.log_det(by_iteration))(x)
+    assert np.abs(y - np.log1p(2 * x)).max() < 1e-14
+    assert np.abs(found - np.log(2 / (1 + 2 * x)).sum(axis=1)).max() < 1e-13
+    with pytest.raises(memrev.CompileError, match="no inverse edge reaches its argument 0"):
+        memrev.jit(memrev.log_det(product_logarithm))(x)
+
+
+def test_stopped_gradients_are_values():
+    """The determinant is that of the values; its derivative stops."""
+    x, w = DRAW(14).standard_normal((3, 4)), 0.4 * DRAW(15).standard_normal((2, 2))
+
+    def flow(stop, x, w):
+        a, b = halves(x)
+        a = mnp.exp(affine(stop(a), [b], w) * 0.3)
+        return lax.for_loop(3, lambda i, y: mnp.arcsinh(stop(y)) * 2.0,
+                            mnp.concatenate((a, b), axis=1))
+
+    def density(stop, x, w):
+        return memrev.log_det(lambda x, w: flow(stop, x, w))(x, w)
+
+    stop, values = memrev.stop_gradient, lambda x: x
+    (y, found), (expected, wanted) = (density(stop, x, w), density(values, x, w))
+    assert np.array_equal(y, expected) and np.array_equal(found, wanted)
+    jacobian = dense(lambda x, w: flow(values, x, w), (x, w))
+    assert np.abs(found - per_sample(jacobian, 3)).max() < 1e-8
+
+    def gradient(stop, policy="invert"):
+        return memrev.grad(lambda x, w: mnp.sum(density(stop, x, w)[1]), (0, 1),
+                           policy=policy)(x, w)
+
+    dx, dw = gradient(stop)
+    # In the loop all stops; before it b moves and scales a, which has stopped.
+    assert not np.any(dx[:, :2]) and np.abs(dx[:, 2:]).min() > 1e-3
+    assert np.abs(gradient(values)[0][:, :2]).min() > 1e-3
+    for inverted, stored in zip((dx, dw), gradient(stop, "store")):
+        assert np.abs(inverted - stored).max() < 1e-12
+
+    def before(x, w):
+        a, b = x[:, :2], x[:, 2:]
+        y = affine(a, [b], w) * 0.3
+        return mnp.sum(mnp.sin(mnp.tanh(mnp.matmul(b, w))) * 0.7 + y)
+
+    fixed, moved = memrev.grad(before, (0, 1))(x, w)
+    assert np.abs(dw - moved).max() < 1e-12
+    assert np.abs(dx[:, 2:] - fixed[:, 2:]).max() < 1e-12

@@ -104,3 +104,44 @@ func.func @same(%x: tensor<4xf32>, %c: tensor<4xf32>, %v: tensor<4xf32>) -> (ten
       : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
   return %d#0, %d#1 : tensor<4xf32>, tensor<4xf32>
 }
+
+// The region computes the log-determinant, which is the sum of what it yields,
+// and its tangent: the couplings stay couplings.
+// CHECK-LABEL: func.func private @density_jvp(
+// CHECK:         %[[TY:.*]], %[[TLD:.*]] = rev.coupling inverse_of<affine<identity>> %{{.*}} attributes {rev.of_tangents} {
+// CHECK:           %[[SUM:.*]]:2 = linalg.generic {{.*}} iterator_types = ["parallel", "reduction"]}
+// CHECK:           rev.yield %{{.*}}, %{{.*}}, %[[SUM]]#1 : tensor<2x4xf32>, tensor<2x4xf32>, tensor<2xf32>
+// CHECK:         %[[Y:.*]], %[[LD:.*]] = rev.coupling inverse_of<affine<soft_tanh, alpha = 2.000000e+00 : f64>> %{{.*}} given(%{{.*}}) {
+// CHECK:           rev.yield %{{.*}}, %{{.*}}, %{{.*}} : tensor<2x4xf32>, tensor<2x4xf32>, tensor<2xf32>
+// CHECK:         return %[[Y]], %[[LD]], %[[TY]], %[[TLD]]
+func.func private @density(%x: tensor<2x4xf32>, %c: tensor<2x4xf32>) -> (tensor<2x4xf32>, tensor<2xf32>) {
+  %y, %ld = rev.coupling inverse_of<affine<soft_tanh, alpha = 2.0 : f64>> %x given(%c) log_det {
+  ^bb0(%a: tensor<2x4xf32>):
+    %t = math.sin %a : tensor<2x4xf32>
+    rev.yield %t, %a : tensor<2x4xf32>, tensor<2x4xf32>
+  } : tensor<2x4xf32>, (tensor<2x4xf32>) -> tensor<2xf32>
+  return %y, %ld : tensor<2x4xf32>, tensor<2xf32>
+}
+
+// That of a shift is zero, and has no tangent.
+// CHECK-LABEL: func.func private @shifted_jvp(
+// CHECK:         rev.coupling additive %{{.*}} attributes {rev.of_tangents} {
+// CHECK:           rev.yield %{{[^,]*}} : tensor<2x4xf32>
+// CHECK:         rev.coupling additive
+// CHECK:         return
+func.func private @shifted(%x: tensor<2x4xf32>, %c: tensor<2x4xf32>) -> (tensor<2x4xf32>, tensor<2xf32>) {
+  %y, %ld = rev.coupling additive %x given(%c) log_det {
+  ^bb0(%a: tensor<2x4xf32>):
+    %t = math.sin %a : tensor<2x4xf32>
+    rev.yield %t : tensor<2x4xf32>
+  } : tensor<2x4xf32>, (tensor<2x4xf32>) -> tensor<2xf32>
+  return %y, %ld : tensor<2x4xf32>, tensor<2xf32>
+}
+
+func.func @density_tangent(%x: tensor<2x4xf32>, %c: tensor<2x4xf32>) -> (tensor<2xf32>, tensor<2xf32>) {
+  %d:4 = rev.jvp @density(%x, %c) tangents(%x, %c)
+      : (tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>) -> (tensor<2x4xf32>, tensor<2xf32>, tensor<2x4xf32>, tensor<2xf32>)
+  %s:4 = rev.jvp @shifted(%x, %c) tangents(%x, %c)
+      : (tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>) -> (tensor<2x4xf32>, tensor<2xf32>, tensor<2x4xf32>, tensor<2xf32>)
+  return %d#3, %s#3 : tensor<2xf32>, tensor<2xf32>
+}

@@ -38,8 +38,8 @@ func.func @mixed(%x: tensor<3x4xf32>) {
 // -----
 
 func.func private @f(%x: tensor<3x4xf32>) -> tensor<3x4xf32> {
-  // expected-error @below {{expects operations with a log-determinant on the way from the arguments to the results, but 'rev.stop_gradient' has none}}
-  %y = rev.stop_gradient %x : tensor<3x4xf32>
+  // expected-error @below {{expects operations with a log-determinant on the way from the arguments to the results, but 'rev.fixed_point' has none}}
+  %y = rev.fixed_point %x fraction = 4 checked : tensor<3x4xf32>
   %z = math.exp %y : tensor<3x4xf32>
   return %z : tensor<3x4xf32>
 }
@@ -108,3 +108,67 @@ func.func @named_missing(%x: tensor<3x4xf32>) {
 
 // expected-error @below {{expects 'rev.log_det' to be the name of a function, but got 1 : i64}}
 func.func private @f(%x: tensor<3x4xf32>) -> tensor<3x4xf32> attributes {rev.log_det = 1 : i64}
+
+// -----
+
+// The inverse has none either.
+// expected-note @below {{function defined here}}
+func.func private @f(%x: tensor<3x4xf32>) -> tensor<3x4xf32> attributes {rev.inverse = @g}
+func.func private @g(%y: tensor<3x4xf32>) -> tensor<3x4xf32> {
+  %x = math.tanh %y : tensor<3x4xf32>
+  return %x : tensor<3x4xf32>
+}
+func.func private @flow(%x: tensor<3x4xf32>) -> tensor<3x4xf32> {
+  // expected-error @below {{expects a function with a body of one block, or with 'rev.log_det', for a log-determinant, but '@f' has 0}}
+  %y = call @f(%x) : (tensor<3x4xf32>) -> tensor<3x4xf32>
+  return %y : tensor<3x4xf32>
+}
+func.func @neither(%x: tensor<3x4xf32>) {
+  %y:2 = rev.log_det @flow(%x) : (tensor<3x4xf32>) -> (tensor<3x4xf32>, tensor<3xf32>)
+  return
+}
+
+// -----
+
+// expected-note @below {{function defined here}}
+func.func private @f(%x: tensor<3x4xf32>) -> tensor<3x4xf32> attributes {rev.inverse = @g} {
+  // expected-error @below {{expects calls without recursion to differentiate, but '@f' calls itself}}
+  %y = call @f(%x) : (tensor<3x4xf32>) -> tensor<3x4xf32>
+  return %y : tensor<3x4xf32>
+}
+func.func private @g(%y: tensor<3x4xf32>) -> tensor<3x4xf32>
+func.func @recursion(%x: tensor<3x4xf32>) {
+  %y:2 = rev.log_det @f(%x) : (tensor<3x4xf32>) -> (tensor<3x4xf32>, tensor<3xf32>)
+  return
+}
+
+// -----
+
+// A number that the inverse gives back has no samples.
+func.func private @f(%s: f32, %x: tensor<3x4xf32>) -> tensor<3x4xf32> attributes {rev.inverse = @g, rev.log_det = @h}
+func.func private @g(%y: tensor<3x4xf32>) -> (f32, tensor<3x4xf32>)
+func.func private @h(%s: f32, %x: tensor<3x4xf32>) -> tensor<3xf32>
+func.func private @flow(%x: tensor<3x4xf32>, %s: f32) -> tensor<3x4xf32> {
+  // expected-error @below {{expects operations with a log-determinant on the way from the arguments to the results, but 'func.call' has none}}
+  %y = call @f(%s, %x) : (f32, tensor<3x4xf32>) -> tensor<3x4xf32>
+  return %y : tensor<3x4xf32>
+}
+func.func @number(%x: tensor<3x4xf32>, %s: f32) {
+  %y:2 = rev.log_det @flow(%x, %s) : (tensor<3x4xf32>, f32) -> (tensor<3x4xf32>, tensor<3xf32>)
+  return
+}
+
+// -----
+
+func.func private @f(%x: tensor<3x4xf32>, %c: tensor<4xf32>) -> tensor<3x4xf32> attributes {rev.inverse = @g, rev.log_det = @h}
+func.func private @g(%y: tensor<3x4xf32>) -> (tensor<3x4xf32>, tensor<4xf32>)
+func.func private @h(%x: tensor<3x4xf32>, %c: tensor<4xf32>) -> tensor<3xf32>
+func.func private @flow(%x: tensor<3x4xf32>, %c: tensor<4xf32>) -> tensor<3x4xf32> {
+  // expected-error @below {{expects samples in dimension 0 of all that '@f' has an inverse for, but got type 'tensor<4xf32>'}}
+  %y = call @f(%x, %c) : (tensor<3x4xf32>, tensor<4xf32>) -> tensor<3x4xf32>
+  return %y : tensor<3x4xf32>
+}
+func.func @shared(%x: tensor<3x4xf32>, %c: tensor<4xf32>) {
+  %y:2 = rev.log_det @flow(%x, %c) : (tensor<3x4xf32>, tensor<4xf32>) -> (tensor<3x4xf32>, tensor<3xf32>)
+  return
+}

@@ -137,3 +137,80 @@ func.func @main(%x: tensor<3x4xf32>, %s: tensor<3x4xf32>) -> (tensor<3xf32>, ten
   %z:2 = rev.log_det @scale(%x, %s) : (tensor<3x4xf32>, tensor<3x4xf32>) -> (tensor<3x4xf32>, tensor<3xf32>)
   return %y#1, %z#1 : tensor<3xf32>, tensor<3xf32>
 }
+
+// -----
+
+// It is about values: rev.stop_gradient is the identity, in bodies too, and stays.
+// CHECK-LABEL: func.func private @stopped_log_det(
+// CHECK-SAME:    %[[X:.*]]: tensor<3x4xf32>)
+// CHECK:         %[[S:.*]] = rev.stop_gradient %[[X]]
+// CHECK:         %[[Y:.*]] = math.exp %[[S]]
+// CHECK:         %[[BOTH:.*]]:2 = linalg.generic {{.*}} ins(%[[Y]],
+// CHECK:           %[[A:.*]] = rev.stop_gradient %{{.*}} : f32
+// CHECK:           %[[B:.*]] = math.exp %[[A]]
+// CHECK:           %[[T:.*]] = arith.mulf %{{.*}}, %[[B]]
+// CHECK:           linalg.yield %[[B]], %[[T]]
+// CHECK:         linalg.generic {{.*}} ins(%[[BOTH]]#1 :
+// CHECK:         return %[[BOTH]]#0, %{{.*}}
+func.func private @stopped(%x: tensor<3x4xf32>) -> tensor<3x4xf32> {
+  %s = rev.stop_gradient %x : tensor<3x4xf32>
+  %y = math.exp %s : tensor<3x4xf32>
+  %e = tensor.empty() : tensor<3x4xf32>
+  %z = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>],
+      iterator_types = ["parallel", "parallel"]} ins(%y : tensor<3x4xf32>) outs(%e : tensor<3x4xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %c = rev.stop_gradient %a : f32
+    %d = math.exp %c : f32
+    linalg.yield %d : f32
+  } -> tensor<3x4xf32>
+  return %z : tensor<3x4xf32>
+}
+func.func @main(%x: tensor<3x4xf32>) -> (tensor<3x4xf32>, tensor<3xf32>) {
+  %y:2 = rev.log_det @stopped(%x) : (tensor<3x4xf32>) -> (tensor<3x4xf32>, tensor<3xf32>)
+  return %y#0, %y#1 : tensor<3x4xf32>, tensor<3xf32>
+}
+
+// -----
+
+// Where no way leads through a function, the inverse is asked at its results: what
+// that names, or else its operations.
+func.func private @scale(%x: tensor<3x4xf32>, %s: tensor<3x4xf32>) -> tensor<3x4xf32>
+    attributes {rev.inverse = @unscale, rev.log_det = @factor}
+func.func private @unscale(%y: tensor<3x4xf32>, %s: tensor<3x4xf32>) -> tensor<3x4xf32>
+func.func private @factor(%x: tensor<3x4xf32>, %s: tensor<3x4xf32>) -> tensor<3xf32>
+func.func private @solve(%x: tensor<3x4xf32>) -> tensor<3x4xf32> attributes {rev.inverse = @exp}
+func.func private @exp(%y: tensor<3x4xf32>) -> tensor<3x4xf32> {
+  %x = math.exp %y : tensor<3x4xf32>
+  return %x : tensor<3x4xf32>
+}
+
+// CHECK-LABEL: func.func private @unscale_log_det(
+// CHECK-SAME:    %[[Y:.*]]: tensor<3x4xf32>, %[[S:.*]]: tensor<3x4xf32>)
+// CHECK:         %[[X:.*]] = call @unscale(%[[Y]], %[[S]])
+// CHECK:         %[[D:.*]] = call @factor(%[[X]], %[[S]])
+// CHECK:         %[[N:.*]] = arith.negf %[[D]]
+// CHECK:         return %[[X]], %[[N]]
+// CHECK-LABEL: func.func private @solve_log_det(
+// CHECK-SAME:    %[[Y:.*]]: tensor<3x4xf32>)
+// CHECK:         %[[X:.*]] = call @solve(%[[Y]])
+// CHECK:         %[[D:.*]]:2 = call @exp_log_det(%[[X]])
+// CHECK:         %[[N:.*]] = arith.negf %[[D]]#1
+// CHECK:         return %[[X]], %[[N]]
+// CHECK-LABEL: func.func private @flow_log_det(
+// CHECK:         call @unscale_log_det(
+// CHECK:         call @solve_log_det(
+func.func private @flow(%y: tensor<3x4xf32>, %s: tensor<3x4xf32>) -> tensor<3x4xf32> {
+  %x = call @unscale(%y, %s) : (tensor<3x4xf32>, tensor<3x4xf32>) -> tensor<3x4xf32>
+  %z = call @solve(%x) : (tensor<3x4xf32>) -> tensor<3x4xf32>
+  return %z : tensor<3x4xf32>
+}
+
+// A function without a body may be asked for itself.
+// CHECK-LABEL: func.func @main(
+// CHECK:         call @flow_log_det(
+// CHECK:         call @solve_log_det(
+func.func @main(%x: tensor<3x4xf32>, %s: tensor<3x4xf32>) -> (tensor<3xf32>, tensor<3xf32>) {
+  %y:2 = rev.log_det @flow(%x, %s) : (tensor<3x4xf32>, tensor<3x4xf32>) -> (tensor<3x4xf32>, tensor<3xf32>)
+  %z:2 = rev.log_det @solve(%x) : (tensor<3x4xf32>) -> (tensor<3x4xf32>, tensor<3xf32>)
+  return %y#1, %z#1 : tensor<3xf32>, tensor<3xf32>
+}

@@ -26,6 +26,10 @@ namespace mlir::memrev {
 /// cotangent.
 class Activity {
 public:
+  /// Derivatives are those of the map of values if `isOfValues`: then a
+  /// `rev.stop_gradient` is the identity that it computes.
+  explicit Activity(bool isOfValues = false) : isOfValues(isOfValues) {}
+
   /// Marks a value that the program is differentiated with respect to.
   void addRoot(Value value);
 
@@ -54,6 +58,7 @@ private:
   /// True if a value that `op` reads, inside of its regions too, is active.
   bool readsActive(Operation *op) const;
 
+  bool isOfValues;
   llvm::DenseSet<Value> active;
 };
 

@@ -22,10 +22,12 @@ namespace mlir::memrev {
 /// The function (residuals, cotangents of `of`, sums) -> cotangents of `wrt`.
 inline constexpr llvm::StringLiteral kBackwardAttrName = "rev.backward";
 /// The function (arguments, tangents of `wrt`) -> (results, tangents of `of`).
+/// If the inverse of the call gives operands back, its arguments are these, their
+/// tangents, the other ones, their tangents.
 inline constexpr llvm::StringLiteral kTangentAttrName = "rev.tangent";
 /// The function (results, other operands) -> first operands.
 inline constexpr llvm::StringLiteral kCallInverseAttrName = "rev.call_inverse";
-/// The number of operands that the inverse gives back (i64).
+/// The number of operands, the first ones, that the inverse gives back (i64).
 inline constexpr llvm::StringLiteral kCallRecoveredAttrName = "rev.recovered";
 /// How many times an error of the call's results the error of what that
 /// function gives is at most (f64), if the program says it of the call or the

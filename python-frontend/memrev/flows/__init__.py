@@ -16,7 +16,8 @@ from .distributions import DiagonalNormal, Distribution, GaussianMixture, Standa
 from .dynamics import Hyperbolic, IRIMCoupling, Leapfrog, Momentum
 from .elementwise import ActNorm, Affine, ExpClamp, LeakyReLU, Logit, Sigmoid, Tanh
 from .linear import (
-    FixedOrthogonal, Householder, InvertibleLinear, LULinear, Orthogonal, Permute, Reverse)
+    ConditionalHouseholder, FixedLinear, FixedOrthogonal, Householder, InvertibleLinear, LULinear,
+    Orthogonal, Permute, Reverse)
 from .networks import (
     NICE, ConditionalGlow, ConditionalHINTNetwork, ConditionNode, FeedForwardNode, Glow, Graph,
     HINTNetwork, HyperbolicNetwork, InputNode, IUNet, LoopUnrolled, Multiscale,

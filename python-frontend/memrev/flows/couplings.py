@@ -21,11 +21,13 @@ def soft_scale(scale, clamp):
     """The kind of `memrev.lax.coupling` that a scale's name means.
 
     "exp" exp(a), "sigmoid" 1 / (1 + exp(-a - 2)), "tanh" exp(clamp tanh(a / clamp)),
-    "atan" exp(0.636 clamp atan(a)). Raises ValueError for another one, and for a clamp that
-    is not positive.
+    "atan" exp(0.636 clamp atan(a)), and exp(a) for a function: see `parameters_of`. Raises
+    ValueError for another one, and for a clamp that is not positive.
     """
     if not clamp > 0:
         raise ValueError(f"expects a positive clamp, but got {clamp}")
+    if callable(scale):
+        return "affine<exp>"
     kinds = {"exp": "affine<exp>", "sigmoid": "affine<sigmoid>",
              "tanh": f"affine<soft_tanh, alpha = {float(clamp)} : f64>",
              "atan": f"affine<soft_atan, alpha = {float(clamp)} : f64>"}
@@ -34,8 +36,23 @@ def soft_scale(scale, clamp):
     return kinds[scale]
 
 
+def parameters_of(net, scale, clamp):
+    """What a coupling of the kind `soft_scale(scale, clamp)` is given: the network, behind which
+    a scale that is a function computes log s = clamp scale(a)."""
+    if not callable(scale):
+        return net
+
+    def parameters(*given):
+        a, t = both(net(*given))
+        return clamp * scale(a), t
+
+    return parameters
+
+
 def log_scale(a, scale, clamp):
     """log s of a soft or plain exponential scale: see `soft_scale`."""
+    if callable(scale):
+        return clamp * scale(a)
     if scale == "tanh":
         return clamp * mnp.tanh(a / clamp)
     return 0.636 * clamp * mnp.arctan(a) if scale == "atan" else a
@@ -178,17 +195,19 @@ class AffineCoupling(Coupling):
     returns a and t beside each other in its last dimension, or as a pair. See `Coupling`.
 
     scale: what s is. "tanh" exp(clamp tanh(a / clamp)), "atan" exp(0.636 clamp atan(a)), "exp"
-        exp(a), "sigmoid" 1 / (1 + exp(-a - 2)), which contracts, as in Glow.
+        exp(a), "sigmoid" 1 / (1 + exp(-a - 2)), which contracts, as in Glow; a function f of
+        arrays exp(clamp f(a)).
     """
 
     parameters_per_channel = 2
 
     def __init__(self, channels, net, split=None, two_sided=False, condition=0,
                  scale: str = "tanh", clamp: float = 2.0):
-        self.kind = soft_scale(scale, clamp)
+        self.kind, self.scale, self.clamp = soft_scale(scale, clamp), scale, clamp
         super().__init__(channels, net, split, two_sided, condition)
 
     def _change(self, net, x, given, inverse):
+        net = parameters_of(net, self.scale, self.clamp)
         return _couple(self.kind, net, x, given, inverse, log_det=True)
 
 
@@ -235,7 +254,7 @@ class GINCoupling(Coupling):
     subtracted; log_det is 0. Of both sides by default. Sorrenson et al., GIN (arXiv
     2001.04872, section 4.2).
 
-    scale: "tanh", "atan" or "exp": see `AffineCoupling`.
+    scale: "tanh", "atan", "exp" or a function: see `AffineCoupling`.
     """
 
     parameters_per_channel = 2
@@ -271,7 +290,8 @@ class AllInOne(Coupling):
     mix: "permute" (a random permutation), "orthogonal" (a fixed rotation) or an integer, the
         reflections of a `Householder`.
     gin: whether the coupling keeps volumes: see `GINCoupling`.
-    scale: that of the ActNorm.
+    scale: that of the ActNorm. start: its s at first.
+    undo: whether channels are mixed back, by the inverse of `mix`, before the coupling.
 
     Submodules: `nets`, `norm` and `mix`. See `Coupling`.
     """
@@ -279,11 +299,12 @@ class AllInOne(Coupling):
     parameters_per_channel = 2
 
     def __init__(self, channels, net, split=None, two_sided=False, condition=0,
-                 clamp: float = 2.0, mix="permute", gin: bool = False, scale: str = "exp"):
+                 clamp: float = 2.0, mix="permute", gin: bool = False, scale: str = "exp",
+                 start: float = 1.0, undo: bool = False):
         self.kind = soft_scale("tanh", clamp)
-        self.clamp, self.gin = clamp, gin
+        self.clamp, self.gin, self.undo = clamp, gin, undo
         super().__init__(channels, net, split, two_sided, condition)
-        self.norm = ActNorm(channels, scale)
+        self.norm = ActNorm(channels, scale, start)
         if mix not in ("permute", "orthogonal") and (isinstance(mix, str) or mix < 1):
             raise ValueError("AllInOne expects as mix 'permute', 'orthogonal' or a number of "
                              f"reflections, but got {mix!r}")
@@ -304,6 +325,8 @@ class AllInOne(Coupling):
         return _couple(kind, parameters, x, given, inverse, log_det=not self.gin)
 
     def __call__(self, x, cond=None):
+        if self.undo:
+            x, _ = self.mix.inverse(x)
         y, total = super().__call__(x, cond)
         y, log_det = self.norm(y)
         return self.mix(y)[0], total + log_det
@@ -311,6 +334,8 @@ class AllInOne(Coupling):
     def inverse(self, y, cond=None):
         y, total = self.norm.inverse(self.mix.inverse(y)[0])
         x, log_det = super().inverse(y, cond)
+        if self.undo:
+            x, _ = self.mix(x)
         return x, total + log_det
 
 
@@ -332,6 +357,7 @@ class ConditionalAffine(Bijection):
             raise ValueError("ConditionalAffine expects the channels of its condition for a "
                              "factory, but got None")
         self.channels, self.kind = channels, soft_scale(scale, clamp)
+        self.scale, self.clamp = scale, clamp
         self.net = make_net(net, condition, 2 * channels)
 
     def __call__(self, x, cond=None):
@@ -350,7 +376,7 @@ class ConditionalAffine(Bijection):
             return mnp.broadcast_to(mnp.reshape(p, (p.shape[0], *space, *p.shape[1:])), x.shape)
 
         def parameters(cond):
-            a, t = both(self.net(cond))
+            a, t = both(parameters_of(self.net, self.scale, self.clamp)(cond))
             return spread(a), spread(t)
 
         return couple(parameters, x, cond, self.kind, log_det=True, inverse=inverse)

@@ -40,20 +40,24 @@ class ActNorm(Bijection):
 
     scale: how s is made of the parameter a: "exp"(a), "softplus" 0.2 log(1 + exp(a / 2)),
         "sigmoid" 10 / (1 + exp(2 - a)), which are positive.
+    start: the s that `init` gives.
 
-    Parameters: `scale` [channels], the a, and `offset` [channels]; `init` gives s = 1 and
+    Parameters: `scale` [channels], the a, and `offset` [channels]; `init` gives s = `start` and
     zeros, `initialize` what makes a batch have mean 0 and variance 1 in each channel, in the
     direction of the call. A channel that is constant keeps s = 1; a "sigmoid" has no scales
     above 10, and takes 9.99.
     """
 
-    def __init__(self, channels: int, scale: str = "exp"):
+    def __init__(self, channels: int, scale: str = "exp", start: float = 1.0):
         if scale not in SCALES:
             raise ValueError(f"ActNorm expects a scale out of {', '.join(SCALES)}, but got "
                              f"{scale!r}")
+        most = 10 if scale == "sigmoid" else math.inf
+        if not 0 < start < most:
+            raise ValueError(f"ActNorm expects a start above 0 and below {most}, but got {start}")
         self.channels, self.kind = channels, scale
-        one = np.asarray(_parameter_of_one(scale))
-        self.scale = nn.Parameter((channels,), nn.init.constant(one))
+        first = np.asarray(_parameter_of(scale, start))
+        self.scale = nn.Parameter((channels,), nn.init.constant(first))
         self.offset = nn.Parameter((channels,), nn.init.zeros)
 
     def __call__(self, x, cond=None):
@@ -89,10 +93,11 @@ class ActNorm(Bijection):
         return SCALES[self.kind][1](scale), offset
 
 
-def _parameter_of_one(kind):
-    """The parameter of which the scale is 1."""
-    return {"exp": 0.0, "softplus": 2 * (5 + math.log(-math.expm1(-5))),
-            "sigmoid": 2 - math.log(9)}[kind]
+def _parameter_of(kind, s):
+    """The parameter of which the scale is the number `s`."""
+    if kind == "softplus":
+        return 2 * (5 * s + math.log(-math.expm1(-5 * s)))
+    return math.log(s) if kind == "exp" else math.log(s / (10 - s)) + 2
 
 
 class Affine(Bijection):

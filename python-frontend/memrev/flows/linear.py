@@ -4,6 +4,7 @@
 """Bijections that mix channels by a matrix, at each place the same: 1x1 convolutions."""
 
 import functools
+from typing import Optional
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from ..numpy import linalg
 from ._undo import pair
 from .bijection import Bijection, check_channels, no_log_det, per_sample, pixels
 
-__all__ = ["FixedOrthogonal", "Householder", "InvertibleLinear", "LULinear", "Orthogonal",
+__all__ = ["ConditionalHouseholder", "FixedLinear", "FixedOrthogonal", "Householder", "InvertibleLinear", "LULinear", "Orthogonal",
            "Permute", "Reverse"]
 
 
@@ -28,10 +29,10 @@ _turned, _turned_back = pair(lambda x, q: mnp.matmul(x, q), lambda y, q: mnp.mat
 
 def _reflection(x, v):
     """x H for H = I - 2 v v^T / v^T v: two products of a matrix and a vector, and so are the
-    derivatives, by `v` too. Householder, Unitary triangularization of a nonsymmetric matrix
-    (J. ACM 5, 1958)."""
+    derivatives, by `v` too, which may be one for each sample. Householder, Unitary
+    triangularization of a nonsymmetric matrix (J. ACM 5, 1958)."""
     along = mnp.sum(x * v, axis=-1, keepdims=True)
-    return x - along * (2 / mnp.sum(v * v)) * v
+    return x - along * (2 / mnp.sum(v * v, axis=-1, keepdims=v.ndim > 1)) * v
 
 
 _reflected, _ = pair(_reflection, _reflection, gain=1)
@@ -70,8 +71,51 @@ class Householder(Bijection):
                             reverse=reverse)
 
 
+class ConditionalHouseholder(Bijection):
+    """A `Householder` whose vectors are net(cond) [batch, reflections * channels]: a mixing of
+    the channels of x [batch, ..., channels] for each sample; log_det is 0.
+
+    net: a factory of networks (see `memrev.flows.dense`), or a module that gets the condition,
+        whatever that is. Where it returns zeros, there is no reflection: start with others, as
+        `dense(..., zero_init=False)` does.
+    condition: the number of channels of the condition, for a factory.
+    reflections: how many there are.
+
+    Submodule: `net`. Raises ValueError if there is less than one reflection, for a factory
+    without `condition`, and, when called, without a condition.
+    """
+
+    def __init__(self, channels: int, net, condition: Optional[int] = None,
+                 reflections: int = 3):
+        if reflections < 1:
+            raise ValueError("ConditionalHouseholder expects at least 1 reflection, but got "
+                             f"{reflections}")
+        if condition is None and not isinstance(net, nn.Module):
+            raise ValueError("ConditionalHouseholder expects the channels of its condition for a "
+                             "factory, but got None")
+        self.channels, self.reflections = channels, reflections
+        self.net = net if isinstance(net, nn.Module) else net(condition, reflections * channels)
+
+    def __call__(self, x, cond=None):
+        return self._reflect(x, cond, range(self.reflections)), no_log_det(x)
+
+    def inverse(self, y, cond=None):
+        return self._reflect(y, cond, reversed(range(self.reflections))), no_log_det(y)
+
+    def _reflect(self, x, cond, order):
+        check_channels(self, x, self.channels)
+        if cond is None:
+            raise ValueError("ConditionalHouseholder expects a condition, but got None")
+        space = (1,) * (x.ndim - 2)
+        vectors = mnp.reshape(self.net(cond), (x.shape[0], self.reflections, *space,
+                                               self.channels))
+        for i in order:
+            x = _reflected(x, vectors[:, i])
+        return x
+
+
 class _Linear(Bijection):
-    """y = x W + offset for the matrix, its inverse and log |det W| of a subclass."""
+    """y = x W for the matrix, its inverse and log |det W| of a subclass."""
 
     channels = 0
 
@@ -175,6 +219,46 @@ def orthogonal_matrices(weight, parametrization):
         return linalg.expm(skew)
     one = mnp.broadcast_to(np.eye(weight.shape[-1], dtype=weight.dtype), weight.shape)
     return linalg.solve(one + skew, one - skew)
+
+
+class FixedLinear(_Linear):
+    """y = x W + offset at each place with a given matrix, FrEIA's FixedLinearTransform and
+    Fixed1x1Conv: such as one that whitens data. [batch, ..., channels]; log_det = places
+    log |det W|.
+
+    matrix: W [channels, channels], anything that NumPy takes. offset: [channels]; zeros by
+        default.
+
+    States: `matrix`, its inverse `back` and `offset`. Raises ValueError for other shapes, and
+    for a matrix that is singular.
+    """
+
+    def __init__(self, matrix, offset=None):
+        matrix = np.asarray(matrix, np.float64)
+        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+            raise ValueError("FixedLinear expects a square matrix, but got shape "
+                             f"{list(matrix.shape)}")
+        self.channels = n = matrix.shape[0]
+        offset = np.zeros(n) if offset is None else np.asarray(offset, np.float64)
+        if offset.shape != (n,):
+            raise ValueError(f"FixedLinear expects an offset of shape [{n}], but got "
+                             f"{list(offset.shape)}")
+        sign, self.log_det = np.linalg.slogdet(matrix)
+        if sign == 0:
+            raise ValueError("FixedLinear expects a matrix that is not singular")
+        self.matrix = nn.State((n, n), nn.init.constant(matrix))
+        self.back = nn.State((n, n), nn.init.constant(np.linalg.inv(matrix)))
+        self.offset = nn.State((n,), nn.init.constant(offset))
+
+    def _matrices(self):
+        return as_array(self.matrix), as_array(self.back), float(self.log_det)
+
+    def __call__(self, x, cond=None):
+        y, log_det = super().__call__(x)
+        return y + self.offset, log_det
+
+    def inverse(self, y, cond=None):
+        return super().inverse(y - self.offset)
 
 
 def _orthogonal(generator, shape, dtype):

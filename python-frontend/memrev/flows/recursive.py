@@ -6,7 +6,7 @@
 from .. import numpy as mnp
 from ..nn.reversible import couple
 from .bijection import Bijection, check_channels, no_log_det
-from .couplings import joined, make_net, soft_scale
+from .couplings import joined, make_net, parameters_of, soft_scale
 from .linear import Householder
 
 __all__ = ["ConditionalHINT", "HINT"]
@@ -46,6 +46,7 @@ class HINT(Bijection):
                              f"{permute!r}")
         self.channels, self.leaf, self.shared, self.condition = channels, leaf, shared, condition
         self.kind, self.permute = soft_scale(scale, clamp), permute
+        self.scale, self.clamp = scale, clamp
         self.factory = net
         self.nets = []
         #: What coupling has which network: by the place of its part, from the top.
@@ -124,7 +125,7 @@ class HINT(Bijection):
                 raise ValueError(f"HINT expects a condition of {self.condition} channels, but got "
                                  f"{got}")
             given = joined(given, cond)
-        net = self.nets[self.places[place]]
+        net = parameters_of(self.nets[self.places[place]], self.scale, self.clamp)
         return couple(net, x, given, self.kind, log_det=True, inverse=inverse)
 
 
@@ -154,6 +155,7 @@ class ConditionalHINT(Bijection):
         self.observed = HINT(observed, net, **options)
         self.net = make_net(net, observed, 2 * channels)
         self.kind, self.permute = soft_scale(scale, clamp), permute
+        self.scale, self.clamp = scale, clamp
         if permute:
             self.turn_data, self.turn_observed = Householder(channels), Householder(observed)
 
@@ -162,14 +164,14 @@ class ConditionalHINT(Bijection):
         if self.permute:
             x, y = self.turn_data(x)[0], self.turn_observed(y)[0]
         x, total = self.data(x)
-        x, log_det = couple(self.net, x, y, self.kind, log_det=True)
+        x, log_det = self._couple(x, y, inverse=False)
         y, more = self.observed(y)
         return (x, y), total + log_det + more
 
     def inverse(self, y, cond=None):
         x, y = self._streams(y)
         y, total = self.observed.inverse(y)
-        x, log_det = couple(self.net, x, y, self.kind, log_det=True, inverse=True)
+        x, log_det = self._couple(x, y, inverse=True)
         x, more = self.data.inverse(x)
         if self.permute:
             x, y = self.turn_data.inverse(x)[0], self.turn_observed.inverse(y)[0]
@@ -183,6 +185,10 @@ class ConditionalHINT(Bijection):
         """(observations, log_det) of their latent variable."""
         y, log_det = self.observed.inverse(latent)
         return (self.turn_observed.inverse(y)[0] if self.permute else y), log_det
+
+    def _couple(self, x, y, inverse):
+        net = parameters_of(self.net, self.scale, self.clamp)
+        return couple(net, x, y, self.kind, log_det=True, inverse=inverse)
 
     def _streams(self, x):
         if not isinstance(x, (tuple, list)) or len(x) != 2:

@@ -124,11 +124,34 @@ class Wavelet(Bijection):
 
 
 class Haar(Wavelet):
-    """`Wavelet` of order 1: means and differences of neighbours, divided by the root of 2 in
-    each dimension."""
+    """`Wavelet` of order 1: sums and differences of neighbours, divided by the root of 2 in
+    each dimension.
 
-    def __init__(self):
+    rebalance: a factor of all coefficients, FrEIA's: with 2^(-rank / 2) the low frequencies are
+        means; log_det is log(rebalance) times the elements of a sample.
+
+    Raises ValueError for a factor that is not positive.
+    """
+
+    def __init__(self, rebalance: float = 1.0):
         super().__init__(1)
+        if not rebalance > 0:
+            raise ValueError(f"Haar expects a positive rebalance, but got {rebalance}")
+        self.rebalance = float(rebalance)
+
+    def __call__(self, x, cond=None):
+        y, log_det = super().__call__(x)
+        return (y, log_det) if self.rebalance == 1 else self._rebalanced(y, 1)
+
+    def inverse(self, y, cond=None):
+        if self.rebalance != 1:
+            y, log_det = self._rebalanced(y, -1)
+            return super().inverse(y)[0], log_det
+        return super().inverse(y)
+
+    def _rebalanced(self, x, sign):
+        total = sign * math.log(self.rebalance) * math.prod(x.shape[1:])
+        return x * self.rebalance ** sign, np.full(x.shape[0], total, x.dtype)
 
 
 # Blocks [..., block, channels] by a matrix [channels, block, block] for each channel.

@@ -274,6 +274,50 @@ Value CouplingOp::buildLogDet(OpBuilder &builder, Value coupled,
   return generic.getResult(0);
 }
 
+/// True if log |df/dx| of the coupling depends on x.
+static bool hasLogDerivativeOfCoupled(CouplingOp op) {
+  BijectionAttrInterface kind = op.getKind();
+  Type type = getElementTypeOrSelf(op.getCoupled().getType());
+  Block block;
+  Value x = block.addArgument(type, op.getLoc());
+  for (unsigned i = 0, e = kind.getNumParameters(); i < e; ++i)
+    block.addArgument(type, op.getLoc());
+  OpBuilder builder(op.getContext());
+  builder.setInsertionPointToEnd(&block);
+  SmallVector<Value> pending, parameters(block.getArguments().drop_front());
+  if (Value log = kind.buildLogDerivative(builder, op.getLoc(), x, parameters))
+    pending.push_back(log);
+  while (!pending.empty()) {
+    Value value = pending.pop_back_val();
+    if (value == x)
+      return true;
+    if (Operation *def = value.getDefiningOp())
+      llvm::append_range(pending, def->getOperands());
+  }
+  return false;
+}
+
+CouplingOp CouplingOp::yieldLogDet(RewriterBase &rewriter) {
+  if (!getLogDet() || hasLogDerivativeOfCoupled(*this))
+    return {};
+  OpBuilder::InsertionGuard guard(rewriter);
+  Operation *yield = getBody().front().getTerminator();
+  rewriter.setInsertionPoint(yield);
+  SmallVector<Value> parameters(getParameters());
+  // A parameter stands for the coupled value, which is not read.
+  yield->insertOperands(parameters.size(),
+                        buildLogDet(rewriter, parameters.front(), parameters));
+  rewriter.setInsertionPoint(*this);
+  auto yielding = CouplingOp::create(
+      rewriter, getLoc(), getResult().getType(), Type(),
+      SmallVector<Type>(llvm::drop_begin(getResultTypes())), getKind(),
+      getCoupled(), getGiven(), getBatchDim());
+  yielding->setDiscardableAttrs((*this)->getDiscardableAttrDictionary());
+  yielding.getBody().takeBody(getBody());
+  rewriter.replaceOp(*this, yielding->getResults());
+  return yielding;
+}
+
 SmallVector<Value> CouplingOp::decompose(RewriterBase &rewriter) {
   Block &block = getBody().front();
   Operation *yield = block.getTerminator();

@@ -29,7 +29,7 @@ LogicalResult StopGradientOp::buildVJP(DerivativeContext &) {
 LogicalResult StopGradientOp::buildJVP(TangentContext &) { return success(); }
 
 SmallVector<InverseEdge> StopGradientOp::getInverseEdges() {
-  return {{{getInput()}, {getResult()}}};
+  return {InverseEdge::moving({getInput()}, {getResult()})};
 }
 
 LogicalResult StopGradientOp::buildInverse(DerivativeContext &ctx, unsigned) {

@@ -55,7 +55,8 @@ static func::FuncOp resolveCallee(Operation *op, FlatSymbolRefAttr name,
     return {};
   }
   bool hasRule = isa<InverseOp>(op)  ? callee->hasAttr(kInverseAttrName)
-                 : isa<LogDetOp>(op) ? callee->hasAttr(kLogDetAttrName)
+                 : isa<LogDetOp>(op) ? callee->hasAttr(kLogDetAttrName) ||
+                                           callee->hasAttr(kInverseAttrName)
                                      : callee->hasAttr(kCustomVjpAttrName) ||
                                            callee->hasAttr(kCustomJvpAttrName);
   if (!hasRule && !llvm::hasSingleElement(callee.getBody())) {

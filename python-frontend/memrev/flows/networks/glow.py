@@ -11,7 +11,7 @@ from ..elementwise import ActNorm, Affine
 from ..linear import Permute
 from ..reshaping import Squeeze
 from ..splines import RationalQuadraticSplineCoupling
-from .multiscale import Multiscale, channels_of_levels
+from .multiscale import AtScale, Multiscale, channels_of_levels, channels_of_scales
 from .steps import check_counts, make_coupling, mixing, network_factory
 
 __all__ = ["ConditionalGlow", "Glow", "NICE", "NeuralSplineFlow", "RealNVP"]
@@ -135,33 +135,39 @@ class RealNVP(Multiscale):
     `rank=0` vectors [batch, channels], which have couplings of the channels only.
     steps: how often each place, or channel, is changed in its loop.
     net: a factory of the networks, by default two hidden layers of 64.
-    condition: the channels of a condition [batch, condition].
+    condition: the channels of a condition: [batch, condition], or [batch, *space, condition] of
+        the space of x, of which every 2^i-th place is seen at scale i, or a tuple of such for
+        the scales 0, ..., levels - 1, each of the space of its scale; then a sequence where
+        these have different numbers of channels. Of vectors there is one scale.
     scale, clamp: see `AffineCoupling`.
 
-    Submodules: `levels`. Raises ValueError for less than one step or level.
+    Submodules: `levels`. Raises ValueError for less than one step or level, for channels of
+    another number of scales, and, when called, for a tuple of another length.
     """
 
     def __init__(self, channels: int, steps: int = 2, levels: int = 2, net=None, rank: int = 2,
-                 condition: int = 0, split: bool = True, scale: str = "tanh",
-                 clamp: float = 2.0):
+                 condition=0, split: bool = True, scale: str = "tanh", clamp: float = 2.0):
         check_counts("RealNVP", steps=steps, levels=levels)
         net, made = network_factory(net, rank), []
+        scales = levels if rank else 1
+        conditions = channels_of_scales("RealNVP", condition, scales)
 
-        def loop(n, coupling):
-            return Repeat(Sequential(ActNorm(n), coupling), steps)
+        def loop(n, coupling, i):
+            steps_of_level = Repeat(Sequential(ActNorm(n), coupling), steps)
+            return AtScale(steps_of_level, i, scales) if conditions[i] else steps_of_level
 
-        def by_channels(n):
-            return loop(n, AffineCoupling(n, net, two_sided=True, condition=condition,
-                                          scale=scale, clamp=clamp))
+        def by_channels(n, i):
+            return loop(n, AffineCoupling(n, net, two_sided=True, condition=conditions[i],
+                                          scale=scale, clamp=clamp), i)
 
         for i, n in enumerate(channels_of_levels(channels, levels, 2 ** rank, split)):
             if not rank:
-                made.append(by_channels(n))
+                made.append(by_channels(n, 0))
                 continue
-            level = [loop(n // 2 ** rank, _checkerboard(n // 2 ** rank, net, rank, condition,
-                                                        scale, clamp))]
+            level = [loop(n // 2 ** rank, _checkerboard(n // 2 ** rank, net, rank, conditions[i],
+                                                        scale, clamp), i)]
             if i + 1 < levels:
-                level += [Squeeze(), by_channels(n)]
+                level += [Squeeze(), by_channels(n, i + 1)]
             made.append(Sequential(*level))
         super().__init__(made, squeeze=None, split=split)
 

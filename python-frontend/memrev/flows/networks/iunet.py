@@ -3,11 +3,15 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Invertible U-Nets."""
 
+import math
+import numbers
+
 from ... import numpy as mnp
 from ..bijection import Bijection, Repeat, Sequential, no_log_det
 from ..couplings import AdditiveCoupling
 from ..resampling import Downsample
-from .steps import check_counts, mixing, network_factory
+from .multiscale import channels_of_scales, condition_of_scale
+from .steps import mixing, network_factory
 
 __all__ = ["IUNet"]
 
@@ -16,13 +20,20 @@ class _Pyramid(Bijection):
     """An encoder: [batch, *space, channels] to a tuple of what each level keeps, and what
     reaches the last one."""
 
-    def __init__(self, levels, downsamplings, down):
+    def __init__(self, levels, downsamplings, down, factors):
         self.levels, self.downsamplings, self.down = levels, downsamplings, down
+        #: By which the space of a condition shrinks; None: it is any tree.
+        self.factors = factors
+
+    def _condition(self, cond, i):
+        if self.factors is None:
+            return cond
+        return condition_of_scale(cond, i, len(self.levels), self.factors)
 
     def __call__(self, x, cond=None):
         total, kept = no_log_det(x), []
         for i, level in enumerate(self.levels):
-            x, log_det = level(x, cond)
+            x, log_det = level(x, self._condition(cond, i))
             total = total + log_det
             if i < len(self.down):
                 x, left = mnp.split(x, [self.down[i]], axis=-1)
@@ -41,7 +52,7 @@ class _Pyramid(Bijection):
             if i < len(self.down):
                 x, _ = self.downsamplings[i].inverse(x)
                 x = mnp.concatenate([x, kept[i]], axis=-1)
-            x, log_det = level.inverse(x, cond)
+            x, log_det = level.inverse(x, self._condition(cond, i))
             total = total + log_det
         return x, total
 
@@ -60,7 +71,10 @@ class IUNet(Bijection):
     net: a factory of the networks, by default two hidden layers of 64.
     mix: None, or as for `Glow`. coupling: as for `Glow`, by default an `AdditiveCoupling` of
         both sides.
-    condition: the channels of a condition [batch, condition].
+    condition: the channels of a condition: [batch, condition], or [batch, *space, condition] of
+        the space of x, of which level i sees every factor^i-th place, or a tuple of such for
+        the levels, each of the space of its level; then a sequence where these have different
+        numbers of channels. None: any tree of arrays, for every level the same.
     factor, parametrization, start: those of `Downsample`.
 
     `encode(x)` returns (a tuple of what each level keeps and the coarsest array, log_det),
@@ -68,12 +82,13 @@ class IUNet(Bijection):
     inverses, `encoder.inverse` and `decoder`. Submodules: `encoder` and `decoder`, whose
     parameters are those of levels in the direction down.
 
-    Raises ValueError if a level has no steps, or would pass on none or all of its channels, and
-    for extents of space that do not divide.
+    Raises ValueError if a level has no steps, or would pass on none or all of its channels, for
+    channels of another number of conditions, for extents of space that do not divide, and, when
+    called, for a tuple of another length.
     """
 
     def __init__(self, channels: int, depths=(2, 2, 2), down=None, net=None, rank: int = 2,
-                 mix=None, coupling=None, condition: int = 0, factor: int = 2,
+                 mix=None, coupling=None, condition=0, factor=2,
                  parametrization: str = "cayley", start: str = "haar"):
         depths = tuple(depths)
         if not depths or any(depth < 1 for depth in depths):
@@ -86,11 +101,13 @@ class IUNet(Bijection):
             def coupling(channels, net, condition):
                 return AdditiveCoupling(channels, net, two_sided=True, condition=condition)
         net = network_factory(net, rank)
+        conditions = channels_of_scales("IUNet", condition, len(depths))
+        factors = (factor,) * rank if isinstance(factor, numbers.Integral) else tuple(factor)
 
         def pyramid():
             levels, downsamplings, passed, n = [], [], [], channels
             for i, depth in enumerate(depths):
-                parts = [coupling(n, net, condition=condition)]
+                parts = [coupling(n, net, condition=conditions[i])]
                 if mix is not None:
                     parts.insert(0, mixing(mix, n))
                 levels.append(Repeat(Sequential(*parts), depth))
@@ -102,10 +119,10 @@ class IUNet(Bijection):
                     downsamplings.append(
                         Downsample(on, rank, factor, parametrization, start))
                     passed.append(on)
-                    n = on * factor ** rank
-            return _Pyramid(levels, downsamplings, passed)
+                    n = on * math.prod(factors)
+            return _Pyramid(levels, downsamplings, passed,
+                            None if condition is None else factors)
 
-        check_counts("IUNet", factor=factor)
         self.encoder, self.decoder = pyramid(), pyramid()
 
     def __call__(self, x, cond=None):

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Flows with latent variables at several scales."""
 
+import numbers
+
 from ... import numpy as mnp
 from ..bijection import Bijection, no_log_det
 from ..reshaping import Squeeze
@@ -125,3 +127,55 @@ def channels_of_levels(channels, levels, factor, split=True):
                                  f"got {channels}")
             channels //= 2
     return found
+
+
+class AtScale(Bijection):
+    """A layer with the condition of a scale: see `condition_of_scale`.
+
+    Submodule: `layer`.
+    """
+
+    def __init__(self, layer: Bijection, scale: int, scales: int):
+        self.layer, self.scale, self.scales = layer, scale, scales
+
+    def __call__(self, x, cond=None):
+        return self.layer(x, self._condition(cond))
+
+    def inverse(self, y, cond=None):
+        return self.layer.inverse(y, self._condition(cond))
+
+    def _condition(self, cond):
+        return condition_of_scale(cond, self.scale, self.scales)
+
+
+def condition_of_scale(cond, scale, scales, factor=2):
+    """What a condition is at a scale, where space is `factor` ** `scale` times smaller than that
+    of x in each dimension.
+
+    cond: None or vectors [batch, channels], which are the same at all scales; an array [batch,
+        *space, channels] of the space of x, of which every factor ** scale-th place is taken;
+        or a tuple of `scales` of these, each of its own space. factor: an integer, or one for
+        each dimension of space.
+
+    Raises ValueError for a tuple of another length.
+    """
+    if isinstance(cond, (tuple, list)):
+        if len(cond) != scales:
+            raise ValueError(f"expects a tuple of {scales} conditions, one for each scale, but got "
+                             f"{len(cond)}")
+        return cond[scale]
+    if cond is None or cond.ndim < 3 or scale == 0:
+        return cond
+    factors = (factor,) * (cond.ndim - 2) if isinstance(factor, numbers.Integral) else factor
+    return cond[(slice(None), *(slice(None, None, f ** scale) for f in factors))]
+
+
+def channels_of_scales(name, condition, scales):
+    """The channels of the condition at each scale: one number for all, or a sequence. Raises
+    ValueError for a sequence of another length."""
+    if condition is None or isinstance(condition, numbers.Integral):
+        return [condition] * scales
+    if len(condition) != scales:
+        raise ValueError(f"{name} expects the channels of a condition for {scales} scales, but got "
+                         f"{list(condition)}")
+    return list(condition)

@@ -120,6 +120,12 @@ def Rev_CouplingOp : Rev_Op<"coupling", [
     /// Requires that the operation has that result.
     ::mlir::Value buildLogDet(::mlir::OpBuilder &builder, ::mlir::Value coupled,
                               ::mlir::ValueRange parameters);
+
+    /// Replaces this operation by one whose region yields the log-determinant,
+    /// as its first auxiliary result: what derivatives it has are then those of
+    /// the region. Returns null, and changes nothing, if it has no such result
+    /// or if that depends on `coupled`.
+    CouplingOp yieldLogDet(::mlir::RewriterBase &rewriter);
   }];
 }
 
@@ -340,14 +346,20 @@ def Rev_LogDetOp : Rev_TransformOp<"log_det"> {
     A function with the attribute `rev.log_det = @h` names its log-determinant
     itself, with respect to the arguments that its `rev.inverse` returns, or to
     argument 0: `@h` takes the function's arguments and returns a number for each
-    sample. A function that names its inverse alone is looked into.
+    sample. A function that names its inverse alone, or that such a function names,
+    is looked into. If there is no way through it, the log-determinant is the
+    negative of that of its inverse at its results, where that names one or can be
+    looked into.
+
+    A `rev.stop_gradient` is the identity here: the log-determinant is about
+    values. Its derivative stops there.
 
     The sum is a result like others: it has a derivative, by inversion, in which
     each region of a coupling is evaluated once.
 
     Constraints:
-    * (C1) `callee` names a `func.func` with a body of one block, or with the
-      attribute `rev.log_det`.
+    * (C1) `callee` names a `func.func` with a body of one block, or with one of
+      the attributes `rev.log_det` and `rev.inverse`.
     * (C2) `args` have the types of the function's arguments.
     * (C3) `wrt` holds distinct numbers of arguments that are tensors of floats
       of one element type with the dimension `batch_dim`, in one extent.
