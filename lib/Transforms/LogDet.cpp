@@ -70,7 +70,8 @@ private:
   LogicalResult emitLoop(scf::ForOp loop, Value &sum);
   LogicalResult emitCoupling(rev::CouplingOp coupling, Value &sum);
   LogicalResult emitCall(func::CallOp call, Value &sum);
-  LogicalResult emitDiagonal(Operation *op, Value solved, Value &sum);
+  LogicalResult emitDiagonal(Operation *op, const InverseEdge &edge,
+                             Value &sum);
 
   /// Sums log |values| over all dimensions but that of the samples.
   Value buildLogSum(Location loc, Value values, int64_t dimension);
@@ -186,7 +187,7 @@ LogicalResult LogDetEmitter::emit(Operation *op, Value &sum) {
   if (auto call = dyn_cast<func::CallOp>(op); call && call.getNumResults() > 0)
     return emitCall(call, sum);
   if (edge.determinant == Determinant::Diagonal && isFloat(edge.solved.front()))
-    return emitDiagonal(op, edge.solved.front(), sum);
+    return emitDiagonal(op, edge, sum);
   return op->emitError("expects operations with a log-determinant on the way "
                        "from the arguments to the results, but '")
          << op->getName() << "' has none";
@@ -285,14 +286,20 @@ static Value buildOnes(OpBuilder &builder, Value like) {
   return tensor::SplatOp::create(builder, loc, scalar, type, extents);
 }
 
-LogicalResult LogDetEmitter::emitDiagonal(Operation *op, Value solved,
-                                          Value &sum) {
+LogicalResult LogDetEmitter::emitDiagonal(Operation *op,
+                                          const InverseEdge &edge, Value &sum) {
   Location loc = op->getLoc();
-  builder.setInsertionPoint(op);
+  Value solved = edge.solved.front();
+  builder.setInsertionPointAfterValue(solved);
   // The tangents of the result where all those of the value are one are the
   // partial derivatives.
   ForwardContext context(builder.getContext(), /*strongZero=*/false);
   context.addRoot(solved, buildOnes(builder, solved));
+  for (Operation *part : edge.through) {
+    context.propagate(part);
+    if (failed(context.differentiate(part)))
+      return failure();
+  }
   context.propagate(op);
   SmallVector<Value> before(op->getResults());
   // A rule may replace the operation.
