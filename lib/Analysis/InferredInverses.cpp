@@ -37,6 +37,9 @@ static constexpr size_t kMaxQuickOps = 8;
 /// this many times as many bytes back as it starts from.
 static constexpr int64_t kLeastReturn = 2;
 
+/// How often links are chosen without those that turned out to be useless.
+static constexpr unsigned kMaxRounds = 3;
+
 namespace {
 
 /// An inverse edge that may be followed.
@@ -47,17 +50,50 @@ struct Link {
   /// What is evaluated again for it, from values that others read, too.
   SmallVector<Operation *> cone;
   SmallVector<Value> leaves;
-  /// What it gives back for derivatives, and for edges that the plan has.
-  llvm::SmallDenseSet<Value, 2> read;
+  /// What it gives back for derivatives, and for edges that the plan has, and
+  /// what of the cone they read.
+  llvm::SmallDenseSet<Value, 2> read, readInside;
   bool isUsed = false;
 };
+
+/// Why an inverse edge was not followed to a value.
+struct Failure {
+  enum Reason {
+    /// It may lose too many digits.
+    LosesDigits,
+    /// What it starts from is computed from the value.
+    NeedsItself,
+    /// What it starts from is not evaluated again.
+    NeedsStored,
+    /// What it starts from takes long to evaluate, from arguments alone.
+    TakesLong,
+    /// The operation gives another of its operands back.
+    GivesAnother,
+    /// What is behind the operation reads the value before that is undone.
+    IsReadBefore,
+    /// The chain of edges starts from too many bytes.
+    StartsFromMuch
+  };
+  Operation *op;
+  Reason reason;
+  /// What the edge starts from, beside the results of the operation.
+  Value start;
+  /// Of the chain.
+  int64_t starts = 0, givenBack = 0;
+};
+
+/// Numbers of edges, with their operations.
+using EdgeSet = llvm::DenseSet<std::pair<Operation *, unsigned>>;
 
 /// Walks a block from its end, as its derivative does.
 class Inference {
 public:
-  Inference(Block &block, const Activity &activity);
+  /// The edges in `useless` are not followed.
+  Inference(Block &block, const Activity &activity, const EdgeSet &useless);
 
-  void run();
+  /// Chooses links, and adds those that nobody reads to `found`.
+  void run(EdgeSet &found);
+  void write();
 
 private:
   /// Values that all of the rest of the program starts from have no number.
@@ -73,19 +109,22 @@ private:
   /// With `mayStart` the link may start from values that are not at hand yet.
   bool tryLink(Operation *op, unsigned number, const InverseEdge &edge,
                bool mayStart);
-  /// Finds what has to be evaluated for `link`, and from what. False if that
-  /// depends on what it solves for or cannot be evaluated.
-  bool findCone(Link &link, ArrayRef<Value> from) const;
+  /// Finds what has to be evaluated for `link`, and from what. Fails if that
+  /// depends on what it solves for or is not evaluated again.
+  std::optional<Failure::Reason> findCone(Link &link,
+                                          ArrayRef<Value> from) const;
   /// True if `op`, whose users have been decided on, belongs to a cone.
   static bool isInside(Operation *op, Operation *end,
                        const llvm::SmallPtrSetImpl<Operation *> &cone,
                        Block &block);
-  /// Drops links that nobody reads.
+  /// Finds the links whose values are read, by derivatives or by other links.
   void findUsed();
-  void write();
+  /// Says why `value`, which the derivative reads, is not given back.
+  std::string explain(Value value) const;
 
   Block &block;
   const Activity &activity;
+  const EdgeSet &useless;
   DenseMap<Operation *, unsigned> positions;
   SmallVector<Link> links;
   /// The values at hand, and the link that gives each of them back. Those
@@ -96,15 +135,20 @@ private:
   /// Values that edges of the plan give back.
   llvm::DenseSet<Value> planned;
   /// What the derivative reads of what is stored.
-  llvm::DenseSet<Value> stored;
+  llvm::SetVector<Value> stored;
+  /// Whose inverse starts from what is stored.
+  DenseMap<Value, Operation *> starts;
+  /// The first edge for each value that was not followed.
+  DenseMap<Value, Failure> failures;
   /// By how much the errors of edges that lose digits grow, all together.
   double gain = 1;
 };
 
 } // namespace
 
-Inference::Inference(Block &block, const Activity &activity)
-    : block(block), activity(activity) {
+Inference::Inference(Block &block, const Activity &activity,
+                     const EdgeSet &useless)
+    : block(block), activity(activity), useless(useless) {
   unsigned position = 0;
   for (Operation &op : block)
     positions[&op] = position++;
@@ -128,7 +172,9 @@ void Inference::read(Value value) {
   // What is evaluated again for a link is there when what it is evaluated from
   // is.
   if (auto inner = inside.find(value); inner != inside.end()) {
-    llvm::for_each(links[inner->second].leaves, use);
+    Link &link = links[inner->second];
+    link.readInside.insert(value);
+    llvm::for_each(link.leaves, use);
   } else if (!use(value)) {
     known.try_emplace(value, kNoLink);
     stored.insert(value);
@@ -140,8 +186,10 @@ void Inference::collectReads(Operation *op) {
   if (std::optional<unsigned> edge = getPlannedEdge(op)) {
     InverseEdge inverse =
         cast<InvertibleOpInterface>(op).getInverseEdges()[*edge];
-    for (Value value : inverse.from)
+    for (Value value : inverse.from) {
       read(value);
+      starts.try_emplace(value, op);
+    }
     for (Value value : inverse.solved) {
       known.try_emplace(value, kNoLink);
       planned.insert(value);
@@ -185,7 +233,8 @@ bool Inference::isInside(Operation *op, Operation *end,
   });
 }
 
-bool Inference::findCone(Link &link, ArrayRef<Value> from) const {
+std::optional<Failure::Reason>
+Inference::findCone(Link &link, ArrayRef<Value> from) const {
   // Later operations first, so that all users of one have been decided on.
   std::priority_queue<std::pair<unsigned, Operation *>> pending;
   llvm::SmallPtrSet<Operation *, 16> seen, cone;
@@ -214,7 +263,7 @@ bool Inference::findCone(Link &link, ArrayRef<Value> from) const {
     if (llvm::any_of(wanted[op], [&](Value value) {
           return llvm::is_contained(link.solved, value);
         }))
-      return false;
+      return Failure::NeedsItself;
     // What the operation itself computes is what its inverse starts from.
     if (op == link.op || llvm::all_of(wanted[op], isGivenBack) ||
         !isInside(op, link.op, cone, block)) {
@@ -222,7 +271,7 @@ bool Inference::findCone(Link &link, ArrayRef<Value> from) const {
       continue;
     }
     if (!canEvaluate(op) || cone.size() == kMaxConeOps)
-      return false;
+      return Failure::NeedsStored;
     cone.insert(op);
     link.cone.push_back(op);
     llvm::SetVector<Value> used(op->operand_begin(), op->operand_end());
@@ -233,11 +282,13 @@ bool Inference::findCone(Link &link, ArrayRef<Value> from) const {
   link.leaves = leaves.takeVector();
   // A chain goes on from what is given back. Of arguments alone no more than a
   // few quick operations are evaluated again.
-  return (link.cone.size() <= kMaxQuickOps &&
-          llvm::none_of(link.cone, isExpensive)) ||
-         llvm::any_of(link.leaves, [&](Value leaf) {
-           return isLocal(leaf) && leaf.getDefiningOp() != link.op;
-         });
+  if ((link.cone.size() <= kMaxQuickOps &&
+       llvm::none_of(link.cone, isExpensive)) ||
+      llvm::any_of(link.leaves, [&](Value leaf) {
+        return isLocal(leaf) && leaf.getDefiningOp() != link.op;
+      }))
+    return std::nullopt;
+  return Failure::TakesLong;
 }
 
 /// True if `op` makes a tensor out of nothing that has to be given back.
@@ -251,20 +302,37 @@ bool Inference::tryLink(Operation *op, unsigned number, const InverseEdge &edge,
   auto isUnknown = [&](Value value) {
     return isLocal(value) && !known.contains(value);
   };
+  if (useless.contains({op, number}))
+    return false;
   if (llvm::none_of(edge.solved, [&](Value value) {
         return isUnknown(value) && !isFilled(value.getDefiningOp());
-      }))
+      })) {
+    for (Value value : edge.solved)
+      failures.try_emplace(value, Failure{op, Failure::IsReadBefore, {}});
     return false;
+  }
+  auto fail = [&](Failure::Reason reason, Value start = {}) {
+    for (Value value : edge.solved)
+      failures.try_emplace(value, Failure{op, reason, start});
+    return false;
+  };
   double growth = 1;
   if (edge.kind != InverseKind::Exact) {
     growth = edge.gain == 0 ? std::numeric_limits<double>::infinity()
                             : std::max(1.0, edge.gain);
     if (gain * growth > getGainOfHalfTheDigits(edge.solved))
-      return false;
+      return fail(Failure::LosesDigits);
   }
-  Link link{op, number, edge.solved, {}, {}, {}};
-  if (!findCone(link, edge.from) ||
-      (!mayStart && llvm::any_of(link.leaves, isUnknown)))
+  Link link{op, number, edge.solved, {}, {}, {}, {}};
+  if (std::optional<Failure::Reason> reason = findCone(link, edge.from)) {
+    const auto *start = llvm::find_if(edge.from, [&](Value value) {
+      Link single{op, number, edge.solved, {}, {}, {}, {}};
+      return findCone(single, value) == reason;
+    });
+    // A cone may be too large only as a whole.
+    return fail(*reason, start == edge.from.end() ? edge.from.back() : *start);
+  }
+  if (!mayStart && llvm::any_of(link.leaves, isUnknown))
     return false;
   gain *= growth;
   unsigned id = links.size();
@@ -288,6 +356,11 @@ void Inference::tryLinks(Operation *op) {
       isa<LoopLikeOpInterface, CallOpInterface>(op) || !isPure(op))
     return;
   SmallVector<InverseEdge> edges = invertible.getInverseEdges();
+  auto giveUp = [&] {
+    for (const InverseEdge &edge : edges)
+      for (Value value : edge.solved)
+        failures.try_emplace(value, Failure{op, Failure::GivesAnother, {}});
+  };
   // An operation has one link. The best one starts from what is at hand, loses
   // no digits, and gives a value back that others read, too: a state.
   for (bool mayStart : {false, true})
@@ -299,7 +372,7 @@ void Inference::tryLinks(Operation *op) {
                 return !v.hasOneUse();
               }) == isShared &&
               tryLink(op, number, edge, mayStart))
-            return;
+            return giveUp();
 }
 
 //===----------------------------------------------------------------------===//
@@ -343,29 +416,89 @@ void Inference::write() {
         chain.starts.insert(leaf);
     chain.takesLong |= llvm::any_of(link.cone, isExpensive);
   }
+  SmallVector<Value> left;
   Builder builder(block.getParentOp()->getContext());
   for (auto [id, link] : llvm::enumerate(links)) {
-    if (!link.isUsed)
+    if (!link.isUsed) {
+      llvm::append_range(left, link.readInside);
       continue;
+    }
     const Chain &chain = all[chains.findLeader(id)];
-    int64_t starts = 0, more = 0;
+    int64_t startBytes = 0, more = 0;
     for (Value value : chain.starts) {
       int64_t bytes = getApproximateBytes(value.getType());
-      starts += bytes;
+      startBytes += bytes;
       more += stored.contains(value) ? 0 : bytes;
     }
-    if (chain.takesLong ? chain.givenBack < kLeastReturn * starts
-                        : chain.givenBack <= more)
+    if (chain.takesLong ? chain.givenBack < kLeastReturn * startBytes
+                        : chain.givenBack <= more) {
+      for (Value value : link.read) {
+        failures[value] = {link.op, Failure::StartsFromMuch, {}, startBytes,
+                           chain.givenBack};
+        left.push_back(value);
+      }
+      llvm::append_range(left, link.readInside);
       continue;
+    }
     link.op->setAttr(kInvertAttrName, builder.getI64IntegerAttr(link.edge));
+    for (Value leaf : link.leaves)
+      starts.try_emplace(leaf, link.op);
     for (Operation *op : link.cone)
       if (!op->hasTrait<OpTrait::ConstantLike>())
         for (OpResult result : op->getResults())
           setRecomputed(result);
   }
+  stored.insert_range(left);
+  SmallVector<std::pair<Operation *, StringAttr>> reasons;
+  for (Value value : stored)
+    if (Operation *op = value.getDefiningOp();
+        !isCheap(op) && !op->hasAttr(kReasonAttrName))
+      reasons.push_back({op, builder.getStringAttr(explain(value))});
+  for (auto [op, reason] : reasons)
+    op->setAttr(kReasonAttrName, reason);
 }
 
-void Inference::run() {
+std::string Inference::explain(Value value) const {
+  if (Operation *op = starts.lookup(value))
+    return "the inverse of " + printName(op) + " starts from it";
+  if (llvm::is_contained(block.getTerminator()->getOperands(), value))
+    return "the function returns it";
+  auto it = failures.find(value);
+  if (it == failures.end()) {
+    // Couplings and loops were planned before.
+    for (Operation *user : value.getUsers())
+      if (auto reason = user->getAttrOfType<StringAttr>(kReasonAttrName);
+          reason && isa<rev::CouplingOp, LoopLikeOpInterface>(user))
+        return printName(user) + " is not inverted: " + reason.str();
+    return getMissingEdge(value, block).reason;
+  }
+  const Failure &failure = it->second;
+  std::string inverse = "the inverse of " + printName(failure.op);
+  std::string start = failure.start ? printName(failure.start) : "";
+  switch (failure.reason) {
+  case Failure::LosesDigits:
+    return inverse + " may lose more than half of the digits";
+  case Failure::NeedsItself:
+    return inverse + " needs " + start + ", and that needs " + printName(value) +
+           " first";
+  case Failure::NeedsStored:
+    return inverse + " needs " + start + ", which is not evaluated again";
+  case Failure::TakesLong:
+    return inverse + " would evaluate " + start + " again for this alone";
+  case Failure::GivesAnother:
+    return inverse + " gives another operand back";
+  case Failure::IsReadBefore:
+    return "what is behind " + printName(failure.op) +
+           " reads it before that is undone";
+  case Failure::StartsFromMuch:
+    return inverse + " is in a chain that starts from " +
+           std::to_string(failure.starts) + " bytes and gives " +
+           std::to_string(failure.givenBack) + " back";
+  }
+  llvm_unreachable("unknown reason");
+}
+
+void Inference::run(EdgeSet &found) {
   for (Value result : block.getTerminator()->getOperands())
     if (isLocal(result))
       known.try_emplace(result, kNoLink);
@@ -374,9 +507,21 @@ void Inference::run() {
     collectReads(&op);
   }
   findUsed();
-  write();
+  for (const Link &link : links)
+    if (!link.isUsed)
+      found.insert({link.op, link.edge});
 }
 
 void memrev::planInferredInverses(Block &block, const Activity &activity) {
-  Inference(block, activity).run();
+  // What an edge starts from counts as stored, also if nobody reads what it
+  // gives back, which shows only later in the walk. Then without it.
+  EdgeSet useless;
+  for (unsigned round = 0;; ++round) {
+    EdgeSet found;
+    Inference inference(block, activity, useless);
+    inference.run(found);
+    if (found.empty() || round == kMaxRounds)
+      return inference.write();
+    useless.insert(found.begin(), found.end());
+  }
 }

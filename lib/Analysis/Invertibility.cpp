@@ -143,19 +143,19 @@ Invertibility::solve(bool mayLoseDigits) {
 // What is not
 //===----------------------------------------------------------------------===//
 
-static std::string describe(Operation *op) {
+std::string memrev::printName(Operation *op) {
   std::string text = ("'" + op->getName().getStringRef() + "'").str();
   if (std::optional<std::string> place = printPlace(op->getLoc()))
     text += " at " + *place;
   return text;
 }
 
-static std::string describe(Value value) {
+std::string memrev::printName(Value value) {
   std::string text;
   llvm::raw_string_ostream os(text);
   if (auto result = dyn_cast<OpResult>(value))
     os << "result " << result.getResultNumber() << " of "
-       << describe(result.getOwner());
+       << printName(result.getOwner());
   else if (auto loop = dyn_cast<LoopLikeOpInterface>(
                cast<BlockArgument>(value).getOwner()->getParentOp()))
     os << "iteration argument "
@@ -166,8 +166,7 @@ static std::string describe(Value value) {
   return text;
 }
 
-/// Why `value`, which no edge solves for, is not given back.
-static Obstacle getMissingEdge(Value value, Block &block) {
+Obstacle memrev::getMissingEdge(Value value, Block &block) {
   SmallVector<Operation *> readers;
   for (Operation *user : value.getUsers()) {
     Operation *op = block.findAncestorOpInBlock(*user);
@@ -176,18 +175,18 @@ static Obstacle getMissingEdge(Value value, Block &block) {
   }
   if (readers.empty())
     return {value.getLoc(),
-            "nothing that could be undone reads " + describe(value)};
+            "nothing that could be undone reads " + printName(value)};
   llvm::sort(readers,
              [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
-  std::string text = describe(readers.front());
+  std::string text = printName(readers.front());
   size_t numNamed = std::min(readers.size(), kMaxNamedReaders);
   for (size_t i = 1; i < numNamed; ++i)
-    text += (i + 1 == readers.size() ? " and " : ", ") + describe(readers[i]);
+    text += (i + 1 == readers.size() ? " and " : ", ") + printName(readers[i]);
   if (numNamed < readers.size())
     text += " and " + std::to_string(readers.size() - numNamed) + " more";
   text += readers.size() == 1 ? " has" : " have";
   return {readers.front()->getLoc(),
-          text + " no inverse edge for " + describe(value)};
+          text + " no inverse edge for " + printName(value)};
 }
 
 const Invertibility::Step *
@@ -225,8 +224,8 @@ Obstacle Invertibility::explain(Value value) const {
       step = getFurthest(evaluations);
     if (!step)
       if (Operation *op = lossy.lookup(value))
-        return {op->getLoc(), "the inverse of " + describe(op) +
-                                  " may lose digits that " + describe(value) +
+        return {op->getLoc(), "the inverse of " + printName(op) +
+                                  " may lose digits that " + printName(value) +
                                   " has"};
     if (!step)
       return getMissingEdge(value, block);
@@ -238,7 +237,7 @@ Obstacle Invertibility::explain(Value value) const {
     }
   }
   // Values are computed from values before them: an edge is in every circle.
-  return {last->getLoc(), "the inverse of " + describe(last) + " needs " +
-                              describe(missing) + ", and that needs " +
-                              describe(value) + " first"};
+  return {last->getLoc(), "the inverse of " + printName(last) + " needs " +
+                              printName(missing) + ", and that needs " +
+                              printName(value) + " first"};
 }

@@ -1,7 +1,7 @@
 // Gradients of products and convolutions, and gradients of these again, become
 // kernels of vector code: nothing of them is left to scalar loops.
 
-// RUN: memrev-opt %s -memrev-differentiate -memrev-lower -memrev-schedule-cpu | FileCheck %s --implicit-check-not=linalg.
+// RUN: memrev-opt %s -memrev-differentiate -memrev-lower -memrev-schedule-cpu | FileCheck %s --implicit-check-not=' linalg.'
 
 // The second derivative of the input is nine products, one for each element of the
 // filter's window, into slices.

@@ -27,6 +27,15 @@ struct Obstacle {
   std::string reason;
 };
 
+/// The name of `op` and its place in a file, if there is one.
+std::string printName(Operation *op);
+
+/// Which result or argument of what `value` is.
+std::string printName(Value value);
+
+/// Why `value` of `block`, which no edge solves for, is not given back.
+Obstacle getMissingEdge(Value value, Block &block);
+
 /// Runs a block backwards on paper: starting from values that are known at its
 /// end, closes the set of known values under inverse edges of its operations
 /// (`InvertibleOpInterface`) and under evaluating operations again. Takes time
