@@ -2,7 +2,8 @@
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Applies functions and then what `rev.inverse` makes of them; compares gradients of loops by
-`policy(invert)`, whose bytes do not depend on the number of iterations, with `policy(store)`."""
+`policy(invert)`, whose bytes do not depend on the number of iterations, with `policy(store)`,
+and log-determinants of elementwise functions with sums of logarithms of their derivatives."""
 
 import numpy as np
 
@@ -165,6 +166,28 @@ LOOPS = {
   }}
   %u = arith.addf %a, %d : V""",
 }
+# Bodies that make %y of %x, of type S, and the derivatives.
+S = "tensor<3x4xf64>"
+DIAGONALS = {
+    "fma": ("%k = arith.constant dense<-0.8> : S\n%y = math.fma %k, %x, %x0 : S",
+            lambda x: np.full_like(x, -0.8)),
+    "tanh": ("%y = math.tanh %x : S", lambda x: 1 - np.tanh(x) ** 2),
+    "leaky": ("%k = arith.constant dense<0.7> : S\n%z = arith.constant dense<0.0> : S\n"
+              "%m = arith.mulf %x, %k : S\n%c = arith.cmpf olt, %x, %z : S\n"
+              "%y = arith.select %c, %m, %x : tensor<3x4xi1>, S",
+              lambda x: np.where(x > 0, 1, 0.7)),
+    "maximum": ("%k = arith.constant dense<0.25> : S\n%m = arith.mulf %k, %x : S\n"
+                "%n = arith.divf %x, %k : S\n%y = arith.maximumf %m, %n : S",
+                lambda x: np.where(x > 0, 4, 0.25)),
+    "element": ("""%e = tensor.empty() : S
+  %y = linalg.map ins(%x : S) outs(%e : S) (%p: f64, %o: f64) {
+    %k = arith.constant 0.25 : f64
+    %q = math.tanh %p : f64
+    %m = arith.mulf %k, %q : f64
+    %n = arith.minimumf %m, %q : f64
+    linalg.yield %n : f64
+  }""", lambda x: (1 - np.tanh(x) ** 2) * np.where(x > 0, 0.25, 1)),
+}
 # Loops of one complex stream, in bodies of linalg.
 COMPLEX_LOOP = """
   %k = complex.constant [0.9, 0.5] : complex<f64>
@@ -298,6 +321,18 @@ func.func @{full}(%x: V, %y: V, %w: V, %d: V, %e: V) -> (V, V, V) {{
         " Z", " " + Z).replace("(Z", "(" + Z)
 
 
+def make_diagonal(name, body):
+    return f"""
+func.func private @{name}_f(%x: S, %x0: S) -> S {{
+  {body}
+  return %y : S
+}}
+func.func @{name}(%x: S, %x0: S) -> tensor<3xf64> {{
+  %y:2 = rev.log_det @{name}_f(%x, %x0) wrt [0] : (S, S) -> (S, tensor<3xf64>)
+  return %y#1 : tensor<3xf64>
+}}""".replace(" S", " " + S).replace("(S", "(" + S)
+
+
 def draw(rng, kind):
     """An array, or a number, of an argument's type."""
     if kind in ("f64", "f32"):
@@ -349,6 +384,14 @@ def check_loops(module, rng, names):
         assert tape >= many + (MANY - FEW) * 8, f"{name}: {tape} bytes stored, {many} not"
 
 
+def check_log_dets(module, rng):
+    for name, (_, derivative) in DIAGONALS.items():
+        x, y = rng.uniform(-1, 1, (2, 3, 4))
+        error = np.abs(module["log_det_" + name](x, y)
+                       - np.log(np.abs(derivative(x))).sum(axis=1)).max()
+        assert error < 1e-13, f"the log-determinant of {name} is {error} off"
+
+
 def main():
     rng = np.random.default_rng(0)
     text = JOIN
@@ -360,9 +403,12 @@ def main():
         for name, body in LOOPS.items():
             text += make_loop(name, body, trips, policy)
         text += make_complex_loop(trips, policy)
+    for name, (body, _) in DIAGONALS.items():
+        text += make_diagonal("log_det_" + name, body)
     module = memrev.compile(text)
     check_functions(module, rng)
     check_loops(module, rng, [*LOOPS, "complex"])
+    check_log_dets(module, rng)
 
 
 if __name__ == "__main__":
