@@ -332,7 +332,7 @@ def test_named_log_determinants():
 def test_errors():
     x = DRAW(10).standard_normal((4, 6))
     with pytest.raises(memrev.CompileError, match="no inverse edge reaches its argument 0"):
-        memrev.log_det(lambda x: mnp.tanh(x))(x)
+        memrev.log_det(lambda x: mnp.sin(x))(x)
     with pytest.raises(memrev.CompileError, match="expects operations that keep samples apart"):
         memrev.log_det(lambda x: mnp.exp(x[::-1]))(x)
     with pytest.raises(memrev.CompileError, match="expects operations that keep samples apart"):

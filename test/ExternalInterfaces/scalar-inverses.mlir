@@ -53,9 +53,9 @@ func.func @main(%y: f32, %z: tensor<4xf64>, %b: i64) -> (f32, tensor<4xf16>, f32
 // A sum that is not zero has a quotient, a number and its parts each other.
 // CHECK-LABEL: func.func private @complex_inverse(
 // CHECK-SAME:    %[[R:.*]]: f32, %[[I:.*]]: f32, %[[P:.*]]: complex<f32>)
-// CHECK:         %[[E:.*]] = complex.exp %[[P]]
 // CHECK:         %[[Y:.*]] = complex.create %[[R]], %[[I]]
 // CHECK:         %[[A:.*]] = complex.add %[[Y]], %[[P]]
+// CHECK:         %[[E:.*]] = complex.exp %[[P]]
 // CHECK:         %[[B:.*]] = complex.div %[[A]], %[[E]]
 // CHECK:         %[[C:.*]] = complex.sub %[[P]], %[[B]]
 // CHECK:         %[[D:.*]] = complex.conj %[[C]]
