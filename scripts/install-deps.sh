@@ -3,7 +3,8 @@
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Installs what memrev needs to be built and run on Debian 12 from the machine's
-# own package sources; with --tests, what its tests need, too. Does nothing when
+# own package sources; with --tests, what its tests need, too, and with --all what those
+# of `scripts/test.sh --all` need. Does nothing when
 # all of it is there.
 set -euo pipefail
 
@@ -20,7 +21,9 @@ case "${1:-}" in
   '') ;;
   # Tests open the page of the memory report in a browser.
   --tests) packages+=(chromium-headless-shell) ;;
-  *) echo "error: expects no option or --tests, but got '$1'" >&2; exit 2 ;;
+  # All tests: the sanitizers' runtime, too.
+  --all) packages+=(chromium-headless-shell libclang-rt-22-dev) ;;
+  *) echo "error: expects no option, --tests or --all, but got '$1'" >&2; exit 2 ;;
 esac
 
 missing=()

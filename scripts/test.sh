@@ -18,7 +18,7 @@ for option in "$@"; do
   esac
 done
 
-scripts/install-deps.sh --tests
+if $all; then scripts/install-deps.sh --all; else scripts/install-deps.sh --tests; fi
 scripts/setup-python.sh
 # Commands in documents and tests call the environment's python3.
 export PATH="$PWD/.venv/bin:$PATH" PYTHONPATH="$PWD/python-frontend"
@@ -29,7 +29,7 @@ cmake --build --preset release --target check-memrev
 python3 -m pytest --quiet --numprocesses "$(nproc)" --dist loadfile python-frontend/tests
 
 if $all; then
-  python3 -m pytest --quiet --slow -m slow python-frontend/tests
+  python3 -m pytest --quiet --slow -m slow --numprocesses "$(nproc)" python-frontend/tests
   cmake --preset debug-asan
   cmake --build --preset debug-asan
   cmake --build --preset debug-asan --target check-memrev

@@ -37,9 +37,6 @@ static constexpr size_t kMaxQuickOps = 8;
 /// this many times as many bytes back as it starts from.
 static constexpr int64_t kLeastReturn = 2;
 
-/// How often links are chosen without those that turned out to be useless.
-static constexpr unsigned kMaxRounds = 3;
-
 namespace {
 
 /// An inverse edge that may be followed.
@@ -82,18 +79,12 @@ struct Failure {
   int64_t starts = 0, givenBack = 0;
 };
 
-/// Numbers of edges, with their operations.
-using EdgeSet = llvm::DenseSet<std::pair<Operation *, unsigned>>;
-
 /// Walks a block from its end, as its derivative does.
 class Inference {
 public:
-  /// The edges in `useless` are not followed.
-  Inference(Block &block, const Activity &activity, const EdgeSet &useless);
+  Inference(Block &block, const Activity &activity);
 
-  /// Chooses links, and adds those that nobody reads to `found`.
-  void run(EdgeSet &found);
-  void write();
+  void run();
 
 private:
   /// Values that all of the rest of the program starts from have no number.
@@ -121,14 +112,14 @@ private:
   static bool isInside(Operation *op, Operation *end,
                        const llvm::SmallPtrSetImpl<Operation *> &cone,
                        Block &block);
-  /// Finds the links whose values are read, by derivatives or by other links.
+  /// Drops links that nobody reads.
   void findUsed();
+  void write();
   /// Says why `value`, which the derivative reads, is not given back.
   std::string explain(Value value) const;
 
   Block &block;
   const Activity &activity;
-  const EdgeSet &useless;
   DenseMap<Operation *, unsigned> positions;
   SmallVector<Link> links;
   /// The values at hand, and the link that gives each of them back. Those
@@ -140,8 +131,9 @@ private:
   llvm::DenseSet<Value> planned;
   /// What the derivative reads of what is stored.
   llvm::SetVector<Value> stored;
-  /// Whose inverse starts from what is stored.
-  DenseMap<Value, Operation *> starts;
+  /// Whose inverse starts from what is stored, and whose would: nobody may
+  /// read what that gives back, or its chain starts from too much.
+  DenseMap<Value, Operation *> starts, keptFor;
   /// The first edge for each value that was not followed.
   DenseMap<Value, Failure> failures;
   /// By how much the errors of edges that lose digits grow, all together.
@@ -150,9 +142,8 @@ private:
 
 } // namespace
 
-Inference::Inference(Block &block, const Activity &activity,
-                     const EdgeSet &useless)
-    : block(block), activity(activity), useless(useless) {
+Inference::Inference(Block &block, const Activity &activity)
+    : block(block), activity(activity) {
   unsigned position = 0;
   for (Operation &op : block)
     positions[&op] = position++;
@@ -328,8 +319,6 @@ bool Inference::tryLink(Operation *op, unsigned number, const InverseEdge &edge,
   auto isUnknown = [&](Value value) {
     return isLocal(value) && !known.contains(value);
   };
-  if (useless.contains({op, number}))
-    return false;
   if (llvm::none_of(edge.solved, [&](Value value) {
         return isUnknown(value) && !isFilled(value.getDefiningOp());
       })) {
@@ -373,8 +362,8 @@ bool Inference::tryLink(Operation *op, unsigned number, const InverseEdge &edge,
   gain *= growth;
   unsigned id = links.size();
   for (Value leaf : link.leaves)
-    if (isLocal(leaf))
-      known.try_emplace(leaf, kNoLink);
+    if (isLocal(leaf) && known.try_emplace(leaf, kNoLink).second)
+      keptFor[leaf] = op;
   for (Value value : link.solved)
     if (isLocal(value))
       known.try_emplace(value, id);
@@ -524,6 +513,8 @@ std::string Inference::explain(Value value) const {
   case Failure::GivesAnother:
     return inverse + " gives another operand back";
   case Failure::IsReadBefore:
+    if (Operation *op = keptFor.lookup(value))
+      return "the inverse of " + printName(op) + " would start from it";
     return "what is behind " + printName(failure.op) +
            " reads it before that is undone";
   case Failure::StartsFromMuch:
@@ -534,7 +525,7 @@ std::string Inference::explain(Value value) const {
   llvm_unreachable("unknown reason");
 }
 
-void Inference::run(EdgeSet &found) {
+void Inference::run() {
   for (Value result : block.getTerminator()->getOperands())
     if (isLocal(result))
       known.try_emplace(result, kNoLink);
@@ -543,21 +534,9 @@ void Inference::run(EdgeSet &found) {
     collectReads(&op);
   }
   findUsed();
-  for (const Link &link : links)
-    if (!link.isUsed)
-      found.insert({link.op, link.edge});
+  write();
 }
 
 void memrev::planInferredInverses(Block &block, const Activity &activity) {
-  // What an edge starts from counts as stored, also if nobody reads what it
-  // gives back, which shows only later in the walk. Then without it.
-  EdgeSet useless;
-  for (unsigned round = 0;; ++round) {
-    EdgeSet found;
-    Inference inference(block, activity, useless);
-    inference.run(found);
-    if (found.empty() || round == kMaxRounds)
-      return inference.write();
-    useless.insert(found.begin(), found.end());
-  }
+  Inference(block, activity).run();
 }

@@ -15,6 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 BUILD = Path(os.environ.get("MEMREV_BUILD_DIR", Path(__file__).parents[2] / "build"))
 EMULATOR = BUILD / "test" / "simt"
 _VARIABLE = "MEMREV_TEST_ON_EMULATOR"
@@ -40,9 +42,9 @@ def environment(**more):
             "MEMREV_KERNEL_FORMAT": "llvm", **more}
 
 
-def runs_on_emulator(file, options=(), **more):
+def runs_on_emulator(file, options=(), slow=False, **more):
     """A test that runs the tests of a file in a process with the emulator, with `options` of
-    pytest, and with `more` in its environment."""
+    pytest, and with `more` in its environment. It runs with `--slow` only if it is `slow`."""
     def test():
         """All other tests of this file, where the driver is the emulator."""
         assert (EMULATOR / "libcuda.so.1").is_file(), "expects the SIMT emulator in the build"
@@ -53,4 +55,6 @@ def runs_on_emulator(file, options=(), **more):
         assert result.returncode == 0, result.stdout
         assert " passed" in result.stdout
 
-    return None if INSIDE else test
+    if INSIDE:
+        return None
+    return pytest.mark.slow(test) if slow else test

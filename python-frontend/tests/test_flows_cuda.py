@@ -8,16 +8,14 @@ import shutil
 
 import numpy as np
 import pytest
-from emulator import INSIDE, off_emulator, on_emulator, runs_on_emulator
+from emulator import off_emulator, on_emulator, runs_on_emulator
 
 import memrev
 from memrev import flows, nn, tree
 from memrev import numpy as mnp
 
 test_on_emulator = runs_on_emulator(__file__)
-if not INSIDE:
-    test_slow_ones_on_emulator = pytest.mark.slow(
-        runs_on_emulator(__file__, ("--slow", "-m", "slow")))
+test_slow_ones_on_emulator = runs_on_emulator(__file__, ("--slow", "-m", "slow"), slow=True)
 
 DENSE = flows.dense(4, activation=np.tanh)
 CONV = flows.convolutional(3, windows=(3, 1), rank=1, activation=np.tanh)

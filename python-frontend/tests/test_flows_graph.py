@@ -62,7 +62,7 @@ GRAPHS = {
 
 @pytest.mark.parametrize("name", GRAPHS)
 def test_graph(name):
-    check(*GRAPHS[name](), gain=100, spread=0.2)
+    check(*GRAPHS[name](), spread=0.2)
 
 
 def test_orders_follow_from_connections():
@@ -92,7 +92,7 @@ def test_a_graph_is_the_chain_of_its_nodes():
 
 def test_graphs_nest_in_loops():
     model = flows.Repeat(split_and_merge(), 2)
-    check(model, random(1, 4, 4), random(2, 4, 3), gain=100, spread=0.2)
+    check(model, random(1, 4, 4), random(2, 4, 3), spread=0.2)
 
 
 def test_several_conditions_are_a_tuple():

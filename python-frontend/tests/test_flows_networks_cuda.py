@@ -7,7 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
-from emulator import INSIDE, off_emulator, on_emulator, runs_on_emulator
+from emulator import off_emulator, on_emulator, runs_on_emulator
 from test_flows_networks import NETWORKS
 
 import memrev
@@ -15,9 +15,7 @@ from memrev import numpy as mnp
 from memrev import tree
 
 test_on_emulator = runs_on_emulator(__file__)
-if not INSIDE:
-    test_slow_ones_on_emulator = pytest.mark.slow(
-        runs_on_emulator(__file__, ("--slow", "-m", "slow")))
+test_slow_ones_on_emulator = runs_on_emulator(__file__, ("--slow", "-m", "slow"), slow=True)
 
 #: The others are slow.
 QUICK = ("Glow of vectors", "HyperbolicNetwork")

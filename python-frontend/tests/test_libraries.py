@@ -51,7 +51,8 @@ func.func @step(%x: tensor<2x8x8x4xf32>, %w: tensor<3x3x4x8xf32>) -> tensor<2x6x
 """
 
 test_on_emulator = runs_on_emulator(
-    __file__, LD_LIBRARY_PATH=LIBRARIES, MEMREV_SIMT_CHIP="sm_90", MEMREV_VENDOR_TRACE="1")
+    __file__, slow=True, LD_LIBRARY_PATH=LIBRARIES, MEMREV_SIMT_CHIP="sm_90",
+    MEMREV_VENDOR_TRACE="1")
 
 
 def _compile(program=PROGRAM, **options):

@@ -60,7 +60,7 @@ def test_report_is_right(probe, unrolled, policy):
     assert 0 <= extra < 128 << 10
 
 
-@pytest.mark.parametrize("unrolled", [False, True])
+@pytest.mark.parametrize("unrolled", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_depth_costs_parameters_only(probe, unrolled):
     """Beyond parameters and their gradients, 128 blocks take what 8 blocks take, by
     the report and by measurement, but for statistics of layers, which may be kept: they

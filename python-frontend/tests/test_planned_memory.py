@@ -171,7 +171,7 @@ elif COUNTED in os.environ:
 
 else:
 
-    test_on_emulator = emulator.runs_on_emulator(__file__)
+    test_on_emulator = emulator.runs_on_emulator(__file__, slow=True)
 
     def test_with_counter(tmp_path):
         library = tmp_path / "malloc_counter.so"

@@ -17,7 +17,7 @@ from memrev.train import cifar, command, reduction, replicas
 from memrev.train.programs import CompiledPrograms, make_optimizer
 from memrev.train.settings import Settings
 
-test_on_emulator = runs_on_emulator(__file__, MEMREV_SIMT_DEVICES="2")
+test_on_emulator = runs_on_emulator(__file__, slow=True, MEMREV_SIMT_DEVICES="2")
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@
 """Many steps of training beside PyTorch, on images in CIFAR's format."""
 
 import numpy as np
+import pytest
 import torch
 import torch.nn.functional as F
 
@@ -14,6 +15,7 @@ from memrev.train import batches, cifar
 from torch_resnets import Net
 
 
+@pytest.mark.slow
 def test_twenty_steps_equal_pytorch_that_stores_everything(tmp_path):
     dataset = cifar.DATASETS["cifar10"]
     cifar_files.write(tmp_path, dataset, train=60, test=10)

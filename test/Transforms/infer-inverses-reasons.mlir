@@ -59,7 +59,7 @@ func.func private @sum(%x: tensor<4x4xf32>, %w: tensor<4x4xf32>) -> tensor<4x4xf
   %q = linalg.matmul ins(%p, %k : tensor<4x4xf32>, tensor<4x4xf32>) outs(%f : tensor<4x4xf32>) -> tensor<4x4xf32>
   %d = arith.addf %a, %b : tensor<4x4xf32>
   %g = linalg.matmul ins(%d, %k : tensor<4x4xf32>, tensor<4x4xf32>) outs(%f : tensor<4x4xf32>) -> tensor<4x4xf32>
-  %r = arith.addf %g, %q : tensor<4x4xf32>
+  %r = arith.mulf %g, %q : tensor<4x4xf32>
   return %r : tensor<4x4xf32>
 }
 func.func @main(%x: tensor<4x4xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>) {
@@ -79,7 +79,7 @@ func.func private @lossy(%x: tensor<4x4xf32>, %w: tensor<4x4xf32>) -> tensor<4x4
   %d = math.sin %a : tensor<4x4xf32>
   %b = math.exp %a : tensor<4x4xf32>
   %c = math.sin %b : tensor<4x4xf32>
-  %g = arith.addf %c, %d : tensor<4x4xf32>
+  %g = arith.mulf %c, %d : tensor<4x4xf32>
   return %g : tensor<4x4xf32>
 }
 func.func @main(%x: tensor<4x4xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>) {
@@ -98,7 +98,7 @@ func.func private @before(%x: tensor<4x4xf32>, %w: tensor<4x4xf32>) -> tensor<4x
   %a = linalg.matmul ins(%x, %w : tensor<4x4xf32>, tensor<4x4xf32>) outs(%f : tensor<4x4xf32>) -> tensor<4x4xf32>
   %b = math.exp %a : tensor<4x4xf32>
   %d = math.sin %a : tensor<4x4xf32>
-  %g = arith.addf %b, %d : tensor<4x4xf32>
+  %g = arith.mulf %b, %d : tensor<4x4xf32>
   return %g : tensor<4x4xf32>
 }
 func.func @main(%x: tensor<4x4xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>) {
@@ -175,6 +175,26 @@ func.func private @loop(%x: tensor<4x4xf32>, %w: tensor<4x4xf32>) -> tensor<4x4x
 }
 func.func @main(%x: tensor<4x4xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>) {
   %0:2 = rev.vjp @loop(%x, %x) cotangents(%x) : (tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x4xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>)
+  return %0#0, %0#1 : tensor<4x4xf32>, tensor<4x4xf32>
+}
+
+// -----
+
+// Nobody reads what the inverse would give back.
+// CHECK: reason = "the inverse of 'arith.addf' at {{.*}}:[[@LINE+9]]:8 would start from it", strategy = "stored"
+func.func private @unread(%x: tensor<4x4xf32>, %w: tensor<4x4xf32>) -> tensor<4x4xf32> {
+  %e = tensor.empty() : tensor<4x4xf32>
+  %z = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%z : f32) outs(%e : tensor<4x4xf32>) -> tensor<4x4xf32>
+  %a = linalg.matmul ins(%x, %w : tensor<4x4xf32>, tensor<4x4xf32>) outs(%f : tensor<4x4xf32>) -> tensor<4x4xf32>
+  %d = math.sin %a : tensor<4x4xf32>
+  %b = math.exp %a : tensor<4x4xf32>
+  %c = math.sin %b : tensor<4x4xf32>
+  %g = arith.addf %c, %d : tensor<4x4xf32>
+  return %g : tensor<4x4xf32>
+}
+func.func @main(%x: tensor<4x4xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>) {
+  %0:2 = rev.vjp @unread(%x, %x) cotangents(%x) : (tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x4xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>)
   return %0#0, %0#1 : tensor<4x4xf32>, tensor<4x4xf32>
 }
 
