@@ -31,6 +31,9 @@ using namespace mlir::memrev;
 /// Values are followed through this many operations.
 static constexpr unsigned kMaxDepth = 16;
 
+/// Zeros are filled in or moved, not computed.
+static constexpr unsigned kMaxDepthOfZero = 4;
+
 namespace {
 
 /// What is known of the elements of a value: bounds of them.
@@ -299,6 +302,6 @@ std::optional<Magnitude> memrev::getPositiveMagnitude(Value value) {
 }
 
 bool memrev::isKnownZero(Value value) {
-  Bounds bounds = getBounds(value, kMaxDepth);
+  Bounds bounds = getBounds(value, kMaxDepthOfZero);
   return bounds.low == 0 && bounds.high == 0;
 }
