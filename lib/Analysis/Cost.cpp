@@ -65,6 +65,10 @@ int64_t memrev::getApproximateBytes(Type type) {
       elements = multiply(elements,
                           ShapedType::isDynamic(size) ? dynamicExtent : size);
   Type element = getElementTypeOrSelf(type);
+  if (auto complexType = dyn_cast<ComplexType>(element)) {
+    elements = multiply(elements, 2);
+    element = complexType.getElementType();
+  }
   bool hasWidth = element.isIntOrFloat();
   return multiply(elements,
                   hasWidth ? (element.getIntOrFloatBitWidth() + 7) / 8 : 8);

@@ -42,9 +42,13 @@ static double getRounding(Type type) {
 
 double memrev::getGainOfHalfTheDigits(ValueRange values) {
   unsigned digits = APFloat::semanticsPrecision(APFloat::IEEEdouble());
-  for (Value value : values)
-    if (auto type = dyn_cast<FloatType>(getElementTypeOrSelf(value.getType())))
+  for (Value value : values) {
+    Type element = getElementTypeOrSelf(value.getType());
+    if (auto complexType = dyn_cast<ComplexType>(element))
+      element = complexType.getElementType();
+    if (auto type = dyn_cast<FloatType>(element))
       digits = std::min(digits, type.getFPMantissaWidth());
+  }
   return std::ldexp(1.0, digits / 2);
 }
 

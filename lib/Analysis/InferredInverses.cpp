@@ -100,6 +100,10 @@ private:
   /// With `mayStart` the link may start from values that are not at hand yet.
   bool tryLink(Operation *op, unsigned number, const InverseEdge &edge,
                bool mayStart);
+  /// True if `value`, which an inverse of its own operation would start from,
+  /// is not there anyway and made of nothing but `solved`, which is smaller: a
+  /// broadcast, or numbers of a wider type, are made again rather than kept.
+  bool isEnlarged(Value value, ArrayRef<Value> solved) const;
   /// Finds what has to be evaluated for `link`, and from what. Fails if that
   /// depends on what it solves for or is not evaluated again.
   std::optional<Failure::Reason> findCone(Link &link,
@@ -288,6 +292,28 @@ static bool isFilled(Operation *op) {
          isa<tensor::EmptyOp, linalg::FillOp>(op);
 }
 
+/// The bytes of all of `values`.
+static int64_t getApproximateBytes(ValueRange values) {
+  int64_t bytes = 0;
+  for (Value value : values)
+    bytes += memrev::getApproximateBytes(value.getType());
+  return bytes;
+}
+
+bool Inference::isEnlarged(Value value, ArrayRef<Value> solved) const {
+  Operation *op = value.getDefiningOp();
+  auto it = known.find(value);
+  if (planned.contains(value) ||
+      (it != known.end() && it->second != kNoLink) ||
+      llvm::is_contained(block.getTerminator()->getOperands(), value) ||
+      getApproximateBytes(value) <= getApproximateBytes(solved))
+    return false;
+  return llvm::all_of(op->getOperands(), [&](Value operand) {
+    return llvm::is_contained(solved, operand) || !isLocal(operand) ||
+           isFilled(operand.getDefiningOp());
+  });
+}
+
 bool Inference::tryLink(Operation *op, unsigned number, const InverseEdge &edge,
                         bool mayStart) {
   auto isUnknown = [&](Value value) {
@@ -323,6 +349,16 @@ bool Inference::tryLink(Operation *op, unsigned number, const InverseEdge &edge,
   }
   if (!mayStart && llvm::any_of(link.leaves, isUnknown))
     return false;
+  for (Value leaf : link.leaves)
+    if (leaf.getDefiningOp() == op && isEnlarged(leaf, edge.solved)) {
+      for (Value value : edge.solved)
+        failures.try_emplace(value, Failure{op,
+                                            Failure::StartsFromMuch,
+                                            {},
+                                            getApproximateBytes(leaf),
+                                            getApproximateBytes(edge.solved)});
+      return false;
+    }
   gain *= growth;
   unsigned id = links.size();
   for (Value leaf : link.leaves)

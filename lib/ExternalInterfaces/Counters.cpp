@@ -6,8 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A loop that counts by itself, as an scf.while does, carries an integer: with
-// these inverses it runs backwards like the rest of the state. They are exact.
+// A loop that counts by itself, as an scf.while does, carries an integer, and
+// one that mixes its own random numbers carries bits: with these inverses it
+// runs backwards like the rest of the state. They are exact.
 //
 //===----------------------------------------------------------------------===//
 
@@ -18,6 +19,15 @@
 
 using namespace mlir;
 using namespace mlir::memrev;
+
+/// Declares what the edge of `op` in operand number `operand` gives back.
+static LogicalResult provideOperand(Operation *op, DerivativeContext &ctx,
+                                    unsigned operand, Value solved) {
+  ctx.provide(op->getOperand(operand), solved,
+              ctx.isRounded(op->getResult(0)) ? Precision::Rounded
+                                              : Precision::Exact);
+  return success();
+}
 
 namespace {
 
@@ -43,16 +53,41 @@ struct IntegerInverse
     OpBuilder &b = ctx.getBuilder();
     Location loc = op->getLoc();
     Value solved;
-    if (isa<arith::AddIOp>(op))
+    if (isa<arith::XOrIOp>(op))
+      solved = arith::XOrIOp::create(b, loc, result, other);
+    else if (isa<arith::AddIOp>(op))
       solved = arith::SubIOp::create(b, loc, result, other);
     else if (edge == 0)
       solved = arith::AddIOp::create(b, loc, result, other);
     else
       solved = arith::SubIOp::create(b, loc, other, result);
-    ctx.provide(op->getOperand(edge), solved,
-                ctx.isRounded(op->getResult(0)) ? Precision::Rounded
-                                                : Precision::Exact);
-    return success();
+    return provideOperand(op, ctx, edge, solved);
+  }
+
+  // Nothing flows through integers.
+  LogicalResult buildInverseAndVJP(Operation *op, DerivativeContext &ctx,
+                                   unsigned edge) const {
+    return buildInverse(op, ctx, edge);
+  }
+};
+
+/// What is extended by a sign or by zeros is cut off again.
+template <typename OpTy>
+struct ExtensionInverse
+    : InvertibleOpInterface::ExternalModel<ExtensionInverse<OpTy>, OpTy> {
+  SmallVector<InverseEdge> getInverseEdges(Operation *op) const {
+    return {InverseEdge{{op->getOperand(0)}, {op->getResult(0)}}};
+  }
+
+  LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,
+                             unsigned) const {
+    Value result = ctx.primal(op->getResult(0));
+    if (!result)
+      return failure();
+    return provideOperand(
+        op, ctx, 0,
+        arith::TruncIOp::create(ctx.getBuilder(), op->getLoc(),
+                                op->getOperand(0).getType(), result));
   }
 
   // Nothing flows through integers.
@@ -68,5 +103,8 @@ void memrev::registerCounterModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *c, arith::ArithDialect *) {
     arith::AddIOp::attachInterface<IntegerInverse<arith::AddIOp>>(*c);
     arith::SubIOp::attachInterface<IntegerInverse<arith::SubIOp>>(*c);
+    arith::XOrIOp::attachInterface<IntegerInverse<arith::XOrIOp>>(*c);
+    arith::ExtSIOp::attachInterface<ExtensionInverse<arith::ExtSIOp>>(*c);
+    arith::ExtUIOp::attachInterface<ExtensionInverse<arith::ExtUIOp>>(*c);
   });
 }

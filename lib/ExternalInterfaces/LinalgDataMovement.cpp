@@ -116,6 +116,45 @@ struct BroadcastModel
   }
 };
 
+/// Any of the copies of an element gives it back.
+struct BroadcastInverse
+    : InvertibleOpInterface::ExternalModel<BroadcastInverse,
+                                           linalg::BroadcastOp> {
+  SmallVector<InverseEdge> getInverseEdges(Operation *op) const {
+    auto broadcast = cast<linalg::BroadcastOp>(op);
+    // There has to be one.
+    if (op->getNumResults() != 1 ||
+        llvm::any_of(broadcast.getDimensions(), [&](int64_t i) {
+          int64_t size = getType(broadcast).getDimSize(i);
+          return ShapedType::isDynamic(size) || size == 0;
+        }))
+      return {};
+    return {InverseEdge::moving({broadcast.getInput()}, {op->getResult(0)})};
+  }
+
+  LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,
+                             unsigned) const {
+    auto broadcast = cast<linalg::BroadcastOp>(op);
+    Value result = ctx.primal(op->getResult(0));
+    if (!result)
+      return failure();
+    OpBuilder &b = ctx.getBuilder();
+    Slice box = getWhole(b, op->getLoc(), result);
+    for (int64_t i : broadcast.getDimensions())
+      box.sizes[i] = b.getIndexAttr(1);
+    Value input = tensor::ExtractSliceOp::create(
+        b, op->getLoc(), cast<RankedTensorType>(broadcast.getInput().getType()),
+        result, box.offsets, box.sizes, box.strides);
+    provideMoved(ctx, broadcast.getInput(), input, op->getResult(0));
+    return success();
+  }
+
+private:
+  static RankedTensorType getType(linalg::BroadcastOp op) {
+    return cast<RankedTensorType>(op->getResult(0).getType());
+  }
+};
+
 struct TransposeModel
     : DifferentiableOpInterface::ExternalModel<TransposeModel,
                                                linalg::TransposeOp> {
@@ -137,9 +176,8 @@ struct TransposeInverse
   SmallVector<InverseEdge> getInverseEdges(Operation *op) const {
     if (op->getNumResults() != 1)
       return {};
-    return {
-        InverseEdge::moving({cast<linalg::TransposeOp>(op).getInput()},
-                            {op->getResult(0)})};
+    return {InverseEdge::moving({cast<linalg::TransposeOp>(op).getInput()},
+                                {op->getResult(0)})};
   }
 
   LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,
@@ -207,7 +245,7 @@ private:
 void memrev::registerLinalgDataMovementModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *c, linalg::LinalgDialect *) {
     using namespace linalg;
-    BroadcastOp::attachInterface<BroadcastModel>(*c);
+    BroadcastOp::attachInterface<BroadcastModel, BroadcastInverse>(*c);
     CopyOp::attachInterface<CopyModel, CopyInverse>(*c);
     FillOp::attachInterface<FillModel>(*c);
     ReduceOp::attachInterface<ReduceModel, StructuredInverse<ReduceOp>>(*c);

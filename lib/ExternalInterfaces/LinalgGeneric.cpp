@@ -452,10 +452,11 @@ void memrev::registerLinalgGenericModels(DialectRegistry &registry) {
     using namespace linalg;
     attachInvertible<GenericOp, MapOp, ElementwiseOp, AddOp, SubOp, MulOp,
                      DivOp, NegFOp, ExpOp, LogOp, SqrtOp, RsqrtOp, ReciprocalOp,
-                     DotOp, MatvecOp, VecmatOp, BatchMatvecOp, BatchVecmatOp,
-                     BatchReduceMatmulOp, Mmt4DOp, BatchMmt4DOp, ContractOp>(c);
-    attachStructured<SquareOp, TanhOp, ErfOp, AbsOp, MaxOp, MinOp, PowFOp,
-                     SelectOp, FillRng2DOp>(c);
+                     TanhOp, DotOp, MatvecOp, VecmatOp, BatchMatvecOp,
+                     BatchVecmatOp, BatchReduceMatmulOp, Mmt4DOp, BatchMmt4DOp,
+                     ContractOp>(c);
+    attachStructured<SquareOp, ErfOp, AbsOp, MaxOp, MinOp, PowFOp, SelectOp,
+                     FillRng2DOp>(c);
     // Steps.
     CeilOp::attachInterface<InactiveModel<CeilOp>>(*c);
     FloorOp::attachInterface<InactiveModel<FloorOp>>(*c);

@@ -170,7 +170,9 @@ static bool solveBody(LinalgOp op, Solution &solution) {
         getSources(read, body, arguments, captured);
     edge.kind = std::max(edge.kind, scalar.kind);
     edge.gain *= scalar.gain;
-    if (scalar.determinant != Determinant::One)
+    // What is not known stays so.
+    if (scalar.determinant != Determinant::One &&
+        edge.determinant != Determinant::Unknown)
       edge.determinant = scalar.determinant;
     solution.steps.push_back(step->first);
     value = scalar.solved.front();

@@ -16,6 +16,7 @@
 #include "memrev/Interfaces/DecomposableOpInterface.h"
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
 #include "memrev/Interfaces/ForwardDifferentiableOpInterface.h"
+#include "memrev/Interfaces/InvertibleOpInterface.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -186,6 +187,75 @@ struct UnPackTangent
   }
 };
 
+/// Unpacking leaves the padding behind.
+struct PackInverse : InvertibleOpInterface::ExternalModel<PackInverse, PackOp> {
+  SmallVector<InverseEdge> getInverseEdges(Operation *op) const {
+    auto pack = cast<PackOp>(op);
+    // Where the padding begins has to be known without the source.
+    if (!pack.hasPureTensorSemantics() ||
+        !pack.getSourceType().hasStaticShape())
+      return {};
+    InverseEdge edge =
+        InverseEdge::moving({pack.getSource()}, {op->getResult(0)});
+    llvm::append_range(edge.from, pack.getInnerTiles());
+    return {edge};
+  }
+
+  LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,
+                             unsigned) const {
+    auto pack = cast<PackOp>(op);
+    Value result = ctx.primal(op->getResult(0));
+    FailureOr<SmallVector<OpFoldResult>> tiles = getPrimalTiles(pack, ctx);
+    if (!result || failed(tiles))
+      return failure();
+    OpBuilder &b = ctx.getBuilder();
+    Value empty = tensor::EmptyOp::create(
+        b, op->getLoc(), pack.getSourceType().getShape(),
+        pack.getSourceType().getElementType());
+    provideMoved(ctx, pack.getSource(),
+                 buildUnPack(b, pack, *tiles, result, empty), op->getResult(0));
+    return success();
+  }
+};
+
+/// Packing puts tiles together again of which nothing was cut off.
+struct UnPackInverse
+    : InvertibleOpInterface::ExternalModel<UnPackInverse, UnPackOp> {
+  SmallVector<InverseEdge> getInverseEdges(Operation *op) const {
+    auto unpack = cast<UnPackOp>(op);
+    if (!unpack.hasPureTensorSemantics() || !fillsTiles(unpack))
+      return {};
+    return {InverseEdge::moving({unpack.getSource()}, {op->getResult(0)})};
+  }
+
+  LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,
+                             unsigned) const {
+    auto unpack = cast<UnPackOp>(op);
+    Value result = ctx.primal(op->getResult(0));
+    if (!result)
+      return failure();
+    OpBuilder &b = ctx.getBuilder();
+    Value empty = tensor::EmptyOp::create(
+        b, op->getLoc(), unpack.getSourceType().getShape(),
+        unpack.getSourceType().getElementType());
+    provideMoved(ctx, unpack.getSource(),
+                 buildPack(b, unpack, unpack.getMixedTiles(), result, empty,
+                           /*padding=*/{}),
+                 op->getResult(0));
+    return success();
+  }
+
+private:
+  /// True if the tiles have as many elements as the result, as constants.
+  static bool fillsTiles(UnPackOp unpack) {
+    return unpack.getSourceType().hasStaticShape() &&
+           unpack.getDestType().hasStaticShape() &&
+           unpack.getInnerTiles().empty() &&
+           unpack.getSourceType().getNumElements() ==
+               unpack.getDestType().getNumElements();
+  }
+};
+
 /// How a tensor and its packed form lie to each other: split into tiles, a
 /// dimension of the tensor is one of the tiles and, behind it, one in the tile.
 struct Tiling {
@@ -346,8 +416,9 @@ struct UnPackDecomposition
 
 void memrev::registerLinalgPackingModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *c, linalg::LinalgDialect *) {
-    PackOp::attachInterface<PackModel, PackTangent, PackDecomposition>(*c);
-    UnPackOp::attachInterface<UnPackModel, UnPackTangent, UnPackDecomposition>(
-        *c);
+    PackOp::attachInterface<PackModel, PackTangent, PackDecomposition,
+                            PackInverse>(*c);
+    UnPackOp::attachInterface<UnPackModel, UnPackTangent, UnPackDecomposition,
+                              UnPackInverse>(*c);
   });
 }

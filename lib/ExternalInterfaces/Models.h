@@ -17,6 +17,7 @@ namespace mlir::memrev {
 
 void registerArithModels(DialectRegistry &registry);
 void registerCounterModels(DialectRegistry &registry);
+void registerComplexInverses(DialectRegistry &registry);
 void registerComplexModels(DialectRegistry &registry);
 void registerFuncModels(DialectRegistry &registry);
 void registerLinalgContractionModels(DialectRegistry &registry);
@@ -28,9 +29,11 @@ void registerLinalgPoolingModels(DialectRegistry &registry);
 void registerLinalgSoftmaxModels(DialectRegistry &registry);
 void registerLinalgTangentModels(DialectRegistry &registry);
 void registerMathModels(DialectRegistry &registry);
+void registerPiecewiseLinearModels(DialectRegistry &registry);
 void registerSCFForwardModels(DialectRegistry &registry);
 void registerSCFLoopModels(DialectRegistry &registry);
 void registerSCFModels(DialectRegistry &registry);
+void registerTensorElementModels(DialectRegistry &registry);
 void registerTensorIndexedModels(DialectRegistry &registry);
 void registerTensorModels(DialectRegistry &registry);
 void registerTensorPadModels(DialectRegistry &registry);

@@ -7,12 +7,14 @@
 //===----------------------------------------------------------------------===//
 //
 // Follows a value to what it is computed from: constants, exponentials, sums of
-// what is positive. Elements that are moved keep what is known of them.
+// what is positive. Elements that are moved keep what is known of them. Of a
+// complex value the bounds are those of its absolute value.
 //
 //===----------------------------------------------------------------------===//
 
 #include "NonZero.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Complex/IR/Complex.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -21,12 +23,16 @@
 #include "llvm/ADT/TypeSwitch.h"
 #include <algorithm>
 #include <cmath>
+#include <complex>
 
 using namespace mlir;
 using namespace mlir::memrev;
 
 /// Values are followed through this many operations.
 static constexpr unsigned kMaxDepth = 16;
+
+/// Zeros are filled in or moved, not computed.
+static constexpr unsigned kMaxDepthOfZero = 4;
 
 namespace {
 
@@ -53,27 +59,46 @@ struct Bounds {
 
 static constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-static Bounds getConstantBounds(Attribute attribute) {
-  auto ofNumber = [](const APFloat &number) {
-    double value = number.convertToDouble();
-    return std::isfinite(value) ? Bounds::between(value, value) : Bounds();
-  };
-  if (auto number = dyn_cast<FloatAttr>(attribute))
-    return ofNumber(number.getValue());
-  auto dense = dyn_cast<DenseFPElementsAttr>(attribute);
-  if (!dense || dense.empty())
-    return {};
+static Bounds getBoundsOfNumber(const APFloat &number) {
+  double value = number.convertToDouble();
+  return std::isfinite(value) ? Bounds::between(value, value) : Bounds();
+}
+
+/// Of the absolute value of a complex number.
+static Bounds getBoundsOfNumber(const std::complex<APFloat> &number) {
+  double value = std::hypot(number.real().convertToDouble(),
+                            number.imag().convertToDouble());
+  return std::isfinite(value) ? Bounds::between(value, value) : Bounds();
+}
+
+/// Of all numbers in `dense`, which are of type `T`.
+template <typename T>
+static Bounds getBoundsOfNumbers(DenseElementsAttr dense) {
   if (dense.isSplat())
-    return ofNumber(dense.getSplatValue<APFloat>());
+    return getBoundsOfNumber(dense.getSplatValue<T>());
   Bounds all{kInfinity, -kInfinity, /*isNonZero=*/true, kInfinity};
-  for (const APFloat &number : dense.getValues<APFloat>()) {
-    Bounds one = ofNumber(number);
+  for (const T &number : dense.getValues<T>()) {
+    Bounds one = getBoundsOfNumber(number);
     all.low = std::min(all.low, one.low);
     all.high = std::max(all.high, one.high);
     all.isNonZero &= one.isNonZero;
     all.least = std::min(all.least, one.least);
   }
   return all;
+}
+
+static Bounds getConstantBounds(Attribute attribute) {
+  if (auto number = dyn_cast<FloatAttr>(attribute))
+    return getBoundsOfNumber(number.getValue());
+  auto dense = dyn_cast<DenseElementsAttr>(attribute);
+  if (!dense || dense.empty())
+    return {};
+  if (isa<FloatType>(dense.getElementType()))
+    return getBoundsOfNumbers<APFloat>(dense);
+  auto complexType = dyn_cast<ComplexType>(dense.getElementType());
+  if (complexType && isa<FloatType>(complexType.getElementType()))
+    return getBoundsOfNumbers<std::complex<APFloat>>(dense);
+  return {};
 }
 
 /// The product of two numbers of which one may be a bound that is not there.
@@ -105,7 +130,51 @@ static Bounds invert(const Bounds &bounds) {
   return inverse;
 }
 
+/// The greatest absolute value.
+static double getMost(const Bounds &bounds) {
+  return std::max(std::abs(bounds.low), std::abs(bounds.high));
+}
+
 static Bounds getBounds(Value value, unsigned depth);
+
+/// The bounds of the real part of the complex value `value`.
+static Bounds getRealBounds(Value value, unsigned depth) {
+  if (auto create = value.getDefiningOp<complex::CreateOp>())
+    return getBounds(create.getReal(), depth);
+  if (auto constant = value.getDefiningOp<complex::ConstantOp>())
+    return getBoundsOfNumber(
+        cast<FloatAttr>(constant.getValue()[0]).getValue());
+  return {};
+}
+
+/// The bounds of the absolute value of what `op` computes, a complex number.
+static Bounds getComplexBounds(Operation *op, unsigned depth) {
+  auto of = [&](unsigned i) { return getBounds(op->getOperand(i), depth); };
+  // The absolute value of two parts.
+  auto join = [](const Bounds &re, const Bounds &im) {
+    return Bounds::between(std::hypot(re.least, im.least),
+                           std::hypot(getMost(re), getMost(im)),
+                           re.isNonZero || im.isNonZero);
+  };
+  return llvm::TypeSwitch<Operation *, Bounds>(op)
+      .Case([&](complex::ConstantOp constant) {
+        auto part = [&](unsigned i) {
+          return getBoundsOfNumber(
+              cast<FloatAttr>(constant.getValue()[i]).getValue());
+        };
+        return join(part(0), part(1));
+      })
+      .Case([&](complex::CreateOp) { return join(of(0), of(1)); })
+      .Case<complex::NegOp, complex::ConjOp>([&](Operation *) { return of(0); })
+      .Case([&](complex::MulOp) { return multiply(of(0), of(1)); })
+      .Case([&](complex::DivOp) { return multiply(of(0), invert(of(1))); })
+      .Case([&](complex::ExpOp exp) {
+        Bounds re = getRealBounds(exp.getComplex(), depth);
+        return Bounds::between(std::exp(re.low), std::exp(re.high),
+                               /*isNonZero=*/true);
+      })
+      .Default([](Operation *) { return Bounds(); });
+}
 
 /// Follows an element of a linalg operation to its operand.
 static Bounds getArgumentBounds(BlockArgument argument, unsigned depth) {
@@ -121,7 +190,8 @@ static Bounds getArgumentBounds(BlockArgument argument, unsigned depth) {
 }
 
 static Bounds getBounds(Value value, unsigned depth) {
-  if (depth == 0 || !isa<FloatType>(getElementTypeOrSelf(value.getType())))
+  if (depth == 0 ||
+      !isa<FloatType, ComplexType>(getElementTypeOrSelf(value.getType())))
     return {};
   --depth;
   if (auto argument = dyn_cast<BlockArgument>(value))
@@ -138,6 +208,9 @@ static Bounds getBounds(Value value, unsigned depth) {
                          cast<OpResult>(value).getResultNumber()),
                      depth);
   }
+  if (isa<complex::ComplexDialect>(op->getDialect()) &&
+      isa<ComplexType>(value.getType()))
+    return getComplexBounds(op, depth);
   return llvm::TypeSwitch<Operation *, Bounds>(op)
       .Case([&](arith::ConstantOp constant) {
         return getConstantBounds(constant.getValue());
@@ -163,7 +236,7 @@ static Bounds getBounds(Value value, unsigned depth) {
         if (op->getOperand(0) != op->getOperand(1))
           return multiply(of(0), of(1));
         Bounds a = of(0);
-        double most = std::max(std::abs(a.low), std::abs(a.high));
+        double most = getMost(a);
         Bounds square =
             Bounds::between(a.least * a.least, most * most, a.isNonZero);
         return square;
@@ -197,8 +270,11 @@ static Bounds getBounds(Value value, unsigned depth) {
       .Case([&](math::CoshOp) { return Bounds::between(1, kInfinity); })
       .Case([&](math::AbsFOp) {
         Bounds a = of(0);
-        return Bounds::between(
-            a.least, std::max(std::abs(a.low), std::abs(a.high)), a.isNonZero);
+        return Bounds::between(a.least, getMost(a), a.isNonZero);
+      })
+      .Case([&](complex::AbsOp) {
+        Bounds a = of(0);
+        return Bounds::between(std::max(a.low, 0.0), a.high, a.isNonZero);
       })
       .Case<math::TanhOp, math::SinOp, math::CosOp, math::ErfOp>(
           [&](Operation *) { return Bounds::between(-1, 1); })
@@ -215,6 +291,17 @@ std::optional<Magnitude> memrev::getNonZeroMagnitude(Value value) {
   Bounds bounds = getBounds(value, kMaxDepth);
   if (!bounds.isNonZero)
     return std::nullopt;
-  return Magnitude{bounds.least,
-                   std::max(std::abs(bounds.low), std::abs(bounds.high))};
+  return Magnitude{bounds.least, getMost(bounds)};
+}
+
+std::optional<Magnitude> memrev::getPositiveMagnitude(Value value) {
+  Bounds bounds = getBounds(value, kMaxDepth);
+  if (!bounds.isNonZero || bounds.low < 0)
+    return std::nullopt;
+  return Magnitude{bounds.least, bounds.high};
+}
+
+bool memrev::isKnownZero(Value value) {
+  Bounds bounds = getBounds(value, kMaxDepthOfZero);
+  return bounds.low == 0 && bounds.high == 0;
 }

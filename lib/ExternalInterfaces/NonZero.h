@@ -15,17 +15,23 @@
 
 namespace mlir::memrev {
 
-/// Bounds of the absolute values of floats that are not zero.
+/// Bounds of the absolute values of numbers that are not zero.
 struct Magnitude {
   double least = 0;
   double greatest = std::numeric_limits<double>::infinity();
 };
 
-/// The magnitude of all elements of the float or tensor `value` if none of them
-/// is zero, as a function of real numbers: what underflows counts as what it is
-/// rounded from. Nothing if that is not known. A constant that is infinite or
-/// not a number is not known.
+/// The magnitude of all elements of `value`, a float, a complex number or a
+/// tensor of these, if none of them is zero, as a function of real numbers:
+/// what underflows counts as what it is rounded from. Nothing if that is not
+/// known. A constant that is infinite or not a number is not known.
 std::optional<Magnitude> getNonZeroMagnitude(Value value);
+
+/// The same of floats that are positive.
+std::optional<Magnitude> getPositiveMagnitude(Value value);
+
+/// True if all elements of the float or tensor `value` are known to be zero.
+bool isKnownZero(Value value);
 
 } // namespace mlir::memrev
 

@@ -14,6 +14,7 @@ using namespace mlir;
 void memrev::registerExternalInterfaces(DialectRegistry &registry) {
   registerArithModels(registry);
   registerCounterModels(registry);
+  registerComplexInverses(registry);
   registerComplexModels(registry);
   registerFuncModels(registry);
   registerLinalgContractionModels(registry);
@@ -25,9 +26,11 @@ void memrev::registerExternalInterfaces(DialectRegistry &registry) {
   registerLinalgSoftmaxModels(registry);
   registerLinalgTangentModels(registry);
   registerMathModels(registry);
+  registerPiecewiseLinearModels(registry);
   registerSCFForwardModels(registry);
   registerSCFLoopModels(registry);
   registerSCFModels(registry);
+  registerTensorElementModels(registry);
   registerTensorIndexedModels(registry);
   registerTensorModels(registry);
   registerTensorPadModels(registry);

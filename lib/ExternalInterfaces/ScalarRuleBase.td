@@ -79,12 +79,14 @@ def LessOrNaN : Compare<"ULT">;
 
 def Abs : Op<"math::AbsFOp">;
 def Asinh : Op<"math::AsinhOp">;
+def Atanh : Op<"math::AtanhOp">;
 def Cos : Op<"math::CosOp">;
 def Cosh : Op<"math::CoshOp">;
 def CopySign : Op<"math::CopySignOp">;
 def Exp : Op<"math::ExpOp">;
 def Exp2 : Op<"math::Exp2Op">;
 def ExpM1 : Op<"math::ExpM1Op">;
+def Fma : Op<"math::FmaOp">;
 def FPowI : Op<"math::FPowIOp">;
 def Log : Op<"math::LogOp">;
 def Log1p : Op<"math::Log1pOp">;
@@ -103,6 +105,22 @@ def Convert : Method<"convert">;
 def ToFloat : Method<"toFloat">;
 /// n - 1 for a power that is differentiated; 0 of 0.
 def LowerPower : Method<"lowerPower">;
+
+//===----------------------------------------------------------------------===//
+// How well inverses give their operands back
+//===----------------------------------------------------------------------===//
+
+/// But for the rounding of the values at hand: InverseKind::Exact.
+def Rounds;
+/// Loses digits, or numbers that the operation took out of its range, without
+/// a bound: InverseKind::Conditioned.
+def Unbounded;
+/// Loses digits; makes an error larger by at most a C++ expression of the
+/// magnitude `other` of another operand, which must not be zero. Infinite if
+/// there is no bound.
+class Gain<string cppExpression> {
+  string expression = cppExpression;
+}
 
 //===----------------------------------------------------------------------===//
 // Rules
@@ -137,13 +155,9 @@ class ScalarRule<string dialect, string cppClass, dag operands,
   // Each operand in terms of the result and the other operands, or (None).
   // Empty if no operand has an inverse.
   list<dag> inverses = [];
-  // True if the inverses lose digits, or numbers that the operation took out of
-  // its range (InverseKind::Conditioned).
-  bit conditioned = 0;
-  // For two operands: the gain of each inverse, a C++ expression of the
-  // magnitude `other` of the other operand, which must not be zero. Infinite if
-  // there is no bound. Empty if the inverses take any values.
-  list<string> gains = [];
+  // How well each inverse gives its operand back: (Rounds), (Unbounded) or
+  // (Gain<...> $other). Empty if all round.
+  list<dag> gains = [];
 }
 
 /// An operation whose results have a zero derivative, or none at all.

@@ -246,18 +246,17 @@ struct Solvable {
 };
 } // namespace
 
-/// The gain of the inverse in `operand`, 0 if it has no bound. Nothing if the
-/// other operand may be zero.
-static std::optional<double> getGain(const ScalarInverse &inverse,
-                                     OpOperand &operand) {
-  if (!inverse.gain)
-    return inverse.kind == InverseKind::Exact ? 1 : 0;
-  unsigned number = operand.getOperandNumber();
+/// The gain of an inverse of `op`, 0 if it has no bound. Nothing if the operand
+/// that must not be zero may be.
+static std::optional<double> getGain(const InverseQuality &quality,
+                                     Operation *op) {
+  if (!quality.gain)
+    return quality.kind == InverseKind::Exact ? 1 : 0;
   std::optional<Magnitude> other =
-      getNonZeroMagnitude(operand.getOwner()->getOperand(1 - number));
+      getNonZeroMagnitude(op->getOperand(quality.other));
   if (!other)
     return std::nullopt;
-  double gain = inverse.gain(number, *other);
+  double gain = quality.gain(*other);
   return std::isfinite(gain) ? gain : 0;
 }
 
@@ -267,9 +266,10 @@ static SmallVector<Solvable> getSolvable(const ScalarInverse &inverse,
   if (mayReassociate(op))
     return all;
   for (OpOperand &operand : op->getOpOperands()) {
-    Solvable one{operand.getOperandNumber(),
-                 inverse.reads(operand.getOperandNumber()),
-                 {{operand.get()}, {}, inverse.kind}};
+    unsigned number = operand.getOperandNumber();
+    InverseQuality quality = inverse.quality(number);
+    Solvable one{
+        number, inverse.reads(number), {{operand.get()}, {}, quality.kind}};
     if (one.reads.results.empty())
       continue;
     for (unsigned i : one.reads.results)
@@ -279,12 +279,12 @@ static SmallVector<Solvable> getSolvable(const ScalarInverse &inverse,
     // x + x gives x back too, but by another formula.
     if (llvm::is_contained(one.edge.from, operand.get()))
       continue;
-    std::optional<double> gain = getGain(inverse, operand);
+    std::optional<double> gain = getGain(quality, op);
     if (!gain)
       continue;
     one.edge.gain = *gain;
-    // What is exact is a sum, a difference or a negation.
-    one.edge.determinant = inverse.kind == InverseKind::Exact
+    // What is exact is a sum, a difference, a negation or an extension.
+    one.edge.determinant = quality.kind == InverseKind::Exact
                                ? Determinant::One
                                : Determinant::Diagonal;
     all.push_back(std::move(one));
@@ -311,6 +311,7 @@ LogicalResult memrev::buildScalarInverse(const ScalarInverse &inverse,
   ScalarPoint point(ctx.getBuilder(), op, primal);
   // Constants are of the result's type.
   point.dy = ctx.primal(op->getResult(0));
+  point.type = op->getOperand(solvable.operand).getType();
   ctx.provide(op->getOperand(solvable.operand),
               inverse.solve(point, solvable.operand), Precision::Rounded);
   return success();

@@ -85,15 +85,22 @@ struct ScalarRule {
   bool selects;
 };
 
+/// How well an inverse gives an operand back.
+struct InverseQuality {
+  InverseKind kind = InverseKind::Exact;
+  /// The operand that must not be zero, and the gain if it is of this
+  /// magnitude. Null if the inverse takes any values; then one that loses
+  /// digits has no bound.
+  unsigned other = 0;
+  double (*gain)(const Magnitude &other) = nullptr;
+};
+
 /// The inverses of an operation with one result, by operand.
 struct ScalarInverse {
   /// Reads no result where there is none.
   Reads (*reads)(unsigned operand);
   Value (*solve)(ScalarPoint &point, unsigned operand);
-  InverseKind kind;
-  /// The gain if the other of two operands, of this magnitude, must not be
-  /// zero. Null if the inverses take any values.
-  double (*gain)(unsigned operand, const Magnitude &other);
+  InverseQuality (*quality)(unsigned operand);
 };
 
 //===----------------------------------------------------------------------===//

@@ -65,8 +65,10 @@ def : ScalarRule<"arith", "MulFOp", (Operands $a, $b)> {
     (Div $y, $b),
     (Div $y, $a)
   ];
-  let conditioned = 1;
-  let gains = ["1 / other.least", "1 / other.least"];
+  let gains = [
+    (Gain<"1 / other.least"> $b),
+    (Gain<"1 / other.least"> $a)
+  ];
 }
 
 // Reading the result avoids b * b, which overflows where the derivative does
@@ -80,8 +82,10 @@ def : ScalarRule<"arith", "DivFOp", (Operands $a, $b)> {
     (Mul $y, $b),
     (Div $a, $y)
   ];
-  let conditioned = 1;
-  let gains = ["other.greatest", "INFINITY"];
+  let gains = [
+    (Gain<"other.greatest"> $b),
+    (Gain<"INFINITY"> $a)
+  ];
 }
 
 // y = a - q b with an integer q, which jumps.
@@ -126,9 +130,14 @@ def : ScalarRule<"arith", "SelectOp", (Operands $c, $a, $b)> {
   let exact = 1;
 }
 
+// What a wider type holds of a number of the narrower one is rounded back to it,
+// also after a small error.
 def : ScalarRule<"arith", "ExtFOp", (Operands $a)> {
   let partials = [
     (Convert $dy)
+  ];
+  let inverses = [
+    (Convert $y)
   ];
 }
 
@@ -189,6 +198,17 @@ def : ScalarRule<"math", "FmaOp", (Operands $a, $b, $c)> {
     (Mul $dy, $a),
     (Id $dy)
   ];
+  // What is added comes back from the product that was added to it, to the bit.
+  let inverses = [
+    (Div (Sub $y, $c), $b),
+    (Div (Sub $y, $c), $a),
+    (Fma (Neg $a), $b, $y)
+  ];
+  let gains = [
+    (Gain<"1 / other.least"> $b),
+    (Gain<"1 / other.least"> $a),
+    (Rounds)
+  ];
 }
 
 // Roots.
@@ -199,7 +219,7 @@ def : ScalarRule<"math", "SqrtOp", (Operands $x)> {
   let inverses = [
     (Mul $y, $y)
   ];
-  let conditioned = 1;
+  let gains = [(Unbounded)];
 }
 def : ScalarRule<"math", "RsqrtOp", (Operands $x)> {
   let partials = [
@@ -208,7 +228,7 @@ def : ScalarRule<"math", "RsqrtOp", (Operands $x)> {
   let inverses = [
     (Div one, (Mul $y, $y))
   ];
-  let conditioned = 1;
+  let gains = [(Unbounded)];
 }
 def : ScalarRule<"math", "CbrtOp", (Operands $x)> {
   let partials = [
@@ -217,7 +237,7 @@ def : ScalarRule<"math", "CbrtOp", (Operands $x)> {
   let inverses = [
     (Mul $y, (Mul $y, $y))
   ];
-  let conditioned = 1;
+  let gains = [(Unbounded)];
 }
 
 // Exponentials and logarithms.
@@ -228,7 +248,7 @@ def : ScalarRule<"math", "ExpOp", (Operands $x)> {
   let inverses = [
     (Log $y)
   ];
-  let conditioned = 1;
+  let gains = [(Unbounded)];
 }
 def : ScalarRule<"math", "Exp2Op", (Operands $x)> {
   let partials = [
@@ -237,7 +257,7 @@ def : ScalarRule<"math", "Exp2Op", (Operands $x)> {
   let inverses = [
     (Log2 $y)
   ];
-  let conditioned = 1;
+  let gains = [(Unbounded)];
 }
 def : ScalarRule<"math", "ExpM1Op", (Operands $x)> {
   let partials = [
@@ -246,7 +266,7 @@ def : ScalarRule<"math", "ExpM1Op", (Operands $x)> {
   let inverses = [
     (Log1p $y)
   ];
-  let conditioned = 1;
+  let gains = [(Unbounded)];
 }
 def : ScalarRule<"math", "LogOp", (Operands $x)> {
   let partials = [
@@ -255,7 +275,7 @@ def : ScalarRule<"math", "LogOp", (Operands $x)> {
   let inverses = [
     (Exp $y)
   ];
-  let conditioned = 1;
+  let gains = [(Unbounded)];
 }
 def : ScalarRule<"math", "Log2Op", (Operands $x)> {
   let partials = [
@@ -264,7 +284,7 @@ def : ScalarRule<"math", "Log2Op", (Operands $x)> {
   let inverses = [
     (Exp2 $y)
   ];
-  let conditioned = 1;
+  let gains = [(Unbounded)];
 }
 def : ScalarRule<"math", "Log10Op", (Operands $x)> {
   let partials = [
@@ -273,7 +293,7 @@ def : ScalarRule<"math", "Log10Op", (Operands $x)> {
   let inverses = [
     (Exp (Mul $y, F<"M_LN10">))
   ];
-  let conditioned = 1;
+  let gains = [(Unbounded)];
 }
 def : ScalarRule<"math", "Log1pOp", (Operands $x)> {
   let partials = [
@@ -282,7 +302,7 @@ def : ScalarRule<"math", "Log1pOp", (Operands $x)> {
   let inverses = [
     (ExpM1 $y)
   ];
-  let conditioned = 1;
+  let gains = [(Unbounded)];
 }
 
 // Powers. b a^(b-1) is 0 * inf for a = b = 0, where it is 0. The derivative in
@@ -331,7 +351,7 @@ def : ScalarRule<"math", "AsinOp", (Operands $x)> {
   let inverses = [
     (Sin $y)
   ];
-  let conditioned = 1;
+  let gains = [(Unbounded)];
 }
 def : ScalarRule<"math", "AcosOp", (Operands $x)> {
   let partials = [
@@ -340,7 +360,7 @@ def : ScalarRule<"math", "AcosOp", (Operands $x)> {
   let inverses = [
     (Cos $y)
   ];
-  let conditioned = 1;
+  let gains = [(Unbounded)];
 }
 def : ScalarRule<"math", "AtanOp", (Operands $x)> {
   let partials = [
@@ -349,7 +369,7 @@ def : ScalarRule<"math", "AtanOp", (Operands $x)> {
   let inverses = [
     (Tan $y)
   ];
-  let conditioned = 1;
+  let gains = [(Unbounded)];
 }
 
 // x / (x^2 + y^2) and -y / (x^2 + y^2) by the ratio of the smaller to the
@@ -374,7 +394,7 @@ def : ScalarRule<"math", "SinhOp", (Operands $x)> {
   let inverses = [
     (Asinh $y)
   ];
-  let conditioned = 1;
+  let gains = [(Unbounded)];
 }
 def : ScalarRule<"math", "CoshOp", (Operands $x)> {
   let partials = [
@@ -385,6 +405,10 @@ def : ScalarRule<"math", "TanhOp", (Operands $x)> {
   let partials = [
     (Sub $dy, (Mul $dy, (Mul $y, $y)))
   ];
+  let inverses = [
+    (Atanh $y)
+  ];
+  let gains = [(Unbounded)];
 }
 def : ScalarRule<"math", "AsinhOp", (Operands $x)> {
   let partials = [
@@ -393,7 +417,7 @@ def : ScalarRule<"math", "AsinhOp", (Operands $x)> {
   let inverses = [
     (Sinh $y)
   ];
-  let conditioned = 1;
+  let gains = [(Unbounded)];
 }
 def : ScalarRule<"math", "AcoshOp", (Operands $x)> {
   let partials = [
@@ -402,7 +426,7 @@ def : ScalarRule<"math", "AcoshOp", (Operands $x)> {
   let inverses = [
     (Cosh $y)
   ];
-  let conditioned = 1;
+  let gains = [(Unbounded)];
 }
 def : ScalarRule<"math", "AtanhOp", (Operands $x)> {
   let partials = [
@@ -411,7 +435,7 @@ def : ScalarRule<"math", "AtanhOp", (Operands $x)> {
   let inverses = [
     (Tanh $y)
   ];
-  let conditioned = 1;
+  let gains = [(Unbounded)];
 }
 
 // The error function.

@@ -1,4 +1,4 @@
-//===- Tensor.cpp - Rules of tensor reshapes and element access -----------===//
+//===- Tensor.cpp - Rules of tensor reshapes ------------------------------===//
 //
 // Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,8 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Operations that give a tensor another type, and those that make a tensor of
-// scalars or read one.
+// Operations that give a tensor another type.
 //
 //===----------------------------------------------------------------------===//
 
@@ -23,10 +22,6 @@
 
 using namespace mlir;
 using namespace mlir::memrev;
-
-//===----------------------------------------------------------------------===//
-// Reshapes
-//===----------------------------------------------------------------------===//
 
 /// True if `op` is a view of its operand that has all of its elements.
 static bool isReshape(Operation *op) {
@@ -85,6 +80,24 @@ getOperandSizes(Operation *op, DerivativeContext &ctx) {
   if (!isa<tensor::CollapseShapeOp>(op))
     return SmallVector<OpFoldResult>();
   return getPrimalSizes(ctx, op->getOperand(0), op->getLoc());
+}
+
+/// Emits `tensor`, of the sizes of the result of `op`, with those of its
+/// source. Null after an error was reported.
+static Value buildReshapeByShapeBack(tensor::ReshapeOp op,
+                                     DerivativeContext &ctx, Value tensor) {
+  Location loc = op.getLoc();
+  FailureOr<SmallVector<OpFoldResult>> sizes =
+      getPrimalSizes(ctx, op.getSource(), loc);
+  if (failed(sizes))
+    return {};
+  OpBuilder &b = ctx.getBuilder();
+  auto shapeType = RankedTensorType::get({static_cast<int64_t>(sizes->size())},
+                                         b.getIndexType());
+  Value shape = tensor::FromElementsOp::create(
+      b, loc, shapeType, getValueOrCreateConstantIndexOp(b, loc, *sizes));
+  return tensor::ReshapeOp::create(b, loc, op.getSource().getType(), tensor,
+                                   shape);
 }
 
 namespace {
@@ -174,20 +187,34 @@ struct ReshapeByShapeModel
 
   LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
     auto reshape = cast<tensor::ReshapeOp>(op);
-    OpBuilder &b = ctx.getBuilder();
-    Location loc = op->getLoc();
-    FailureOr<SmallVector<OpFoldResult>> sizes =
-        getPrimalSizes(ctx, reshape.getSource(), loc);
-    if (failed(sizes))
+    Value back = buildReshapeByShapeBack(reshape, ctx,
+                                         ctx.cotangent(reshape.getResult()));
+    if (!back)
       return failure();
-    auto shapeType = RankedTensorType::get(
-        {static_cast<int64_t>(sizes->size())}, b.getIndexType());
-    Value shape = tensor::FromElementsOp::create(
-        b, loc, shapeType, getValueOrCreateConstantIndexOp(b, loc, *sizes));
-    ctx.accumulate(
-        reshape.getSource(),
-        tensor::ReshapeOp::create(b, loc, reshape.getSource().getType(),
-                                  ctx.cotangent(reshape.getResult()), shape));
+    ctx.accumulate(reshape.getSource(), back);
+    return success();
+  }
+};
+
+struct ReshapeByShapeInverse
+    : InvertibleOpInterface::ExternalModel<ReshapeByShapeInverse,
+                                           tensor::ReshapeOp> {
+  SmallVector<InverseEdge> getInverseEdges(Operation *op) const {
+    auto type = dyn_cast<RankedTensorType>(op->getOperand(0).getType());
+    // Dynamic extents are known from the source alone.
+    if (!type || !type.hasStaticShape())
+      return {};
+    return {InverseEdge::moving({op->getOperand(0)}, {op->getResult(0)})};
+  }
+
+  LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,
+                             unsigned) const {
+    Value result = ctx.primal(op->getResult(0));
+    if (!result)
+      return failure();
+    Value source =
+        buildReshapeByShapeBack(cast<tensor::ReshapeOp>(op), ctx, result);
+    provideMoved(ctx, op->getOperand(0), source, op->getResult(0));
     return success();
   }
 };
@@ -210,118 +237,29 @@ struct BitcastModel
   bool isCheapToRecompute(Operation *) const { return true; }
 };
 
-//===----------------------------------------------------------------------===//
-// Scalars in tensors
-//===----------------------------------------------------------------------===//
+struct BitcastInverse
+    : InvertibleOpInterface::ExternalModel<BitcastInverse, tensor::BitcastOp> {
+  SmallVector<InverseEdge> getInverseEdges(Operation *op) const {
+    return {getBitcastInverseEdge(op)};
+  }
+
+  LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,
+                             unsigned) const {
+    Value result = ctx.primal(op->getResult(0));
+    if (!result)
+      return failure();
+    Value source = tensor::BitcastOp::create(
+        ctx.getBuilder(), op->getLoc(), op->getOperand(0).getType(), result);
+    provideMoved(ctx, op->getOperand(0), source, op->getResult(0));
+    return success();
+  }
+};
 
 /// An operation whose result never has a cotangent.
 template <typename OpTy>
 struct InactiveModel
     : DifferentiableOpInterface::ExternalModel<InactiveModel<OpTy>, OpTy> {
   LogicalResult buildVJP(Operation *, DerivativeContext &) const {
-    return success();
-  }
-
-  bool isCheapToRecompute(Operation *) const { return true; }
-};
-
-struct ExtractModel
-    : DifferentiableOpInterface::ExternalModel<ExtractModel,
-                                               tensor::ExtractOp> {
-  void getResiduals(Operation *op, function_ref<bool(Value)>,
-                    SmallVectorImpl<Residual> &residuals) const {
-    auto extract = cast<tensor::ExtractOp>(op);
-    for (Value index : extract.getIndices())
-      residuals.push_back(index);
-    if (!extract.getTensor().getType().hasStaticShape())
-      residuals.push_back(extract.getTensor());
-  }
-
-  LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
-    auto extract = cast<tensor::ExtractOp>(op);
-    SmallVector<Value> indices;
-    for (Value index : extract.getIndices()) {
-      indices.push_back(ctx.primal(index));
-      if (!indices.back())
-        return failure();
-    }
-    Value sum = ctx.accumulator(extract.getTensor());
-    if (!sum)
-      return failure();
-    OpBuilder &b = ctx.getBuilder();
-    Location loc = op->getLoc();
-    Value old = tensor::ExtractOp::create(b, loc, sum, indices);
-    Value total =
-        buildScalarSum(b, loc, old, ctx.cotangent(extract.getResult()));
-    ctx.setCotangent(extract.getTensor(),
-                     tensor::InsertOp::create(b, loc, total, sum, indices));
-    return success();
-  }
-};
-
-struct InsertModel
-    : DifferentiableOpInterface::ExternalModel<InsertModel, tensor::InsertOp> {
-  void getResiduals(Operation *op, function_ref<bool(Value)>,
-                    SmallVectorImpl<Residual> &residuals) const {
-    for (Value index : cast<tensor::InsertOp>(op).getIndices())
-      residuals.push_back(index);
-  }
-
-  LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
-    auto insert = cast<tensor::InsertOp>(op);
-    SmallVector<Value> indices;
-    for (Value index : insert.getIndices()) {
-      indices.push_back(ctx.primal(index));
-      if (!indices.back())
-        return failure();
-    }
-    OpBuilder &b = ctx.getBuilder();
-    Location loc = op->getLoc();
-    Value cotangent = ctx.cotangent(insert.getResult());
-    if (ctx.isActive(insert.getScalar()))
-      ctx.accumulate(insert.getScalar(),
-                     tensor::ExtractOp::create(b, loc, cotangent, indices));
-    if (ctx.isActive(insert.getDest())) {
-      Value zero = buildZeroScalar(b, loc, insert.getScalar().getType());
-      ctx.accumulate(insert.getDest(), tensor::InsertOp::create(
-                                           b, loc, zero, cotangent, indices));
-    }
-    return success();
-  }
-};
-
-struct FromElementsModel
-    : DifferentiableOpInterface::ExternalModel<FromElementsModel,
-                                               tensor::FromElementsOp> {
-  LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
-    OpBuilder &b = ctx.getBuilder();
-    Location loc = op->getLoc();
-    Value cotangent = ctx.cotangent(op->getResult(0));
-    ArrayRef<int64_t> shape =
-        cast<RankedTensorType>(cotangent.getType()).getShape();
-    SmallVector<int64_t> strides = computeStrides(shape);
-    for (auto [i, element] : llvm::enumerate(op->getOperands())) {
-      if (!ctx.isActive(element))
-        continue;
-      SmallVector<Value> indices;
-      for (int64_t index : delinearize(i, strides))
-        indices.push_back(arith::ConstantIndexOp::create(b, loc, index));
-      ctx.accumulate(element,
-                     tensor::ExtractOp::create(b, loc, cotangent, indices));
-    }
-    return success();
-  }
-
-  bool isCheapToRecompute(Operation *) const { return true; }
-};
-
-struct SplatModel
-    : DifferentiableOpInterface::ExternalModel<SplatModel, tensor::SplatOp> {
-  LogicalResult buildVJP(Operation *op, DerivativeContext &ctx) const {
-    auto splat = cast<tensor::SplatOp>(op);
-    ctx.accumulate(splat.getInput(),
-                   buildSum(ctx.getBuilder(), op->getLoc(),
-                            ctx.cotangent(splat.getResult())));
     return success();
   }
 
@@ -341,12 +279,8 @@ void memrev::registerTensorModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *c, tensor::TensorDialect *) {
     using namespace tensor;
     attachReshapes<CastOp, CollapseShapeOp, ExpandShapeOp>(c);
-    BitcastOp::attachInterface<BitcastModel>(*c);
+    BitcastOp::attachInterface<BitcastModel, BitcastInverse>(*c);
     EmptyOp::attachInterface<InactiveModel<EmptyOp>>(*c);
-    ExtractOp::attachInterface<ExtractModel>(*c);
-    FromElementsOp::attachInterface<FromElementsModel>(*c);
-    InsertOp::attachInterface<InsertModel>(*c);
-    ReshapeOp::attachInterface<ReshapeByShapeModel>(*c);
-    SplatOp::attachInterface<SplatModel>(*c);
+    ReshapeOp::attachInterface<ReshapeByShapeModel, ReshapeByShapeInverse>(*c);
   });
 }

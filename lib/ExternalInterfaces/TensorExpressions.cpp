@@ -203,6 +203,17 @@ LogicalResult memrev::verifyBitcast(tensor::BitcastOp op) {
          << from << " to " << to;
 }
 
+InverseEdge memrev::getBitcastInverseEdge(Operation *op) {
+  Type from = getElementTypeOrSelf(op->getOperand(0).getType());
+  Type to = getElementTypeOrSelf(op->getResult(0).getType());
+  InverseEdge edge{{op->getOperand(0)}, {op->getResult(0)}};
+  if (from != to && isa<FloatType>(to)) {
+    edge.kind = InverseKind::Conditioned;
+    edge.gain = 0;
+  }
+  return edge;
+}
+
 void memrev::provideMoved(DerivativeContext &ctx, Value value, Value now,
                           Value from) {
   ctx.provide(value, now,

@@ -122,6 +122,11 @@ LogicalResult buildElementsVJP(
 /// which has no derivative.
 LogicalResult verifyBitcast(tensor::BitcastOp op);
 
+/// The inverse edge of a bitcast of a scalar or a tensor. Where floats are read
+/// back as anything else, a small error of theirs is no small error: that loses
+/// digits without a bound.
+InverseEdge getBitcastInverseEdge(Operation *op);
+
 /// Declares to the context that `now`, made of the value `from` without
 /// rounding, equals `value`.
 void provideMoved(DerivativeContext &ctx, Value value, Value now, Value from);

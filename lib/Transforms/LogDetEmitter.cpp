@@ -181,7 +181,7 @@ LogicalResult LogDetEmitter::emit(Operation *op, Value &sum) {
     return emitCoupling(coupling, sum);
   if (auto call = dyn_cast<func::CallOp>(op))
     return emitCall(call, edge->solved, sum);
-  return emitDiagonal(op, edge->solved.front(), sum);
+  return emitDiagonal(op, *edge, sum);
 }
 
 LogicalResult LogDetEmitter::emitLoop(scf::ForOp loop, Value &sum) {
@@ -283,16 +283,22 @@ static Value buildOnes(OpBuilder &builder, Value like) {
   return tensor::SplatOp::create(builder, loc, scalar, type, extents);
 }
 
-LogicalResult LogDetEmitter::emitDiagonal(Operation *op, Value solved,
-                                          Value &sum) {
+LogicalResult LogDetEmitter::emitDiagonal(Operation *op,
+                                          const InverseEdge &edge, Value &sum) {
   Location loc = op->getLoc();
   OperationName name = op->getName();
-  builder.setInsertionPoint(op);
+  Value solved = edge.solved.front();
+  builder.setInsertionPointAfterValue(solved);
   // The tangents of the result where all those of the value are one are the
   // partial derivatives.
   ForwardContext context(builder.getContext(), /*strongZero=*/false,
                          /*isOfValues=*/true);
   context.addRoot(solved, buildOnes(builder, solved));
+  for (Operation *part : edge.through) {
+    context.propagate(part);
+    if (failed(context.differentiate(part)))
+      return failure();
+  }
   context.propagate(op);
   SmallVector<Value> before(op->getResults());
   // A rule may replace the operation.

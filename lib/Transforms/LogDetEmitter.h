@@ -72,7 +72,8 @@ private:
   LogicalResult emitLoop(scf::ForOp loop, Value &sum);
   LogicalResult emitCoupling(rev::CouplingOp coupling, Value &sum);
   LogicalResult emitCall(func::CallOp call, ValueRange solved, Value &sum);
-  LogicalResult emitDiagonal(Operation *op, Value solved, Value &sum);
+  LogicalResult emitDiagonal(Operation *op, const InverseEdge &edge,
+                             Value &sum);
 
   /// Sums log |values| over all dimensions but that of the samples.
   Value buildLogSum(Location loc, Value values, int64_t dimension);

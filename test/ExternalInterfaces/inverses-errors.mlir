@@ -174,3 +174,170 @@ func.func @main(%y: tensor<4xf32>) -> tensor<4xf32> {
   %x = rev.inverse @summed(%y, %y) wrt [0] : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
   return %x : tensor<4xf32>
 }
+
+// -----
+
+// A rectifier that leaks nothing.
+// expected-note@+1 {{function defined here}}
+func.func private @relu(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %z = arith.constant dense<0.0> : tensor<4xf32>
+  // expected-note@+1 {{has no inverse edge for argument 0}}
+  %y = arith.maximumf %x, %z : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+func.func @main(%y: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error@+1 {{expects a function whose inverse gives argument 0 back}}
+  %x = rev.inverse @relu(%y) wrt [0] : (tensor<4xf32>) -> tensor<4xf32>
+  return %x : tensor<4xf32>
+}
+
+// -----
+
+// Nor one that falls where the number is negative, or may.
+// expected-note@+1 {{function defined here}}
+func.func private @falling(%x: tensor<4xf32>, %a: tensor<4xf32>) -> tensor<4xf32> {
+  %z = arith.constant dense<0.0> : tensor<4xf32>
+  // expected-note@+1 {{have no inverse edge for argument 0}}
+  %c = arith.cmpf ogt, %x, %z : tensor<4xf32>
+  %m = arith.mulf %x, %a : tensor<4xf32>
+  %y = arith.select %c, %x, %m : tensor<4xi1>, tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+func.func @main(%y: tensor<4xf32>, %a: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error@+1 {{expects a function whose inverse gives argument 0 back}}
+  %x = rev.inverse @falling(%y, %a) wrt [0] : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %x : tensor<4xf32>
+}
+
+// -----
+
+// A slope of which it is not known which side of one it is on.
+// expected-note@+1 {{function defined here}}
+func.func private @either_slope(%x: tensor<4xf32>, %a: tensor<4xf32>) -> tensor<4xf32> {
+  %s = math.exp %a : tensor<4xf32>
+  %m = arith.mulf %x, %s : tensor<4xf32>
+  // expected-note@+1 {{has no inverse edge for result 0 of 'arith.mulf'}}
+  %y = arith.maximumf %x, %m : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+func.func @main(%y: tensor<4xf32>, %a: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error@+1 {{expects a function whose inverse gives argument 0 back}}
+  %x = rev.inverse @either_slope(%y, %a) wrt [0] : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %x : tensor<4xf32>
+}
+
+// -----
+
+// A comparison with another number than zero.
+// expected-note@+1 {{function defined here}}
+func.func private @shifted(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %o = arith.constant dense<1.0> : tensor<4xf32>
+  %h = arith.constant dense<0.5> : tensor<4xf32>
+  %c = arith.cmpf ogt, %x, %o : tensor<4xf32>
+  %m = arith.mulf %x, %h : tensor<4xf32>
+  // expected-note@+1 {{has no inverse edge for result 0 of 'arith.mulf'}}
+  %y = arith.select %c, %x, %m : tensor<4xi1>, tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+func.func @main(%y: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error@+1 {{expects a function whose inverse gives argument 0 back}}
+  %x = rev.inverse @shifted(%y) wrt [0] : (tensor<4xf32>) -> tensor<4xf32>
+  return %x : tensor<4xf32>
+}
+
+// -----
+
+// A complex number of which one part may be zero, and the other is.
+// expected-note@+1 {{function defined here}}
+func.func private @complex_zero(%x: complex<f32>, %a: f32) -> complex<f32> {
+  %z = arith.constant 0.0 : f32
+  %k = complex.create %z, %a : complex<f32>
+  // expected-note@+1 {{has no inverse edge for argument 0}}
+  %y = complex.mul %x, %k : complex<f32>
+  return %y : complex<f32>
+}
+func.func @main(%y: complex<f32>, %a: f32) -> complex<f32> {
+  // expected-error@+1 {{expects a function whose inverse gives argument 0 back}}
+  %x = rev.inverse @complex_zero(%y, %a) wrt [0] : (complex<f32>, f32) -> complex<f32>
+  return %x : complex<f32>
+}
+
+// -----
+
+// Half of a number.
+// expected-note@+1 {{function defined here}}
+func.func private @real_part(%x: complex<f32>) -> f32 {
+  // expected-note@+1 {{has no inverse edge for argument 0}}
+  %y = complex.re %x : complex<f32>
+  return %y : f32
+}
+func.func @main(%y: f32) -> complex<f32> {
+  // expected-error@+1 {{expects a function whose inverse gives argument 0 back}}
+  %x = rev.inverse @real_part(%y) wrt [0] : (f32) -> complex<f32>
+  return %x : complex<f32>
+}
+
+// -----
+
+// A dimension may be of extent zero.
+// expected-note@+1 {{function defined here}}
+func.func private @no_copy(%x: tensor<4xf32>, %n: index) -> tensor<?x4xf32> {
+  %e = tensor.empty(%n) : tensor<?x4xf32>
+  // expected-note@+1 {{has no inverse edge for argument 0}}
+  %y = linalg.broadcast ins(%x : tensor<4xf32>) outs(%e : tensor<?x4xf32>) dimensions = [0]
+  return %y : tensor<?x4xf32>
+}
+func.func @main(%y: tensor<?x4xf32>, %n: index) -> tensor<4xf32> {
+  // expected-error@+1 {{expects a function whose inverse gives argument 0 back}}
+  %x = rev.inverse @no_copy(%y, %n) wrt [0] : (tensor<?x4xf32>, index) -> tensor<4xf32>
+  return %x : tensor<4xf32>
+}
+
+// -----
+
+// The last tile is cut off.
+// expected-note@+1 {{function defined here}}
+func.func private @cut(%x: tensor<2x3xf32>) -> tensor<5xf32> {
+  %e = tensor.empty() : tensor<5xf32>
+  // expected-note@+1 {{has no inverse edge for argument 0}}
+  %y = linalg.unpack %x inner_dims_pos = [0] inner_tiles = [3] into %e : tensor<2x3xf32> -> tensor<5xf32>
+  return %y : tensor<5xf32>
+}
+func.func @main(%y: tensor<5xf32>) -> tensor<2x3xf32> {
+  // expected-error@+1 {{expects a function whose inverse gives argument 0 back}}
+  %x = rev.inverse @cut(%y) wrt [0] : (tensor<5xf32>) -> tensor<2x3xf32>
+  return %x : tensor<2x3xf32>
+}
+
+// -----
+
+// What was packed is of unknown extent.
+// expected-note@+1 {{function defined here}}
+func.func private @packed_open(%x: tensor<?xf32>, %e: tensor<?x3xf32>) -> tensor<?x3xf32> {
+  %z = arith.constant 0.0 : f32
+  // expected-note@+1 {{has no inverse edge for argument 0}}
+  %y = linalg.pack %x padding_value(%z : f32) inner_dims_pos = [0] inner_tiles = [3] into %e : tensor<?xf32> -> tensor<?x3xf32>
+  return %y : tensor<?x3xf32>
+}
+func.func @main(%y: tensor<?x3xf32>, %e: tensor<?x3xf32>) -> tensor<?xf32> {
+  // expected-error@+1 {{expects a function whose inverse gives argument 0 back}}
+  %x = rev.inverse @packed_open(%y, %e) wrt [0] : (tensor<?x3xf32>, tensor<?x3xf32>) -> tensor<?xf32>
+  return %x : tensor<?xf32>
+}
+
+// -----
+
+// One element may be replaced by the other.
+// expected-note@+1 {{function defined here}}
+func.func private @same_element(%x: tensor<2xf32>, %i: index, %j: index) -> tensor<2xf32> {
+  // expected-note@+1 {{have no inverse edge for argument 0}}
+  %a = tensor.extract %x[%i] : tensor<2xf32>
+  %u = arith.negf %a : f32
+  %y = tensor.insert %u into %x[%j] : tensor<2xf32>
+  return %y : tensor<2xf32>
+}
+func.func @main(%y: tensor<2xf32>, %i: index, %j: index) -> tensor<2xf32> {
+  // expected-error@+1 {{expects a function whose inverse gives argument 0 back}}
+  %x = rev.inverse @same_element(%y, %i, %j) wrt [0] : (tensor<2xf32>, index, index) -> tensor<2xf32>
+  return %x : tensor<2xf32>
+}

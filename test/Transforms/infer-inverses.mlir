@@ -95,3 +95,50 @@ func.func @main(%x: tensor<8xf32>, %d: tensor<8xf32>) -> tensor<8xf32> {
   %0 = rev.vjp @joined(%x) cotangents(%d) : (tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
   return %0 : tensor<8xf32>
 }
+
+// -----
+
+// A broadcast is made again of what is smaller, not kept to have that back.
+// CHECK-LABEL: func.func private @enlarged_vjp(
+// CHECK:         %[[S:.*]] = math.sin
+// CHECK:         %[[B:.*]] = linalg.broadcast ins(%[[S]]
+// CHECK-NOT:     tensor.extract_slice
+// CHECK:         return
+func.func private @enlarged(%x: tensor<8xf32>, %w: tensor<8x8xf32>) -> tensor<8x8xf32> {
+  %s = math.sin %x : tensor<8xf32>
+  %t = math.cos %s : tensor<8xf32>
+  %e = tensor.empty() : tensor<8x8xf32>
+  %b = linalg.broadcast ins(%s : tensor<8xf32>) outs(%e : tensor<8x8xf32>) dimensions = [0]
+  %c = linalg.broadcast ins(%t : tensor<8xf32>) outs(%e : tensor<8x8xf32>) dimensions = [0]
+  %k = arith.mulf %b, %w : tensor<8x8xf32>
+  %y = arith.addf %k, %c : tensor<8x8xf32>
+  return %y : tensor<8x8xf32>
+}
+func.func @main(%x: tensor<8xf32>, %w: tensor<8x8xf32>) -> (tensor<8xf32>, tensor<8x8xf32>) {
+  %0:2 = rev.vjp @enlarged(%x, %w) cotangents(%w) : (tensor<8xf32>, tensor<8x8xf32>, tensor<8x8xf32>) -> (tensor<8xf32>, tensor<8x8xf32>)
+  return %0#0, %0#1 : tensor<8xf32>, tensor<8x8xf32>
+}
+
+// -----
+
+// A leaky rectifier between what is at hand and what the derivative reads.
+// CHECK-LABEL: func.func private @leaky_vjp(
+// CHECK:         %[[Y:.*]] = arith.select
+// CHECK:         %[[M:.*]] = arith.divf %[[Y]],
+// CHECK:         %[[X:.*]] = arith.select %{{.*}}, %[[Y]], %[[M]]
+// CHECK:         math.cos %[[X]]
+func.func private @leaky(%a: tensor<8xf32>, %b: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>, tensor<8xf32>) {
+  %zero = arith.constant dense<0.0> : tensor<8xf32>
+  %half = arith.constant dense<0.5> : tensor<8xf32>
+  %x = arith.addf %a, %b : tensor<8xf32>
+  %c = arith.cmpf ogt, %x, %zero : tensor<8xf32>
+  %m = arith.mulf %x, %half : tensor<8xf32>
+  %s = math.sin %x : tensor<8xf32>
+  %y = arith.select %c, %x, %m : tensor<8xi1>, tensor<8xf32>
+  %z = math.sin %y : tensor<8xf32>
+  return %y, %z, %s : tensor<8xf32>, tensor<8xf32>, tensor<8xf32>
+}
+func.func @main(%x: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) {
+  %0:2 = rev.vjp @leaky(%x, %x) cotangents(%x, %x, %x) : (tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>)
+  return %0#0, %0#1 : tensor<8xf32>, tensor<8xf32>
+}

@@ -239,6 +239,47 @@ static std::string getOpClass(const Record &rule) {
       .str();
 }
 
+/// Writes how well the inverses of a rule give its operands back.
+static void writeQualities(const Names &names, size_t numInverses,
+                           raw_ostream &os) {
+  const Record &rule = names.rule;
+  const ListInit *gains = rule.getValueAsListInit("gains");
+  if (!gains->empty() && gains->size() != numInverses)
+    PrintFatalError(rule.getLoc(), "expects a gain for each inverse, " +
+                                       Twine(numInverses) + ", but got " +
+                                       Twine(gains->size()));
+  std::string cases;
+  raw_string_ostream casesOS(cases);
+  for (auto [i, init] : enumerate(gains->getElements())) {
+    auto *gain = cast<DagInit>(init);
+    const Record *head = gain->getOperatorAsDef(rule.getLoc());
+    if (head->getName() == "Rounds")
+      continue;
+    casesOS << "  case " << i << ":\n    return {InverseKind::Conditioned";
+    if (head->isSubClassOf("Gain")) {
+      const auto *it = gain->getNumArgs() == 1
+                           ? find(names.operands, gain->getArgNameStr(0))
+                           : names.operands.end();
+      if (it == names.operands.end() ||
+          it == names.operands.begin() + static_cast<ptrdiff_t>(i))
+        PrintFatalError(rule.getLoc(), "expects gains of one other operand, "
+                                       "but got '" +
+                                           gain->getAsString() + "'");
+      casesOS << ", " << it - names.operands.begin()
+              << ", [](const Magnitude &other) -> double {\n      return "
+              << head->getValueAsString("expression") << ";\n    }";
+    } else if (head->getName() != "Unbounded") {
+      PrintFatalError(rule.getLoc(), "expects 'Rounds', 'Unbounded' or "
+                                     "'Gain', but got '" +
+                                         gain->getAsString() + "'");
+    }
+    casesOS << "};\n";
+  }
+  os << "static InverseQuality qualityOf_" << getRuleName(rule)
+     << "(unsigned operand) {\n  switch (operand) {\n"
+     << cases << "  default:\n    return {};\n  }\n}\n\n";
+}
+
 static void writeRule(const Record &rule, raw_ostream &os) {
   Names names(rule);
   std::vector<const DagInit *> partials, inverses;
@@ -310,23 +351,9 @@ static void writeRule(const Record &rule, raw_ostream &os) {
   os << "static Value solve_" << name
      << "(ScalarPoint &point, unsigned operand) {\n  switch (operand) {\n"
      << emits << "  default:\n    return {};\n  }\n}\n\n";
-  std::vector<StringRef> gains = rule.getValueAsListOfStrings("gains");
-  if (!gains.empty() && (gains.size() != 2 || inverses.size() != 2))
-    PrintFatalError(rule.getLoc(),
-                    "expects two operands and a gain for each, but got " +
-                        Twine(inverses.size()) + " operands and " +
-                        Twine(gains.size()) + " gains");
-  std::string gain = "nullptr";
-  if (!gains.empty()) {
-    gain = "gain_" + name;
-    os << "static double " << gain
-       << "(unsigned operand, const Magnitude &other) {\n  return operand == 0 "
-       << "? " << gains[0] << " : " << gains[1] << ";\n}\n\n";
-  }
+  writeQualities(names, inverses.size(), os);
   os << "static constexpr ScalarInverse inverse_" << name << "{inverseReadsOf_"
-     << name << ", solve_" << name << ", InverseKind::"
-     << (rule.getValueAsBit("conditioned") ? "Conditioned" : "Exact") << ", "
-     << gain << "};\n\n";
+     << name << ", solve_" << name << ", qualityOf_" << name << "};\n\n";
 }
 
 static void emitScalarRules(const RecordKeeper &records, raw_ostream &os) {

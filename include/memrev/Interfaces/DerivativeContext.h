@@ -83,6 +83,10 @@ struct InverseEdge {
   /// at most: the Lipschitz constant of the inverse. 0 if none is known.
   double gain = 1;
   Determinant determinant = Determinant::Unknown;
+  /// Operations in front of the edge's own that compute of `solved` what that
+  /// reads, each from no other of them: they are undone together, and
+  /// `determinant` is that of all of them.
+  SmallVector<Operation *, 2> through = {};
 
   /// An edge along which elements are only moved.
   static InverseEdge moving(ArrayRef<Value> solved, ArrayRef<Value> from) {

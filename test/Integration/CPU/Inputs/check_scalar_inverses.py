@@ -16,7 +16,7 @@ UNARY = {
     "math.exp": (-3, 3), "math.exp2": (-3, 3), "math.expm1": (-3, 3),
     "math.log": (0.1, 4), "math.log2": (0.1, 4), "math.log10": (0.1, 4), "math.log1p": (-0.9, 4),
     "math.sinh": (-3, 3), "math.asinh": (-3, 3), "math.acosh": (1.1, 4),
-    "math.atanh": (-0.9, 0.9), "math.asin": (-0.9, 0.9), "math.acos": (-0.9, 0.9),
+    "math.tanh": (-1.5, 1.5), "math.atanh": (-0.9, 0.9), "math.asin": (-0.9, 0.9), "math.acos": (-0.9, 0.9),
     "math.atan": (-3, 3), "arith.negf": (-3, 3),
 }
 # Both operands come back.
@@ -33,13 +33,31 @@ FACTORS = {
                 "%k = arith.select %c, %one, %m : CT, T",
     "norm": "%a = math.absf %p : T\n%s = arith.addf %a, %half : T\n%k = math.sqrt %s : T",
 }
+# %y of %x and %p, with elements of both signs, in the form that has an inverse.
+FORMS = {
+    "fma_added": "%y = math.fma %p, %half, %x : T",
+    "fma_left": "%y = math.fma %x, %half, %p : T",
+    "fma_right": "%k = math.exp %p : T\n%y = math.fma %k, %x, %p : T",
+    "leaky_select": "%m = arith.mulf %x, %half : T\n%c = arith.cmpf ogt, %x, %zero : T\n"
+                    "%y = arith.select %c, %x, %m : CT, T",
+    "leaky_swapped": "%m = arith.mulf %half, %x : T\n%c = arith.cmpf uge, %zero, %x : T\n"
+                     "%y = arith.select %c, %m, %x : CT, T",
+    "leaky_divided": "%k = math.exp %p : T\n%m = arith.divf %x, %k : T\n"
+                     "%n = arith.mulf %x, %half : T\n%c = arith.cmpf olt, %x, %zero : T\n"
+                     "%y = arith.select %c, %m, %n : CT, T",
+    "leaky_maximum": "%m = arith.mulf %x, %half : T\n%y = arith.maximumf %x, %m : T",
+    "steep_maximum": "%m = arith.divf %x, %half : T\n%y = arith.maximumf %m, %x : T",
+    "leaky_minimum": "%m = arith.mulf %x, %half : T\n%y = arith.minnumf %x, %m : T",
+    "two_slopes": "%m = arith.mulf %x, %half : T\n%n = arith.divf %x, %half : T\n"
+                  "%y = arith.maxnumf %m, %n : T",
+}
 
 
 def function(name, body, inputs, in_linalg):
     """@`name` of tensors `inputs`, computed on tensors or element by element."""
     constants = "\n".join(f"%{n} = arith.constant " + (f"{c} : T" if in_linalg
                                                       else f"dense<{c}> : T")
-                          for n, c in (("one", "1.0"), ("half", "0.5")))
+                          for n, c in (("one", "1.0"), ("half", "0.5"), ("zero", "0.0")))
     text = f"{constants}\n{body}"
     arguments = ", ".join(f"%{i}: {X}" for i in inputs)
     if not in_linalg:
@@ -102,6 +120,9 @@ def main():
         add("into_" + name, f"{factor}\n%y = arith.mulf %k, %x : T", 0, both)
         add("over_" + name, f"{factor}\n%y = arith.divf %x, %k : T", 0, both)
         add("under_" + name, f"{factor}\n%y = arith.divf %k, %x : T", 0, both)
+    signed = [rng.uniform(-2, 2, 64), rng.uniform(-2, 2, 64)]
+    for name, body in FORMS.items():
+        add(name, body, 0, signed)
     module = memrev.compile(text)
     for name, wrt, values in cases:
         result = module[name](*values)
