@@ -115,7 +115,8 @@ public:
   FailureOr<SplitFunctions> getSplit(const DerivativeRequest &request);
 
   /// The same with the function itself as the forward function: nothing is
-  /// saved, and the backward function evaluates it again at its arguments.
+  /// saved, and the backward function evaluates it again at its arguments, but
+  /// for what its inverse gives back besides these.
   FailureOr<SplitFunctions>
   getEvaluatingAgain(const DerivativeRequest &request);
 
@@ -179,8 +180,15 @@ private:
   /// The function that `function` names as its inverse, or else the first one
   /// that names `function` as its inverse: it is the name of either, or null.
   FlatSymbolRefAttr getNamedInverse(func::FuncOp function);
+  /// How many of the results of `function`, or of its inverse, its inverse
+  /// returns instead of taking them.
+  int64_t getNumSideResults(func::FuncOp function);
   /// The inverse of `function`, which has a name.
   FailureOr<func::FuncOp> getCustomInverse(func::FuncOp function);
+  /// The inverse of `function` as one that takes all of its results and gives
+  /// arguments back.
+  func::FuncOp ignoreSideResults(func::FuncOp function, func::FuncOp inverse,
+                                 int64_t numSide);
   /// The log-determinant that `function` names, for a batch of the type of
   /// `samples`. Blames `loc` if it is of another type.
   FailureOr<func::FuncOp> getCustomLogDet(func::FuncOp function,

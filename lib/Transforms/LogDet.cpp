@@ -465,6 +465,14 @@ DerivedFunctions::getLogDet(const LogDetRequest &request) {
     return diag;
   }
 
+  // Side results are not what the arguments are mapped to.
+  auto getResultsWithoutSide = [&](func::FuncOp callee) {
+    int64_t numSide = getNumSideResults(callee);
+    return numSide == 0 ? SmallVector<int64_t>()
+                        : rev::getDifferentiated(
+                              std::nullopt,
+                              callee.getResultTypes().drop_back(numSide));
+  };
   auto getCallee = [&](func::CallOp call,
                        int64_t batchDim) -> FailureOr<func::FuncOp> {
     auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
@@ -475,12 +483,11 @@ DerivedFunctions::getLogDet(const LogDetRequest &request) {
           callee, getSamples(call.getOperand(0).getType(), batchDim),
           call.getLoc());
     else
-      found = getLogDet(
-          {callee,
-           llvm::to_vector(llvm::seq<int64_t>(0, recovered.getInt())),
-           {},
-           batchDim,
-           call.getLoc()});
+      found = getLogDet({callee,
+                         llvm::to_vector(llvm::seq<int64_t>(
+                             0, recovered.getInt())),
+                         getResultsWithoutSide(callee), batchDim,
+                         call.getLoc()});
     if (succeeded(found))
       ++numCalls[*found];
     return found;
