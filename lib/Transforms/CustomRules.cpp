@@ -144,8 +144,9 @@ DerivedFunctions::getCustomInverse(func::FuncOp function) {
   size_t numSide = getNumSideResults(function);
   if (numSide >= results.size())
     return function.emitError("expects '")
-           << rev::kSideResultsAttrName << "' to be below the number of results "
-           << results.size() << ", but got " << numSide;
+           << rev::kSideResultsAttrName
+           << "' to be below the number of results " << results.size()
+           << ", but got " << numSide;
   size_t numOutputs = inverse.getNumResults();
   size_t numRecovered = numOutputs > numSide ? numOutputs - numSide : 1;
   SmallVector<Type> outputs(arguments.take_front(numRecovered));

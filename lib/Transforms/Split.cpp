@@ -249,7 +249,8 @@ DerivedFunctions::getEvaluatingAgain(const DerivativeRequest &request) {
     else if (number < numArguments)
       split.residuals.push_back({Residual::Argument, number});
     else
-      split.residuals.push_back({Residual::Result, side[number - numArguments]});
+      split.residuals.push_back(
+          {Residual::Result, side[number - numArguments]});
   }
   backward->setFunctionType(FunctionType::get(
       module.getContext(), body.getArgumentTypes(),
