@@ -33,7 +33,7 @@ if $all; then
   cmake --preset debug-asan
   cmake --build --preset debug-asan
   cmake --build --preset debug-asan --target check-memrev
-  python3 utils/fuzz.py --seconds 600 build-asan/bin
-  utils/fuzz-autodiff --seconds=600 --seed=1000000 --build=build
-  utils/fuzz-gpu --seconds=300 --seed=1000000 --build=build
+  python3 utils/fuzz.py --seconds 300 build-asan/bin
+  utils/fuzz-autodiff --seconds=300 --seed=1000000 --build=build
+  utils/fuzz-gpu --seconds=180 --seed=1000000 --build=build
 fi

@@ -2,7 +2,7 @@
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Contestants of a benchmark, each in a process of its own: two pools of threads in one
-process would disturb each other.
+process would disturb each other; and the records of what was measured.
 
 A contestant says in a line of JSON what it is, when it is ready, and then answers each line
 of its input, which is JSON, with a line of JSON. `Contestant` is the side that asks,
@@ -11,12 +11,15 @@ of its input, which is JSON, with a line of JSON. `Contestant` is the side that 
 
 import contextlib
 import ctypes
+import datetime
 import json
 import os
 import pathlib
 import platform
+import shlex
 import subprocess
 import sys
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 #: Seconds between two turns: idle threads of a pool spin for a while, and the next
@@ -95,6 +98,27 @@ class Counter:
                 setattr(self, name, function)
             self.start = library.malloc_counter_start
 
+    def measure(self, step, forget, kept_bytes, count):
+        """Runs `step()`, which returns a loss, `count` times: a dict of the `seconds` of each
+        and its `losses`, and if the library is there, `peak_bytes`, the most that lived in a
+        step beyond what did before it.
+
+        forget: called before each step, with which the results of the one before go.
+        kept_bytes: called for what a step works in and the process keeps for the next one.
+        """
+        seconds, losses, peaks = [], [], []
+        for _ in range(count):
+            forget()
+            if self.is_there:
+                before = self.live() - kept_bytes()
+                self.start()
+            start = time.perf_counter()
+            losses.append(step())
+            seconds.append(time.perf_counter() - start)
+            if self.is_there:
+                peaks.append(self.peak() - before)
+        return {"seconds": seconds, "losses": losses, "peak_bytes": peaks}
+
 
 def machine():
     """What the results depend on, with the load of the last minute."""
@@ -126,7 +150,7 @@ def gpu():
 def versions():
     from importlib import metadata
     result = {"python": platform.python_version()}
-    for package in ("numpy", "torch", "memcnn", "revtorch", "FrEIA"):
+    for package in ("numpy", "torch", "memcnn", "revtorch", "FrEIA", "nflows"):
         try:
             result[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
@@ -135,3 +159,29 @@ def versions():
                             stdout=subprocess.PIPE, text=True)
     result["memrev"] = commit.stdout.strip()
     return result
+
+
+def circumstances(command, before):
+    """What a record says of how it came to be: `command` the program, `before` what `machine`
+    said at the start."""
+    return {"date": datetime.date.today().isoformat(), "machine": before, "versions": versions(),
+            "command": shlex.join([command, *sys.argv[1:]])}
+
+
+def footer(record):
+    """The lines of Markdown that say what `circumstances` did."""
+    used = ", ".join(f"{name} {version}" for name, version in record["versions"].items()
+                     if version)
+    measured_on = record["machine"]
+    return [
+        f"{record['date']}, {measured_on['cpu']}, {measured_on['cores']} cores, "
+        f"{measured_on['vectors']}, load {measured_on['load']} at the start; {used}.", "",
+        f"    {record['command']}", ""]
+
+
+def write(folder, name, record, text):
+    """Writes a record as JSON, and `text` about it as Markdown, which it prints, too."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    (folder / f"{name}.md").write_text(text)
+    print(text)

@@ -19,11 +19,8 @@ is compared with its own gradients of stored values, bit for bit. Results go to
 """
 
 import argparse
-import datetime
 import functools
-import json
 import pathlib
-import shlex
 import statistics
 import sys
 
@@ -33,7 +30,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1] / "python-frontend"), str(HERE.parent / "common")]
 
 import memrev  # noqa: E402
-from contestants import machine, versions  # noqa: E402
+from contestants import circumstances, footer, machine, write  # noqa: E402
 from memrev import flows, lax, nn, tree  # noqa: E402
 from memrev import numpy as mnp  # noqa: E402
 from memrev.nn.reversible import couple  # noqa: E402
@@ -226,10 +223,7 @@ def table(record):
         exact, rounding = results["additive"]["exact"], results["additive"]["rounding"]
         lines.append(f"| {count} | {sum(exact['differing'])} | {max(exact['dw']):.0e} "
                      f"| {sum(rounding['differing'])} | {middle(rounding['dw'])} |")
-    used = ", ".join(f"{name} {version}" for name, version in record["versions"].items()
-                     if name in ("python", "numpy", "memrev"))
-    lines += ["", f"{record['date']}, {record['machine']['cpu']}; {used}.", "",
-              f"    {record['command']}", ""]
+    lines += ["", *footer(record)]
     return "\n".join(lines)
 
 
@@ -242,19 +236,14 @@ def main():
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--output", type=pathlib.Path, default=HERE.parent / "results")
     options = parser.parse_args()
-    sizes = options.hidden, options.batch, options.seeds
+    before, sizes = machine(), (options.hidden, options.batch, options.seeds)
     results = {str(count): {"glow": measure_glow(count, *sizes),
                             "additive": measure_exact(count, *sizes)}
                for count in options.counts}
     record = {"hidden": options.hidden, "batch": options.batch, "seeds": options.seeds,
-              "tolerance": TOLERANCE, "date": datetime.date.today().isoformat(),
-              "machine": machine(), "versions": versions(),
-              "command": shlex.join(["benchmarks/flows/accuracy.py", *sys.argv[1:]]),
+              "tolerance": TOLERANCE, **circumstances("benchmarks/flows/accuracy.py", before),
               "results": results}
-    options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "flows-accuracy.json").write_text(json.dumps(record, indent=1) + "\n")
-    (options.output / "flows-accuracy.md").write_text(table(record))
-    print(table(record))
+    write(options.output, "flows-accuracy", record, table(record))
 
 
 if __name__ == "__main__":

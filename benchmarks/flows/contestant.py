@@ -1,10 +1,12 @@
 # Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""One contestant of run.py, in a process of its own: builds its Glow, then runs as many steps
-as each line of its input says.
+"""One contestant of run.py, in a process of its own: builds its network, then runs as many
+steps as each line of its input says.
 
-usage: contestant.py NAME COUNT LEVELS SIZE BATCH HIDDEN THREADS
+usage: contestant.py NAME NETWORK NUMBER OPTIONS
+
+NUMBER is what networks.build takes, OPTIONS an object of JSON.
 
 Says when it is ready, then answers each line with a line of JSON: the seconds of each step, the
 losses, and with malloc_counter preloaded the peak of memory in a step. A step is the negative
@@ -32,14 +34,13 @@ class MemRevStep:
     """memrev's, by inversion or with everything stored; with `-householder` behind the name
     with three trained reflections in place of the fixed matrix."""
 
-    def __init__(self, name, count, levels, size, batch, hidden, threads):
+    def __init__(self, name, network, number, options):
         import memrev
         from memrev import flows, tree
         _, policy, *mix = name.split("-")
-        model = networks.glow(levels, count, hidden=hidden, mix=(
-            flows.Householder if mix else flows.FixedOrthogonal))
-        self.batch = networks.images(batch, size)
-        self.params, self.state = networks.variables(model, self.batch)
+        model, self.batch, spread = networks.build(
+            network, number, options, **({"mix": flows.Householder} if mix else {}))
+        self.params, self.state = networks.variables(model, self.batch, spread)
         self.tree, self.memrev = tree, memrev
 
         def step(params, state, x):
@@ -47,7 +48,7 @@ class MemRevStep:
                 lambda params: networks.negative_log_likelihood(model, params, state, x),
                 policy=policy)(params)
 
-        self.jitted = memrev.jit(step, threads=threads)
+        self.jitted = memrev.jit(step, threads=options["threads"])
         start = time.perf_counter()
         self.jitted.compile(self.params, self.state, self.batch)
         report = self.jitted.memory_report(self.params, self.state, self.batch)
@@ -82,20 +83,21 @@ class FrEIAStep:
 
     facts = {}
 
-    def __init__(self, name, count, levels, size, batch, hidden, threads):
+    def __init__(self, name, network, number, options):
         import torch
 
         import peers
         self.torch, self.peers = torch, peers
-        torch.set_num_threads(threads)
-        images = networks.images(batch, size)
-        params, state = networks.variables(networks.glow(levels, count, hidden=hidden), images)
-        self.model = peers.glow(levels, count, size, params, state, hidden=hidden)
+        torch.set_num_threads(options["threads"])
+        model, batch, spread = networks.build(network, number, options)
+        params, state = networks.variables(model, batch, spread)
+        self.model = peers.build(network, number, options, params, state)
         self.layout = (torch.channels_last if name.endswith("channels-last")
                        else torch.contiguous_format)
         self.model.to(memory_format=self.layout)
-        self.batch = torch.from_numpy(images).permute(
-            0, 3, 1, 2).contiguous(memory_format=self.layout)
+        # Channels come first.
+        self.batch = torch.from_numpy(np.moveaxis(batch, -1, 1)).contiguous(
+            memory_format=self.layout)
 
     def __call__(self):
         batch = self.batch.clone(memory_format=self.layout)
@@ -126,27 +128,17 @@ class FrEIAStep:
                 for name, parts in found.items()}
 
 
-def main(answer, name, *numbers):
+def main(answer, name, network, number, options):
     counter = Counter()
-    step = (MemRevStep if name.startswith("memrev-") else FrEIAStep)(name, *map(int, numbers))
+    step = (MemRevStep if name.startswith("memrev-") else FrEIAStep)(
+        name, network, int(number), json.loads(options))
     answer({"name": name, "parameters": sum(step.sizes()), **step.facts})
     for line in sys.stdin:
         request = json.loads(line)
         if request == "gradients":
             answer(step.norms())
             continue
-        seconds, losses, peaks = [], [], []
-        for _ in range(request):
-            step.forget()
-            if counter.is_there:
-                before = counter.live() - step.kept_bytes()
-                counter.start()
-            start = time.perf_counter()
-            losses.append(step())
-            seconds.append(time.perf_counter() - start)
-            if counter.is_there:
-                peaks.append(counter.peak() - before)
-        answer({"seconds": seconds, "losses": losses, "peak_bytes": peaks})
+        answer(counter.measure(step, step.forget, step.kept_bytes, request))
 
 
 if __name__ == "__main__":

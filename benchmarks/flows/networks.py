@@ -1,7 +1,7 @@
 # Part of memrev, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""The Glow that the benchmarks of flows measure, of layers of memrev.flows."""
+"""The networks that the benchmarks of flows measure, of layers of memrev.flows."""
 
 import math
 
@@ -32,6 +32,25 @@ def glow(levels, count, channels=3, hidden=64, mix=flows.FixedOrthogonal):
     return flows.Sequential(*layers)
 
 
+def splines(channels, steps, hidden):
+    """The neural spline flow of Durkan et al. (arXiv 1906.04032) for vectors: `steps` of an
+    ActNorm, a fixed orthogonal mixing of channels and a coupling of both halves by
+    rational-quadratic splines of 10 bins, whose networks have two layers of `hidden` features
+    between."""
+    return flows.NeuralSplineFlow(channels, steps, flows.dense(hidden, hidden), mix="orthogonal")
+
+
+def build(network, number, options, **others):
+    """(model, batch, deviation of what is added to its parameters) of a row of the benchmark
+    "glow", of `number` steps in each level, or "splines", of vectors of `number` channels."""
+    if network == "splines":
+        # Splines that are none would have gradients of zero.
+        return (splines(number, options["flow_steps"], options["hidden"]),
+                normal(options["batch"], number), 0.01)
+    return (glow(options["levels"], number, hidden=options["hidden"], **others),
+            normal(options["batch"], options["size"], options["size"], 3), 0.0005)
+
+
 def negative_log_likelihood(model, params, state, x):
     """The mean over the batch of -log p(x), for a standard normal prior, in nats."""
     (z, log_det), _ = model.apply(params, state, x)
@@ -40,7 +59,7 @@ def negative_log_likelihood(model, params, state, x):
     return (0.5 * squares - log_det.sum()) / x.shape[0] + 0.5 * elements * math.log(2 * math.pi)
 
 
-def variables(model, x, seed=0, spread=0.0005):
+def variables(model, x, spread, seed=0):
     """(params, state) with numbers where the initial values are zeros, of which derivatives
     would be zeros, too, and norms initialised by the batch `x`."""
     found = model.init(seed, x.dtype)
@@ -53,7 +72,6 @@ def variables(model, x, seed=0, spread=0.0005):
     return initialize(params, state, x)["params"], state
 
 
-def images(batch, size, channels=3, seed=1, dtype=np.float32):
-    """Normal numbers [batch, size, size, channels]."""
-    return np.random.default_rng(seed).standard_normal(
-        (batch, size, size, channels)).astype(dtype)
+def normal(*shape, seed=1, dtype=np.float32):
+    """Normal numbers."""
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)

@@ -13,7 +13,6 @@ step, the losses, and with malloc_counter preloaded the peak of memory in a step
 import contextlib
 import pathlib
 import sys
-import time
 import warnings
 
 warnings.filterwarnings("ignore")
@@ -111,18 +110,8 @@ def main(answer, name, network, batch, threads):
     with backend:
         answer({"name": name})
         for line in sys.stdin:
-            seconds, losses, peaks = [], [], []
-            for _ in range(int(line)):
-                net.zero_grad(set_to_none=True)
-                if counter.is_there:
-                    before = counter.live() - kept_bytes()
-                    counter.start()
-                start = time.perf_counter()
-                losses.append(step())
-                seconds.append(time.perf_counter() - start)
-                if counter.is_there:
-                    peaks.append(counter.peak() - before)
-            answer({"seconds": seconds, "losses": losses, "peak_bytes": peaks})
+            answer(counter.measure(step, lambda: net.zero_grad(set_to_none=True), kept_bytes,
+                                   int(line)))
 
 
 if __name__ == "__main__":

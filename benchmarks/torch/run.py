@@ -16,11 +16,8 @@ the batch, gradients of parameters, not the parameters. Results go to
 """
 
 import argparse
-import datetime
-import json
 import os
 import pathlib
-import shlex
 import statistics
 import sys
 import tempfile
@@ -29,7 +26,8 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "common"))
 
-from contestants import PAUSE, Contestant, build_counter, machine, versions  # noqa: E402
+from contestants import (  # noqa: E402
+    PAUSE, Contestant, build_counter, circumstances, footer, machine, write)
 
 TITLES = {
     "torch": "PyTorch, stores everything",
@@ -85,7 +83,7 @@ def measure_memory(options, results):
 
 
 def table(record):
-    results, measured_on = record["results"], record["machine"]
+    results = record["results"]
     base = "memcnn" if "memcnn" in results else next(iter(results))
     others, base = f"of {TITLES[base]}'s", results[base]
     lines = [
@@ -103,13 +101,9 @@ def table(record):
             f"| {r['minimum_seconds'] / base['minimum_seconds']:.2f} "
             f"| {r['peak_bytes'] / 2**20:.1f} MiB "
             f"| {r['peak_bytes'] / base['peak_bytes']:.2f} | {r['first_seconds']:.1f} s |")
-    used = ", ".join(f"{name} {version}"
-                     for name, version in record["versions"].items() if version)
     lines += [
         "", "Memory is the most that malloc has given out in a step: activations, the batch and "
-        "gradients of parameters. The first step includes compiling.", "",
-        f"{record['date']}, {measured_on['cpu']}, {measured_on['cores']} cores, {measured_on['vectors']}, "
-        f"load {measured_on['load']} at the start; {used}.", "", f"    {record['command']}", ""]
+        "gradients of parameters. The first step includes compiling.", "", *footer(record)]
     return "\n".join(lines)
 
 
@@ -129,15 +123,9 @@ def main():
     measure_memory(options, results)
     record = {
         "network": options.network, "batch": options.batch, "threads": options.threads,
-        "date": datetime.date.today().isoformat(), "machine": before,
-        "versions": versions(),
-        "command": shlex.join(["benchmarks/torch/run.py", *sys.argv[1:]]), "results": results,
+        **circumstances("benchmarks/torch/run.py", before), "results": results,
     }
-    options.output.mkdir(parents=True, exist_ok=True)
-    name = f"torch-{options.network}"
-    (options.output / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
-    (options.output / f"{name}.md").write_text(table(record))
-    print(table(record))
+    write(options.output, f"torch-{options.network}", record, table(record))
 
 
 if __name__ == "__main__":

@@ -64,9 +64,13 @@ static SmallVector<Value, 1> getSolvedStates(Operation *op) {
     return {coupling.getCoupled()};
   if (!isa<CallOpInterface>(op))
     return {};
+  SmallVector<Value, 1> states;
   SmallVector<InverseEdge> edges =
       cast<InvertibleOpInterface>(op).getInverseEdges();
-  return edges.empty() ? SmallVector<Value, 1>() : edges.front().solved;
+  if (!edges.empty())
+    llvm::copy_if(edges.front().solved, std::back_inserter(states),
+                  [&](Value value) { return value.getDefiningOp() != op; });
+  return states;
 }
 
 /// True if an operation behind `op` gives `state` back when it is undone.

@@ -211,9 +211,10 @@ InvertedStage::InvertedStage(Operation *op, const Activity &activity,
       // Its operands are all that it stores: it is evaluated again either way.
       InverseEdge edge =
           cast<InvertibleOpInterface>(inner).getInverseEdges().front();
-      for (Value operand : edge.solved)
-        storedBytes +=
-            multiply(count, getApproximateBytes(operand.getType()));
+      for (Value value : edge.solved)
+        if (value.getDefiningOp() != inner)
+          storedBytes +=
+              multiply(count, getApproximateBytes(value.getType()));
       time += multiply(count, model.getTime(call));
       return WalkResult::advance();
     }

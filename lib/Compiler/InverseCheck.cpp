@@ -32,10 +32,16 @@ struct CheckedProgram {
 
 /// How many arguments the inverse of `function` gives back.
 static int64_t getNumRecovered(ModuleOp module, func::FuncOp function) {
-  if (auto name = function->getAttrOfType<FlatSymbolRefAttr>("rev.inverse"))
-    if (auto inverse = module.lookupSymbol<func::FuncOp>(name.getAttr()))
-      return std::min(inverse.getNumResults(), function.getNumArguments());
-  return 1;
+  auto name = function->getAttrOfType<FlatSymbolRefAttr>("rev.inverse");
+  auto inverse = name ? module.lookupSymbol<func::FuncOp>(name.getAttr())
+                      : func::FuncOp();
+  if (!inverse)
+    return 1;
+  auto numSide = function->getAttrOfType<IntegerAttr>("rev.side_results");
+  // A wrong number is the compiler's to report.
+  return std::clamp<int64_t>(
+      inverse.getNumResults() - (numSide ? numSide.getInt() : 0), 1,
+      function.getNumArguments());
 }
 
 /// Adds the function to the program.

@@ -54,6 +54,12 @@ static OperandRange getRecovered(func::CallOp call) {
   return call->getOperands().take_front(number ? number.getInt() : 0);
 }
 
+/// The results that this inverse gives back, too, and does not read.
+static ResultRange getSideResults(func::CallOp call) {
+  auto number = call->getAttrOfType<IntegerAttr>(kCallSideResultsAttrName);
+  return call->getResults().take_back(number ? number.getInt() : 0);
+}
+
 /// How `call`'s backward function reads `value`. What the function does with it
 /// is not known here, but what names an inverse takes what that gives back.
 static Precision getPrecision(func::CallOp call, Value value) {
@@ -138,8 +144,10 @@ struct CallInverseModel
       if (!seen.insert(operand).second)
         return {};
     InverseEdge edge;
+    ResultRange side = getSideResults(cast<func::CallOp>(op));
     llvm::append_range(edge.solved, recovered);
-    llvm::append_range(edge.from, op->getResults());
+    llvm::append_range(edge.solved, side);
+    llvm::append_range(edge.from, op->getResults().drop_back(side.size()));
     llvm::append_range(edge.from,
                        op->getOperands().drop_front(recovered.size()));
     // Whoever names an inverse vouches for it, unless they say what it loses.
@@ -153,8 +161,9 @@ struct CallInverseModel
   LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,
                              unsigned) const {
     InverseEdge edge = getInverseEdges(op).front();
+    OperandRange recovered = getRecovered(cast<func::CallOp>(op));
     // Somebody may have asked for one of them before its turn.
-    if (llvm::any_of(edge.solved, [&](Value v) { return ctx.isRounded(v); }))
+    if (llvm::any_of(recovered, [&](Value v) { return ctx.isRounded(v); }))
       return success();
     SmallVector<Value> operands;
     for (Value value : edge.from) {
@@ -166,9 +175,13 @@ struct CallInverseModel
         ctx.getBuilder(), op->getLoc(),
         op->getAttrOfType<FlatSymbolRefAttr>(kCallInverseAttrName),
         ValueRange(edge.solved).getTypes(), operands);
-    for (auto [solved, value] :
-         llvm::zip_equal(edge.solved, inverse.getResults()))
+    for (auto [solved, value] : llvm::zip(recovered, inverse.getResults()))
       ctx.provide(solved, value, Precision::Rounded);
+    // Evaluated again, as by the function itself at what came back.
+    for (auto [side, value] :
+         llvm::zip_equal(getSideResults(cast<func::CallOp>(op)),
+                         inverse.getResults().drop_front(recovered.size())))
+      ctx.provide(side, value);
     return success();
   }
 };
@@ -195,10 +208,21 @@ struct CallTangentModel
     }
     auto both = func::CallOp::create(ctx.getBuilder(), call.getLoc(), tangent,
                                      operands);
-    unsigned numResults = call.getNumResults();
-    for (auto [k, i] : llvm::enumerate(getNumbers(op, kCallOfAttrName)))
-      ctx.setTangent(both.getResult(i), both.getResult(numResults + k));
-    ctx.replace(op, both.getResults().take_front(numResults));
+    // So is each part of the results.
+    auto side = op->getAttrOfType<IntegerAttr>(kCallSideResultsAttrName);
+    int64_t numResults = call.getNumResults();
+    int64_t numMain = numResults - (side ? side.getInt() : 0);
+    SmallVector<int64_t> of(getNumbers(op, kCallOfAttrName));
+    SmallVector<Value> results;
+    unsigned next = 0;
+    for (bool isSide : {false, true}) {
+      for (unsigned e = isSide ? numResults : numMain; results.size() < e;)
+        results.push_back(both.getResult(next++));
+      for (int64_t i : of)
+        if ((i >= numMain) == isSide)
+          ctx.setTangent(results[i], both.getResult(next++));
+    }
+    ctx.replace(op, results);
     return success();
   }
 };

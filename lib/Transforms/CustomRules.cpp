@@ -114,6 +114,18 @@ FlatSymbolRefAttr DerivedFunctions::getNamedInverse(func::FuncOp function) {
   return inverted.lookup(function.getSymNameAttr());
 }
 
+int64_t DerivedFunctions::getNumSideResults(func::FuncOp function) {
+  // Of two that are each other's inverses one says it for both.
+  if (!function->hasAttr(rev::kInverseAttrName)) {
+    FlatSymbolRefAttr name = getNamedInverse(function);
+    function = name ? symbols.lookup<func::FuncOp>(name.getValue()) : nullptr;
+  }
+  if (!function)
+    return 0;
+  auto number = function->getAttrOfType<IntegerAttr>(rev::kSideResultsAttrName);
+  return number ? number.getInt() : 0;
+}
+
 FailureOr<func::FuncOp>
 DerivedFunctions::getCustomInverse(func::FuncOp function) {
   StringRef name = rev::kInverseAttrName;
@@ -128,13 +140,22 @@ DerivedFunctions::getCustomInverse(func::FuncOp function) {
     return inverse;
   }
   ArrayRef<Type> arguments = function.getArgumentTypes();
-  ArrayRef<Type> recovered = inverse.getResultTypes();
-  ArrayRef<Type> first = arguments.take_front(recovered.size());
-  if (recovered.empty() || recovered != first)
-    return mismatch(function, name, inverse, "results",
-                    first.empty() ? arguments.take_front(1) : first, recovered);
-  SmallVector<Type> inputs(function.getResultTypes());
-  llvm::append_range(inputs, arguments.drop_front(recovered.size()));
+  ArrayRef<Type> results = function.getResultTypes();
+  size_t numSide = getNumSideResults(function);
+  if (numSide >= results.size())
+    return function.emitError("expects '")
+           << rev::kSideResultsAttrName
+           << "' to be below the number of results " << results.size()
+           << ", but got " << numSide;
+  size_t numOutputs = inverse.getNumResults();
+  size_t numRecovered = numOutputs > numSide ? numOutputs - numSide : 1;
+  SmallVector<Type> outputs(arguments.take_front(numRecovered));
+  llvm::append_range(outputs, results.take_back(numSide));
+  if (numOutputs == 0 || !llvm::equal(inverse.getResultTypes(), outputs))
+    return mismatch(function, name, inverse, "results", outputs,
+                    inverse.getResultTypes());
+  SmallVector<Type> inputs(results.drop_back(numSide));
+  llvm::append_range(inputs, arguments.drop_front(numRecovered));
   if (!llvm::equal(inverse.getArgumentTypes(), inputs))
     return mismatch(function, name, inverse, "arguments", inputs,
                     inverse.getArgumentTypes());

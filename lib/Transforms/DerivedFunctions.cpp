@@ -302,14 +302,56 @@ DerivedFunctions::getDerivative(const DerivativeRequest &request) {
   return function;
 }
 
+func::FuncOp DerivedFunctions::ignoreSideResults(func::FuncOp function,
+                                                 func::FuncOp inverse,
+                                                 int64_t numSide) {
+  std::string key = getKey("inverse", function, {}, {}, "");
+  if (func::FuncOp known = derived.lookup(key))
+    return known;
+  ArrayRef<Type> results = function.getResultTypes();
+  ArrayRef<Type> inputs = inverse.getArgumentTypes();
+  ArrayRef<Type> recovered = inverse.getResultTypes().drop_back(numSide);
+  size_t numMain = results.size() - numSide;
+  SmallVector<Type> arguments(results);
+  llvm::append_range(arguments, inputs.drop_front(numMain));
+  OpBuilder builder(module.getContext());
+  auto wrapper = func::FuncOp::create(
+      builder, inverse.getLoc(), (function.getName() + "_inverse").str(),
+      builder.getFunctionType(arguments, recovered));
+  wrapper.setPrivate();
+  symbols.insert(wrapper, std::next(inverse->getIterator()));
+  Block *body = wrapper.addEntryBlock();
+  builder.setInsertionPointToEnd(body);
+  SmallVector<Value> operands(body->getArguments().take_front(numMain));
+  llvm::append_range(operands, body->getArguments().drop_front(results.size()));
+  auto call =
+      func::CallOp::create(builder, inverse.getLoc(), inverse, operands);
+  ++numCalls[inverse];
+  func::ReturnOp::create(builder, inverse.getLoc(),
+                         call.getResults().drop_back(numSide));
+  derived[key] = wrapper;
+  return wrapper;
+}
+
+FailureOr<func::FuncOp>
+DerivedFunctions::getInverseOfAllResults(func::FuncOp function) {
+  FailureOr<func::FuncOp> inverse = getCustomInverse(function);
+  int64_t numSide = succeeded(inverse) ? getNumSideResults(function) : 0;
+  return numSide == 0 ? inverse
+                      : ignoreSideResults(function, *inverse, numSide);
+}
+
 FailureOr<func::FuncOp> DerivedFunctions::getInverse(func::FuncOp function,
                                                      ArrayRef<int64_t> wrt,
                                                      Location loc) {
   if (getNamedInverse(function)) {
     FailureOr<func::FuncOp> inverse = getCustomInverse(function);
-    if (failed(inverse) ||
-        llvm::equal(wrt, llvm::seq<int64_t>(0, inverse->getNumResults())))
-      return inverse;
+    if (failed(inverse))
+      return failure();
+    int64_t numSide = getNumSideResults(function);
+    if (llvm::equal(wrt, llvm::seq<int64_t>(
+                             0, inverse->getNumResults() - numSide)))
+      return getInverseOfAllResults(function);
     if (!llvm::hasSingleElement(function.getBody())) {
       InFlightDiagnostic diag =
           emitError(loc, "expects a function with a body of one block where "

@@ -146,7 +146,8 @@ public:
   FailureOr<SplitFunctions> getSplit(const DerivativeRequest &request);
 
   /// The same with the function itself as the forward function: nothing is
-  /// saved, and the backward function evaluates it again at its arguments.
+  /// saved, and the backward function evaluates it again at its arguments, but
+  /// for what its inverse gives back besides these.
   FailureOr<SplitFunctions>
   getEvaluatingAgain(const DerivativeRequest &request);
 
@@ -226,8 +227,18 @@ private:
   /// The function that `function` names as its inverse, or else the first one
   /// that names `function` as its inverse: it is the name of either, or null.
   FlatSymbolRefAttr getNamedInverse(func::FuncOp function);
+  /// How many of the results of `function`, or of its inverse, its inverse
+  /// returns instead of taking them.
+  int64_t getNumSideResults(func::FuncOp function);
   /// The inverse of `function`, which has a name.
   FailureOr<func::FuncOp> getCustomInverse(func::FuncOp function);
+  /// The inverse of `function` as one that takes all of its results and gives
+  /// arguments back.
+  func::FuncOp ignoreSideResults(func::FuncOp function, func::FuncOp inverse,
+                                 int64_t numSide);
+  /// The inverse of `function`, which has a name, without side results: it takes
+  /// all results.
+  FailureOr<func::FuncOp> getInverseOfAllResults(func::FuncOp function);
   /// The log-determinant that `function` names, for a batch of the type of
   /// `samples`. Blames `loc` if it is of another type.
   FailureOr<func::FuncOp> getCustomLogDet(func::FuncOp function,
@@ -235,6 +246,8 @@ private:
                                           Location loc);
   /// True if that is with respect to the arguments of the request.
   bool namesLogDet(const LogDetRequest &request);
+  /// That of a call whose first operands its inverse gives back.
+  LogDetRequest getLogDetRequest(func::CallOp call, int64_t batchDim);
   std::string getLogDetKey(const LogDetRequest &request);
   /// Where the log-determinant comes from; `obstacle` is set if from nowhere.
   FailureOr<LogDetRoute> getLogDetRoute(const LogDetRequest &request);

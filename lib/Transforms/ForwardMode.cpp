@@ -124,8 +124,9 @@ DerivedFunctions::getInvertibleTangent(TangentRequest &request) {
   FailureOr<func::FuncOp> inverse = getCustomInverse(primal);
   if (failed(inverse))
     return failure();
-  int64_t numFirst = inverse->getNumResults();
-  int64_t numResults = primal.getNumResults();
+  int64_t numSide = getNumSideResults(primal);
+  int64_t numFirst = inverse->getNumResults() - numSide;
+  int64_t numResults = primal.getNumResults() - numSide;
   // The inverse needs the tangents of all results.
   request.of = rev::getDifferentiated(std::nullopt, primal.getResultTypes());
   FailureOr<func::FuncOp> tangent = getAnyTangent(request);
@@ -139,14 +140,20 @@ DerivedFunctions::getInvertibleTangent(TangentRequest &request) {
 
   // With x = g(y; p), x. is the tangent of g at y and p in the direction of y.
   // and p.
-  TangentRequest back{*inverse, request.of, {}, request.strongZero,
-                      request.loc, request.keepsInverses};
+  TangentRequest back{*inverse,           {},          {},
+                      request.strongZero, request.loc, request.keepsInverses};
+  llvm::copy_if(request.of, std::back_inserter(back.wrt),
+                [&](int64_t i) { return i < numResults; });
+  int64_t numTangents = back.wrt.size();
   for (int64_t i : request.wrt) {
     if (i < numFirst)
       back.of.push_back(i);
     else
       back.wrt.push_back(i - numFirst + numResults);
   }
+  // Side results have tangents, too, which are side results of tangents.
+  for (int64_t i : ArrayRef(request.of).drop_front(numTangents))
+    back.of.push_back(i - numResults + numFirst);
   PartedArguments arguments(primal.getArgumentTypes(), numFirst, request.wrt);
   PartedArguments given(inverse->getArgumentTypes(), numResults, back.wrt);
   SmallVector<int64_t> recovered = back.of;
@@ -154,15 +161,26 @@ DerivedFunctions::getInvertibleTangent(TangentRequest &request) {
   if (failed(backTangent))
     return failure();
 
+  // Side results and their tangents are behind all other results.
   auto add = [&](StringRef name, const PartedArguments &parted,
                  func::FuncOp callee, const TangentRequest &asked,
                  ArrayRef<int64_t> of) {
     OpBuilder b(module.getContext());
     func::FuncOp evaluated = asked.function;
     int64_t numValues = evaluated.getNumResults();
-    SmallVector<Type> types(evaluated.getResultTypes());
-    for (int64_t i : of)
-      types.push_back(types[i]);
+    int64_t numMain = numValues - numSide;
+    SmallVector<int64_t> numbers;
+    for (bool isSide : {false, true}) {
+      llvm::append_range(numbers, isSide ? llvm::seq(numMain, numValues)
+                                         : llvm::seq<int64_t>(0, numMain));
+      for (int64_t i : of)
+        if ((i >= numMain) == isSide)
+          numbers.push_back(numValues +
+                            (llvm::find(asked.of, i) - asked.of.begin()));
+    }
+    SmallVector<Type> types;
+    for (int64_t i : numbers)
+      types.push_back(callee.getResultTypes()[i]);
     auto function =
         func::FuncOp::create(b, primal.getLoc(), name,
                              b.getFunctionType(parted.all, types));
@@ -172,11 +190,9 @@ DerivedFunctions::getInvertibleTangent(TangentRequest &request) {
     b.setInsertionPointToEnd(body);
     func::CallOp call = callTangent(b, request.loc, callee, asked.wrt,
                                     body->getArguments(), parted);
-    SmallVector<Value> results(call.getResults().take_front(numValues));
-    for (int64_t i : of)
-      results.push_back(
-          call.getResult(numValues + (llvm::find(asked.of, i) -
-                                      asked.of.begin())));
+    SmallVector<Value> results;
+    for (int64_t i : numbers)
+      results.push_back(call.getResult(i));
     func::ReturnOp::create(b, request.loc, results);
     ++numCalls[callee];
     return function;
@@ -191,6 +207,11 @@ DerivedFunctions::getInvertibleTangent(TangentRequest &request) {
                    FlatSymbolRefAttr::get(backward.getSymNameAttr()));
   inverted.try_emplace(backward.getSymNameAttr(),
                        FlatSymbolRefAttr::get(forward.getSymNameAttr()));
+  if (numSide != 0)
+    forward->setAttr(
+        rev::kSideResultsAttrName,
+        Builder(module.getContext())
+            .getI64IntegerAttr(numSide + request.of.size() - numTangents));
   if (Attribute gain = primal->getAttr(rev::kGainAttrName))
     forward->setAttr(rev::kGainAttrName, gain);
   derived[key] = forward;

@@ -82,16 +82,6 @@ static LogicalResult verifySquare(func::FuncOp function,
   return diag;
 }
 
-/// The arguments that a log-determinant that a function names is about, whose
-/// inverse is called `name`, or null.
-static SmallVector<int64_t> getNamedArguments(FlatSymbolRefAttr name,
-                                              const SymbolTable &symbols) {
-  auto inverse =
-      name ? symbols.lookup<func::FuncOp>(name.getValue()) : func::FuncOp();
-  return llvm::to_vector(
-      llvm::seq<int64_t>(0, inverse ? inverse.getNumResults() : 1));
-}
-
 static RankedTensorType getSamples(Type type, int64_t batchDim) {
   auto tensor = cast<RankedTensorType>(type);
   return RankedTensorType::get({tensor.getDimSize(batchDim)},
@@ -115,19 +105,32 @@ static bool areOfSamples(ArrayRef<Type> types, int64_t batchDim) {
 
 bool DerivedFunctions::namesLogDet(const LogDetRequest &request) {
   func::FuncOp function = request.function;
-  return function->hasAttr(rev::kLogDetAttrName) &&
-         request.wrt == getNamedArguments(getNamedInverse(function), symbols);
+  if (!function->hasAttr(rev::kLogDetAttrName))
+    return false;
+  FlatSymbolRefAttr name = getNamedInverse(function);
+  auto inverse =
+      name ? symbols.lookup<func::FuncOp>(name.getValue()) : func::FuncOp();
+  // It is about the arguments that the inverse gives back.
+  int64_t count =
+      inverse ? inverse.getNumResults() - getNumSideResults(function) : 1;
+  return llvm::equal(request.wrt, llvm::seq<int64_t>(0, count));
 }
 
-/// What is asked of the function that `call`, whose inverse is planned, calls.
-static LogDetRequest getRequest(func::CallOp call, int64_t batchDim,
-                                const SymbolTable &symbols) {
+LogDetRequest DerivedFunctions::getLogDetRequest(func::CallOp call,
+                                                 int64_t batchDim) {
+  auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
   auto recovered = call->getAttrOfType<IntegerAttr>(kCallRecoveredAttrName);
-  return {symbols.lookup<func::FuncOp>(call.getCallee()),
-          llvm::to_vector(llvm::seq<int64_t>(0, recovered.getInt())),
-          {},
-          batchDim,
-          call.getLoc()};
+  LogDetRequest request{
+      callee,
+      llvm::to_vector(llvm::seq<int64_t>(0, recovered.getInt())),
+      {},
+      batchDim,
+      call.getLoc()};
+  // Side results are not what the arguments are mapped to.
+  if (int64_t numSide = getNumSideResults(callee))
+    request.of = rev::getDifferentiated(
+        std::nullopt, callee.getResultTypes().drop_back(numSide));
+  return request;
 }
 
 //===----------------------------------------------------------------------===//
@@ -185,7 +188,7 @@ DerivedFunctions::planLogDet(const LogDetRequest &request) {
   LogicalResult result = success();
   visitPlannedCalls(body, [&](func::CallOp call) {
     FailureOr<LogDetRoute> route =
-        getLogDetRoute(getRequest(call, request.batchDim, symbols));
+        getLogDetRoute(getLogDetRequest(call, request.batchDim));
     result = route;
     if (succeeded(route))
       plan.obstacle = route->obstacle;
@@ -202,12 +205,12 @@ DerivedFunctions::getRequestOfInverse(const LogDetRequest &request) {
   std::optional<LogDetRequest> inner;
   if (request.isOfInverse || !getNamedInverse(primal))
     return inner;
-  FailureOr<func::FuncOp> inverse = getCustomInverse(primal);
+  FailureOr<func::FuncOp> inverse = getInverseOfAllResults(primal);
   if (failed(inverse))
     return failure();
-  int64_t numResults = primal.getNumResults();
+  int64_t numResults = primal.getNumResults() - getNumSideResults(primal);
   SmallVector<Type> types(inverse->getResultTypes());
-  llvm::append_range(types, primal.getResultTypes());
+  llvm::append_range(types, primal.getResultTypes().take_front(numResults));
   // All results have to be what the inverse is differentiated by.
   if (llvm::equal(request.wrt,
                   llvm::seq<int64_t>(0, inverse->getNumResults())) &&
@@ -334,7 +337,7 @@ DerivedFunctions::getLogDetOfBody(const LogDetRequest &request) {
   auto getCallee = [&](func::CallOp call,
                        int64_t batchDim) -> FailureOr<func::FuncOp> {
     FailureOr<func::FuncOp> found =
-        getCalledLogDet(getRequest(call, batchDim, symbols));
+        getCalledLogDet(getLogDetRequest(call, batchDim));
     if (succeeded(found))
       ++numCalls[*found];
     return found;

@@ -257,11 +257,17 @@ LogicalResult DerivedFunctions::deriveCalls(func::FuncOp function,
                                             : getAnyTangent(request);
       if (failed(tangent))
         return failure();
-      if (isInvertible)
+      if (isInvertible) {
+        Builder builder(module.getContext());
+        int64_t numSide = getNumSideResults(callee);
         active.call->setAttr(
             kCallRecoveredAttrName,
-            Builder(module.getContext())
-                .getI64IntegerAttr(getCustomInverse(callee)->getNumResults()));
+            builder.getI64IntegerAttr(
+                getCustomInverse(callee)->getNumResults() - numSide));
+        if (numSide != 0)
+          active.call->setAttr(kCallSideResultsAttrName,
+                               builder.getI64IntegerAttr(numSide));
+      }
       describe(active.call, kTangentAttrName, *tangent, request.wrt,
                request.of);
       continue;
@@ -322,10 +328,15 @@ DerivedFunctions::describeInverses(func::FuncOp function,
     if (failed(inverse))
       return WalkResult::interrupt();
     Builder builder(call.getContext());
+    int64_t numSide = getNumSideResults(callee);
     call->setAttr(kCallInverseAttrName,
                   FlatSymbolRefAttr::get(inverse->getSymNameAttr()));
-    call->setAttr(kCallRecoveredAttrName,
-                  builder.getI64IntegerAttr(inverse->getNumResults()));
+    call->setAttr(
+        kCallRecoveredAttrName,
+        builder.getI64IntegerAttr(inverse->getNumResults() - numSide));
+    if (numSide != 0)
+      call->setAttr(kCallSideResultsAttrName,
+                    builder.getI64IntegerAttr(numSide));
     for (Operation *op : {callee.getOperation(), call.getOperation()})
       if (Attribute gain = op->getAttr(rev::kGainAttrName))
         call->setAttr(kCallGainAttrName, gain);
@@ -338,8 +349,9 @@ void memrev::eraseCallDerivatives(func::FuncOp function) {
   function.walk([](func::CallOp call) {
     for (StringRef name :
          {kBackwardAttrName, kTangentAttrName, kCallInverseAttrName,
-          kCallRecoveredAttrName, kCallGainAttrName, kCallWrtAttrName,
-          kCallOfAttrName, kCallResidualsAttrName, kCallSumsAttrName})
+          kCallRecoveredAttrName, kCallSideResultsAttrName, kCallGainAttrName,
+          kCallWrtAttrName, kCallOfAttrName, kCallResidualsAttrName,
+          kCallSumsAttrName})
       call->removeAttr(name);
   });
 }

@@ -119,6 +119,18 @@ static bool isFreeOfTies(Value value) {
   return true;
 }
 
+bool ReverseContext::isSideResultOfNext(Value value) {
+  auto call = value.getDefiningOp<func::CallOp>();
+  if (!call || !call->hasAttr(kCallSideResultsAttrName) ||
+      call->hasAttr(kKeepsStateAttrName) || !state.inverters.contains(value))
+    return false;
+  InverseEdge edge =
+      cast<InvertibleOpInterface>(*call).getInverseEdges().front();
+  return llvm::all_of(edge.from, [&](Value v) {
+    return v.getDefiningOp() != call || isAvailable(v);
+  });
+}
+
 Value ReverseContext::primal(Value value, Precision precision) {
   value = canonical(value);
   auto it = available.find(value);
@@ -127,10 +139,11 @@ Value ReverseContext::primal(Value value, Precision precision) {
     return it->second;
   if (!isInScope(value))
     return parent->primal(value, precision);
-  if (isVisible(value) && !isRecomputed(value))
+  bool isInverted = !isVisible(value) || isSideResultOfNext(value);
+  if (!isInverted && !isRecomputed(value))
     return value;
 
-  if (it == available.end() && !isVisible(value)) {
+  if (it == available.end() && isInverted) {
     // Only in a rebuilt region: elsewhere the forward value itself is at hand,
     // and keeping one value costs less than inverting a whole chain early.
     auto inverter = state.inverters.find(value);

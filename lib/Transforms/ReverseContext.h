@@ -136,6 +136,9 @@ private:
   bool isInScope(Value value) const;
   /// True if `value` itself can be used where the builder stands.
   bool isVisible(Value value) const;
+  /// True if `value` is one that the inverse of a call finds on its way, and
+  /// that call is the next one to be undone.
+  bool isSideResultOfNext(Value value);
   /// Emits `result` again, as the plan wants it.
   Value evaluateAgain(OpResult result);
   /// Clones `op` here, with results that stand for those of `op`.

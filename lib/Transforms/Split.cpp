@@ -214,12 +214,24 @@ DerivedFunctions::getEvaluatingAgain(const DerivativeRequest &request) {
   SplitFunctions split;
   FailureOr<func::FuncOp> backward =
       build(request, (primal.getName() + "_again").str(),
-            /*returnResults=*/false, marker, split.sums);
+            /*returnResults=*/true, marker, split.sums);
   if (failed(backward))
     return failure();
   marker->erase();
   erasePlan(*backward);
   Block &body = backward->getBody().front();
+  Operation *terminator = body.getTerminator();
+  unsigned numArguments = primal.getNumArguments();
+  unsigned numResults = primal.getNumResults();
+  // What the inverse has found on its way is handed over.
+  SmallVector<int64_t> side = llvm::to_vector(llvm::seq<int64_t>(
+      numResults - getNumSideResults(primal), numResults));
+  for (auto [k, number] : llvm::enumerate(side)) {
+    Value result = terminator->getOperand(number);
+    result.replaceAllUsesWith(body.insertArgument(
+        numArguments + k, result.getType(), request.loc));
+  }
+  terminator->eraseOperands(0, numResults);
   eraseDeadOps(body);
   // What it stores lives in the backward part only.
   llvm::erase_if(reports.back().second, [](Attribute entry) {
@@ -228,14 +240,21 @@ DerivedFunctions::getEvaluatingAgain(const DerivativeRequest &request) {
   });
   // What it does not read need not be there.
   llvm::BitVector unread(body.getNumArguments());
+  using Residual = SplitFunctions::Residual;
   for (BlockArgument argument :
-       body.getArguments().take_front(primal.getNumArguments())) {
+       body.getArguments().take_front(numArguments + side.size())) {
     unsigned number = argument.getArgNumber();
     if (argument.use_empty())
       unread.set(number);
+    else if (number < numArguments)
+      split.residuals.push_back({Residual::Argument, number});
     else
-      split.residuals.push_back({SplitFunctions::Residual::Argument, number});
+      split.residuals.push_back(
+          {Residual::Result, side[number - numArguments]});
   }
+  backward->setFunctionType(FunctionType::get(
+      module.getContext(), body.getArgumentTypes(),
+      terminator->getOperandTypes()));
   if (failed(backward->eraseArguments(unread)))
     return failure();
   split.forward = primal;

@@ -55,7 +55,7 @@ def custom_jvp(fn=None, *, tangent):
     return FunctionWithRules.extend(fn, jvp=tangent)
 
 
-def custom_inverse(fn=None, *, inverse, gain=None, log_det=None):
+def custom_inverse(fn=None, *, inverse, gain=None, log_det=None, has_aux=False):
     """Gives `fn` an inverse of its own in its first argument.
 
     fn: takes a tree of arrays x, and others, by position, and returns a tree of arrays. It
@@ -67,6 +67,10 @@ def custom_inverse(fn=None, *, inverse, gain=None, log_det=None):
     log_det: takes the arguments of `fn` and returns log |det| of the derivative of the output
         by x, an array with one float for each sample, what `memrev.log_det` calls for what
         calls `fn`.
+    has_aux: whether `fn` returns a pair (output, aux) of trees of which `inverse` takes the
+        output alone: it returns a pair (x, aux) then. Derivatives take aux from where it was
+        last evaluated, and evaluate neither `fn` nor `inverse` again for it: what both find
+        out on their ways, such as the bin that an element is in, belongs there.
 
     `memrev.inverse(fn)` calls the inverse, and so does the inverse of what calls `fn`. A
     reverse derivative of a chain of such calls, or of a loop over one, keeps nothing of
@@ -81,10 +85,11 @@ def custom_inverse(fn=None, *, inverse, gain=None, log_det=None):
             return w @ x
     """
     if fn is None:
-        return functools.partial(custom_inverse, inverse=inverse, gain=gain, log_det=log_det)
+        return functools.partial(custom_inverse, inverse=inverse, gain=gain, log_det=log_det,
+                                 has_aux=has_aux)
     if gain is not None and not 1 <= gain < float("inf"):
         raise ValueError(f"expects a gain of at least 1, but got {gain}")
-    return FunctionWithRules.extend(fn, inverse=(inverse, gain, log_det))
+    return FunctionWithRules.extend(fn, inverse=(inverse, gain, log_det, has_aux))
 
 
 def check_inverse(fn, *args, tolerance=None):
@@ -222,11 +227,18 @@ class _Signature:
                         for i in self.floats]))
             attributes.append(f"rev.custom_jvp = @{tangent.function.name}")
         if inverse is not None:
-            rule, gain, log_det = inverse
+            rule, gain, log_det, has_aux = inverse
             output = tree.unflatten(self.output, [ShapeDtype(*type) for type in self.types])
-            inverted = self.trace(functools.partial(self._inverse, rule), "_inverse",
+            if has_aux:
+                if not isinstance(output, tuple) or len(output) != 2:
+                    raise TypeError(f"expects '{self.name}' to return a pair (output, aux), but "
+                                    f"got {type(output).__name__}")
+                output, aux = output
+            inverted = self.trace(functools.partial(self._inverse, rule, has_aux), "_inverse",
                                   (output, *args[1:]))
             attributes.append(f"rev.inverse = @{inverted.function.name}")
+            if has_aux:
+                attributes.append(f"rev.side_results = {len(tree.leaves(aux))} : i64")
             if gain is not None:
                 attributes.append(f"rev.gain = {float(gain)!r} : f64")
             if log_det is not None:
@@ -259,14 +271,15 @@ class _Signature:
         return (self._checked_output("tangent", output),
                 self._derivatives("tangent", "tangent", "result", self.output, self.types, found))
 
-    def _inverse(self, rule, output, *others):
+    def _inverse(self, rule, has_aux, output, *others):
+        found, aux = rule(output, *others), []
+        if has_aux:
+            found, aux = self._pair("inverse", found, "(argument, aux)")
+            aux = self._like("inverse", "its aux", self.output.children[1],
+                             self.types[self.output.children[0].num_leaves:], aux)
         first = self.structure.children[0]
-        leaves, structure = tree.flatten(rule(output, *others))
-        if structure != first:
-            raise ValueError(f"expects the inverse rule of '{self.name}' to return its first "
-                             "argument, but " + tree.difference(first, structure))
-        return [self._checked("inverse", "an array", path, leaf, a.shape, a.dtype)
-                for path, leaf, a in zip(first.paths(), leaves, self.arrays)]
+        types = [(a.shape, a.dtype) for a in self.arrays[:first.num_leaves]]
+        return [*self._like("inverse", "its first argument", first, types, found), *aux]
 
     def _log_det(self, rule, *args):
         found = _array.as_array(rule(*args))
@@ -282,12 +295,16 @@ class _Signature:
         return given
 
     def _checked_output(self, rule, output):
-        leaves, structure = tree.flatten(output)
-        if structure != self.output:
-            raise ValueError(f"expects the {rule} rule of '{self.name}' to return its output, but "
-                             + tree.difference(self.output, structure))
-        return [self._checked(rule, "a result", path, leaf, *type)
-                for path, leaf, type in zip(structure.paths(), leaves, self.types)]
+        return self._like(rule, "its output", self.output, self.types, output, "a result")
+
+    def _like(self, rule, what, expected, types, given, leaf_name="an array"):
+        """The leaves of `given`, which has to be of the structure `expected` and `types`."""
+        leaves, structure = tree.flatten(given)
+        if structure != expected:
+            raise ValueError(f"expects the {rule} rule of '{self.name}' to return {what}, but "
+                             + tree.difference(expected, structure))
+        return [self._checked(rule, leaf_name, path, leaf, *type)
+                for path, leaf, type in zip(structure.paths(), leaves, types)]
 
     def _checked(self, rule, what, path, leaf, shape, dtype):
         array = _array.as_array(leaf, dtype if _array.is_number(leaf) else None)

@@ -243,6 +243,119 @@ def test_drift_tolerance_and_memory_budget(form):
         compare(step(x, weights), expected, 1e-11)
 
 
+def softened(x, w):
+    """y = x + tanh(x w) / 2, and aux: a number of the interval that x is in, and tanh."""
+    aux = mnp.tanh(x * w)
+    return x + 0.5 * aux, ((x > 0).astype(np.int32), aux)
+
+
+def sharpened(y, w):
+    """The fixed point of x = y - tanh(x w) / 2."""
+    x = lax.for_loop(60, lambda i, x: y - 0.5 * mnp.tanh(x * w), y)
+    return x, softened(x, w)[1]
+
+
+soften = memrev.custom_inverse(softened, inverse=sharpened, has_aux=True)
+sharpen = memrev.custom_inverse(sharpened, inverse=softened, has_aux=True)
+
+
+def steps_with_aux(function, in_loop, count=8):
+    """Steps of whose aux a sum is returned, too, as of log-determinants."""
+    def step(i, carry):
+        x, total = carry
+        x, (number, aux) = function(x, W_AUX)
+        return x, total + (aux * aux * mnp.where(number == 1, 1.0, 2.0)).sum()
+
+    def run(x):
+        carry = x, np.float64(0)
+        if in_loop:
+            return lax.for_loop(count, step, carry)
+        for i in range(count):
+            carry = step(i, carry)
+        return carry
+
+    return run
+
+
+W_AUX = np.linspace(0.3, 0.9, WIDTH)
+
+
+@pytest.mark.parametrize("in_loop", [True, False])
+@pytest.mark.parametrize("function", [soften, sharpen], ids=["fn", "inverse"])
+def test_aux(function, in_loop):
+    """Derivatives take what the inverse has found on its way."""
+    run = steps_with_aux(function, in_loop)
+    x = RNG.standard_normal((ROWS, WIDTH))
+
+    def loss(x):
+        y, total = run(x)
+        return (y * y).sum() + total
+
+    plain = steps_with_aux(function.fn, in_loop)
+    value, inverted = memrev.jit(memrev.value_and_grad(loss))(x)
+    _, stored = memrev.jit(memrev.value_and_grad(loss, policy="store"))(x)
+    expected = memrev.jit(memrev.grad(lambda x: (plain(x)[0] ** 2).sum() + plain(x)[1],
+                                      policy="store"))(x)
+    for found in (inverted, stored):
+        assert np.abs(found - expected).max() <= 1e-12 * np.abs(expected).max()
+    direction = RNG.standard_normal(x.shape)
+    _, along = memrev.jit(lambda x, d: memrev.jvp(loss, (x,), (d,)))(x, direction)
+    assert abs(along - (inverted * direction).sum()) <= 1e-10 * abs(along)
+    steps = 1e-3 * 2.0 ** -np.arange(4)
+    moved = np.array([memrev.jit(loss)(x + h * direction) for h in steps])
+    order = np.polyfit(np.log(steps), np.log(np.abs(moved - value - steps * along)), 1)[0]
+    assert 1.9 < order < 2.1
+
+
+@pytest.mark.parametrize("in_loop", [True, False])
+def test_bytes_with_aux_do_not_depend_on_depth(in_loop):
+    def workspace(count):
+        run = steps_with_aux(soften, in_loop, count)
+        gradient = memrev.jit(memrev.grad(lambda x: (run(x)[0] ** 2).sum() + run(x)[1]))
+        return gradient.memory_report(np.ones((ROWS, WIDTH)))["workspace_bytes"]
+
+    assert workspace(24) <= workspace(8)
+
+
+def test_aux_is_not_evaluated_again():
+    text = memrev.jit(memrev.grad(lambda x: steps_with_aux(soften, True)(x)[1])).mlir(
+        np.ones((ROWS, WIDTH)))
+    ir = memrev.compile(text, until="differentiate", ir=True).ir
+    again = ir[ir.index("@softened_again("):]
+    again = again[:again.index("func.func")]
+    assert "math.tanh" not in again and "arith.mulf" in again
+
+
+def test_the_inverse_of_a_function_with_aux():
+    x = RNG.standard_normal((ROWS, WIDTH))
+    back = memrev.inverse(soften, like=x)
+    assert np.abs(back(soften(x, W_AUX), W_AUX) - x).max() < 1e-12
+    assert memrev.check_inverse(soften, x, W_AUX) < 1e-12
+    found = memrev.jit(lambda y: memrev.inverse(
+        lambda x: soften(soften(x, W_AUX)[0], W_AUX)[0])(y))(x)
+    again = soften(soften(found, W_AUX)[0], W_AUX)[0]
+    assert np.abs(again - x).max() < 1e-12
+
+
+def test_errors_of_aux():
+    x = np.ones(3)
+    with pytest.raises(TypeError, match="expects 'f' to return a pair .output, aux."):
+        @memrev.custom_inverse(inverse=lambda y: y, has_aux=True)
+        def f(x):
+            return x
+        f(x)
+    with pytest.raises(TypeError, match="inverse rule of 'g' to return a pair .argument, aux."):
+        @memrev.custom_inverse(inverse=lambda y: y, has_aux=True)
+        def g(x):
+            return x, x
+        g(x)
+    with pytest.raises(ValueError, match="inverse rule of 'h' to return its aux"):
+        @memrev.custom_inverse(inverse=lambda y: (y, (y, y)), has_aux=True)
+        def h(x):
+            return x, x
+        h(x)
+
+
 def test_check_inverse():
     x, weights = numbers(5)
     assert memrev.check_inverse(mix, x, weights[0]) <= 1e-14

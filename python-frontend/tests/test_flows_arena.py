@@ -76,15 +76,20 @@ def test_trained_mixings_are_flat_in_depth(load, mix):
     assert len(workspaces) == 1
 
 
-def test_peers_are_measured(load, tmp_path, monkeypatch, capsys):
-    pytest.importorskip("FrEIA")
+def measure(load, monkeypatch, tmp_path, *arguments):
+    """The module run, of which it ran `main`."""
     run = load("run")
     monkeypatch.setattr(run, "PAUSE", 0)
-    monkeypatch.setattr(sys, "argv", [
-        "run.py", "--counts", "2", "5", "--contestants", "memrev-invert", "freia", "--levels", "1",
-        "--size", "16", "--batch", "2", "--hidden", "8", "--threads", "1", "--rounds", "1",
-        "--output", str(tmp_path)])
-    run.main()  # Raises unless both find the same loss and gradients.
+    monkeypatch.setattr(sys, "argv", ["run.py", *arguments, "--hidden", "8", "--threads", "1",
+                                      "--rounds", "1", "--output", str(tmp_path)])
+    run.main()  # Raises unless all find the same loss and gradients.
+    return run
+
+
+def test_peers_are_measured(load, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("FrEIA")
+    run = measure(load, monkeypatch, tmp_path, "--counts", "2", "5", "--contestants",
+                  "memrev-invert", "freia", "--levels", "1", "--size", "16", "--batch", "2")
     results = json.loads((tmp_path / "flows.json").read_text())["results"]
     assert results["5"]["freia"]["parameters"] == results["5"]["memrev-invert"]["parameters"]
     activations = [r["memrev-invert"]["peak_bytes"] - r["memrev-invert"]["gradient_bytes"]
@@ -95,3 +100,31 @@ def test_peers_are_measured(load, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out == (tmp_path / "flows.md").read_text() + "\n"
     with pytest.raises(RuntimeError, match="b found {'loss': 2}, but a {'loss': 1}"):
         run.check({"a": {"loss": 1}, "b": {"loss": 2}})
+
+
+def test_peers_with_splines_are_measured(load, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("FrEIA")
+    pytest.importorskip("nflows")
+    measure(load, monkeypatch, tmp_path, "--network", "splines", "--counts", "3", "--flow-steps",
+            "4", "--batch", "64")
+    record = json.loads((tmp_path / "flows-splines.json").read_text())
+    found = {name: result["peak_bytes"] for name, result in record["results"]["3"].items()}
+    assert 0 < found["memrev-invert"] < found["memrev-store"] < found["freia-nflows"]
+    assert capsys.readouterr().out == (tmp_path / "flows-splines.md").read_text() + "\n"
+
+
+def test_a_spline_flow_is_flat_in_depth(load):
+    """And takes less than the parameters of its splines, 29 for each element, five times."""
+    networks = load("networks")
+
+    def workspace(steps):
+        model = networks.splines(8, steps, 64)
+        variables = model.init(0)
+        text = memrev.jit(lambda params, x: memrev.value_and_grad(
+            lambda params: networks.negative_log_likelihood(
+                model, params, variables["state"], x))(params)).mlir(
+                    variables["params"], ShapeDtype((1024, 8)))
+        return memrev.compile(text, until="bufferize").memory_report()[0]["workspace_bytes"]
+
+    few, many = workspace(2), workspace(16)
+    assert few == many < 5 * 4 * 1024 * 4 * 29

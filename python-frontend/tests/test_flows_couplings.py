@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Couplings of memrev.flows: each against its dense Jacobian, by inversion and by storing."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -163,6 +165,36 @@ def test_splines_of_extreme_parameters(scale):
         assert np.abs(y).max() <= 4
         # What a step of y is wide, x can be told by.
         assert (np.abs(back - x) <= 1e-4 + 1e-5 * np.exp(-slope)).mean() > 0.999
+
+
+@pytest.mark.parametrize("coupling", [flows.RationalQuadraticSplineCoupling,
+                                      flows.LinearSplineCoupling])
+@pytest.mark.parametrize("method", [None, "inverse"])
+def test_a_bin_is_searched_once_in_the_backward_pass(coupling, method):
+    """And the network is evaluated once: by the inverse, which tells the derivatives what it
+    has found."""
+    model = flows.Repeat(coupling(4, flows.dense(5, activation=np.tanh), bins=3), 6)
+    params = model.init(0, np.float64)["params"]
+
+    def loss(params, x):
+        y, log_det = model.apply(params, {}, x, method=method)[0]
+        return (y * y).sum() - log_det.sum()
+
+    text = memrev.jit(memrev.grad(loss)).mlir(params, random(0, 7, 4))
+    functions = memrev.compile(text, until="differentiate", ir=True).ir.split("func.func ")
+    searches = {f.split("(")[0].split("@")[1]: len(re.findall(
+        r"cmpf oge, .* : tensor<7x2x2xf64>", f)) for f in functions[1:]}
+    weights = {f.split("(")[0].split("@")[1]: len(re.findall(
+        r"math.exp .* : tensor<7x2x3xf64>", f)) for f in functions[1:]}
+    gradient = next(f for f in functions if "_value_and_grad(" in f.splitlines()[0])
+    assert "scf.for" in gradient
+    called = re.findall(r"call @([\w.]+)\(", gradient)
+    # One direction forward, the other one and the derivative backward.
+    assert len(called) == 3
+    assert sorted(searches[name] for name in called) == [0, 1, 1]
+    assert sorted(weights[name] for name in called) == [0, 2, 2]
+    # Two layers: forward, again, and two products for the derivative of each.
+    assert gradient.count("linalg.matmul") == 2 + 2 + 4
 
 
 def test_splines_are_the_identity_at_first_and_outside():

@@ -35,9 +35,11 @@ def test_dense(name):
     check(flows.IResNet(make(), "dense"), random(1, *shape))
 
 
-def test_series():
+@pytest.mark.parametrize("terms", [1, 11])
+def test_series(terms):
+    """Of few terms, and of more than the gradient keeps."""
     make, shape = NETS["dense"]
-    check(flows.IResNet(make(), "series", terms=4, probes=2), random(1, *shape),
+    check(flows.IResNet(make(), "series", terms=terms, probes=2), random(1, *shape),
           rng=(0, 0), dense_log_det=False, round_trip=False)
 
 
@@ -57,6 +59,25 @@ def test_a_series_trains_as_the_determinant_does():
     assert largest(exact_gradient) > 0.1
     assert abs(value - exact) < 0.05 * abs(exact)
     assert difference(gradient, exact_gradient) < 0.1 * largest(exact_gradient)
+
+
+@pytest.mark.parametrize("method", [None, "inverse"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_memory_of_a_series_does_not_depend_on_its_terms(count, method):
+    """That of the gradient, in bytes, of one block and of a loop of blocks."""
+    x = np.ones((64, 4), np.float32)
+
+    def workspace(terms):
+        model = flows.Repeat(flows.IResNet(flows.LipschitzNet(4, (8,)), terms=terms), count)
+        params = model.init(0)["params"]
+
+        def loss(params):
+            y, log_det = model.apply(params, {}, x, rng=(0, 0), method=method)[0]
+            return (y * y).sum() - log_det.sum()
+
+        return memrev.jit(memrev.grad(loss)).memory_report(params)["workspace_bytes"]
+
+    assert workspace(40) == workspace(4)
 
 
 def test_the_inverse_is_as_exact_as_asked_for():

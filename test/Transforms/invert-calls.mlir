@@ -163,3 +163,50 @@ func.func @main(%x: tensor<4xf32>, %s: tensor<4xf32>, %d: tensor<4xf32>) -> (ten
   %0:2 = rev.vjp @lossy(%x, %s) cotangents(%d) : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
   return %0#0, %0#1 : tensor<4xf32>, tensor<4xf32>
 }
+
+// -----
+
+// What an inverse returns besides the argument (rev.side_results) is not
+// evaluated again: neither for what reads it, nor in the call's derivative.
+// CHECK-LABEL: func.func private @bend_again(
+// CHECK-SAME:    %{{.*}}: tensor<4xf32>, %[[T:.*]]: tensor<4xf32>, %[[D:.*]]: tensor<4xf32>, %[[DT:.*]]: tensor<4xf32>
+// CHECK-NOT:     math.tanh
+// CHECK:         return
+// CHECK-LABEL: func.func private @bends_vjp(
+// CHECK:         scf.for
+// CHECK:           call @bend(
+// CHECK:         scf.for
+// CHECK:           %[[X:.*]]:2 = func.call @unbend(%{{.*}}, %{{.*}}) : (tensor<4xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
+// CHECK-NOT:       call @bend(
+// CHECK:           arith.mulf %{{.*}}, %[[X]]#1
+// CHECK:           call @bend_again(%{{.*}}, %[[X]]#1
+// CHECK:         return
+func.func private @bend(%x: tensor<4xf32>, %s: tensor<4xf32>)
+    -> (tensor<4xf32>, tensor<4xf32>) attributes {
+    rev.inverse = @unbend, rev.side_results = 1 : i64} {
+  %t = math.tanh %s : tensor<4xf32>
+  %y = arith.mulf %x, %t : tensor<4xf32>
+  return %y, %t : tensor<4xf32>, tensor<4xf32>
+}
+func.func private @unbend(%y: tensor<4xf32>, %s: tensor<4xf32>)
+    -> (tensor<4xf32>, tensor<4xf32>) {
+  %t = math.tanh %s : tensor<4xf32>
+  %x = arith.divf %y, %t : tensor<4xf32>
+  return %x, %t : tensor<4xf32>, tensor<4xf32>
+}
+func.func private @bends(%x: tensor<4xf32>, %s: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %zero = arith.constant 0 : index
+  %one = arith.constant 1 : index
+  %end = arith.constant 8 : index
+  %y:2 = scf.for %i = %zero to %end step %one iter_args(%v = %x, %sum = %s) -> (tensor<4xf32>, tensor<4xf32>) {
+    %z, %t = func.call @bend(%v, %s) : (tensor<4xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
+    %u = arith.mulf %t, %t : tensor<4xf32>
+    %next = arith.addf %sum, %u : tensor<4xf32>
+    scf.yield %z, %next : tensor<4xf32>, tensor<4xf32>
+  }
+  return %y#0, %y#1 : tensor<4xf32>, tensor<4xf32>
+}
+func.func @main(%x: tensor<4xf32>, %s: tensor<4xf32>, %d: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %0:2 = rev.vjp @bends(%x, %s) cotangents(%d, %d) : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
+  return %0#0, %0#1 : tensor<4xf32>, tensor<4xf32>
+}

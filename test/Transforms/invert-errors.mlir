@@ -43,6 +43,27 @@ func.func private @g(%y: f32) -> f32
 
 // -----
 
+// Side results are returned, and not taken.
+// expected-error@+1 {{expects 'rev.inverse' to name functions that fit, but '@g' has results ('f32') instead of ('f32', 'i32')}}
+func.func private @f(%x: f32, %s: f32) -> (f32, i32) attributes {rev.inverse = @g, rev.side_results = 1 : i64}
+// expected-note@+1 {{function defined here}}
+func.func private @g(%y: f32, %s: f32) -> f32
+
+// -----
+
+// expected-error@+1 {{expects 'rev.inverse' to name functions that fit, but '@g' has arguments ('f32', 'i32', 'f32') instead of ('f32', 'f32')}}
+func.func private @f(%x: f32, %s: f32) -> (f32, i32) attributes {rev.inverse = @g, rev.side_results = 1 : i64}
+// expected-note@+1 {{function defined here}}
+func.func private @g(%y: f32, %n: i32, %s: f32) -> (f32, i32)
+
+// -----
+
+// expected-error@+1 {{expects 'rev.side_results' to be below the number of results 2, but got 2}}
+func.func private @f(%x: f32, %s: f32) -> (f32, i32) attributes {rev.inverse = @g, rev.side_results = 2 : i64}
+func.func private @g(%y: f32, %s: f32) -> (f32, i32)
+
+// -----
+
 // expected-error@+1 {{expects 'rev.inverse' on a function}}
 module attributes {rev.inverse = @g} {}
 

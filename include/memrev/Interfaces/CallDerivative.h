@@ -23,12 +23,19 @@ namespace mlir::memrev {
 inline constexpr llvm::StringLiteral kBackwardAttrName = "rev.backward";
 /// The function (arguments, tangents of `wrt`) -> (results, tangents of `of`).
 /// If the inverse of the call gives operands back, its arguments are these, their
-/// tangents, the other ones, their tangents.
+/// tangents, the other ones, their tangents; side results are behind all others,
+/// their tangents last.
 inline constexpr llvm::StringLiteral kTangentAttrName = "rev.tangent";
-/// The function (results, other operands) -> first operands.
+/// The function (results, other operands) -> first operands; or, of a call with
+/// side results, (other results, other operands) -> (first operands, side
+/// results).
 inline constexpr llvm::StringLiteral kCallInverseAttrName = "rev.call_inverse";
 /// The number of operands, the first ones, that the inverse gives back (i64).
 inline constexpr llvm::StringLiteral kCallRecoveredAttrName = "rev.recovered";
+/// The number of last results that it gives back instead of reading them (i64),
+/// if there are any.
+inline constexpr llvm::StringLiteral kCallSideResultsAttrName =
+    "rev.call_side_results";
 /// How many times an error of the call's results the error of what that
 /// function gives is at most (f64), if the program says it of the call or the
 /// callee.

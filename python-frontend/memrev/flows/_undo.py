@@ -6,7 +6,7 @@
 from .._custom import custom_inverse
 
 
-def pair(fn, inverse, gain=None):
+def pair(fn, inverse, gain=None, has_aux=False):
     """(`fn`, `inverse`) as two functions of programs that derivatives undo by calling the
     other one, instead of storing what they were called with.
 
@@ -14,6 +14,7 @@ def pair(fn, inverse, gain=None):
     inverse: takes what `fn` returns and the same further arrays, and returns x.
     gain: by how much the two enlarge errors at most, where that is known: 1 for what keeps
         lengths.
+    has_aux: whether both return a pair with what `custom_inverse` calls aux.
     """
-    return (custom_inverse(fn, inverse=inverse, gain=gain),
-            custom_inverse(inverse, inverse=fn, gain=gain))
+    return (custom_inverse(fn, inverse=inverse, gain=gain, has_aux=has_aux),
+            custom_inverse(inverse, inverse=fn, gain=gain, has_aux=has_aux))

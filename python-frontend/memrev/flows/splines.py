@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import lax, nn
 from .. import numpy as mnp
+from .._transforms import stop_gradient
 from ._undo import pair
 from .bijection import Bijection, sum_per_sample
 from .couplings import Coupling
@@ -25,129 +26,139 @@ __all__ = ["LinearSpline", "LinearSplineCoupling", "RationalQuadraticSpline",
 _LEAST_BIN, _LEAST_SLOPE = 1e-2, 1e-3
 
 
-def _extents(logits, bound):
-    """The extents of bins [..., bins], whose sum is that of the box."""
-    bins = logits.shape[-1]
-    return 2 * bound * (_LEAST_BIN / bins + (1 - _LEAST_BIN) * lax.softmax(logits))
+def _weights(logits):
+    """What the extents of bins [..., bins] are to each other, and its sum."""
+    weights = mnp.exp(logits - stop_gradient(mnp.max(logits, axis=-1, keepdims=True)))
+    return weights, mnp.sum(weights, axis=-1)
 
 
-def _corners(extents, bound):
-    """Where bins begin, [..., bins]: the first at -bound."""
-    return mnp.cumsum(extents, axis=-1) - extents - bound
+def _extent(bound, bins, count, weights, total):
+    """That of `count` bins, out of `bins`, of such weights together: the box is 2 bound wide."""
+    return 2 * bound * (_LEAST_BIN / bins * count + (1 - _LEAST_BIN) * weights / total)
 
 
-def _in_bins(x, begins):
-    """Ones [..., bins] at the bin that x [...] is in, of those that begin there; elements before
-    the first bin are in it."""
-    after = (mnp.expand_dims(x, -1) >= begins).astype(x.dtype)
-    first = mnp.ones((*x.shape, 1), x.dtype)
-    later = mnp.concatenate([after[..., 1:], 0 * first], axis=-1)
-    return mnp.concatenate([first, after[..., 1:]], axis=-1) - later
+def _number(bound, x, weights, total):
+    """The number of the bin that x [...] is in, an int32: how many others end before."""
+    bins = weights.shape[-1]
+    sums = mnp.cumsum(weights, axis=-1)[..., :-1]
+    ends = _extent(bound, bins, np.arange(1, bins, dtype=x.dtype), sums,
+                   mnp.expand_dims(total, -1))
+    return mnp.sum((mnp.expand_dims(x + bound, -1) >= ends).astype(np.int32), axis=-1)
 
 
-def _boxed(function, bound, outside, x, logits):
-    """`function` inside of the box; outside of it the number, or x where that is None."""
+def _entry(number, table):
+    """The entry `number` [...] of table [..., bins], 0 for numbers that there are none of."""
+    numbers = np.arange(table.shape[-1], dtype=np.int32)
+    return mnp.sum(mnp.where(mnp.expand_dims(number, -1) == numbers, table, 0), axis=-1)
+
+
+def _before(number, table):
+    """The sum of the entries before `number`."""
+    numbers = np.arange(table.shape[-1], dtype=np.int32)
+    return mnp.sum(mnp.where(mnp.expand_dims(number, -1) > numbers, table, 0), axis=-1)
+
+
+def _side(bound, number, weights, total):
+    """Where the bin begins, as a coordinate or value, and its extent."""
+    bins = weights.shape[-1]
+    begin = _extent(bound, bins, number.astype(weights.dtype), _before(number, weights), total)
+    return begin - bound, _extent(bound, bins, 1, _entry(number, weights), total)
+
+
+# A map of elements is three functions:
+#   forward(x, logits) and inverse(y, logits), which give the other one and aux: what both find
+#       out about the bin, which is the same from both sides, so that derivatives search for
+#       nothing again, and the weights of all bins;
+#   slope(*aux), its logarithm.
+
+
+def _boxed(function, bound, x, logits):
+    """`function` inside of the box, x outside of it; whether x is inside, and aux."""
     is_inside = mnp.abs(x) < bound
     # Outside of the box the spline is computed at its middle, and not taken.
-    found = function(mnp.where(is_inside, x, 0), logits)
-    return mnp.where(is_inside, found, x if outside is None else outside)
+    found, *aux = function(bound, mnp.where(is_inside, x, 0), logits)
+    return mnp.where(is_inside, found, x), (is_inside, *aux)
 
 
 # Rational-quadratic splines. Parameters: bins widths, bins heights, bins - 1 slopes at the
 # knots inside.
 
-#: With it a parameter of zero is a slope of 1.
+#: With it a parameter of zero is a slope of 1, as outside of the box.
 _UNIT_SLOPE = float(np.log(np.expm1(1 - _LEAST_SLOPE)))
 
 
-def _quadratic_bin(bound, bins, x, logits, inverse=False):
-    """Of the bin that x, or with `inverse` y, is in: where it begins, its extents, its slope and
-    the slopes at its ends."""
-    widths, heights = (_extents(part, bound)
-                       for part in (logits[..., :bins], logits[..., bins:2 * bins]))
-    slopes = _LEAST_SLOPE + lax.softplus(logits[..., 2 * bins:] + _UNIT_SLOPE)
-    one = mnp.ones((*slopes.shape[:-1], 1), logits.dtype)  # As outside of the box.
-    corners = _corners(widths, bound), _corners(heights, bound)
-    place = _in_bins(x, corners[1 if inverse else 0])
-    left, low, w, h, d0, d1 = (mnp.sum(place * value, axis=-1) for value in (
-        *corners, widths, heights, mnp.concatenate([one, slopes], axis=-1),
-        mnp.concatenate([slopes, one], axis=-1)))
-    return left, low, w, h, h / w, d0, d1
+def _quadratic_bin(bound, coordinate, logits, inverse=False):
+    """Of the bin that x, or with `inverse` y, is in: its number, where it begins, its extents
+    and the slopes at its ends; and the weights of all bins."""
+    bins = (logits.shape[-1] + 1) // 3
+    weights = _weights(logits[..., :bins]), _weights(logits[..., bins:2 * bins])
+    number = _number(bound, coordinate, *weights[1 if inverse else 0])
+    (left, w), (low, h) = (_side(bound, number, *side) for side in weights)
+    inner = logits[..., 2 * bins:]
+    d0, d1 = (_LEAST_SLOPE + lax.softplus(_entry(knot, inner) + _UNIT_SLOPE)
+              for knot in (number - 1, number))
+    return number, left, low, w, h, d0, d1, weights
 
 
-def _quadratic(bound, bins, x, logits):
+def _quadratic(bound, x, logits):
     """Gregory and Delbourgo; Durkan et al. (arXiv 1906.04032, equation 4)."""
-    left, low, w, h, s, d0, d1 = _quadratic_bin(bound, bins, x, logits)
+    number, left, low, w, h, d0, d1, weights = _quadratic_bin(bound, x, logits)
     at = (x - left) / w
-    rest = at * (1 - at)
-    return low + h * (s * at * at + d0 * rest) / (s + (d0 + d1 - 2 * s) * rest)
+    s, rest = h / w, at * (1 - at)
+    y = low + h * (s * at * at + d0 * rest) / (s + (d0 + d1 - 2 * s) * rest)
+    return y, number, at, w, h, d0, d1, weights
 
 
-def _quadratic_slope(bound, bins, x, logits):
+def _inverse_quadratic(bound, y, logits):
+    """The root of equations 6 to 8 that is in the bin. Its discriminant is positive but for
+    rounding, which is cut off."""
+    number, left, low, w, h, d0, d1, weights = _quadratic_bin(bound, y, logits, inverse=True)
+    s, above = h / w, y - low
+    bent = above * (d0 + d1 - 2 * s)
+    a, b, c = h * (s - d0) + bent, h * d0 - bent, -s * above
+    discriminant = mnp.maximum(b * b - 4 * a * c, np.finfo(y.dtype).tiny)
+    at = mnp.clip(2 * c / (-b - mnp.sqrt(discriminant)), 0, 1)
+    return left + at * w, number, at, w, h, d0, d1, weights
+
+
+def _quadratic_slope(number, at, w, h, d0, d1, weights):
     """The logarithm of equation 5."""
-    left, _, w, _, s, d0, d1 = _quadratic_bin(bound, bins, x, logits)
-    at = (x - left) / w
-    rest = 1 - at
+    s, rest = h / w, 1 - at
     numerator = d1 * at * at + 2 * s * at * rest + d0 * rest * rest
     denominator = s + (d0 + d1 - 2 * s) * at * rest
     return 2 * mnp.log(s) + mnp.log(numerator) - 2 * mnp.log(denominator)
 
 
-def _inverse_quadratic(bound, bins, y, logits):
-    """The root of equations 6 to 8 that is in the bin. Its discriminant is positive but for
-    rounding, which is cut off."""
-    left, low, w, h, s, d0, d1 = _quadratic_bin(bound, bins, y, logits, inverse=True)
-    above = y - low
-    bent = above * (d0 + d1 - 2 * s)
-    a, b, c = h * (s - d0) + bent, h * d0 - bent, -s * above
-    discriminant = mnp.maximum(b * b - 4 * a * c, np.finfo(y.dtype).tiny)
-    at = mnp.clip(2 * c / (-b - mnp.sqrt(discriminant)), 0, 1)
-    return left + at * w
-
-
 # Linear splines. Parameters: bins widths, bins heights.
 
 
-def _linear_bin(bound, x, logits, inverse):
-    parts = [_extents(part, bound) for part in mnp.split(logits, 2, axis=-1)]
-    widths, heights = reversed(parts) if inverse else parts
-    begins = _corners(widths, bound)
-    place = _in_bins(x, begins)
-    return (mnp.sum(place * value, axis=-1)
-            for value in (begins, _corners(heights, bound), widths, heights))
+def _linear(bound, coordinate, logits, inverse=False):
+    """y of x, or with `inverse` x of y."""
+    weights = [_weights(part) for part in mnp.split(logits, 2, axis=-1)]
+    number = _number(bound, coordinate, *weights[1 if inverse else 0])
+    (left, w), (low, h) = (_side(bound, number, *side) for side in weights)
+    if inverse:
+        return left + (coordinate - low) / h * w, number, w, h, weights
+    return low + (coordinate - left) / w * h, number, w, h, weights
 
 
-def _linear(bound, x, logits, inverse=False):
-    left, low, w, h = _linear_bin(bound, x, logits, inverse)
-    return low + (x - left) * (h / w)
-
-
-def _linear_slope(bound, x, logits):
-    _, _, w, h = _linear_bin(bound, x, logits, inverse=False)
+def _linear_slope(number, w, h, weights):
     return mnp.log(h) - mnp.log(w)
 
 
-# Functions of (x, logits): both directions, which undo each other, and the logarithm of the
-# slope at x. It is no result of the first, for the inverse would have to be given it.
-
-
-def _functions(forward, inverse, slope, bound):
-    partial = functools.partial
-    return (*pair(partial(_boxed, forward, bound, None), partial(_boxed, inverse, bound, None)),
-            partial(_boxed, slope, bound, 0))
+def _functions(bound, forward, inverse, slope):
+    return (*pair(functools.partial(_boxed, forward, bound),
+                  functools.partial(_boxed, inverse, bound), has_aux=True), slope)
 
 
 @functools.lru_cache(maxsize=None)
-def _quadratic_functions(bins, bound):
-    return _functions(*(functools.partial(function, bound, bins) for function in (
-        _quadratic, _inverse_quadratic, _quadratic_slope)), bound)
+def _quadratic_functions(bound):
+    return _functions(bound, _quadratic, _inverse_quadratic, _quadratic_slope)
 
 
 @functools.lru_cache(maxsize=None)
-def _linear_functions(bins, bound):
-    return _functions(functools.partial(_linear, bound),
-                      functools.partial(_linear, bound, inverse=True),
-                      functools.partial(_linear_slope, bound), bound)
+def _linear_functions(bound):
+    return _functions(bound, _linear, functools.partial(_linear, inverse=True), _linear_slope)
 
 
 def _evaluate(name, functions, parameters, x, logits, inverse):
@@ -155,10 +166,9 @@ def _evaluate(name, functions, parameters, x, logits, inverse):
         raise ValueError(f"{name} expects parameters of shape {[*x.shape, parameters]}, but got "
                          f"{list(logits.shape)}")
     forward, backward, slope = functions
-    if inverse:
-        found = backward(x, logits)
-        return found, -slope(found, logits)
-    return forward(x, logits), slope(x, logits)
+    found, (is_inside, *aux) = (backward if inverse else forward)(x, logits)
+    log_slope = mnp.where(is_inside, slope(*aux), 0)
+    return found, -log_slope if inverse else log_slope
 
 
 def rational_quadratic_spline(x, parameters, bound: float = 3.0, inverse: bool = False):
@@ -169,7 +179,7 @@ def rational_quadratic_spline(x, parameters, bound: float = 3.0, inverse: bool =
     Raises ValueError for other shapes.
     """
     bins = max((parameters.shape[-1] + 1) // 3, 1)
-    return _evaluate("rational_quadratic_spline", _quadratic_functions(bins, float(bound)),
+    return _evaluate("rational_quadratic_spline", _quadratic_functions(float(bound)),
                      3 * bins - 1, x, parameters, inverse)
 
 
@@ -182,7 +192,7 @@ def linear_spline(x, parameters, bound: float = 3.0, inverse: bool = False):
     Raises ValueError for other shapes.
     """
     bins = max(parameters.shape[-1] // 2, 1)
-    return _evaluate("linear_spline", _linear_functions(bins, float(bound)), 2 * bins, x,
+    return _evaluate("linear_spline", _linear_functions(float(bound)), 2 * bins, x,
                      parameters, inverse)
 
 

@@ -70,6 +70,16 @@ func.func @coupling_c1(%x: tensor<4xi32>, %t: tensor<4xi32>) {
 
 // -----
 
+// expected-error @below {{expects 'rev.side_results' beside 'rev.inverse'}}
+func.func private @side_results_alone(%x: f32) -> (f32, f32) attributes {rev.side_results = 1 : i64}
+
+// -----
+
+// expected-error @below {{expects 'rev.side_results' to be an i64 of at least 0, but got -1 : i64}}
+func.func private @side_results(%x: f32) -> (f32, f32) attributes {rev.inverse = @g, rev.side_results = -1 : i64}
+
+// -----
+
 func.func @coupling_c2(%x: tensor<4xf32>, %c: tensor<4xf32>) {
   // expected-error @below {{'rev.coupling' op expects region arguments of types ('tensor<4xf32>'), but got ('tensor<8xf32>')}}
   %0 = rev.coupling additive %x given(%c) {

@@ -97,7 +97,8 @@ mlir::memrev::testing::runNative(ModuleOp program, Derived derived,
     return report(results.takeError());
   // Arguments are the caller's.
   for (auto [number, array] : llvm::enumerate(arrays))
-    if (std::memcmp(array.getData(), given[number].data(),
+    if (!given[number].empty() &&
+        std::memcmp(array.getData(), given[number].data(),
                     given[number].size()) != 0) {
       overwritten = number;
       return std::nullopt;

@@ -1,5 +1,6 @@
 // RUN: memrev-compile %s --check-inverse=flow | FileCheck %s --check-prefix=FLOW
 // RUN: memrev-compile %s --check-inverse=scale | FileCheck %s --check-prefix=SCALE
+// RUN: memrev-compile %s --check-inverse=bend | FileCheck %s --check-prefix=BEND
 // RUN: not memrev-compile %s --check-inverse=wrong | FileCheck %s --check-prefix=WRONG
 // RUN: not memrev-compile %s --check-inverse=undefined | FileCheck %s --check-prefix=UNDEFINED
 // RUN: not memrev-compile %s --check-inverse=square 2>&1 | FileCheck %s --check-prefix=SQUARE
@@ -25,6 +26,25 @@ func.func private @unscale(%y: tensor<64xf32>, %s: tensor<64xf32>)
     -> tensor<64xf32> {
   %x = arith.divf %y, %s : tensor<64xf32>
   return %x : tensor<64xf32>
+}
+
+// One that returns what the function does besides its result.
+
+// BEND:      argument 0: given back within
+// BEND-NEXT: result 0: given back within
+// BEND-NEXT: result 1: given back within 0
+func.func private @bend(%x: tensor<64xf32>, %s: tensor<64xf32>)
+    -> (tensor<64xf32>, tensor<64xf32>) attributes {
+    rev.inverse = @unbend, rev.side_results = 1 : i64} {
+  %t = math.tanh %s : tensor<64xf32>
+  %y = arith.mulf %x, %t : tensor<64xf32>
+  return %y, %t : tensor<64xf32>, tensor<64xf32>
+}
+func.func private @unbend(%y: tensor<64xf32>, %s: tensor<64xf32>)
+    -> (tensor<64xf32>, tensor<64xf32>) {
+  %t = math.tanh %s : tensor<64xf32>
+  %x = arith.divf %y, %t : tensor<64xf32>
+  return %x, %t : tensor<64xf32>, tensor<64xf32>
 }
 
 // One that is not.

@@ -50,6 +50,21 @@ static LogicalResult verifyCustomRule(Operation *op, NamedAttribute attribute,
   return success();
 }
 
+static LogicalResult verifySideResults(Operation *op,
+                                       NamedAttribute attribute) {
+  if (!op->hasAttr(kInverseAttrName))
+    return op->emitError("expects '")
+           << kSideResultsAttrName << "' beside '" << kInverseAttrName << "'";
+  // Later stages make results arguments: whether there are so many is asked
+  // where the inverse is.
+  auto number = dyn_cast<IntegerAttr>(attribute.getValue());
+  if (number && number.getType().isInteger(64) && number.getInt() >= 0)
+    return success();
+  return op->emitError("expects '")
+         << kSideResultsAttrName << "' to be an i64 of at least 0, but got "
+         << attribute.getValue();
+}
+
 static LogicalResult verifyCheckpoint(Operation *op, NamedAttribute attribute) {
   if (!isa<scf::ForOp, scf::WhileOp>(op))
     return op->emitError("expects 'rev.checkpoint' on an scf.for or scf.while");
@@ -87,6 +102,8 @@ LogicalResult RevDialect::verifyOperationAttribute(Operation *op,
     return verifyCustomRule(op, attribute,
                             isa<FlatSymbolRefAttr>(attribute.getValue()),
                             "the name of a function");
+  if (attribute.getName() == kSideResultsAttrName)
+    return verifySideResults(op, attribute);
   if (attribute.getName() == kCheckpointAttrName)
     return verifyCheckpoint(op, attribute);
   if (attribute.getName() == kDriftToleranceAttrName)

@@ -44,6 +44,9 @@ inline constexpr llvm::StringLiteral kCustomJvpAttrName = "rev.custom_jvp";
 /// On a function: the function (results, other arguments) -> first arguments that
 /// is its inverse (the name of a function).
 inline constexpr llvm::StringLiteral kInverseAttrName = "rev.inverse";
+/// Beside it: how many of the function's last results the inverse does not take
+/// but returns, behind the arguments (i64, at least 0).
+inline constexpr llvm::StringLiteral kSideResultsAttrName = "rev.side_results";
 /// On a function: the function of the same arguments that is its
 /// log-determinant per sample (the name of a function).
 inline constexpr llvm::StringLiteral kLogDetAttrName = "rev.log_det";

@@ -297,7 +297,9 @@ def Rev_InverseOp : Rev_TransformOp<"inverse"> {
     `@g` takes the function's results, then its other arguments, and returns its
     first arguments, as many as `@g` has results. Calls of such a function are
     inverted by calls of `@g`. Its derivatives are those of its body, or its own
-    rules.
+    rules. With `rev.side_results = n` `@g` takes all but the last n results, and
+    returns these behind the arguments; this operation takes them and ignores
+    them.
 
     Constraints:
     * (C1) `callee` names a `func.func` with a body of one block, or with the
