@@ -115,7 +115,7 @@ func.func private @f(%x: tensor<3x4xf32>) -> tensor<3x4xf32> attributes {rev.log
 // expected-note @below {{function defined here}}
 func.func private @f(%x: tensor<3x4xf32>) -> tensor<3x4xf32> attributes {rev.inverse = @g}
 func.func private @g(%y: tensor<3x4xf32>) -> tensor<3x4xf32> {
-  %x = math.tanh %y : tensor<3x4xf32>
+  %x = math.sin %y : tensor<3x4xf32>
   return %x : tensor<3x4xf32>
 }
 func.func private @flow(%x: tensor<3x4xf32>) -> tensor<3x4xf32> {
