@@ -15,19 +15,27 @@ func.func private @_reflection_inverse(%output: tensor<16x8xf32>, %others1: tens
   %9 = tensor.empty() : tensor<f32>
   %10 = linalg.fill ins(%3 : f32) outs(%9 : tensor<f32>) -> tensor<f32>
   %11 = linalg.reduce { arith.addf } ins(%8 : tensor<8xf32>) outs(%10 : tensor<f32>) dimensions = [0]
-  %12 = arith.constant dense<2.0> : tensor<f32>
-  %13 = arith.divf %12, %11 : tensor<f32>
-  %14 = tensor.empty() : tensor<16x1xf32>
-  %15 = linalg.broadcast ins(%13 : tensor<f32>) outs(%14 : tensor<16x1xf32>) dimensions = [0, 1]
-  %16 = arith.mulf %7, %15 : tensor<16x1xf32>
-  %17 = tensor.collapse_shape %16 [[0, 1]] : tensor<16x1xf32> into tensor<16xf32>
-  %18 = tensor.empty() : tensor<16x8xf32>
-  %19 = linalg.broadcast ins(%17 : tensor<16xf32>) outs(%18 : tensor<16x8xf32>) dimensions = [1]
-  %20 = tensor.empty() : tensor<16x8xf32>
-  %21 = linalg.broadcast ins(%others1 : tensor<8xf32>) outs(%20 : tensor<16x8xf32>) dimensions = [0]
-  %22 = arith.mulf %19, %21 : tensor<16x8xf32>
-  %23 = arith.subf %output, %22 : tensor<16x8xf32>
-  return %23 : tensor<16x8xf32>
+  %12 = arith.constant dense<0.0> : tensor<f32>
+  %13 = arith.cmpf ogt, %11, %12 : tensor<f32>
+  %14 = arith.constant dense<0.0> : tensor<f32>
+  %15 = arith.cmpf ogt, %11, %14 : tensor<f32>
+  %16 = arith.constant dense<1.0> : tensor<f32>
+  %17 = arith.select %15, %11, %16 : tensor<i1>, tensor<f32>
+  %18 = arith.constant dense<2.0> : tensor<f32>
+  %19 = arith.divf %18, %17 : tensor<f32>
+  %20 = arith.constant dense<0.0> : tensor<f32>
+  %21 = arith.select %13, %19, %20 : tensor<i1>, tensor<f32>
+  %22 = tensor.empty() : tensor<16x1xf32>
+  %23 = linalg.broadcast ins(%21 : tensor<f32>) outs(%22 : tensor<16x1xf32>) dimensions = [0, 1]
+  %24 = arith.mulf %7, %23 : tensor<16x1xf32>
+  %25 = tensor.collapse_shape %24 [[0, 1]] : tensor<16x1xf32> into tensor<16xf32>
+  %26 = tensor.empty() : tensor<16x8xf32>
+  %27 = linalg.broadcast ins(%25 : tensor<16xf32>) outs(%26 : tensor<16x8xf32>) dimensions = [1]
+  %28 = tensor.empty() : tensor<16x8xf32>
+  %29 = linalg.broadcast ins(%others1 : tensor<8xf32>) outs(%28 : tensor<16x8xf32>) dimensions = [0]
+  %30 = arith.mulf %27, %29 : tensor<16x8xf32>
+  %31 = arith.subf %output, %30 : tensor<16x8xf32>
+  return %31 : tensor<16x8xf32>
 }
 
 func.func private @_reflection(%x: tensor<16x8xf32>, %v: tensor<8xf32>) -> tensor<16x8xf32> attributes {rev.inverse = @_reflection_inverse, rev.gain = 1.0 : f64} {
@@ -43,19 +51,27 @@ func.func private @_reflection(%x: tensor<16x8xf32>, %v: tensor<8xf32>) -> tenso
   %9 = tensor.empty() : tensor<f32>
   %10 = linalg.fill ins(%3 : f32) outs(%9 : tensor<f32>) -> tensor<f32>
   %11 = linalg.reduce { arith.addf } ins(%8 : tensor<8xf32>) outs(%10 : tensor<f32>) dimensions = [0]
-  %12 = arith.constant dense<2.0> : tensor<f32>
-  %13 = arith.divf %12, %11 : tensor<f32>
-  %14 = tensor.empty() : tensor<16x1xf32>
-  %15 = linalg.broadcast ins(%13 : tensor<f32>) outs(%14 : tensor<16x1xf32>) dimensions = [0, 1]
-  %16 = arith.mulf %7, %15 : tensor<16x1xf32>
-  %17 = tensor.collapse_shape %16 [[0, 1]] : tensor<16x1xf32> into tensor<16xf32>
-  %18 = tensor.empty() : tensor<16x8xf32>
-  %19 = linalg.broadcast ins(%17 : tensor<16xf32>) outs(%18 : tensor<16x8xf32>) dimensions = [1]
-  %20 = tensor.empty() : tensor<16x8xf32>
-  %21 = linalg.broadcast ins(%v : tensor<8xf32>) outs(%20 : tensor<16x8xf32>) dimensions = [0]
-  %22 = arith.mulf %19, %21 : tensor<16x8xf32>
-  %23 = arith.subf %x, %22 : tensor<16x8xf32>
-  return %23 : tensor<16x8xf32>
+  %12 = arith.constant dense<0.0> : tensor<f32>
+  %13 = arith.cmpf ogt, %11, %12 : tensor<f32>
+  %14 = arith.constant dense<0.0> : tensor<f32>
+  %15 = arith.cmpf ogt, %11, %14 : tensor<f32>
+  %16 = arith.constant dense<1.0> : tensor<f32>
+  %17 = arith.select %15, %11, %16 : tensor<i1>, tensor<f32>
+  %18 = arith.constant dense<2.0> : tensor<f32>
+  %19 = arith.divf %18, %17 : tensor<f32>
+  %20 = arith.constant dense<0.0> : tensor<f32>
+  %21 = arith.select %13, %19, %20 : tensor<i1>, tensor<f32>
+  %22 = tensor.empty() : tensor<16x1xf32>
+  %23 = linalg.broadcast ins(%21 : tensor<f32>) outs(%22 : tensor<16x1xf32>) dimensions = [0, 1]
+  %24 = arith.mulf %7, %23 : tensor<16x1xf32>
+  %25 = tensor.collapse_shape %24 [[0, 1]] : tensor<16x1xf32> into tensor<16xf32>
+  %26 = tensor.empty() : tensor<16x8xf32>
+  %27 = linalg.broadcast ins(%25 : tensor<16xf32>) outs(%26 : tensor<16x8xf32>) dimensions = [1]
+  %28 = tensor.empty() : tensor<16x8xf32>
+  %29 = linalg.broadcast ins(%v : tensor<8xf32>) outs(%28 : tensor<16x8xf32>) dimensions = [0]
+  %30 = arith.mulf %27, %29 : tensor<16x8xf32>
+  %31 = arith.subf %x, %30 : tensor<16x8xf32>
+  return %31 : tensor<16x8xf32>
 }
 
 func.func private @f_inverse(

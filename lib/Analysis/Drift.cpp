@@ -34,19 +34,24 @@ double InverseRun::getGain(double times) const {
   return gain == 1 ? 1 : std::pow(gain, number * times);
 }
 
-/// The unit of rounding of `type`, relative to a value.
+/// The type of the floats that values of `type` are made of, or null.
+static FloatType getFloatType(Type type) {
+  Type element = getElementTypeOrSelf(type);
+  if (auto complexType = dyn_cast<ComplexType>(element))
+    element = complexType.getElementType();
+  return dyn_cast<FloatType>(element);
+}
+
+/// The unit of rounding of `type`, relative to a value; 0 of what is no float.
 static double getRounding(Type type) {
-  auto element = cast<FloatType>(getElementTypeOrSelf(type));
-  return std::ldexp(1.0, -int(element.getFPMantissaWidth()));
+  FloatType element = getFloatType(type);
+  return element ? std::ldexp(1.0, -int(element.getFPMantissaWidth())) : 0;
 }
 
 double memrev::getGainOfHalfTheDigits(ValueRange values) {
   unsigned digits = APFloat::semanticsPrecision(APFloat::IEEEdouble());
   for (Value value : values) {
-    Type element = getElementTypeOrSelf(value.getType());
-    if (auto complexType = dyn_cast<ComplexType>(element))
-      element = complexType.getElementType();
-    if (auto type = dyn_cast<FloatType>(element))
+    if (FloatType type = getFloatType(value.getType()))
       digits = std::min(digits, type.getFPMantissaWidth());
   }
   return std::ldexp(1.0, digits / 2);
@@ -74,8 +79,7 @@ InverseRun memrev::getInverseRun(Operation *op) {
   if (isa<CallOpInterface>(op)) {
     run.number = 1;
     for (Type type : op->getOperandTypes())
-      if (isa<FloatType>(getElementTypeOrSelf(type)))
-        run.rounding = std::max(run.rounding, getRounding(type));
+      run.rounding = std::max(run.rounding, getRounding(type));
     run.gain = getKnownGain(op).value_or(kDefaultGain);
     return run;
   }

@@ -51,6 +51,8 @@ struct Link {
   /// what of the cone they read.
   llvm::SmallDenseSet<Value, 2> read, readInside;
   bool isUsed = false;
+  /// The plan has the edge, of a call. The cone is what the call is given.
+  bool isPlanned = false;
 };
 
 /// Why an inverse edge was not followed to a value.
@@ -96,6 +98,9 @@ private:
   void collectReads(Operation *op);
   /// Declares that the backward part reads `value` at the current operation.
   void read(Value value);
+  /// Has what the planned inverse of a call is given beside results evaluated
+  /// again, a network's parameters for example. False if that is not possible.
+  bool tryPlanned(Operation *op, unsigned number, const InverseEdge &edge);
   void tryLinks(Operation *op);
   /// With `mayStart` the link may start from values that are not at hand yet.
   bool tryLink(Operation *op, unsigned number, const InverseEdge &edge,
@@ -181,7 +186,11 @@ void Inference::collectReads(Operation *op) {
   if (std::optional<unsigned> edge = getPlannedEdge(op)) {
     InverseEdge inverse =
         cast<InvertibleOpInterface>(op).getInverseEdges()[*edge];
+    bool isEvaluated =
+        isa<CallOpInterface>(op) && tryPlanned(op, *edge, inverse);
     for (Value value : inverse.from) {
+      if (isEvaluated && value.getDefiningOp() != op)
+        continue;
       read(value);
       starts.try_emplace(value, op);
     }
@@ -375,6 +384,41 @@ bool Inference::tryLink(Operation *op, unsigned number, const InverseEdge &edge,
   return true;
 }
 
+bool Inference::tryPlanned(Operation *op, unsigned number,
+                           const InverseEdge &edge) {
+  SmallVector<Value> given;
+  llvm::copy_if(edge.from, std::back_inserter(given),
+                [&](Value value) { return value.getDefiningOp() != op; });
+  Link link{op, number, edge.solved, {}, {}, {}, {}};
+  if (findCone(link, given) || llvm::all_of(link.cone, isCheap))
+    return false;
+  link.isUsed = link.isPlanned = true;
+  unsigned id = links.size();
+  for (Operation *inner : link.cone)
+    if (!isCheap(inner))
+      for (Value result : inner->getResults())
+        inside.try_emplace(result, id);
+  links.push_back(link);
+  for (Value leaf : link.leaves) {
+    auto it = known.find(leaf);
+    if (it != known.end() && it->second != kNoLink) {
+      links[it->second].isUsed = true;
+      links[it->second].read.insert(leaf);
+    } else if (isLocal(leaf) && known.try_emplace(leaf, kNoLink).second) {
+      keptFor[leaf] = op;
+    }
+  }
+  // Views are no values of their own.
+  for (Value value : given) {
+    while (value.getDefiningOp() && isCheap(value.getDefiningOp()) &&
+           value.getDefiningOp()->getNumOperands() != 0)
+      value = value.getDefiningOp()->getOperand(0);
+    if (inside.contains(value))
+      links[id].readInside.insert(value);
+  }
+  return true;
+}
+
 void Inference::tryLinks(Operation *op) {
   auto invertible = dyn_cast<InvertibleOpInterface>(op);
   if (!invertible || getPlannedEdge(op) ||
@@ -416,12 +460,20 @@ void Inference::findUsed() {
   }
 }
 
+static void setConeRecomputed(const Link &link) {
+  for (Operation *op : link.cone)
+    if (!op->hasTrait<OpTrait::ConstantLike>())
+      for (OpResult result : op->getResults())
+        setRecomputed(result);
+}
+
 void Inference::write() {
   llvm::IntEqClasses chains(links.size());
   for (auto [id, link] : llvm::enumerate(links))
     for (Value leaf : link.leaves)
-      if (auto it = known.find(leaf);
-          link.isUsed && it != known.end() && it->second != kNoLink)
+      if (auto it = known.find(leaf); link.isUsed && !link.isPlanned &&
+                                      it != known.end() &&
+                                      it->second != kNoLink)
         chains.join(id, it->second);
   struct Chain {
     int64_t givenBack = 0;
@@ -430,7 +482,7 @@ void Inference::write() {
   };
   DenseMap<unsigned, Chain> all;
   for (auto [id, link] : llvm::enumerate(links)) {
-    if (!link.isUsed)
+    if (!link.isUsed || link.isPlanned)
       continue;
     Chain &chain = all[chains.findLeader(id)];
     for (Value value : link.read)
@@ -446,6 +498,21 @@ void Inference::write() {
   for (auto [id, link] : llvm::enumerate(links)) {
     if (!link.isUsed) {
       llvm::append_range(left, link.readInside);
+      continue;
+    }
+    if (link.isPlanned) {
+      int64_t read = 0, more = 0;
+      for (Value value : link.readInside)
+        read += getApproximateBytes(value.getType());
+      for (Value leaf : link.leaves)
+        if (isLocal(leaf) && known.lookup(leaf) == kNoLink &&
+            !planned.contains(leaf) && !stored.contains(leaf))
+          more += getApproximateBytes(leaf.getType());
+      if (read < kLeastReturn * more) {
+        llvm::append_range(left, link.readInside);
+        continue;
+      }
+      setConeRecomputed(link);
       continue;
     }
     const Chain &chain = all[chains.findLeader(id)];
@@ -468,17 +535,25 @@ void Inference::write() {
     link.op->setAttr(kInvertAttrName, builder.getI64IntegerAttr(link.edge));
     for (Value leaf : link.leaves)
       starts.try_emplace(leaf, link.op);
-    for (Operation *op : link.cone)
-      if (!op->hasTrait<OpTrait::ConstantLike>())
-        for (OpResult result : op->getResults())
-          setRecomputed(result);
+    setConeRecomputed(link);
   }
   stored.insert_range(left);
+  // An operation says it of one result: of one that an inverse is about.
+  llvm::MapVector<Operation *, Value> blamed;
+  auto isKnownWhy = [&](Value value) {
+    return starts.contains(value) || failures.contains(value);
+  };
+  for (Value value : stored) {
+    Operation *op = value.getDefiningOp();
+    if (isCheap(op) || op->hasAttr(kReasonAttrName))
+      continue;
+    Value &known = blamed.try_emplace(op, value).first->second;
+    if (!isKnownWhy(known))
+      known = value;
+  }
   SmallVector<std::pair<Operation *, StringAttr>> reasons;
-  for (Value value : stored)
-    if (Operation *op = value.getDefiningOp();
-        !isCheap(op) && !op->hasAttr(kReasonAttrName))
-      reasons.push_back({op, builder.getStringAttr(explain(value))});
+  for (auto [op, value] : blamed)
+    reasons.push_back({op, builder.getStringAttr(explain(value))});
   for (auto [op, reason] : reasons)
     op->setAttr(kReasonAttrName, reason);
 }

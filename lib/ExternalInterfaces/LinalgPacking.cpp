@@ -251,6 +251,7 @@ private:
     return unpack.getSourceType().hasStaticShape() &&
            unpack.getDestType().hasStaticShape() &&
            unpack.getInnerTiles().empty() &&
+           unpack.getDestType().getNumElements() != 0 &&
            unpack.getSourceType().getNumElements() ==
                unpack.getDestType().getNumElements();
   }

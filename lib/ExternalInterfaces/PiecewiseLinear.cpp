@@ -201,7 +201,7 @@ struct PiecewiseLinearInverse
     edge.gain = std::isfinite(gain) ? gain : 0;
     edge.determinant = Determinant::Diagonal;
     for (const Multiple &multiple : {found->positive, found->negative})
-      if (multiple.op) {
+      if (multiple.op && !llvm::is_contained(edge.through, multiple.op)) {
         edge.from.push_back(multiple.factor);
         edge.through.push_back(multiple.op);
       }

@@ -305,7 +305,7 @@ DerivedFunctions::getDerivative(const DerivativeRequest &request) {
 func::FuncOp DerivedFunctions::ignoreSideResults(func::FuncOp function,
                                                  func::FuncOp inverse,
                                                  int64_t numSide) {
-  std::string key = getKey("inverse", function, {}, {}, "");
+  std::string key = getKey("inverse_of_all_results", function, {}, {}, "");
   if (func::FuncOp known = derived.lookup(key))
     return known;
   ArrayRef<Type> results = function.getResultTypes();

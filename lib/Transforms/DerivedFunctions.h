@@ -199,6 +199,8 @@ private:
   /// of the inverse of `callee`.
   bool hasInvertibleTangent(func::CallOp call, func::FuncOp callee,
                             const Preparation &preparation);
+  /// True if `inverse` and what it calls have tangents, and it calls no `callee`.
+  bool hasTangentWithout(func::FuncOp callee, func::FuncOp inverse);
   /// True if `call` of `callee` may be undone by a call of its inverse.
   bool isInvertedByCall(func::CallOp call, func::FuncOp callee,
                         const Preparation &preparation);
@@ -246,6 +248,8 @@ private:
                                           Location loc);
   /// True if that is with respect to the arguments of the request.
   bool namesLogDet(const LogDetRequest &request);
+  /// True if the results that it names are what the arguments are mapped to.
+  bool asksForNoSideResult(const LogDetRequest &request);
   /// That of a call whose first operands its inverse gives back.
   LogDetRequest getLogDetRequest(func::CallOp call, int64_t batchDim);
   std::string getLogDetKey(const LogDetRequest &request);

@@ -113,7 +113,14 @@ bool DerivedFunctions::namesLogDet(const LogDetRequest &request) {
   // It is about the arguments that the inverse gives back.
   int64_t count =
       inverse ? inverse.getNumResults() - getNumSideResults(function) : 1;
-  return llvm::equal(request.wrt, llvm::seq<int64_t>(0, count));
+  return llvm::equal(request.wrt, llvm::seq<int64_t>(0, count)) &&
+         asksForNoSideResult(request);
+}
+
+bool DerivedFunctions::asksForNoSideResult(const LogDetRequest &request) {
+  func::FuncOp function = request.function;
+  int64_t numMain = function.getNumResults() - getNumSideResults(function);
+  return llvm::all_of(request.of, [&](int64_t i) { return i < numMain; });
 }
 
 LogDetRequest DerivedFunctions::getLogDetRequest(func::CallOp call,
@@ -161,8 +168,11 @@ DerivedFunctions::planLogDet(const LogDetRequest &request) {
     return failure();
   plan.function = *copy;
   SmallVector<int64_t> of = request.of;
-  if (of.empty())
+  if (of.empty()) {
     of = getDependentResults(plan.function, request.wrt);
+    int64_t numMain = primal.getNumResults() - getNumSideResults(primal);
+    llvm::erase_if(of, [&](int64_t i) { return i >= numMain; });
+  }
   if (failed(verifySquare(plan.function, request, of)))
     return failure();
   if (std::optional<UnreachedArgument> unreached =
@@ -216,6 +226,7 @@ DerivedFunctions::getRequestOfInverse(const LogDetRequest &request) {
                   llvm::seq<int64_t>(0, inverse->getNumResults())) &&
       (request.of.empty() ||
        static_cast<int64_t>(request.of.size()) == numResults) &&
+      asksForNoSideResult(request) &&
       areOfSamples(types, request.batchDim))
     inner = LogDetRequest{*inverse,
                           llvm::to_vector(llvm::seq<int64_t>(0, numResults)),

@@ -110,9 +110,32 @@ bool DerivedFunctions::isInvertedByCall(func::CallOp call, func::FuncOp callee,
 bool DerivedFunctions::hasInvertibleTangent(func::CallOp call,
                                             func::FuncOp callee,
                                             const Preparation &preparation) {
-  return preparation.kind == Preparation::Forward &&
-         preparation.keepsInverses &&
-         !call->getParentOfType<linalg::LinalgOp>() && getNamedInverse(callee);
+  if (preparation.kind != Preparation::Forward || !preparation.keepsInverses ||
+      call->getParentOfType<linalg::LinalgOp>())
+    return false;
+  FlatSymbolRefAttr name = getNamedInverse(callee);
+  // The inverse must have a tangent, too, without that of the function itself.
+  return name && hasTangentWithout(
+                     callee, symbols.lookup<func::FuncOp>(name.getValue()));
+}
+
+bool DerivedFunctions::hasTangentWithout(func::FuncOp callee,
+                                         func::FuncOp inverse) {
+  llvm::SetVector<func::FuncOp> reached;
+  reached.insert(inverse);
+  for (size_t i = 0; i < reached.size(); ++i) {
+    func::FuncOp next = reached[i];
+    if (!next || next == callee)
+      return false;
+    if (hasCustomRule(next))
+      continue;
+    if (!hasOneBlock(next))
+      return false;
+    next.walk([&](func::CallOp call) {
+      reached.insert(symbols.lookup<func::FuncOp>(call.getCallee()));
+    });
+  }
+  return true;
 }
 
 bool DerivedFunctions::isInlined(func::CallOp call, func::FuncOp callee,

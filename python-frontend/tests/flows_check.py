@@ -98,7 +98,8 @@ def identity_tangents(x, cond, params):
     return same, (zeros[0], tree.unflatten(structure, tangents), zeros[1])
 
 
-def check(model, x, cond=None, *, seed=0, spread=0.3, rng=None, tolerance=1e-12, start=None, both=True, dense_log_det=True, round_trip=True):
+def check(model, x, cond=None, *, seed=0, spread=0.3, rng=None, tolerance=1e-12, start=None,
+          both=True, dense_log_det=True, round_trip=True):
     """Checks a bijection at random parameters; `x` and `cond` are trees of float64 arrays with
     as many samples as a sample has elements, so that the dense Jacobian is one derivative in
     as many directions.

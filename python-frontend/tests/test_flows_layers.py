@@ -200,6 +200,29 @@ def test_householder_makes_no_matrix():
     assert report["workspace_bytes"] < 512 * 512 * 4 / 4
 
 
+def test_vectors_of_zeros_reflect_nothing():
+    model = flows.ConditionalHouseholder(3, flows.dense(4), 2)  # Starts with zeros.
+    variables = model.init(0, np.float64)
+    x, cond = np.arange(15.0).reshape(5, 3), np.ones((5, 2))
+
+    def loss(params):
+        (y, _), _ = model.apply(params, variables["state"], x, cond)
+        return ((y - 1) ** 2).sum(), y
+
+    (_, y), gradient = memrev.jit(memrev.value_and_grad(loss, has_aux=True))(variables["params"])
+    np.testing.assert_array_equal(y, x)
+    assert all(np.isfinite(leaf).all() for leaf in tree.leaves(gradient))
+
+
+def test_a_fixed_matrix_follows_its_states():
+    model, other = flows.FixedLinear(2 * np.eye(2)), flows.FixedLinear(4 * np.eye(2))
+    state = other.init(0, np.float64)["state"]
+    (y, log_det), _ = memrev.jit(lambda state, x: model.apply({}, state, x))(
+        state, np.ones((3, 2)))
+    np.testing.assert_allclose(y, 4 * np.ones((3, 2)))
+    np.testing.assert_allclose(log_det, 2 * np.log(4) * np.ones(3))
+
+
 def test_second_derivatives():
     model = flows.Sequential(flows.ActNorm(3), flows.InvertibleLinear(3), flows.AffineCoupling(
         3, flows.dense(4, activation=np.tanh)))

@@ -341,3 +341,19 @@ func.func @main(%y: tensor<2xf32>, %i: index, %j: index) -> tensor<2xf32> {
   %x = rev.inverse @same_element(%y, %i, %j) wrt [0] : (tensor<2xf32>, index, index) -> tensor<2xf32>
   return %x : tensor<2xf32>
 }
+
+// -----
+
+// Tiles without elements say nothing about the last one, which is cut.
+// expected-note@+1 {{function defined here}}
+func.func private @empty(%x: tensor<0x2x3xf32>) -> tensor<0x5xf32> {
+  %e = tensor.empty() : tensor<0x5xf32>
+  // expected-note@+1 {{has no inverse edge for argument 0}}
+  %y = linalg.unpack %x inner_dims_pos = [1] inner_tiles = [3] into %e : tensor<0x2x3xf32> -> tensor<0x5xf32>
+  return %y : tensor<0x5xf32>
+}
+func.func @main(%y: tensor<0x5xf32>) -> tensor<0x2x3xf32> {
+  // expected-error@+1 {{expects a function whose inverse gives argument 0 back}}
+  %x = rev.inverse @empty(%y) : (tensor<0x5xf32>) -> tensor<0x2x3xf32>
+  return %x : tensor<0x2x3xf32>
+}

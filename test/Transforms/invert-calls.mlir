@@ -210,3 +210,23 @@ func.func @main(%x: tensor<4xf32>, %s: tensor<4xf32>, %d: tensor<4xf32>) -> (ten
   %0:2 = rev.vjp @bends(%x, %s) cotangents(%d, %d) : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
   return %0#0, %0#1 : tensor<4xf32>, tensor<4xf32>
 }
+
+// -----
+
+// What takes all results is not what gives nothing back.
+// CHECK-LABEL: func.func @both(
+// CHECK:         call @f_inverse{{.*}}(%{{.*}}, %{{.*}}, %{{.*}})
+// CHECK:         call @f_inverse{{.*}}(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}})
+func.func private @f(%x: tensor<4xf32>, %s: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) attributes {rev.inverse = @g, rev.side_results = 1 : i64} {
+  %y = arith.addf %x, %s : tensor<4xf32>
+  return %y, %s : tensor<4xf32>, tensor<4xf32>
+}
+func.func private @g(%y: tensor<4xf32>, %s: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %x = arith.subf %y, %s : tensor<4xf32>
+  return %x, %s : tensor<4xf32>, tensor<4xf32>
+}
+func.func @both(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %a = rev.inverse @f(%x, %x, %x) : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  rev.inverse @f(%x, %x, %x, %x) wrt [] : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> ()
+  return %a : tensor<4xf32>
+}

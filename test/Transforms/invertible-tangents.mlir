@@ -1,4 +1,4 @@
-// RUN: memrev-opt %s -rev-plan -rev-differentiate | FileCheck %s
+// RUN: memrev-opt %s -rev-plan -rev-differentiate -split-input-file | FileCheck %s
 
 // What names its inverse has a tangent with an inverse, the tangent of that, where
 // the tangent is differentiated in reverse mode: nothing is stored.
@@ -59,4 +59,100 @@ func.func private @twice(%x: tensor<4xf32>, %s: tensor<4xf32>) -> tensor<4xf32> 
 func.func @tangent(%x: tensor<4xf32>, %s: tensor<4xf32>) -> tensor<4xf32> {
   %y:2 = rev.jvp @twice(%x, %s) tangents(%x, %s) : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
   return %y#1 : tensor<4xf32>
+}
+
+// -----
+
+// An inverse without a body has no tangent: that of the function is enough.
+// CHECK-NOT: _invertible_jvp
+// CHECK:     func.func private @along_vjp(
+// CHECK-NOT: _invertible_jvp
+func.func private @scale(%x: tensor<4xf32>, %s: tensor<4xf32>) -> tensor<4xf32>
+    attributes {rev.inverse = @unscale} {
+  %y = arith.mulf %x, %s : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+func.func private @unscale(%y: tensor<4xf32>, %s: tensor<4xf32>) -> tensor<4xf32>
+func.func private @f(%x: tensor<4xf32>, %s: tensor<4xf32>) -> tensor<4xf32> {
+  %y = func.call @scale(%x, %s) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+func.func private @along(%x: tensor<4xf32>, %s: tensor<4xf32>, %t: tensor<4xf32>) -> tensor<4xf32> {
+  %y:2 = rev.jvp @f(%x, %s) tangents(%t, %t) : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
+  return %y#1 : tensor<4xf32>
+}
+func.func @gradient(%x: tensor<4xf32>, %s: tensor<4xf32>, %t: tensor<4xf32>) -> tensor<4xf32> {
+  %d = rev.vjp @along(%x, %s, %t) cotangents(%x) wrt [0]
+      : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %d : tensor<4xf32>
+}
+
+// -----
+
+// Nor has one of several blocks.
+// CHECK-NOT: _invertible_jvp
+// CHECK:     func.func private @along_vjp(
+// CHECK-NOT: _invertible_jvp
+func.func private @scale(%x: tensor<4xf32>, %s: tensor<4xf32>) -> tensor<4xf32>
+    attributes {rev.inverse = @unscale} {
+  %y = arith.mulf %x, %s : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+func.func private @unscale(%y: tensor<4xf32>, %s: tensor<4xf32>) -> tensor<4xf32> {
+  cf.br ^bb1
+^bb1:
+  %x = arith.divf %y, %s : tensor<4xf32>
+  return %x : tensor<4xf32>
+}
+func.func private @f(%x: tensor<4xf32>, %s: tensor<4xf32>) -> tensor<4xf32> {
+  %y = func.call @scale(%x, %s) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+func.func private @along(%x: tensor<4xf32>, %s: tensor<4xf32>, %t: tensor<4xf32>) -> tensor<4xf32> {
+  %y:2 = rev.jvp @f(%x, %s) tangents(%t, %t) : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
+  return %y#1 : tensor<4xf32>
+}
+func.func @gradient(%x: tensor<4xf32>, %s: tensor<4xf32>, %t: tensor<4xf32>) -> tensor<4xf32> {
+  %d = rev.vjp @along(%x, %s, %t) cotangents(%x) wrt [0]
+      : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %d : tensor<4xf32>
+}
+
+// -----
+
+// One that calls the function would need its own tangent.
+// CHECK-NOT: _invertible_jvp
+// CHECK:     func.func private @along_vjp(
+// CHECK-NOT: _invertible_jvp
+func.func private @scale(%x: tensor<4xf32>, %s: tensor<4xf32>) -> tensor<4xf32>
+    attributes {rev.inverse = @unscale} {
+  %q = math.sin %x : tensor<4xf32>
+  %p = arith.mulf %q, %s : tensor<4xf32>
+  %y = arith.addf %x, %p : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+func.func private @unscale(%y: tensor<4xf32>, %s: tensor<4xf32>) -> tensor<4xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c9 = arith.constant 9 : index
+  %r = scf.for %i = %c0 to %c9 step %c1 iter_args(%a = %y) -> tensor<4xf32> {
+    %z = func.call @scale(%a, %s) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    %e = arith.subf %y, %z : tensor<4xf32>
+    %b = arith.addf %a, %e : tensor<4xf32>
+    scf.yield %b : tensor<4xf32>
+  }
+  return %r : tensor<4xf32>
+}
+func.func private @f(%x: tensor<4xf32>, %s: tensor<4xf32>) -> tensor<4xf32> {
+  %y = func.call @scale(%x, %s) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+func.func private @along(%x: tensor<4xf32>, %s: tensor<4xf32>, %t: tensor<4xf32>) -> tensor<4xf32> {
+  %y:2 = rev.jvp @f(%x, %s) tangents(%t, %t) : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
+  return %y#1 : tensor<4xf32>
+}
+func.func @gradient(%x: tensor<4xf32>, %s: tensor<4xf32>, %t: tensor<4xf32>) -> tensor<4xf32> {
+  %d = rev.vjp @along(%x, %s, %t) cotangents(%x) wrt [0]
+      : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %d : tensor<4xf32>
 }

@@ -172,3 +172,16 @@ func.func @shared(%x: tensor<3x4xf32>, %c: tensor<4xf32>) {
   %y:2 = rev.log_det @flow(%x, %c) : (tensor<3x4xf32>, tensor<4xf32>) -> (tensor<3x4xf32>, tensor<3xf32>)
   return
 }
+
+// -----
+
+// What is named is not about side results.
+// expected-note @below {{function defined here}}
+func.func private @f(%x: tensor<3x4xf32>, %s: tensor<3x4xf32>) -> (tensor<3x4xf32>, tensor<3x4xf32>) attributes {rev.inverse = @g, rev.log_det = @h, rev.side_results = 1 : i64}
+func.func private @g(%y: tensor<3x4xf32>, %s: tensor<3x4xf32>) -> (tensor<3x4xf32>, tensor<3x4xf32>)
+func.func private @h(%x: tensor<3x4xf32>, %s: tensor<3x4xf32>) -> tensor<3xf32>
+func.func @side(%x: tensor<3x4xf32>) -> tensor<3xf32> {
+  // expected-error @below {{expects a function with a body of one block, or with 'rev.log_det', for a log-determinant, but '@f' has 0}}
+  %y:3 = rev.log_det @f(%x, %x) of [1] : (tensor<3x4xf32>, tensor<3x4xf32>) -> (tensor<3x4xf32>, tensor<3x4xf32>, tensor<3xf32>)
+  return %y#2 : tensor<3xf32>
+}

@@ -214,3 +214,44 @@ func.func @main(%x: tensor<3x4xf32>, %s: tensor<3x4xf32>) -> (tensor<3xf32>, ten
   %z:2 = rev.log_det @solve(%x) : (tensor<3x4xf32>) -> (tensor<3x4xf32>, tensor<3xf32>)
   return %y#1, %z#1 : tensor<3xf32>, tensor<3xf32>
 }
+
+// -----
+
+// Both slopes are of the same operation, whose derivative is taken once.
+// CHECK-LABEL: func.func private @same_slopes_log_det(
+// CHECK:         math.log
+// CHECK:         return
+func.func private @same_slopes(%x: tensor<3x4xf32>) -> tensor<3x4xf32> {
+  %zero = arith.constant dense<0.0> : tensor<3x4xf32>
+  %two = arith.constant dense<2.0> : tensor<3x4xf32>
+  %m = arith.mulf %x, %two : tensor<3x4xf32>
+  %c = arith.cmpf ogt, %x, %zero : tensor<3x4xf32>
+  %y = arith.select %c, %m, %m : tensor<3x4xi1>, tensor<3x4xf32>
+  return %y : tensor<3x4xf32>
+}
+func.func @main(%x: tensor<3x4xf32>) -> (tensor<3x4xf32>, tensor<3xf32>) {
+  %y:2 = rev.log_det @same_slopes(%x) : (tensor<3x4xf32>) -> (tensor<3x4xf32>, tensor<3xf32>)
+  return %y#0, %y#1 : tensor<3x4xf32>, tensor<3xf32>
+}
+
+// -----
+
+// Side results are not what the argument is mapped to.
+// CHECK-LABEL: func.func private @side_log_det(
+// CHECK:         math.log
+// CHECK:         return
+func.func private @side(%x: tensor<3x4xf32>) -> (tensor<3x4xf32>, tensor<3x4xf32>)
+    attributes {rev.inverse = @back, rev.side_results = 1 : i64} {
+  %t = math.exp %x : tensor<3x4xf32>
+  %y = math.log1p %t : tensor<3x4xf32>
+  return %y, %t : tensor<3x4xf32>, tensor<3x4xf32>
+}
+func.func private @back(%y: tensor<3x4xf32>) -> (tensor<3x4xf32>, tensor<3x4xf32>) {
+  %t = math.expm1 %y : tensor<3x4xf32>
+  %x = math.log %t : tensor<3x4xf32>
+  return %x, %t : tensor<3x4xf32>, tensor<3x4xf32>
+}
+func.func @main(%x: tensor<3x4xf32>) -> tensor<3xf32> {
+  %y:3 = rev.log_det @side(%x) : (tensor<3x4xf32>) -> (tensor<3x4xf32>, tensor<3x4xf32>, tensor<3xf32>)
+  return %y#2 : tensor<3xf32>
+}

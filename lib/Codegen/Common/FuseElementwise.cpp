@@ -111,6 +111,14 @@ static bool isLarge(Value value) {
              kMinLargeBytes * 8 / type.getElementTypeBitWidth();
 }
 
+/// True if `op` repeats an operand that has fewer elements. Readers far from
+/// each other, as in the forward and the backward pass, would keep all of them.
+static bool isBroadcast(linalg::GenericOp op) {
+  return op.getNumDpsInputs() == 1 && llvm::hasSingleElement(*op.getBody()) &&
+         op.getMatchingIndexingMap(op.getDpsInputOperand(0)).getNumResults() <
+             op.getNumLoops();
+}
+
 /// True for an elementwise operation whose arithmetic hides behind the reads of
 /// its operands, so that each reader may repeat it.
 static bool isQuick(linalg::GenericOp op) {
@@ -119,7 +127,7 @@ static bool isQuick(linalg::GenericOp op) {
       op.getNumReductionLoops() != 0 || op.hasIndexSemantics() ||
       op.payloadUsesValueFromOperand(op.getDpsInitOperand(0)) ||
       op.getBody()->getOperations().size() > maxOps ||
-      !isLarge(op.getResult(0)))
+      !(isLarge(op.getResult(0)) || isBroadcast(op)))
     return false;
   return llvm::all_of(*op.getBody(), [](Operation &inner) {
     return isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::NegFOp,

@@ -15,8 +15,8 @@ from ..numpy import linalg
 from ._undo import pair
 from .bijection import Bijection, check_channels, no_log_det, per_sample, pixels
 
-__all__ = ["ConditionalHouseholder", "FixedLinear", "FixedOrthogonal", "Householder", "InvertibleLinear", "LULinear", "Orthogonal",
-           "Permute", "Reverse"]
+__all__ = ["ConditionalHouseholder", "FixedLinear", "FixedOrthogonal", "Householder",
+           "InvertibleLinear", "LULinear", "Orthogonal", "Permute", "Reverse"]
 
 
 # The matrices, w and its inverse v, are both arguments: neither has to be computed again.
@@ -32,7 +32,10 @@ def _reflection(x, v):
     derivatives, by `v` too, which may be one for each sample. Householder, Unitary
     triangularization of a nonsymmetric matrix (J. ACM 5, 1958)."""
     along = mnp.sum(x * v, axis=-1, keepdims=True)
-    return x - along * (2 / mnp.sum(v * v, axis=-1, keepdims=v.ndim > 1)) * v
+    square = mnp.sum(v * v, axis=-1, keepdims=v.ndim > 1)
+    # There is no reflection by a vector of zeros.
+    scale = mnp.where(square > 0, 2 / mnp.where(square > 0, square, 1), 0)
+    return x - along * scale * v
 
 
 _reflected, _ = pair(_reflection, _reflection, gain=1)
@@ -229,8 +232,8 @@ class FixedLinear(_Linear):
     matrix: W [channels, channels], anything that NumPy takes. offset: [channels]; zeros by
         default.
 
-    States: `matrix`, its inverse `back` and `offset`. Raises ValueError for other shapes, and
-    for a matrix that is singular.
+    States: `matrix`, its inverse `back`, the number `log_abs_det`, and `offset`. Raises
+        ValueError for other shapes, and for a matrix that is singular.
     """
 
     def __init__(self, matrix, offset=None):
@@ -243,15 +246,16 @@ class FixedLinear(_Linear):
         if offset.shape != (n,):
             raise ValueError(f"FixedLinear expects an offset of shape [{n}], but got "
                              f"{list(offset.shape)}")
-        sign, self.log_det = np.linalg.slogdet(matrix)
+        sign, log_abs_det = np.linalg.slogdet(matrix)
         if sign == 0:
             raise ValueError("FixedLinear expects a matrix that is not singular")
         self.matrix = nn.State((n, n), nn.init.constant(matrix))
         self.back = nn.State((n, n), nn.init.constant(np.linalg.inv(matrix)))
+        self.log_abs_det = nn.State((), nn.init.constant(log_abs_det))
         self.offset = nn.State((n,), nn.init.constant(offset))
 
     def _matrices(self):
-        return as_array(self.matrix), as_array(self.back), float(self.log_det)
+        return as_array(self.matrix), as_array(self.back), as_array(self.log_abs_det)
 
     def __call__(self, x, cond=None):
         y, log_det = super().__call__(x)

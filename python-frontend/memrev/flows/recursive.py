@@ -98,10 +98,11 @@ class HINT(Bijection):
         if channels <= self.leaf:
             y2, total = self._couple(x2, x1, cond, place, inverse=False)
             return mnp.concatenate([x1, y2], axis=-1), total
-        y1, total = self._forward(x1, cond, (*place, 0))
-        y2, log_det = self._forward(x2, cond, (*place, 1))
-        total = total + log_det
+        y2, total = self._forward(x2, cond, (*place, 1))
         y2, log_det = self._couple(y2, x1, cond, place, inverse=False)
+        total = total + log_det
+        # Last: what undoes it comes first, and gives x1 back for the coupling.
+        y1, log_det = self._forward(x1, cond, (*place, 0))
         return mnp.concatenate([y1, y2], axis=-1), total + log_det
 
     def _backward(self, y, cond, place):

@@ -67,8 +67,9 @@ def _side(bound, number, weights, total):
 
 # A map of elements is three functions:
 #   forward(x, logits) and inverse(y, logits), which give the other one and aux: what both find
-#       out about the bin, which is the same from both sides, so that derivatives search for
-#       nothing again, and the weights of all bins;
+#       out about the bin, which is the same from both sides of the spline, so that derivatives
+#       search for nothing again, and the weights of all bins. Outside of the box, where nothing
+#       reads it, aux is that of the box's middle on either side;
 #   slope(*aux), its logarithm.
 
 
