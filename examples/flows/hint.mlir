@@ -147,8 +147,8 @@ func.func private @f(
     }
     %26 = tensor.extract_slice %23[0, 0] [16, 4] [1, 1] : tensor<16x8xf32> to tensor<16x4xf32>
     %27 = tensor.extract_slice %23[0, 4] [16, 4] [1, 1] : tensor<16x8xf32> to tensor<16x4xf32>
-    %28 = tensor.extract_slice %26[0, 0] [16, 2] [1, 1] : tensor<16x4xf32> to tensor<16x2xf32>
-    %29 = tensor.extract_slice %26[0, 2] [16, 2] [1, 1] : tensor<16x4xf32> to tensor<16x2xf32>
+    %28 = tensor.extract_slice %27[0, 0] [16, 2] [1, 1] : tensor<16x4xf32> to tensor<16x2xf32>
+    %29 = tensor.extract_slice %27[0, 2] [16, 2] [1, 1] : tensor<16x4xf32> to tensor<16x2xf32>
     %31, %32 = rev.coupling affine<soft_tanh, alpha = 2.00000000000000000e+00 : f64> %29 given(%28) log_det {
     ^bb0(%30: tensor<16x2xf32>):
       %33 = tensor.empty() : tensor<16x16xf32>
@@ -170,52 +170,52 @@ func.func private @f(
       rev.yield %47, %48 : tensor<16x2xf32>, tensor<16x2xf32>
     } : tensor<16x2xf32>, (tensor<16x2xf32>) -> (tensor<16xf32>)
     %49 = tensor.concat dim(1) %28, %31 : (tensor<16x2xf32>, tensor<16x2xf32>) -> tensor<16x4xf32>
-    %50 = tensor.extract_slice %27[0, 0] [16, 2] [1, 1] : tensor<16x4xf32> to tensor<16x2xf32>
-    %51 = tensor.extract_slice %27[0, 2] [16, 2] [1, 1] : tensor<16x4xf32> to tensor<16x2xf32>
-    %53, %54 = rev.coupling affine<soft_tanh, alpha = 2.00000000000000000e+00 : f64> %51 given(%50) log_det {
-    ^bb0(%52: tensor<16x2xf32>):
-      %55 = tensor.empty() : tensor<16x16xf32>
-      %56 = linalg.fill ins(%10 : f32) outs(%55 : tensor<16x16xf32>) -> tensor<16x16xf32>
-      %57 = linalg.matmul ins(%52, %layers_1_nets_1_layers_0_weight : tensor<16x2xf32>, tensor<2x16xf32>) outs(%56 : tensor<16x16xf32>) -> tensor<16x16xf32>
-      %58 = tensor.empty() : tensor<16x16xf32>
-      %59 = linalg.broadcast ins(%layers_1_nets_1_layers_0_bias : tensor<16xf32>) outs(%58 : tensor<16x16xf32>) dimensions = [0]
-      %60 = arith.addf %57, %59 : tensor<16x16xf32>
-      %61 = arith.constant dense<0.0> : tensor<16x16xf32>
-      %62 = arith.maximumf %60, %61 : tensor<16x16xf32>
-      %63 = tensor.empty() : tensor<16x4xf32>
-      %64 = linalg.fill ins(%10 : f32) outs(%63 : tensor<16x4xf32>) -> tensor<16x4xf32>
-      %65 = linalg.matmul ins(%62, %layers_1_nets_1_layers_1_weight : tensor<16x16xf32>, tensor<16x4xf32>) outs(%64 : tensor<16x4xf32>) -> tensor<16x4xf32>
-      %66 = tensor.empty() : tensor<16x4xf32>
-      %67 = linalg.broadcast ins(%layers_1_nets_1_layers_1_bias : tensor<4xf32>) outs(%66 : tensor<16x4xf32>) dimensions = [0]
-      %68 = arith.addf %65, %67 : tensor<16x4xf32>
-      %69 = tensor.extract_slice %68[0, 0] [16, 2] [1, 1] : tensor<16x4xf32> to tensor<16x2xf32>
-      %70 = tensor.extract_slice %68[0, 2] [16, 2] [1, 1] : tensor<16x4xf32> to tensor<16x2xf32>
-      rev.yield %69, %70 : tensor<16x2xf32>, tensor<16x2xf32>
-    } : tensor<16x2xf32>, (tensor<16x2xf32>) -> (tensor<16xf32>)
-    %71 = tensor.concat dim(1) %50, %53 : (tensor<16x2xf32>, tensor<16x2xf32>) -> tensor<16x4xf32>
-    %72 = arith.addf %32, %54 : tensor<16xf32>
-    %74, %75 = rev.coupling affine<soft_tanh, alpha = 2.00000000000000000e+00 : f64> %71 given(%26) log_det {
-    ^bb0(%73: tensor<16x4xf32>):
-      %76 = tensor.empty() : tensor<16x16xf32>
-      %77 = linalg.fill ins(%10 : f32) outs(%76 : tensor<16x16xf32>) -> tensor<16x16xf32>
-      %78 = linalg.matmul ins(%73, %layers_1_nets_0_layers_0_weight : tensor<16x4xf32>, tensor<4x16xf32>) outs(%77 : tensor<16x16xf32>) -> tensor<16x16xf32>
-      %79 = tensor.empty() : tensor<16x16xf32>
-      %80 = linalg.broadcast ins(%layers_1_nets_0_layers_0_bias : tensor<16xf32>) outs(%79 : tensor<16x16xf32>) dimensions = [0]
-      %81 = arith.addf %78, %80 : tensor<16x16xf32>
-      %82 = arith.constant dense<0.0> : tensor<16x16xf32>
-      %83 = arith.maximumf %81, %82 : tensor<16x16xf32>
-      %84 = tensor.empty() : tensor<16x8xf32>
-      %85 = linalg.fill ins(%10 : f32) outs(%84 : tensor<16x8xf32>) -> tensor<16x8xf32>
-      %86 = linalg.matmul ins(%83, %layers_1_nets_0_layers_1_weight : tensor<16x16xf32>, tensor<16x8xf32>) outs(%85 : tensor<16x8xf32>) -> tensor<16x8xf32>
-      %87 = tensor.empty() : tensor<16x8xf32>
-      %88 = linalg.broadcast ins(%layers_1_nets_0_layers_1_bias : tensor<8xf32>) outs(%87 : tensor<16x8xf32>) dimensions = [0]
-      %89 = arith.addf %86, %88 : tensor<16x8xf32>
-      %90 = tensor.extract_slice %89[0, 0] [16, 4] [1, 1] : tensor<16x8xf32> to tensor<16x4xf32>
-      %91 = tensor.extract_slice %89[0, 4] [16, 4] [1, 1] : tensor<16x8xf32> to tensor<16x4xf32>
-      rev.yield %90, %91 : tensor<16x4xf32>, tensor<16x4xf32>
+    %51, %52 = rev.coupling affine<soft_tanh, alpha = 2.00000000000000000e+00 : f64> %49 given(%26) log_det {
+    ^bb0(%50: tensor<16x4xf32>):
+      %53 = tensor.empty() : tensor<16x16xf32>
+      %54 = linalg.fill ins(%10 : f32) outs(%53 : tensor<16x16xf32>) -> tensor<16x16xf32>
+      %55 = linalg.matmul ins(%50, %layers_1_nets_0_layers_0_weight : tensor<16x4xf32>, tensor<4x16xf32>) outs(%54 : tensor<16x16xf32>) -> tensor<16x16xf32>
+      %56 = tensor.empty() : tensor<16x16xf32>
+      %57 = linalg.broadcast ins(%layers_1_nets_0_layers_0_bias : tensor<16xf32>) outs(%56 : tensor<16x16xf32>) dimensions = [0]
+      %58 = arith.addf %55, %57 : tensor<16x16xf32>
+      %59 = arith.constant dense<0.0> : tensor<16x16xf32>
+      %60 = arith.maximumf %58, %59 : tensor<16x16xf32>
+      %61 = tensor.empty() : tensor<16x8xf32>
+      %62 = linalg.fill ins(%10 : f32) outs(%61 : tensor<16x8xf32>) -> tensor<16x8xf32>
+      %63 = linalg.matmul ins(%60, %layers_1_nets_0_layers_1_weight : tensor<16x16xf32>, tensor<16x8xf32>) outs(%62 : tensor<16x8xf32>) -> tensor<16x8xf32>
+      %64 = tensor.empty() : tensor<16x8xf32>
+      %65 = linalg.broadcast ins(%layers_1_nets_0_layers_1_bias : tensor<8xf32>) outs(%64 : tensor<16x8xf32>) dimensions = [0]
+      %66 = arith.addf %63, %65 : tensor<16x8xf32>
+      %67 = tensor.extract_slice %66[0, 0] [16, 4] [1, 1] : tensor<16x8xf32> to tensor<16x4xf32>
+      %68 = tensor.extract_slice %66[0, 4] [16, 4] [1, 1] : tensor<16x8xf32> to tensor<16x4xf32>
+      rev.yield %67, %68 : tensor<16x4xf32>, tensor<16x4xf32>
     } : tensor<16x4xf32>, (tensor<16x4xf32>) -> (tensor<16xf32>)
-    %92 = tensor.concat dim(1) %49, %74 : (tensor<16x4xf32>, tensor<16x4xf32>) -> tensor<16x8xf32>
-    %93 = arith.addf %72, %75 : tensor<16xf32>
+    %69 = arith.addf %32, %52 : tensor<16xf32>
+    %70 = tensor.extract_slice %26[0, 0] [16, 2] [1, 1] : tensor<16x4xf32> to tensor<16x2xf32>
+    %71 = tensor.extract_slice %26[0, 2] [16, 2] [1, 1] : tensor<16x4xf32> to tensor<16x2xf32>
+    %73, %74 = rev.coupling affine<soft_tanh, alpha = 2.00000000000000000e+00 : f64> %71 given(%70) log_det {
+    ^bb0(%72: tensor<16x2xf32>):
+      %75 = tensor.empty() : tensor<16x16xf32>
+      %76 = linalg.fill ins(%10 : f32) outs(%75 : tensor<16x16xf32>) -> tensor<16x16xf32>
+      %77 = linalg.matmul ins(%72, %layers_1_nets_1_layers_0_weight : tensor<16x2xf32>, tensor<2x16xf32>) outs(%76 : tensor<16x16xf32>) -> tensor<16x16xf32>
+      %78 = tensor.empty() : tensor<16x16xf32>
+      %79 = linalg.broadcast ins(%layers_1_nets_1_layers_0_bias : tensor<16xf32>) outs(%78 : tensor<16x16xf32>) dimensions = [0]
+      %80 = arith.addf %77, %79 : tensor<16x16xf32>
+      %81 = arith.constant dense<0.0> : tensor<16x16xf32>
+      %82 = arith.maximumf %80, %81 : tensor<16x16xf32>
+      %83 = tensor.empty() : tensor<16x4xf32>
+      %84 = linalg.fill ins(%10 : f32) outs(%83 : tensor<16x4xf32>) -> tensor<16x4xf32>
+      %85 = linalg.matmul ins(%82, %layers_1_nets_1_layers_1_weight : tensor<16x16xf32>, tensor<16x4xf32>) outs(%84 : tensor<16x4xf32>) -> tensor<16x4xf32>
+      %86 = tensor.empty() : tensor<16x4xf32>
+      %87 = linalg.broadcast ins(%layers_1_nets_1_layers_1_bias : tensor<4xf32>) outs(%86 : tensor<16x4xf32>) dimensions = [0]
+      %88 = arith.addf %85, %87 : tensor<16x4xf32>
+      %89 = tensor.extract_slice %88[0, 0] [16, 2] [1, 1] : tensor<16x4xf32> to tensor<16x2xf32>
+      %90 = tensor.extract_slice %88[0, 2] [16, 2] [1, 1] : tensor<16x4xf32> to tensor<16x2xf32>
+      rev.yield %89, %90 : tensor<16x2xf32>, tensor<16x2xf32>
+    } : tensor<16x2xf32>, (tensor<16x2xf32>) -> (tensor<16xf32>)
+    %91 = tensor.concat dim(1) %70, %73 : (tensor<16x2xf32>, tensor<16x2xf32>) -> tensor<16x4xf32>
+    %92 = tensor.concat dim(1) %91, %51 : (tensor<16x4xf32>, tensor<16x4xf32>) -> tensor<16x8xf32>
+    %93 = arith.addf %69, %74 : tensor<16xf32>
     %94 = arith.addf %20, %93 : tensor<16xf32>
     %95 = arith.addf %5, %94 : tensor<16xf32>
     scf.yield %92, %95 : tensor<16x8xf32>, tensor<16xf32>
