@@ -3,9 +3,8 @@
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Installs what memrev needs to be built and run on Debian 12 from the machine's
-# own package sources; with --tests, what its tests need, too, and with --all what those
-# of `scripts/test.sh --all` need. Does nothing when
-# all of it is there.
+# own package sources; with --tests, what its tests need, too, and with --all what
+# those of `scripts/test.sh --all` need. Does nothing when all of it is there.
 set -euo pipefail
 
 packages=(

@@ -386,3 +386,31 @@ def test_errors():
         def g(x):
             return x * 2
         g(x)
+
+
+def test_networks_in_front_of_calls_keep_nothing():
+    """A chain of calls whose parameters networks compute from the half that the call before it
+    gives back: they are evaluated again, and what they compute is not stored."""
+    layer = memrev.custom_inverse(lambda x, p: x * mnp.exp(p), gain=1,
+                                  inverse=lambda y, p: y * mnp.exp(-p))
+    rows, width = 64, 8
+
+    def gradient(depth, policy):
+        def loss(a, b, w):
+            for i in range(depth):
+                a, b = b, layer(a, 0.1 * mnp.tanh(b @ w[i, 0]) @ w[i, 1])
+            return mnp.sum(mnp.sin(a) * b)
+
+        return memrev.jit(memrev.grad(loss, argnums=(0, 1, 2), policy=policy))
+
+    def workspace(depth, policy="invert"):
+        half = memrev.ShapeDtype((rows, width), np.float64)
+        weights = memrev.ShapeDtype((depth, 2, width, width), np.float64)
+        return gradient(depth, policy).memory_report(half, half, weights)["workspace_bytes"]
+
+    assert workspace(32) == workspace(8)
+    assert workspace(16, "store") > workspace(6, "store") + 10 * 2 * rows * width * 8
+    rng = np.random.default_rng(0)
+    a, b, w = (rng.standard_normal(s) for s in ((rows, width),) * 2 + ((8, 2, width, width),))
+    for found, expected in zip(gradient(8, "invert")(a, b, w), gradient(8, "store")(a, b, w)):
+        assert np.abs(found - expected).max() <= 1e-12 * np.abs(expected).max()

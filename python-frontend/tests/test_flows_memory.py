@@ -47,11 +47,12 @@ BLOCKS = {
 }
 
 
-def workspace(make, shape, count, method, policy="invert"):
-    model = flows.Repeat(make(), count)
+def workspace(make, shape, count, method, policy="invert", batch=16, repeats=True):
+    model = (flows.Repeat(make(), count) if repeats
+             else flows.Sequential(*(make() for _ in range(count))))
     variables = model.init(0)
     shapes = shape if isinstance(shape[0], tuple) else (shape,)
-    x = tuple(memrev.ShapeDtype((16, *s)) for s in shapes)
+    x = tuple(memrev.ShapeDtype((batch, *s)) for s in shapes)
 
     def loss(params, x):
         x = x if isinstance(shape[0], tuple) else x[0]
@@ -69,6 +70,21 @@ def workspace(make, shape, count, method, policy="invert"):
 def test_memory_does_not_depend_on_the_count(name, method):
     few, many = (workspace(*BLOCKS[name], count, method) for count in (8, 32))
     assert many == few
+
+
+@pytest.mark.parametrize("name", ["couplings", "all in one", "hint"])
+def test_chains_of_different_layers_keep_no_state(name):
+    """What grows does not depend on the batch, or is a number a sample."""
+    make, shape = BLOCKS[name]
+
+    def grown(policy):
+        few, many = (workspace(make, shape, count, None, policy, batch=2048, repeats=False)
+                     for count in (3, 9))
+        return (many - few) / 6
+
+    state = 2048 * shape[0] * 4
+    assert grown("invert") < 0.25 * state
+    assert grown("store") > 4 * state
 
 
 def test_storing_depends_on_the_count():
