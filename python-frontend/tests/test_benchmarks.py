@@ -106,6 +106,7 @@ def test_tables_say_what_was_run(benchmark, tmp_path, monkeypatch, capsys):
         tmp_path / "tables.md").read_text()
 
 
+@pytest.mark.slow
 def test_memcnns_networks_are_measured(tmp_path, monkeypatch, capsys):
     pytest.importorskip("torch")
     spec = importlib.util.spec_from_file_location("torch_run", BENCHMARKS / "torch" / "run.py")

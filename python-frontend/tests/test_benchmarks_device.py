@@ -18,7 +18,7 @@ from emulator import on_emulator, runs_on_emulator
 import tiny_network
 from memrev import models, tree
 
-test_on_emulator = runs_on_emulator(__file__)
+test_on_emulator = runs_on_emulator(__file__, slow=True)
 
 REVNET = pathlib.Path(__file__).resolve().parents[2] / "benchmarks" / "revnet"
 

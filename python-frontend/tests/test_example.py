@@ -40,7 +40,8 @@ def test_language():
     assert 5 < losses[0] < 6 and losses[-1] < 3.7
 
 
-@pytest.mark.parametrize("data, most", [("moons", 0.9), ("digits", 3.5)])
+@pytest.mark.parametrize("data, most", [
+    ("moons", 0.9), pytest.param("digits", 3.5, marks=pytest.mark.slow)])
 def test_density(data, most, tmp_path):
     """After few steps flows are better than a normal distribution, and than no model: digits of
     17 levels are log2(17) = 4.09 bits."""
