@@ -50,10 +50,9 @@ static double getRounding(Type type) {
 
 double memrev::getGainOfHalfTheDigits(ValueRange values) {
   unsigned digits = APFloat::semanticsPrecision(APFloat::IEEEdouble());
-  for (Value value : values) {
+  for (Value value : values)
     if (FloatType type = getFloatType(value.getType()))
       digits = std::min(digits, type.getFPMantissaWidth());
-  }
   return std::ldexp(1.0, digits / 2);
 }
 

@@ -54,26 +54,6 @@ struct BitcastTangentModel
   }
 };
 
-/// The bits of what was cast are those of the result.
-struct BitcastInverse
-    : InvertibleOpInterface::ExternalModel<BitcastInverse, arith::BitcastOp> {
-  SmallVector<InverseEdge> getInverseEdges(Operation *op) const {
-    return {getBitcastInverseEdge(op)};
-  }
-
-  LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,
-                             unsigned) const {
-    Value result = ctx.primal(op->getResult(0));
-    if (!result)
-      return failure();
-    provideMoved(ctx, op->getOperand(0),
-                 arith::BitcastOp::create(ctx.getBuilder(), op->getLoc(),
-                                          op->getOperand(0).getType(), result),
-                 op->getResult(0));
-    return success();
-  }
-};
-
 } // namespace
 
 void memrev::registerArithModels(DialectRegistry &registry) {
@@ -82,6 +62,7 @@ void memrev::registerArithModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, arith::ArithDialect *) {
     attachScalarRules(context);
     arith::BitcastOp::attachInterface<BitcastModel, BitcastTangentModel,
-                                      BitcastInverse>(*context);
+                                      BitcastInverse<arith::BitcastOp>>(
+        *context);
   });
 }

@@ -237,24 +237,6 @@ struct BitcastModel
   bool isCheapToRecompute(Operation *) const { return true; }
 };
 
-struct BitcastInverse
-    : InvertibleOpInterface::ExternalModel<BitcastInverse, tensor::BitcastOp> {
-  SmallVector<InverseEdge> getInverseEdges(Operation *op) const {
-    return {getBitcastInverseEdge(op)};
-  }
-
-  LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,
-                             unsigned) const {
-    Value result = ctx.primal(op->getResult(0));
-    if (!result)
-      return failure();
-    Value source = tensor::BitcastOp::create(
-        ctx.getBuilder(), op->getLoc(), op->getOperand(0).getType(), result);
-    provideMoved(ctx, op->getOperand(0), source, op->getResult(0));
-    return success();
-  }
-};
-
 /// An operation whose result never has a cotangent.
 template <typename OpTy>
 struct InactiveModel
@@ -279,7 +261,7 @@ void memrev::registerTensorModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *c, tensor::TensorDialect *) {
     using namespace tensor;
     attachReshapes<CastOp, CollapseShapeOp, ExpandShapeOp>(c);
-    BitcastOp::attachInterface<BitcastModel, BitcastInverse>(*c);
+    BitcastOp::attachInterface<BitcastModel, BitcastInverse<BitcastOp>>(*c);
     EmptyOp::attachInterface<InactiveModel<EmptyOp>>(*c);
     ReshapeOp::attachInterface<ReshapeByShapeModel, ReshapeByShapeInverse>(*c);
   });

@@ -15,6 +15,7 @@
 #define MEMREV_LIB_EXTERNALINTERFACES_TENSOREXPRESSIONS_H
 
 #include "memrev/Interfaces/DerivativeContext.h"
+#include "memrev/Interfaces/InvertibleOpInterface.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 namespace mlir::memrev {
@@ -130,6 +131,27 @@ InverseEdge getBitcastInverseEdge(Operation *op);
 /// Declares to the context that `now`, made of the value `from` without
 /// rounding, equals `value`.
 void provideMoved(DerivativeContext &ctx, Value value, Value now, Value from);
+
+/// The inverse of `arith.bitcast` or `tensor.bitcast`: the bits of what was cast
+/// are those of the result.
+template <typename OpTy>
+struct BitcastInverse
+    : InvertibleOpInterface::ExternalModel<BitcastInverse<OpTy>, OpTy> {
+  SmallVector<InverseEdge> getInverseEdges(Operation *op) const {
+    return {getBitcastInverseEdge(op)};
+  }
+
+  LogicalResult buildInverse(Operation *op, DerivativeContext &ctx,
+                             unsigned) const {
+    Value result = ctx.primal(op->getResult(0));
+    if (!result)
+      return failure();
+    Value source = OpTy::create(ctx.getBuilder(), op->getLoc(),
+                                op->getOperand(0).getType(), result);
+    provideMoved(ctx, op->getOperand(0), source, op->getResult(0));
+    return success();
+  }
+};
 
 } // namespace mlir::memrev
 
