@@ -161,9 +161,9 @@ def test_gradients_equal_stored_ones(network):
             1e-12 * depth)
 
 
-def test_masks_are_those_of_exact_values():
-    """What a stem rectifies is exactly zero at many elements. The first blocks rectify it again:
-    given back with rounding errors it would be a little more than zero at half of them."""
+def test_states_that_are_zero_at_many_elements():
+    """What a stem rectifies ties with zero, and the first blocks rectify it again: a mask of a
+    state with rounding errors would differ at half of the ties."""
     depth = 8
 
     def preactivated(x, weights):
@@ -178,7 +178,7 @@ def test_masks_are_those_of_exact_values():
             gradient(preactivated, depth, "store")(x, weights), 1e-12 * depth)
     inverted = [v for v in workspace(preactivated, depth)["values"]
                 if v["strategy"] == "inverted"]
-    assert len(inverted) >= 14  # The rectified states among them.
+    assert len(inverted) >= 14
 
 
 @pytest.mark.parametrize("network", ["revnet", "wave", "permutation", "actnorm"])
