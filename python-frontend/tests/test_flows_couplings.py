@@ -39,6 +39,8 @@ COUPLINGS = {
     "rational-quadratic": lambda: flows.RationalQuadraticSplineCoupling(4, NET, bins=3),
     "rational-quadratic, two-sided": lambda: flows.RationalQuadraticSplineCoupling(
         3, NET, two_sided=True, bins=2, bound=1.5),
+    "rational-quadratic, learned box": lambda: flows.RationalQuadraticSplineCoupling(
+        3, NET, bins=2, bound=1, learn_box=True),
     "linear spline": lambda: flows.LinearSplineCoupling(4, NET, bins=3, split=3),
     "irim": lambda: flows.IRIMCoupling(5, NET),
     "hint": lambda: flows.HINT(7, NET, leaf=2),
@@ -206,6 +208,27 @@ def test_splines_are_the_identity_at_first_and_outside():
         y, slope = memrev.jit(spline)(x, np.repeat(random(0, 1, count), 41, axis=0))
         assert (y[outside] == x[outside]).all() and (slope[outside] == 0).all()
         assert (np.diff(y) > 0).all() and largest(slope) > 0.1
+
+
+@pytest.mark.parametrize("spline, count", [(flows.rational_quadratic_spline, 11),
+                                           (flows.linear_spline, 8)])
+def test_a_learned_box_is_a_spline_between_affine_maps(spline, count):
+    x = np.linspace(-4, 6, 41)
+    logits, (m, a, n, b) = random(0, 1, count), (1.5, -0.5, -0.7, 0.4)
+    both = np.concatenate([logits, [[m, a, n, b]]], axis=1)
+    y, slope = memrev.jit(lambda x, p: spline(x, p, 2.0, learn_box=True))(
+        x, np.repeat(both, 41, axis=0))
+    inner, inner_slope = memrev.jit(lambda x, p: spline(x, p, 2.0))(
+        (x - m) * np.exp(-a), np.repeat(logits, 41, axis=0))
+    assert difference(y, n + np.exp(b) * inner) < 1e-13
+    assert difference(slope, inner_slope + b - a) < 1e-13
+    outside = np.abs(x - m) > 2 * np.exp(a)
+    assert 10 < outside.sum() < 40
+    assert difference(y[outside], n + (x[outside] - m) * np.exp(b - a)) < 1e-13
+    back, inverse_slope = memrev.jit(
+        lambda y, p: spline(y, p, 2.0, inverse=True, learn_box=True))(
+            y, np.repeat(both, 41, axis=0))
+    assert difference(back, x) < 1e-12 and difference(inverse_slope, -slope) < 1e-12
 
 
 def test_64_blocks_near_the_identity_invert():

@@ -50,6 +50,7 @@ GROUPS = {
         "Affine": (flows.Affine(5, 3), (2, 5, 3)),
         "ExpClamp": (flows.ExpClamp(), (2, 3)),
         "LeakyReLU": (flows.LeakyReLU(), (2, 3)),
+        "LearnedLeakyReLU": (flows.LearnedLeakyReLU(3), (2, 3)),
         "Sigmoid": (flows.Sigmoid(), (2, 3)),
         "Logit": (flows.Sequential(flows.Sigmoid(-1, 2), flows.Logit(-1, 3)), (2, 3)),
         "Tanh": (flows.Tanh(), (2, 3)),
@@ -62,6 +63,7 @@ GROUPS = {
             4, activation=np.tanh, zero_init=False), 2, 2), (2, 3, 4), 2),
         "FixedLinear": (flows.FixedLinear([[1, 2], [0, 3]]), (2, 3, 2)),
         "FixedOrthogonal": (flows.FixedOrthogonal(4), (2, 3, 4)),
+        "Orthogonal, householder": (flows.Orthogonal(4, "householder"), (2, 3, 4)),
         "Permute": (flows.Permute(4), (2, 3, 4)),
         "Reverse": (flows.Reverse(), (2, 3, 4)),
         "LULinear": (flows.LULinear(4), (2, 3, 4)),
@@ -90,6 +92,7 @@ GROUPS = {
         "LinearSplineCoupling": (flows.LinearSplineCoupling(3, DENSE, bins=3), (2, 3)),
         "RationalQuadraticSpline": (flows.RationalQuadraticSpline(3, bins=3), (2, 3)),
         "LinearSpline": (flows.LinearSpline(3, bins=3), (2, 3)),
+        "LinearSpline, learned box": (flows.LinearSpline(3, bins=3, learn_box=True), (2, 3)),
     },
     "residual": {
         "IResNet": (flows.IResNet(flows.LipschitzNet(3, (4,), activation=np.tanh), terms=3),

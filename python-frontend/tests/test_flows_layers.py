@@ -31,17 +31,25 @@ LAYERS = {
     "sigmoid": (lambda: flows.Sigmoid(-1, 3), (4,)),
     "sigmoid of images": (lambda: flows.Sigmoid(), (2, 2, 1)),
     "leaky relu": (lambda: flows.LeakyReLU(0.2), (2, 2, 2)),
+    "learned leaky relu": (lambda: flows.LearnedLeakyReLU(3), (2, 3)),
+    "learned leaky relu, two-sided": (lambda: flows.LearnedLeakyReLU(2, two_sided=True), (2, 2)),
+    "learned leaky relu, frozen": (lambda: flows.LearnedLeakyReLU(2, freeze=True), (2, 1, 2)),
     "exp clamp": (lambda: flows.ExpClamp(1.5), (4,)),
     "tanh": (lambda: flows.Tanh(), (2, 3)),
     "rational-quadratic": (lambda: flows.RationalQuadraticSpline(3, bins=5, bound=2), (2, 3)),
     "rational-quadratic, one bin": (lambda: flows.RationalQuadraticSpline(bins=1), (3,)),
+    "rational-quadratic, learned box": (lambda: flows.RationalQuadraticSpline(
+        3, bins=4, bound=1, learn_box=True), (2, 3)),
     "linear spline": (lambda: flows.LinearSpline(2, 2, bins=4, bound=1), (2, 2)),
+    "linear spline, learned box": (lambda: flows.LinearSpline(
+        bins=4, bound=1, learn_box=True), (2, 2)),
     "householder": (lambda: flows.Householder(4), (2, 4)),
     "householder, frozen": (lambda: flows.Householder(3, 1, freeze=True), (3,)),
     "linear": (lambda: flows.InvertibleLinear(3), (2, 2, 3)),
     "lu": (lambda: flows.LULinear(4), (2, 4)),
     "cayley": (lambda: flows.Orthogonal(4), (2, 4)),
     "exp": (lambda: flows.Orthogonal(3, "exp"), (3,)),
+    "product of reflections": (lambda: flows.Orthogonal(3, "householder"), (2, 3)),
     "fixed orthogonal": (lambda: flows.FixedOrthogonal(3), (2, 3)),
     "fixed": (lambda: flows.FixedLinear(
         [[2, 1, 0], [0, 1, 0.5], [0, 0, -1.5]], [1, 2, 3]), (2, 3)),
@@ -64,6 +72,8 @@ LAYERS = {
     "downsample": (lambda: flows.Downsample(2), (2, 2, 2)),
     "downsample, 1-D, by 3": (lambda: flows.Downsample(
         1, 1, 3, parametrization="exp", start="random"), (6, 1)),
+    "downsample, by reflections": (lambda: flows.Downsample(
+        2, parametrization="householder"), (2, 2, 2)),
     "upsample": (lambda: flows.Upsample(2, 1, start="squeeze"), (3, 4)),
     "inverse": (lambda: flows.Inverse(flows.Sequential(flows.ActNorm(3), flows.Tanh())), (3,)),
 }
@@ -86,7 +96,7 @@ def test_activations_near_their_ends():
     """Where the function is finite, it is right, and so is its inverse."""
     x = np.linspace(-30, 30, 61).reshape(-1, 1)
     cases = [(flows.Sigmoid(), x), (flows.Sigmoid(-1, 0), x), (flows.Tanh(), x / 2),
-             (flows.ExpClamp(), x), (flows.LeakyReLU(), x)]
+             (flows.ExpClamp(), x), (flows.LeakyReLU(), x), (flows.LearnedLeakyReLU(1), x)]
     for model, x in cases:
         y, log_det = apply(model, model.init(0), x)
         back, inverse_log_det = apply(model, model.init(0), y, method="inverse")
@@ -125,8 +135,10 @@ def test_activations_that_are_flat_have_derivatives_in_a_chain():
     assert difference(*found) < 1e-12 * largest(found)
 
 
-@pytest.mark.parametrize("parametrization", ["cayley", "exp"])
-@pytest.mark.parametrize("spread", [1e-3, 0.5, 4.0])
+@pytest.mark.parametrize("parametrization, spread", [
+    ("cayley", 1e-3), ("cayley", 0.5), ("cayley", 4.0), ("exp", 1e-3), ("exp", 0.5), ("exp", 4.0),
+    # A reflection is the same for a vector of any length, its derivative is not.
+    ("householder", 0.5), ("householder", 4.0)])
 def test_learned_orthogonal_matrices_at_all_scales(parametrization, spread):
     """iUNets' gradients have cosines of -1 to 0.94 with the true ones."""
     model = flows.Orthogonal(5, parametrization, spread)
@@ -146,7 +158,7 @@ def test_learned_orthogonal_matrices_at_all_scales(parametrization, spread):
     assert np.abs(found - exact).max() < 1e-4 * np.abs(exact).max()
 
 
-@pytest.mark.parametrize("parametrization", ["cayley", "exp"])
+@pytest.mark.parametrize("parametrization", ["cayley", "exp", "householder"])
 @pytest.mark.parametrize("rank", [1, 2, 3])
 def test_downsampling_starts_as_haar(parametrization, rank):
     model = flows.Downsample(2, rank, parametrization=parametrization)
@@ -170,6 +182,36 @@ def test_downsampling_without_weights_is_a_squeeze():
     y, _ = apply(model, model.init(0, np.float64), x)
     expected, _ = apply(flows.Squeeze(factor=(2, 3)), {"params": {}, "state": {}}, x)
     assert difference(y, expected) == 0
+
+
+def test_reflections_that_start_as_a_squeeze_all_train():
+    """iUNets' layer of reflections stops with an error."""
+    x = np.random.default_rng(0).standard_normal((2, 4, 6, 3))
+    for factor, last in ((2, 3), 1), ((1, 3), -1):
+        model = flows.Downsample(3, 2, factor, parametrization="householder", start="squeeze")
+        variables = model.init(0, np.float64)
+        y, _ = apply(model, variables, x)
+        expected, _ = apply(flows.Squeeze(factor=factor), {"params": {}, "state": {}}, x)
+        # Elements of a block are beside each other, channels of each innermost.
+        expected[..., -3:] *= last
+        assert difference(y, expected) < 1e-14
+        gradient = memrev.grad(lambda params, model=model: (
+            model.apply(params, {}, x)[0][0] ** 3).sum())(variables["params"])["weight"]
+        assert (np.abs(gradient).max(axis=-1) > 1e-3).all()
+
+
+def test_slopes_of_learned_leaky_relus():
+    x = np.array([[-2.0, 3.0], [4.0, -5.0]])
+    a, b = np.array([0.5, -0.2]), np.array([0.1, 0.3])
+    y, log_det = apply(flows.LearnedLeakyReLU(2), {"params": {"slopes": a}, "state": {}}, x)
+    factors = np.exp([[-a[0], a[1]], [a[0], -a[1]]])
+    assert difference(y, x * factors) < 1e-15
+    assert difference(log_det, np.log(factors).sum(axis=1)) < 1e-15
+    both = {"params": {"slopes": np.stack([a, b])}, "state": {}}
+    y, _ = apply(flows.LearnedLeakyReLU(2, two_sided=True), both, x)
+    assert difference(y, x * np.exp([[b[0], a[1]], [a[0], b[1]]])) < 1e-15
+    first = flows.LearnedLeakyReLU(2, two_sided=True, start=0.3).init(0)["params"]["slopes"]
+    assert np.allclose(first, [[0.3, 0.3], [-0.3, -0.3]])
 
 
 def test_wavelets_against_matrices():

@@ -25,7 +25,7 @@ BLOCKS = {
         flows.FixedOrthogonal(6), flows.Permute(6), flows.Reverse()), (6,)),
     "learned orthogonal": (lambda: flows.Sequential(
         flows.Orthogonal(6), flows.Orthogonal(6, "exp"), flows.Affine(6),
-        flows.LeakyReLU(0.5)), (6,)),
+        flows.LeakyReLU(0.5), flows.LearnedLeakyReLU(6)), (6,)),
     "couplings": (lambda: flows.Sequential(
         flows.AdditiveCoupling(6, NET), flows.AffineCoupling(6, NET, two_sided=True),
         flows.GINCoupling(6, NET), flows.IRIMCoupling(6, NET)), (6,)),
@@ -35,7 +35,8 @@ BLOCKS = {
         flows.RationalQuadraticSplineCoupling(4, NET, bins=3), flows.LinearSplineCoupling(
             4, NET, bins=3)), (4,)),
     "splines of elements": (lambda: flows.Sequential(
-        flows.RationalQuadraticSpline(4, bins=3), flows.LinearSpline(4, bins=3)), (4,)),
+        flows.RationalQuadraticSpline(4, bins=3), flows.LinearSpline(
+            4, bins=3, learn_box=True)), (4,)),
     "resampling": (lambda: flows.Sequential(
         keeps(flows.Haar()), keeps(flows.Downsample(1)), keeps(flows.Squeeze("patch"))),
         (4, 4, 1)),

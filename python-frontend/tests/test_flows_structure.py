@@ -238,6 +238,7 @@ def test_errors():
             flows.Downsample(2), X, method="inverse")
     expects(r"RationalQuadraticSpline expects an array \[batch, ..., 2\]",
             flows.RationalQuadraticSpline(2), X)
+    expects(r"LearnedLeakyReLU expects an array \[batch, ..., 2\]", flows.LearnedLeakyReLU(2), X)
     expects("HINT expects a condition of 2 channels, but got None",
             flows.HINT(3, NET, condition=2), X)
     expects("ConditionalHINT expects a pair of arrays, data and observations, but got one array",
@@ -286,7 +287,7 @@ def test_errors():
     ("LeakyReLU expects a positive slope", lambda: flows.LeakyReLU(0)),
     ("ExpClamp expects a positive clamp", lambda: flows.ExpClamp(0)),
     ("Householder expects at least 1 reflection", lambda: flows.Householder(3, 0)),
-    ("Orthogonal expects a parametrization out of cayley, exp",
+    ("Orthogonal expects a parametrization out of cayley, exp, householder, but got 'qr'",
      lambda: flows.Orthogonal(3, "qr")),
     ("Permute expects a permutation of 3 channels", lambda: flows.Permute(3, [0, 1, 1])),
     ("Wavelet expects an order in 1, ..., 10, but got 11", lambda: flows.Wavelet(11)),

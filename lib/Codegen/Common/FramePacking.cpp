@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <limits>
 #include <random>
+#include <set>
 #include <tuple>
 
 using namespace mlir::memrev;
@@ -47,21 +48,40 @@ static int64_t placeInOrder(llvm::ArrayRef<PackedBuffer *> order,
   return frame;
 }
 
-/// The most bytes that live at once: no frame is smaller.
-static int64_t getMostLiveBytes(llvm::ArrayRef<PackedBuffer> buffers) {
-  llvm::SmallVector<std::pair<int64_t, int64_t>> changes;
+/// No frame is smaller: the most bytes that live at once, one above the other
+/// at offsets that are aligned, with the one on top that fills up least of what
+/// it takes.
+static int64_t getLeastFrame(llvm::ArrayRef<PackedBuffer> buffers,
+                             int64_t alignment) {
+  struct Change {
+    int64_t time;
+    bool begins;
+    const PackedBuffer *buffer;
+  };
+  llvm::SmallVector<Change> changes;
   for (const PackedBuffer &buffer : buffers) {
-    changes.push_back({buffer.begin, -buffer.bytes});
-    changes.push_back({buffer.end + 1, buffer.bytes});
+    changes.push_back({buffer.begin, true, &buffer});
+    changes.push_back({buffer.end + 1, false, &buffer});
   }
   // At one time what ends goes before what begins.
-  llvm::sort(changes, [](auto a, auto b) {
-    return std::pair(a.first, -a.second) < std::pair(b.first, -b.second);
+  llvm::sort(changes, [](const Change &a, const Change &b) {
+    return std::pair(a.time, a.begins) < std::pair(b.time, b.begins);
   });
-  int64_t live = 0, most = 0;
-  for (auto [time, change] : changes)
-    most = std::max(most, live -= change);
-  return most;
+  int64_t live = 0, least = 0;
+  std::multiset<int64_t> paddings;
+  for (const Change &change : changes) {
+    int64_t bytes = llvm::alignTo(change.buffer->bytes, alignment);
+    int64_t padding = bytes - change.buffer->bytes;
+    if (change.begins) {
+      live += bytes;
+      paddings.insert(padding);
+      least = std::max(least, live - *paddings.rbegin());
+    } else {
+      live -= bytes;
+      paddings.erase(paddings.find(padding));
+    }
+  }
+  return least;
 }
 
 namespace {
@@ -71,7 +91,7 @@ namespace {
 class OrderSearch {
 public:
   OrderSearch(llvm::MutableArrayRef<PackedBuffer> buffers, int64_t alignment)
-      : alignment(alignment), bound(getMostLiveBytes(buffers)) {
+      : alignment(alignment), bound(getLeastFrame(buffers, alignment)) {
     // Ties in the order of the program, so that the plan depends on it alone.
     for (PackedBuffer &buffer : buffers)
       inProgramOrder.push_back(&buffer);

@@ -14,7 +14,8 @@ from .couplings import (
 from .densities import Flow, bits_per_dimension, dequantize, latents_like
 from .distributions import DiagonalNormal, Distribution, GaussianMixture, StandardNormal
 from .dynamics import Hyperbolic, IRIMCoupling, Leapfrog, Momentum
-from .elementwise import ActNorm, Affine, ExpClamp, LeakyReLU, Logit, Sigmoid, Tanh
+from .elementwise import (
+    ActNorm, Affine, ExpClamp, LeakyReLU, LearnedLeakyReLU, Logit, Sigmoid, Tanh)
 from .linear import (
     ConditionalHouseholder, FixedLinear, FixedOrthogonal, Householder, InvertibleLinear, LULinear,
     Orthogonal, Permute, Reverse)

@@ -9,11 +9,13 @@ import numpy as np
 
 from .. import lax, nn
 from .. import numpy as mnp
+from .._array import as_array
 from ._undo import pair
 from .bijection import (
     Bijection, Inverse, check_channels, per_sample, pixels, sum_per_sample)
 
-__all__ = ["ActNorm", "Affine", "ExpClamp", "LeakyReLU", "Logit", "Sigmoid", "Tanh"]
+__all__ = ["ActNorm", "Affine", "ExpClamp", "LeakyReLU", "LearnedLeakyReLU", "Logit", "Sigmoid",
+           "Tanh"]
 
 
 _scaled, _unscaled = pair(lambda x, scale, offset: x * scale + offset,
@@ -183,13 +185,65 @@ class LeakyReLU(Bijection):
         self.slope = float(slope)
 
     def __call__(self, x, cond=None):
-        return _leaky(x, np.asarray(self.slope, x.dtype)), self._log_det(x)
+        y = _leaky(x, np.asarray(self.slope, x.dtype))
+        return y, self._log_det(y)
 
     def inverse(self, y, cond=None):
-        return _unleaky(y, np.asarray(self.slope, y.dtype)), -self._log_det(y)
+        x = _unleaky(y, np.asarray(self.slope, y.dtype))
+        return x, -self._log_det(x)
 
-    def _log_det(self, x):
-        return sum_per_sample(mnp.where(x < 0, np.asarray(math.log(self.slope), x.dtype), 0))
+    def _log_det(self, result):
+        # The result has the sign of the argument, and is at hand when the derivative of this is
+        # computed; the argument is had back from it only after that.
+        return sum_per_sample(mnp.where(result < 0, np.asarray(math.log(self.slope), result.dtype),
+                                        0))
+
+
+_sloped, _unsloped = pair(
+    lambda x, up, down: x * mnp.exp(mnp.where(x < 0, down, up)),
+    lambda y, up, down: y / mnp.exp(mnp.where(y < 0, down, up)))
+
+
+class LearnedLeakyReLU(Bijection):
+    """y = exp(a) x where x is positive, exp(-a) x elsewhere, with an a for each channel: FrEIA's
+    InvAutoAct; Teng et al., Invertible autoencoder for domain adaptation (arXiv 1802.06869).
+    x: [batch, ..., channels].
+
+    two_sided: exp(b) x where x is negative, with a b for each channel.
+    start: the a that `init` gives; b is -a at first.
+    freeze: whether they do not train: then they are a state.
+
+    Parameter, or state: `slopes`, the a [channels]; [2, channels], a and b, with `two_sided`.
+    """
+
+    def __init__(self, channels: int, two_sided: bool = False, start: float = 0.7,
+                 freeze: bool = False):
+        self.channels, self.two_sided = channels, two_sided
+        shape = (2, channels) if two_sided else (channels,)
+        first = np.full(shape, float(start))
+        if two_sided:
+            first[1] = -start
+        self.slopes = (nn.State if freeze else nn.Parameter)(shape, nn.init.constant(first))
+
+    def __call__(self, x, cond=None):
+        up, down = self._slopes(x)
+        y = _sloped(x, up, down)
+        return y, self._log_det(y, up, down)
+
+    def inverse(self, y, cond=None):
+        up, down = self._slopes(y)
+        x = _unsloped(y, up, down)
+        return x, -self._log_det(x, up, down)
+
+    def _slopes(self, x):
+        check_channels(self, x, self.channels)
+        slopes = as_array(self.slopes)
+        return (slopes[0], slopes[1]) if self.two_sided else (slopes, -slopes)
+
+    @staticmethod
+    def _log_det(result, up, down):
+        # Of the result, as that of `LeakyReLU`.
+        return sum_per_sample(mnp.where(result < 0, down, up))
 
 
 class ExpClamp(Bijection):

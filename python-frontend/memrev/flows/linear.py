@@ -182,10 +182,11 @@ class LULinear(_Linear):
 
 
 class Orthogonal(Bijection):
-    """y = x Q at each place with an orthogonal Q made of the skew-symmetric A = W - W^T:
-    "cayley" (I + A)^-1 (I - A), or "exp", the exponential of A. [batch, ..., channels];
-    log_det is 0. Lezcano-Casado and Martinez-Rubio (arXiv 1901.08428); Helfrich, Willmott and
-    Ye (arXiv 1707.09520).
+    """y = x Q at each place with an orthogonal Q made of a matrix W: of the skew-symmetric
+    A = W - W^T "cayley" (I + A)^-1 (I - A), or "exp", the exponential of A; or "householder",
+    the product of the reflections H(w1) ... H(wn) by the rows of W (see `Householder`). [batch,
+    ..., channels]; log_det is 0. Lezcano-Casado and Martinez-Rubio (arXiv 1901.08428); Helfrich,
+    Willmott and Ye (arXiv 1707.09520).
 
     Parameter: `weight` [channels, channels], of normal distribution with deviation `spread`.
     Raises ValueError for another `parametrization`.
@@ -210,18 +211,43 @@ class Orthogonal(Bijection):
 
 def check_parametrization(name, parametrization):
     """Raises ValueError unless it is one of `orthogonal_matrices`."""
-    if parametrization not in ("cayley", "exp"):
-        raise ValueError(f"{name} expects a parametrization out of cayley, exp, but got "
-                         f"{parametrization!r}")
+    if parametrization not in ("cayley", "exp", "householder"):
+        raise ValueError(f"{name} expects a parametrization out of cayley, exp, householder, but "
+                         f"got {parametrization!r}")
 
 
 def orthogonal_matrices(weight, parametrization):
     """The orthogonal matrices of a stack of weights [..., n, n]: see `Orthogonal`."""
+    n = weight.shape[-1]
+    one = mnp.broadcast_to(np.eye(n, dtype=weight.dtype), weight.shape)
+    if parametrization == "householder":
+        vectors = mnp.expand_dims(mnp.moveaxis(weight, -2, 0), -2)
+        return lax.for_loop(n, lambda i, q: _reflected(q, vectors[i]), one)
     skew = weight - mnp.swapaxes(weight, -1, -2)
     if parametrization == "exp":
         return linalg.expm(skew)
-    one = mnp.broadcast_to(np.eye(weight.shape[-1], dtype=weight.dtype), weight.shape)
     return linalg.solve(one + skew, one - skew)
+
+
+def reflections_of(q):
+    """The rows W of which "householder" `orthogonal_matrices` are the orthogonal matrix `q`
+    [n, n], a NumPy array, or, where its determinant is not (-1)^n, q with its last row times -1.
+    None of them is zero, so that all train.
+
+    Householder's triangularization, which of an orthogonal matrix leaves signs.
+    """
+    q, n = q.copy(), len(q)
+    if np.linalg.det(q) * (-1) ** n < 0:
+        q[-1] *= -1
+    vectors = []
+    for i in range(n):
+        # H q has the column i of the identity; then its row i is, too.
+        v = q[:, i] - np.eye(n)[i]
+        if np.linalg.norm(v) > 1e-8:
+            vectors.append(v)
+            q -= 2 * np.outer(v, v @ q) / (v @ v)
+    # What is left over are pairs, which undo each other.
+    return np.array(vectors + [np.ones(n)] * (n - len(vectors)))
 
 
 class FixedLinear(_Linear):

@@ -14,7 +14,7 @@ from .. import numpy as mnp
 from .._array import as_array
 from ._undo import pair
 from .bijection import Bijection, Inverse, no_log_det
-from .linear import check_parametrization, orthogonal_matrices
+from .linear import check_parametrization, orthogonal_matrices, reflections_of
 from .reshaping import blocks_to_front, blocks_to_space, extents_of
 
 __all__ = ["Downsample", "Haar", "Upsample", "Wavelet"]
@@ -169,6 +169,11 @@ _block_mixed, _block_unmixed = pair(
 
 def _haar_weight(factors, parametrization):
     """The W of which `orthogonal_matrices` are Haar's wavelet, up to signs."""
+    if parametrization == "householder":
+        root, matrix = math.sqrt(0.5), np.ones((1, 1))
+        for _ in factors:
+            matrix = np.kron(matrix, np.array([[root, -root], [root, root]]))
+        return reflections_of(matrix)
     turn = np.array([[0.0, -1.0], [1.0, 0.0]]) * math.pi / 4
     # The logarithm of a Kronecker product of rotations is the sum of theirs.
     skew, size = np.zeros((1, 1)), 1
@@ -182,6 +187,13 @@ def _haar_weight(factors, parametrization):
     return skew / 2
 
 
+def _squeeze_weight(block, parametrization):
+    """The W of which `orthogonal_matrices` are the identity."""
+    if parametrization == "householder":
+        return reflections_of(np.eye(block))
+    return np.zeros((block, block))
+
+
 class Downsample(Bijection):
     """Learned invertible downsampling: Etmann, Ke and Schoenlieb, iUNets (arXiv 2005.05220):
     blocks of `factor` neighbours in each dimension of space become channels by an orthogonal
@@ -191,7 +203,8 @@ class Downsample(Bijection):
     rank: how many dimensions space has. factor: an integer, or one for each of them.
     parametrization: of the orthogonal matrices: see `Orthogonal`.
     start: what `init` gives: "haar" (for factors of 2 and at most 3 dimensions), "squeeze", as
-        `Squeeze`, or "random".
+        `Squeeze`, or "random". An odd number of reflections, "householder" of a block with an odd
+        number of elements, turns the sign of a squeeze's last element.
 
     Parameter: `weight` [channels, block, block], with factor^rank elements in a block. Raises
     ValueError for other names, and for extents of space that the factors do not divide.
@@ -211,7 +224,8 @@ class Downsample(Bijection):
             raise ValueError("Downsample expects factors of 2 and at most 3 dimensions for the "
                              f"start 'haar', but got {list(factors)}")
         inits = {"haar": lambda: nn.init.constant(_haar_weight(factors, parametrization)),
-                 "squeeze": lambda: nn.init.zeros, "random": nn.init.normal}
+                 "squeeze": lambda: nn.init.constant(_squeeze_weight(block, parametrization)),
+                 "random": nn.init.normal}
         if start not in inits:
             raise ValueError(f"Downsample expects a start out of {', '.join(inits)}, but got "
                              f"{start!r}")

@@ -4,7 +4,8 @@
 """Monotonic splines: bijections of each element with many parameters.
 
 Inside of the box [-bound, bound] an element goes through a spline from corner to corner,
-outside of it it stays what it is.
+outside of it it stays what it is. Or the box is learned, FrEIA's: then an element goes along
+the line through the corners outside of it.
 """
 
 import functools
@@ -73,12 +74,25 @@ def _side(bound, number, weights, total):
 #   slope(*aux), its logarithm.
 
 
-def _boxed(function, bound, x, logits):
-    """`function` inside of the box, x outside of it; whether x is inside, and aux."""
+#: The parameters of a learned box, behind those of the spline: the middle of its coordinates
+#: and the logarithm of its width in boxes of [-bound, bound], and those of its values.
+_BOX = 4
+
+
+def _boxed(function, bound, inverse, x, logits, *box):
+    """`function` inside of the box, the line through its corners outside of it; whether x is
+    inside, and aux."""
+    if box:
+        (middle, size), (other, other_size) = ((box[2:], box[:2]) if inverse
+                                               else (box[:2], box[2:]))
+        x = (x - middle) * mnp.exp(-size)
     is_inside = mnp.abs(x) < bound
     # Outside of the box the spline is computed at its middle, and not taken.
     found, *aux = function(bound, mnp.where(is_inside, x, 0), logits)
-    return mnp.where(is_inside, found, x), (is_inside, *aux)
+    y = mnp.where(is_inside, found, x)
+    if box:
+        y = y * mnp.exp(other_size) + other
+    return y, (is_inside, *aux)
 
 
 # Rational-quadratic splines. Parameters: bins widths, bins heights, bins - 1 slopes at the
@@ -148,8 +162,8 @@ def _linear_slope(number, w, h, weights):
 
 
 def _functions(bound, forward, inverse, slope):
-    return (*pair(functools.partial(_boxed, forward, bound),
-                  functools.partial(_boxed, inverse, bound), has_aux=True), slope)
+    return (*pair(functools.partial(_boxed, forward, bound, False),
+                  functools.partial(_boxed, inverse, bound, True), has_aux=True), slope)
 
 
 @functools.lru_cache(maxsize=None)
@@ -162,39 +176,51 @@ def _linear_functions(bound):
     return _functions(bound, _linear, functools.partial(_linear, inverse=True), _linear_slope)
 
 
-def _evaluate(name, functions, parameters, x, logits, inverse):
-    if tuple(logits.shape[:-1]) != tuple(x.shape) or logits.shape[-1] != parameters:
-        raise ValueError(f"{name} expects parameters of shape {[*x.shape, parameters]}, but got "
-                         f"{list(logits.shape)}")
+def _evaluate(name, functions, count, x, parameters, inverse, learn_box):
+    """`count`: that of the spline's own parameters for a number of all of them."""
+    given = parameters.shape[-1] - (_BOX if learn_box else 0)
+    expected = count(given) + (_BOX if learn_box else 0)
+    if tuple(parameters.shape[:-1]) != tuple(x.shape) or parameters.shape[-1] != expected:
+        raise ValueError(f"{name} expects parameters of shape {[*x.shape, expected]}, but got "
+                         f"{list(parameters.shape)}")
+    logits = parameters[..., :given] if learn_box else parameters
+    box = [parameters[..., given + i] for i in range(_BOX)] if learn_box else []
     forward, backward, slope = functions
-    found, (is_inside, *aux) = (backward if inverse else forward)(x, logits)
+    found, (is_inside, *aux) = (backward if inverse else forward)(x, logits, *box)
     log_slope = mnp.where(is_inside, slope(*aux), 0)
+    if learn_box:
+        log_slope = log_slope + box[3] - box[1]
     return found, -log_slope if inverse else log_slope
 
 
-def rational_quadratic_spline(x, parameters, bound: float = 3.0, inverse: bool = False):
+def rational_quadratic_spline(x, parameters, bound: float = 3.0, inverse: bool = False,
+                              learn_box: bool = False):
     """(y, log slope) of each element of x [...]: a monotonic rational-quadratic spline, Durkan
     et al., Neural spline flows (arXiv 1906.04032, section 3.1), with y = x outside of [-bound,
     bound]. parameters: [..., 3 bins - 1], zeros for y = x; with `inverse` x of y.
 
+    learn_box: the box is [m - r, m + r] x [n - s, n + s] with r = bound exp(a), s = bound exp(b)
+        and four more parameters m, a, n, b. Outside of it y is on the line through its corners,
+        as in FrEIA's splines; the slope is continuous.
+
     Raises ValueError for other shapes.
     """
-    bins = max((parameters.shape[-1] + 1) // 3, 1)
     return _evaluate("rational_quadratic_spline", _quadratic_functions(float(bound)),
-                     3 * bins - 1, x, parameters, inverse)
+                     lambda given: 3 * max((given + 1) // 3, 1) - 1, x, parameters, inverse,
+                     learn_box)
 
 
-def linear_spline(x, parameters, bound: float = 3.0, inverse: bool = False):
+def linear_spline(x, parameters, bound: float = 3.0, inverse: bool = False,
+                  learn_box: bool = False):
     """(y, log slope) of each element of x [...]: a monotonic piecewise linear spline, as Mueller
     et al., Neural importance sampling (arXiv 1808.03856, section 4.2) with bins of any width,
     and y = x outside of [-bound, bound]. parameters: [..., 2 bins], zeros for y = x; with
-    `inverse` x of y.
+    `inverse` x of y. learn_box: see `rational_quadratic_spline`.
 
     Raises ValueError for other shapes.
     """
-    bins = max(parameters.shape[-1] // 2, 1)
-    return _evaluate("linear_spline", _linear_functions(float(bound)), 2 * bins, x,
-                     parameters, inverse)
+    return _evaluate("linear_spline", _linear_functions(float(bound)),
+                     lambda given: 2 * max(given // 2, 1), x, parameters, inverse, learn_box)
 
 
 class _SplineCoupling(Coupling):
@@ -207,15 +233,16 @@ class _SplineCoupling(Coupling):
         return 3 * bins - 1
 
     def __init__(self, channels, net, split=None, two_sided=False, condition=0, bins: int = 10,
-                 bound: float = 3.0):
+                 bound: float = 3.0, learn_box: bool = False):
         _check_box(self, bins, bound)
-        self.bound, self.parameters_per_channel = float(bound), self._count(bins)
+        self.bound, self.learn_box = float(bound), learn_box
+        self.parameters_per_channel = self._count(bins) + (_BOX if learn_box else 0)
         super().__init__(channels, net, split, two_sided, condition)
 
     def _change(self, net, x, given, inverse):
         parameters = net(*given)
         parameters = mnp.reshape(parameters, (*x.shape, self.parameters_per_channel))
-        y, slope = self._spline(x, parameters, self.bound, inverse)
+        y, slope = self._spline(x, parameters, self.bound, inverse, self.learn_box)
         return y, sum_per_sample(slope)
 
 
@@ -232,6 +259,7 @@ class RationalQuadraticSplineCoupling(_SplineCoupling):
 
     bins, bound: the bins, and the half of the side, of the box outside of which x2 stays as
         it is.
+    learn_box: the network places the box, by 4 more parameters for each channel of x2.
     """
 
 
@@ -250,10 +278,12 @@ class _ElementwiseSpline(Bijection):
     _spline = staticmethod(rational_quadratic_spline)
     _count = staticmethod(_SplineCoupling._count)
 
-    def __init__(self, *shape: int, bins: int = 10, bound: float = 3.0):
+    def __init__(self, *shape: int, bins: int = 10, bound: float = 3.0,
+                 learn_box: bool = False):
         _check_box(self, bins, bound)
-        self.shape, self.bound = shape, float(bound)
-        self.parameters = nn.Parameter((*shape, self._count(bins)), nn.init.zeros)
+        self.shape, self.bound, self.learn_box = shape, float(bound), learn_box
+        self.parameters = nn.Parameter((*shape, self._count(bins) + (_BOX if learn_box else 0)),
+                                       nn.init.zeros)
 
     def __call__(self, x, cond=None):
         return self._apply(x, inverse=False)
@@ -266,7 +296,7 @@ class _ElementwiseSpline(Bijection):
             raise ValueError(f"{type(self).__name__} expects an array [batch, ..., "
                              f"{str(list(self.shape))[1:-1]}], but got shape {list(x.shape)}")
         parameters = mnp.broadcast_to(self.parameters, (*x.shape, self.parameters.shape[-1]))
-        y, slope = self._spline(x, parameters, self.bound, inverse)
+        y, slope = self._spline(x, parameters, self.bound, inverse, self.learn_box)
         return y, sum_per_sample(slope)
 
 
@@ -274,14 +304,16 @@ class RationalQuadraticSpline(_ElementwiseSpline):
     """A `rational_quadratic_spline` of each element, with parameters of its own for the last
     dimensions `shape` of x: (channels,), or the shape of a sample.
 
-    Parameter: `parameters` [*shape, 3 bins - 1], zeros, the identity, at first.
+    Parameter: `parameters` [*shape, 3 bins - 1], 4 more with `learn_box`, zeros, the identity,
+    at first.
     """
 
 
 class LinearSpline(_ElementwiseSpline):
     """A `linear_spline` of each element. See `RationalQuadraticSpline`.
 
-    Parameter: `parameters` [*shape, 2 bins], zeros, the identity, at first.
+    Parameter: `parameters` [*shape, 2 bins], 4 more with `learn_box`, zeros, the identity, at
+    first.
     """
 
     _spline = staticmethod(linear_spline)

@@ -110,19 +110,21 @@ class NeuralSplineFlow(Repeat):
     `RationalQuadraticSplineCoupling`.
 
     net, mix: see `Glow`. rank: dimensions of space. condition: the channels of a condition, of
-    the space of x or [batch, condition]. bins, bound: see `RationalQuadraticSplineCoupling`.
+    the space of x or [batch, condition]. bins, bound, learn_box: see
+    `RationalQuadraticSplineCoupling`.
 
     Submodule: `block`. Raises ValueError for less than one step.
     """
 
     def __init__(self, channels: int, steps: int = 5, net=None, rank: int = 0, mix="lu",
-                 condition: int = 0, bins: int = 10, bound: float = 3.0):
+                 condition: int = 0, bins: int = 10, bound: float = 3.0,
+                 learn_box: bool = False):
         check_counts("NeuralSplineFlow", steps=steps)
         super().__init__(Sequential(
             ActNorm(channels), mixing(mix, channels),
             RationalQuadraticSplineCoupling(
                 channels, network_factory(net, rank), two_sided=True, condition=condition,
-                bins=bins, bound=bound)), steps)
+                bins=bins, bound=bound, learn_box=learn_box)), steps)
 
 
 class RealNVP(Multiscale):
