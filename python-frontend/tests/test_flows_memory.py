@@ -73,14 +73,19 @@ def test_memory_does_not_depend_on_the_count(name, method):
     assert many == few
 
 
-@pytest.mark.parametrize("name", ["couplings", "all in one", "hint"])
+#: name of a block: two counts of it. A few of the first layers are stored to save time.
+CHAINS = {"couplings": (3, 9), "all in one": (3, 9), "hint": (3, 9), "learned orthogonal": (3, 9),
+          "splines": (8, 14), "splines of elements": (8, 14)}
+
+
+@pytest.mark.parametrize("name", CHAINS)
 def test_chains_of_different_layers_keep_no_state(name):
     """What grows does not depend on the batch, or is a number a sample."""
     make, shape = BLOCKS[name]
 
     def grown(policy):
         few, many = (workspace(make, shape, count, None, policy, batch=2048, repeats=False)
-                     for count in (3, 9))
+                     for count in CHAINS[name])
         return (many - few) / 6
 
     state = 2048 * shape[0] * 4

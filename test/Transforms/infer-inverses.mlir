@@ -121,6 +121,48 @@ func.func @main(%x: tensor<8xf32>, %w: tensor<8x8xf32>) -> (tensor<8xf32>, tenso
 
 // -----
 
+// A broadcast of an argument is made again for the inverse that is given it, and
+// not had back from a sum, whoever else reads it.
+// CHECK-LABEL: func.func private @shared_vjp(
+// CHECK-SAME:    %[[X:[a-z0-9]+]]: tensor<4x8xf32>, %[[W:[a-z0-9]+]]: tensor<2x8xf32>,
+// CHECK:         %[[A:.*]] = tensor.extract_slice %[[W]]
+// CHECK:         %[[B:.*]] = linalg.broadcast ins(%[[A]]
+// CHECK:         call @scaled(%[[X]], %[[B]])
+// CHECK:         call @scaled(%{{.*}}, %[[B]])
+// CHECK-NOT:     %[[B]]{{[, )]}}
+// CHECK:         %[[C:.*]] = tensor.extract_slice %[[W]]
+// CHECK:         %[[D:.*]] = linalg.broadcast ins(%[[C]]
+// CHECK:         call @unscaled(%{{.*}}, %[[D]])
+// CHECK-NOT:     %[[B]]{{[, )]}}
+// CHECK:         return
+func.func private @scaled(%x: tensor<4x8xf32>, %a: tensor<4x8xf32>) -> tensor<4x8xf32>
+    attributes {rev.inverse = @unscaled} {
+  %s = math.exp %a : tensor<4x8xf32>
+  %y = arith.mulf %x, %s : tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}
+func.func private @unscaled(%y: tensor<4x8xf32>, %a: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %s = math.exp %a : tensor<4x8xf32>
+  %x = arith.divf %y, %s : tensor<4x8xf32>
+  return %x : tensor<4x8xf32>
+}
+func.func private @shared(%x: tensor<4x8xf32>, %w: tensor<2x8xf32>) -> (tensor<4x8xf32>, tensor<4x8xf32>) {
+  %a = tensor.extract_slice %w[0, 0] [1, 8] [1, 1] : tensor<2x8xf32> to tensor<8xf32>
+  %e = tensor.empty() : tensor<4x8xf32>
+  %b = linalg.broadcast ins(%a : tensor<8xf32>) outs(%e : tensor<4x8xf32>) dimensions = [0]
+  %y = func.call @scaled(%x, %b) : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  %z = func.call @scaled(%y, %b) : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  %c = math.cos %y : tensor<4x8xf32>
+  %l = arith.addf %c, %b : tensor<4x8xf32>
+  return %z, %l : tensor<4x8xf32>, tensor<4x8xf32>
+}
+func.func @main(%x: tensor<4x8xf32>, %w: tensor<2x8xf32>) -> (tensor<4x8xf32>, tensor<2x8xf32>) {
+  %0:2 = rev.vjp @shared(%x, %w) cotangents(%x, %x) : (tensor<4x8xf32>, tensor<2x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>) -> (tensor<4x8xf32>, tensor<2x8xf32>)
+  return %0#0, %0#1 : tensor<4x8xf32>, tensor<2x8xf32>
+}
+
+// -----
+
 // A leaky rectifier between what is at hand and what the derivative reads.
 // CHECK-LABEL: func.func private @leaky_vjp(
 // CHECK:         %[[Y:.*]] = arith.select

@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import lax, nn
 from .. import numpy as mnp
+from .._array import as_array
 from .._transforms import stop_gradient
 from ._undo import pair
 from .bijection import Bijection, sum_per_sample
@@ -180,11 +181,15 @@ def _evaluate(name, functions, count, x, parameters, inverse, learn_box):
     """`count`: that of the spline's own parameters for a number of all of them."""
     given = parameters.shape[-1] - (_BOX if learn_box else 0)
     expected = count(given) + (_BOX if learn_box else 0)
-    if tuple(parameters.shape[:-1]) != tuple(x.shape) or parameters.shape[-1] != expected:
-        raise ValueError(f"{name} expects parameters of shape {[*x.shape, expected]}, but got "
-                         f"{list(parameters.shape)}")
+    outer, shape = tuple(parameters.shape[:-1]), tuple(x.shape)
+    if (outer != shape[len(shape) - len(outer):] or parameters.shape[-1] != expected):
+        raise ValueError(f"{name} expects parameters of shape {[*shape, expected]}, or without "
+                         f"the first of these, but got {list(parameters.shape)}")
+    # Cut before they are repeated: what is cut out of many would be stored for derivatives.
     logits = parameters[..., :given] if learn_box else parameters
-    box = [parameters[..., given + i] for i in range(_BOX)] if learn_box else []
+    logits = mnp.broadcast_to(logits, (*shape, given))
+    box = [mnp.broadcast_to(parameters[..., given + i], shape) for i in range(_BOX)
+           if learn_box]
     forward, backward, slope = functions
     found, (is_inside, *aux) = (backward if inverse else forward)(x, logits, *box)
     log_slope = mnp.where(is_inside, slope(*aux), 0)
@@ -197,7 +202,8 @@ def rational_quadratic_spline(x, parameters, bound: float = 3.0, inverse: bool =
                               learn_box: bool = False):
     """(y, log slope) of each element of x [...]: a monotonic rational-quadratic spline, Durkan
     et al., Neural spline flows (arXiv 1906.04032, section 3.1), with y = x outside of [-bound,
-    bound]. parameters: [..., 3 bins - 1], zeros for y = x; with `inverse` x of y.
+    bound]. parameters: [..., 3 bins - 1], zeros for y = x, where the first dimensions may be
+    missing; with `inverse` x of y.
 
     learn_box: the box is [m - r, m + r] x [n - s, n + s] with r = bound exp(a), s = bound exp(b)
         and four more parameters m, a, n, b. Outside of it y is on the line through its corners,
@@ -214,8 +220,9 @@ def linear_spline(x, parameters, bound: float = 3.0, inverse: bool = False,
                   learn_box: bool = False):
     """(y, log slope) of each element of x [...]: a monotonic piecewise linear spline, as Mueller
     et al., Neural importance sampling (arXiv 1808.03856, section 4.2) with bins of any width,
-    and y = x outside of [-bound, bound]. parameters: [..., 2 bins], zeros for y = x; with
-    `inverse` x of y. learn_box: see `rational_quadratic_spline`.
+    and y = x outside of [-bound, bound]. parameters: [..., 2 bins], zeros for y = x, where the
+    first dimensions may be missing; with `inverse` x of y. learn_box: see
+    `rational_quadratic_spline`.
 
     Raises ValueError for other shapes.
     """
@@ -295,8 +302,8 @@ class _ElementwiseSpline(Bijection):
         if len(self.shape) >= x.ndim or tuple(x.shape[x.ndim - len(self.shape):]) != self.shape:
             raise ValueError(f"{type(self).__name__} expects an array [batch, ..., "
                              f"{str(list(self.shape))[1:-1]}], but got shape {list(x.shape)}")
-        parameters = mnp.broadcast_to(self.parameters, (*x.shape, self.parameters.shape[-1]))
-        y, slope = self._spline(x, parameters, self.bound, inverse, self.learn_box)
+        y, slope = self._spline(x, as_array(self.parameters), self.bound, inverse,
+                                self.learn_box)
         return y, sum_per_sample(slope)
 
 
