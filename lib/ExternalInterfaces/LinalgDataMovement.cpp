@@ -82,7 +82,8 @@ struct CopyInverse
     Value result = ctx.primal(op->getResult(0));
     if (!result)
       return failure();
-    provideMoved(ctx, cast<linalg::CopyOp>(op).getInputs()[0], result,
+    provideMoved(ctx, cast<linalg::CopyOp>(op).getInputs()[0],
+                 createAlias(ctx.getBuilder(), op->getLoc(), result),
                  op->getResult(0));
     return success();
   }

@@ -11,6 +11,8 @@
 #include "memrev/Interfaces/DifferentiableOpInterface.h"
 #include "memrev/Interfaces/ForwardDifferentiableOpInterface.h"
 #include "memrev/Interfaces/InvertibleOpInterface.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 #include "memrev/Interfaces/BijectionAttrInterface.cpp.inc"
 #include "memrev/Interfaces/DecomposableOpInterface.cpp.inc"
@@ -20,6 +22,13 @@
 
 using namespace mlir;
 using namespace mlir::memrev;
+
+Value memrev::createAlias(OpBuilder &builder, Location loc, Value value) {
+  if (isa<RankedTensorType>(value.getType()))
+    return tensor::CastOp::create(builder, loc, value.getType(), value);
+  Value yes = arith::ConstantOp::create(builder, loc, builder.getBoolAttr(true));
+  return arith::SelectOp::create(builder, loc, yes, value, value);
+}
 
 bool memrev::isView(Value value) {
   auto rule = value.getDefiningOp<DifferentiableOpInterface>();

@@ -163,6 +163,31 @@ func.func @main(%x: tensor<4x8xf32>, %w: tensor<2x8xf32>) -> (tensor<4x8xf32>, t
 
 // -----
 
+// What equals the result has a cotangent of its own.
+// CHECK-LABEL: func.func private @equal_vjp(
+// CHECK-SAME:    %{{[a-z0-9]+}}: tensor<4xf32>, %[[DC:[a-z0-9]+]]: tensor<4xf32>, %[[DD:[a-z0-9]+]]: tensor<4xf32>
+// CHECK:         %[[Y:.*]] = rev.fixed_point
+// CHECK:         %[[COS:.*]] = math.cos %[[Y]]
+// CHECK:         %[[DY:.*]] = arith.mulf %[[DD]], %[[COS]]
+// CHECK:         %[[H:.*]] = tensor.cast %[[Y]] : tensor<4xf32> to tensor<4xf32>
+// CHECK:         %[[SIN:.*]] = math.sin %[[H]]
+// CHECK:         %[[PRODUCT:.*]] = arith.mulf %[[DC]], %[[SIN]]
+// CHECK:         %[[DH:.*]] = arith.negf %[[PRODUCT]]
+// CHECK:         linalg.generic {{.*}} ins(%[[DH]], %[[DY]]
+func.func private @equal(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %h = math.sinh %x : tensor<4xf32>
+  %c = math.cos %h : tensor<4xf32>
+  %y = rev.fixed_point %h fraction = 20 checked : tensor<4xf32>
+  %d = math.sin %y : tensor<4xf32>
+  return %c, %d : tensor<4xf32>, tensor<4xf32>
+}
+func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = rev.vjp @equal(%x) cotangents(%x, %x) : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
 // A leaky rectifier between what is at hand and what the derivative reads.
 // CHECK-LABEL: func.func private @leaky_vjp(
 // CHECK:         %[[Y:.*]] = arith.select

@@ -15,4 +15,13 @@
 
 #include "memrev/Interfaces/InvertibleOpInterface.h.inc"
 
+namespace mlir::memrev {
+
+/// A value that equals `value`, for the inverse of an operation whose operand
+/// equals its result: what stands for the operand has a cotangent of its own,
+/// and may not be the result itself.
+Value createAlias(OpBuilder &builder, Location loc, Value value);
+
+} // namespace mlir::memrev
+
 #endif // MEMREV_INTERFACES_INVERTIBLEOPINTERFACE_H

@@ -105,6 +105,7 @@ LogicalResult FixedPointOp::buildInverse(DerivativeContext &ctx, unsigned) {
   Value result = ctx.primal(getResult());
   if (!result)
     return failure();
-  ctx.provide(getInput(), result, Precision::Rounded);
+  ctx.provide(getInput(), createAlias(ctx.getBuilder(), getLoc(), result),
+              Precision::Rounded);
   return success();
 }

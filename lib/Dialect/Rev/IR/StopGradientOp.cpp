@@ -36,6 +36,7 @@ LogicalResult StopGradientOp::buildInverse(DerivativeContext &ctx, unsigned) {
   Value result = ctx.primal(getResult());
   if (!result)
     return failure();
-  ctx.provide(getInput(), result, Precision::Rounded);
+  ctx.provide(getInput(), createAlias(ctx.getBuilder(), getLoc(), result),
+              Precision::Rounded);
   return success();
 }
