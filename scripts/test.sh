@@ -4,9 +4,10 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Installs what is missing, builds memrev and runs its tests.
 #   scripts/test.sh        lit and pytest, under 15 minutes on 2 cores
-#   scripts/test.sh --all  also steps of the deep models, lit under the address and
-#                          undefined-behaviour sanitizers, and fuzzing of the tools, of
-#                          derivatives and of programs for GPUs, under 60 minutes
+#   scripts/test.sh --all  also slow tests (steps of deep models, all flows for GPUs), lit
+#                          under the address and undefined-behaviour sanitizers, and
+#                          fuzzing of the tools, of derivatives and of programs for GPUs,
+#                          under 60 minutes
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,7 +19,12 @@ for option in "$@"; do
   esac
 done
 
-if $all; then scripts/install-deps.sh --all; else scripts/install-deps.sh --tests; fi
+if $all; then
+  scripts/install-deps.sh --all
+  export LIT_OPTS="-Dslow=1"
+else
+  scripts/install-deps.sh --tests
+fi
 scripts/setup-python.sh
 # Commands in documents and tests call the environment's python3.
 export PATH="$PWD/.venv/bin:$PATH" PYTHONPATH="$PWD/python-frontend"

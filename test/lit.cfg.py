@@ -39,6 +39,9 @@ config.substitutions.append(
     )
 )
 
+# What takes longer than the tests of a change should: `lit -Dslow=1`.
+if lit_config.params.get("slow"):
+    config.available_features.add("slow")
 if config.memrev_sanitize:
     config.available_features.add("sanitize")
 if shutil.which("ptxas"):

@@ -13,6 +13,7 @@ import pytest
 import conftest
 
 
+@pytest.mark.slow
 def test_digits(tmp_path):
     script = conftest.ROOT / "examples" / "digits" / "train.py"
     environment = dict(os.environ, PYTHONPATH=str(conftest.ROOT / "python-frontend"))

@@ -30,6 +30,7 @@ def accuracy():
     sys.path[:] = before
 
 
+@pytest.mark.slow
 def test_anchors_give_the_gradients_of_stored_values(accuracy, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["accuracy.py", "--counts", "32", "--hidden", "16", "--batch",
                                       "2", "--seeds", "3", "--output", str(tmp_path)])

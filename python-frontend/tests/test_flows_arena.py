@@ -54,6 +54,7 @@ def report(networks, count, mix=flows.FixedOrthogonal, levels=3, size=64, batch=
     return found, bytes_of(variables["params"])
 
 
+@pytest.mark.slow
 def test_the_arena_is_what_lives_at_once_at_any_depth(load):
     """The Glow of the benchmark: 3 levels, 64x64x3, batch 8, 64 hidden channels."""
     networks, workspaces = load("networks"), set()

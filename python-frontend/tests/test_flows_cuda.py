@@ -8,6 +8,7 @@ import shutil
 
 import numpy as np
 import pytest
+import slow
 from emulator import off_emulator, on_emulator, runs_on_emulator
 
 import memrev
@@ -110,12 +111,7 @@ DECIDES = ("orthogonal", "residual", "residual, dense")
 READS_BACK = "remark: the host reads this back and waits for it"
 
 
-#: The others are slow.
-QUICK = ("couplings", "elements")
-
-every_group = pytest.mark.parametrize(
-    "group", [group if group in QUICK else pytest.param(group, marks=pytest.mark.slow)
-              for group in GROUPS])
+every_group = pytest.mark.parametrize("group", slow.but(("elements",), GROUPS))
 
 
 def test_all_layers_are_here():

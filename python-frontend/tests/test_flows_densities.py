@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import memrev
+import slow
 from flows_check import check_slope, difference, largest, normal
 from memrev import flows, tree
 
@@ -209,7 +210,7 @@ CHAINS = {
 }
 
 
-@pytest.mark.parametrize("name", CHAINS)
+@pytest.mark.parametrize("name", slow.but(("couplings", "splines"), CHAINS))
 def test_gradients_of_directional_derivatives(name):
     """Reverse over forward mode is forward over reverse mode, and what storing gives."""
     flow = flows.Flow(flows.Repeat(CHAINS[name](), 3))
@@ -230,7 +231,7 @@ def test_gradients_of_directional_derivatives(name):
     assert largest(stored) > 1e-2
 
 
-@pytest.mark.parametrize("name", CHAINS)
+@pytest.mark.parametrize("name", slow.but(("couplings", "splines"), CHAINS))
 def test_gradients_of_directional_derivatives_store_nothing(name):
     def workspace(depth, policy):
         flow = flows.Flow(flows.Repeat(CHAINS[name](), depth))

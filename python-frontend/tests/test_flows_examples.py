@@ -55,6 +55,7 @@ def test_segmentation():
     assert few == many
 
 
+@pytest.mark.slow
 def test_gan():
     text = output("gan.py", "--steps", 500)
     for before, after in re.findall(r"distance (\S+) before, (\S+) after", text):

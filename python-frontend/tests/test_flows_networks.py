@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import memrev
+import slow
 from flows_check import check, difference, largest
 from memrev import flows, tree
 
@@ -91,7 +92,12 @@ NETWORKS = {
 }
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+#: The others take longer, or have a layer, a condition or dimensions of another one of these.
+QUICK = ("Glow", "ConditionalGlow", "NICE", "RealNVP", "NeuralSplineFlow", "HINTNetwork",
+         "ConditionalHINTNetwork", "HyperbolicNetwork", "LoopUnrolled", "IUNet", "Summarized")
+
+
+@pytest.mark.parametrize("name", slow.but(QUICK, NETWORKS))
 def test_network(name):
     check(*NETWORKS[name](2), spread=0.2)
 

@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+import slow
 from emulator import off_emulator, on_emulator, runs_on_emulator
 from test_flows_networks import NETWORKS
 
@@ -14,15 +15,11 @@ import memrev
 from memrev import numpy as mnp
 from memrev import tree
 
-test_on_emulator = runs_on_emulator(__file__)
+test_on_emulator = runs_on_emulator(__file__, slow=True)
 test_slow_ones_on_emulator = runs_on_emulator(__file__, ("--slow", "-m", "slow"), slow=True)
 
-#: The others are slow.
-QUICK = ("Glow of vectors", "HyperbolicNetwork")
-
 every_network = pytest.mark.parametrize(
-    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
-             for name in NETWORKS])
+    "name", slow.but(("Glow of vectors", "HyperbolicNetwork"), NETWORKS))
 
 
 def program(name, dtype):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import memrev
+import slow
 from flows_check import check, difference, largest
 from memrev import flows, tree
 
@@ -62,7 +63,7 @@ def test_a_series_trains_as_the_determinant_does():
 
 
 @pytest.mark.parametrize("method", [None, "inverse"])
-@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("count", slow.but([1], [1, 3]))
 def test_the_memory_of_a_series_does_not_depend_on_its_terms(count, method):
     """That of the gradient, in bytes, of one block and of a loop of blocks."""
     x = np.ones((64, 4), np.float32)

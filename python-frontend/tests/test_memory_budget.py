@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import memrev
+import slow
 from memrev import models, nn, tree
 
 IMAGES = np.random.default_rng(1).standard_normal((4, 16, 16, 3))
@@ -54,6 +55,7 @@ def test_gradients_are_the_same_in_any_budget_that_fits(inverted, factor):
         assert np.abs(value - reference).max() <= 1e-9 * largest
 
 
+@pytest.mark.slow
 def test_more_memory_is_used_to_store_more(inverted):
     fewest, _ = inverted
     peaks = []
@@ -164,6 +166,7 @@ def test_programs_without_derivatives_have_to_fit():
         memrev.compile(text, memory_budget=63)
 
 
+@pytest.mark.slow
 def test_functions_with_a_derivative_in_common_fit_together():
     # The fewest bytes of any of them are what it stores, so that the plan of each depends on
     # those of the others.
@@ -254,7 +257,7 @@ def test_room_that_is_of_no_use_does_not_hide_what_is():
     assert default < peaks(found)["gradient"] <= budget
 
 
-@pytest.mark.parametrize("kind", BODIES)
+@pytest.mark.parametrize("kind", slow.but(("chain", "loop"), BODIES))
 def test_what_does_not_fit_is_evaluated_again(kind):
     rng = np.random.default_rng(0)
     x, dy = rng.standard_normal((2, 64, 64))
@@ -317,7 +320,8 @@ def call_split(module, *arguments):
                       for residual in residuals))
 
 
-@pytest.mark.parametrize("kind,mode", [("loop", "vjp"), ("mixed", "split")])
+@pytest.mark.parametrize("kind,mode", slow.but([("loop", "vjp")],
+                                               [("loop", "vjp"), ("mixed", "split")]))
 def test_functions_derived_by_options_fit(kind, mode):
     rng = np.random.default_rng(0)
     x, dy = rng.standard_normal((2, 64, 64))

@@ -121,6 +121,7 @@ def test_inverse_of_the_features(options, train):
     assert_close(found, x, 1e-12)
 
 
+@pytest.mark.slow
 def test_dropout_by_inversion_and_by_storing():
     model = models.IRevNet(**BIJECTIVE, dropout=0.3)
     variables = model.init(0, np.float64)

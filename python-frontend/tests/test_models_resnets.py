@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 import memrev
+import slow
 from memrev import models, nn, optim, tree
 from memrev.models.resnet import Basic, Bottleneck
 from torch_check import assert_trees_close, perturbed, random
@@ -168,7 +169,7 @@ DEEPER = {
 }
 
 
-@pytest.mark.parametrize("name", DEEPER)
+@pytest.mark.parametrize("name", slow.but(("revnet",), DEEPER))
 def test_memory_of_a_step_does_not_depend_on_depth(name):
     """Beyond the gradients of parameters the workspace of 20 units a stage is that of 4."""
     def workspace(units, policy="invert"):

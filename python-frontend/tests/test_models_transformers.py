@@ -191,7 +191,8 @@ def workspace(model, x, policy="invert"):
 
 @pytest.mark.parametrize("make", [
     lambda depth: models.RevViT(12, 4, 12, depth, HEADS, 5),
-    lambda depth: models.DynamicsLM(11, 9, 12, depth, HEADS),
+    pytest.param(lambda depth: models.DynamicsLM(11, 9, 12, depth, HEADS),
+                 marks=pytest.mark.slow),
 ], ids=("rev_vit", "midpoint"))
 def test_memory_does_not_depend_on_depth(make):
     model = make(5)

@@ -173,6 +173,7 @@ else:
 
     test_on_emulator = emulator.runs_on_emulator(__file__, slow=True)
 
+    @pytest.mark.slow
     def test_with_counter(tmp_path):
         library = tmp_path / "malloc_counter.so"
         subprocess.run(["clang-22", "-O1", "-shared", "-fPIC",

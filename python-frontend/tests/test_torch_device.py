@@ -24,7 +24,7 @@ from torch_cases import (
 )
 from torch_emulated import empty, is_there, move, on_emulated_device, put
 
-test_on_emulator = runs_on_emulator(__file__)
+test_on_emulator = runs_on_emulator(__file__, slow=True)
 
 
 @pytest.fixture(autouse=True)

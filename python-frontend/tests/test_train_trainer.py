@@ -563,6 +563,7 @@ def free_port():
         return s.getsockname()[1]
 
 
+@pytest.mark.slow
 def test_two_processes_are_one(tmp_path):
     """Two processes with a half of the batch each do what one does that has the halves one
     after the other, to the bit; a signal to one of them stops both at one iteration, and

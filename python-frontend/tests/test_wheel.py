@@ -60,6 +60,7 @@ def wheel(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_what_is_in_it(wheel):
     assert wheel.name.endswith("-py3-none-linux_x86_64.whl")
     with zipfile.ZipFile(wheel) as archive:
@@ -75,6 +76,7 @@ def test_what_is_in_it(wheel):
     assert "Requires-Dist: numpy" in metadata and "torch" not in metadata
 
 
+@pytest.mark.slow
 def test_works_in_a_fresh_environment(wheel, tmp_path):
     """With a Python that has nothing but NumPy, and without the network."""
     environment = tmp_path / "venv"

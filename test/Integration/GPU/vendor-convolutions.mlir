@@ -4,6 +4,7 @@
 // graph.
 // Python cannot load a library that is built with sanitizers.
 // UNSUPPORTED: sanitize
+// REQUIRES: slow
 // RUN: memrev-opt %s --memrev-bufferize -o %t.cpu.mlir
 // RUN: memrev-opt %s --memrev-gpu-schedule="chip=sm_90 contractions=vendor" --memrev-bufferize -o %t.90.mlir
 // RUN: env MEMREV_VENDOR_TRACE=1 %emulate %t.90.mlir --chip sm_90 --reference %t.cpu.mlir --multiples-of 0.125 --work-dir %t.90 2> %t.trace | FileCheck %s
