@@ -161,20 +161,20 @@ Value ReverseContext::primal(Value value, Precision precision) {
   }
 
   if (isRecomputed(value))
-    return evaluateAgain(cast<OpResult>(value));
+    return evaluateAgain(cast<OpResult>(value), precision);
   Operation *op = value.getDefiningOp();
   if (fallback == Fallback::Tape) {
     if (op && !isCheap(op))
       if (Value now = evaluateOutside(value))
         return now;
     if (op && isWorthEvaluating(value))
-      return clone(op) ? available.lookup(value) : Value();
+      return clone(op, precision) ? available.lookup(value) : Value();
     if (Value now = readTape(value))
       return now;
   }
   // What no tape has room for is evaluated again from what has one.
   if (op)
-    return clone(op) ? available.lookup(value) : Value();
+    return clone(op, precision) ? available.lookup(value) : Value();
   emitError(value.getLoc(), "expects a value whose shape is known before the "
                             "loop where a derivative reads it, but got ")
       << value.getType();
@@ -218,12 +218,12 @@ void ReverseContext::provide(Value value, Value now, Precision precision) {
     state.activity.addRoot(now);
 }
 
-Value ReverseContext::evaluateAgain(OpResult result) {
+Value ReverseContext::evaluateAgain(OpResult result, Precision precision) {
   Operation *op = result.getOwner();
   SmallVector<Value> operands;
   auto rule = dyn_cast<DifferentiableOpInterface>(op);
   if (!rule || failed(rule.getRecomputationOperands(result, operands))) {
-    Operation *copy = clone(op);
+    Operation *copy = clone(op, precision);
     if (!copy)
       return {};
     // Nothing may merge what is evaluated twice on purpose.
@@ -239,20 +239,25 @@ Value ReverseContext::evaluateAgain(OpResult result) {
   return now;
 }
 
-Operation *ReverseContext::clone(Operation *op) {
+Operation *ReverseContext::clone(Operation *op, Precision precision) {
   llvm::SetVector<Value> used(op->operand_begin(), op->operand_end());
   getUsedValuesDefinedAbove(op->getRegions(), used);
   IRMapping mapping;
+  // What is made of ties that rounding has broken has none either, but for sums
+  // of many.
+  Precision found = Precision::Exact;
   for (Value v : used) {
-    Value now = primal(v, Precision::Rounded);
+    Value now = primal(v, precision);
     if (!now)
       return nullptr;
     mapping.map(v, now);
+    if (!isExpensive(op) && isRounded(v) && !isFreeOfTies(canonical(v)))
+      found = Precision::Rounded;
   }
   Operation *copy = builder.clone(*op, mapping);
   for (auto [result, now] :
        llvm::zip_equal(op->getResults(), copy->getResults()))
-    provide(result, now, Precision::Exact);
+    provide(result, now, found);
   if (!isCheap(op))
     state.recomputedValues.insert(op->result_begin(), op->result_end());
   return copy;
@@ -552,7 +557,7 @@ LogicalResult ReverseContext::differentiate(Operation *op) {
   if (isa<LoopLikeOpInterface>(op) &&
       !isAncestor(*op->getParentRegion(),
                   builder.getInsertionBlock()->getParent())) {
-    op = clone(op);
+    op = clone(op, Precision::Rounded);
     if (!op)
       return failure();
     state.activity.propagate(op);

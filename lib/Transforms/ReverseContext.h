@@ -139,10 +139,11 @@ private:
   /// True if `value` is one that the inverse of a call finds on its way, and
   /// that call is the next one to be undone.
   bool isSideResultOfNext(Value value);
-  /// Emits `result` again, as the plan wants it.
-  Value evaluateAgain(OpResult result);
-  /// Clones `op` here, with results that stand for those of `op`.
-  Operation *clone(Operation *op);
+  /// Emits `result` again, as the plan wants it, from values of that precision.
+  Value evaluateAgain(OpResult result, Precision precision);
+  /// Clones `op` here, with results that stand for those of `op`, and operands
+  /// of that precision.
+  Operation *clone(Operation *op, Precision precision);
   /// A slice of a tape of `value`, which the loop that owns `scope` stores.
   /// Null if its shape is not known before the loop.
   Value readTape(Value value);
