@@ -49,6 +49,8 @@ struct LinkFailure {
     TakesLong,
     /// The operation gives another of its operands back.
     GivesAnother,
+    /// It only enlarges arguments, and is made of them again.
+    IsMadeAgain,
     /// What is behind the operation reads the value before that is undone.
     IsReadBefore,
     /// The chain of edges starts from too many bytes.

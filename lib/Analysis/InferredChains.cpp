@@ -166,6 +166,8 @@ std::string Inference::explain(Value value) const {
     return inverse + " would evaluate " + start + " again for this alone";
   case LinkFailure::GivesAnother:
     return inverse + " gives another operand back";
+  case LinkFailure::IsMadeAgain:
+    return "it would be made of arguments again, but is at hand";
   case LinkFailure::IsReadBefore:
     if (Operation *op = keptFor.lookup(value))
       return "the inverse of " + printName(op) + " would start from it";

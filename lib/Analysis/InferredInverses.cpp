@@ -132,22 +132,26 @@ static Value lookThroughViews(Value value) {
   return value;
 }
 
-/// True if `op` only enlarges what is outside of `block`: a broadcast of an
-/// argument.
+/// True if `op` only enlarges what is outside of `block`, to a size that does
+/// not depend on what is inside: a broadcast of an argument.
 static bool enlargesOutside(Operation *op, Block &block) {
-  auto isOutside = [&](Value operand) {
-    operand = lookThroughViews(operand);
-    return operand.getParentBlock() != &block || !operand.getDefiningOp();
-  };
-  return isElementwise(op) && llvm::any_of(op->getOperands(), isOutside) &&
-         llvm::all_of(op->getOperands(),
-                      [&](Value operand) {
-                        return isOutside(operand) ||
-                               isFilled(operand.getDefiningOp());
-                      }) &&
-         getAllBytes(op->getResults()) >
-             getAllBytes(llvm::to_vector(
-                 llvm::make_filter_range(op->getOperands(), isOutside)));
+  if (!isElementwise(op) || llvm::any_of(op->getResultTypes(), [](Type type) {
+        auto shaped = dyn_cast<ShapedType>(type);
+        return !shaped || !shaped.hasStaticShape();
+      }))
+    return false;
+  llvm::SetVector<Value> used(op->operand_begin(), op->operand_end());
+  getUsedValuesDefinedAbove(op->getRegions(), used);
+  SmallVector<Value> outside;
+  for (Value value : used) {
+    Value viewed = lookThroughViews(value);
+    if (viewed.getParentBlock() != &block || !viewed.getDefiningOp())
+      outside.push_back(value);
+    else if (!isFilled(value.getDefiningOp()))
+      return false;
+  }
+  return !outside.empty() &&
+         getAllBytes(op->getResults()) > getAllBytes(outside);
 }
 
 bool Inference::isInside(Operation *op, Operation *end,
@@ -241,13 +245,20 @@ bool Inference::tryLink(Operation *op, unsigned number, const InverseEdge &edge,
   auto isUnknown = [&](Value value) {
     return isLocal(value) && !known.contains(value);
   };
+  auto isMadeAgain = [&](Value value) {
+    return enlargesOutside(value.getDefiningOp(), block);
+  };
   if (llvm::none_of(edge.solved, [&](Value value) {
         return isUnknown(value) && !isFilled(value.getDefiningOp()) &&
-               !enlargesOutside(value.getDefiningOp(), block);
+               !isMadeAgain(value);
       })) {
     for (Value value : edge.solved)
-      failures.try_emplace(value,
-                           LinkFailure{op, LinkFailure::IsReadBefore, {}});
+      failures.try_emplace(
+          value, LinkFailure{op,
+                             isUnknown(value) && isMadeAgain(value)
+                                 ? LinkFailure::IsMadeAgain
+                                 : LinkFailure::IsReadBefore,
+                             {}});
     return false;
   }
   auto fail = [&](LinkFailure::Reason reason, Value start = {}) {
@@ -334,6 +345,11 @@ void Inference::tryLinks(Operation *op) {
   auto invertible = dyn_cast<InvertibleOpInterface>(op);
   if (!invertible || getPlannedEdge(op) ||
       isa<LoopLikeOpInterface, CallOpInterface>(op) || !isPure(op))
+    return;
+  // What no derivative goes through gives nothing back that derivatives of this
+  // derivative may go through.
+  if (auto rule = dyn_cast<DifferentiableOpInterface>(op);
+      rule && rule.isNeverActive())
     return;
   SmallVector<InverseEdge> edges = invertible.getInverseEdges();
   auto giveUp = [&] {

@@ -31,7 +31,7 @@ os.environ["MEMREV_CACHE_DIR"] = CACHE.name
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: takes minutes; runs with --slow only")
+    config.addinivalue_line("markers", "slow: takes longer; runs with --slow only")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -11,7 +11,7 @@ def but(quick, values):
     ValueError if one of those is no value."""
     values = list(values)
     if not set(quick) <= set(values):
-        raise ValueError(f"expects names out of {values}, but got {list(quick)}")
+        raise ValueError(f"expects values out of {values}, but got {list(quick)}")
     return [value if value in quick else
             pytest.param(*(value if isinstance(value, tuple) else (value,)),
                          marks=pytest.mark.slow) for value in values]

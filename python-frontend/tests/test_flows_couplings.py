@@ -215,20 +215,46 @@ def test_splines_are_the_identity_at_first_and_outside():
 def test_a_learned_box_is_a_spline_between_affine_maps(spline, count):
     x = np.linspace(-4, 6, 41)
     logits, (m, a, n, b) = random(0, 1, count), (1.5, -0.5, -0.7, 0.4)
+    r, s = np.exp(2 * np.tanh(np.array([a, b]) / 4))
     both = np.concatenate([logits, [[m, a, n, b]]], axis=1)
     y, slope = memrev.jit(lambda x, p: spline(x, p, 2.0, learn_box=True))(
         x, np.repeat(both, 41, axis=0))
     inner, inner_slope = memrev.jit(lambda x, p: spline(x, p, 2.0))(
-        (x - m) * np.exp(-a), np.repeat(logits, 41, axis=0))
-    assert difference(y, n + np.exp(b) * inner) < 1e-13
-    assert difference(slope, inner_slope + b - a) < 1e-13
-    outside = np.abs(x - m) > 2 * np.exp(a)
+        (x - m) / r, np.repeat(logits, 41, axis=0))
+    assert difference(y, n + s * inner) < 1e-13
+    assert difference(slope, inner_slope + np.log(s / r)) < 1e-13
+    outside = np.abs(x - m) > 2 * r
     assert 10 < outside.sum() < 40
-    assert difference(y[outside], n + (x[outside] - m) * np.exp(b - a)) < 1e-13
+    assert difference(y[outside], n + (x[outside] - m) * s / r) < 1e-13
     back, inverse_slope = memrev.jit(
         lambda y, p: spline(y, p, 2.0, inverse=True, learn_box=True))(
             y, np.repeat(both, 41, axis=0))
     assert difference(back, x) < 1e-12 and difference(inverse_slope, -slope) < 1e-12
+
+
+def test_learned_boxes_train():
+    """Their sizes are clamped: gradients by inversion stay those of stored values in float32,
+    where parameters have moved."""
+    model = flows.NeuralSplineFlow(3, 4, flows.dense(16, activation=np.tanh), bins=3,
+                                   learn_box=True)
+    variables = model.init(0)
+    generator = np.random.default_rng(0)
+    x = (2 * generator.standard_normal((64, 3)) + 1).astype(np.float32)
+
+    def loss(params):
+        z, log_det = model.apply(params, variables["state"], x)[0]
+        return (0.5 * (z * z).sum(axis=1) - log_det).mean()
+
+    steps = {policy: memrev.jit(memrev.value_and_grad(loss, policy=policy))
+             for policy in ("invert", "store")}
+    params, values = variables["params"], []
+    for _ in range(40):
+        value, gradient = steps["invert"](params)
+        stored = steps["store"](params)[1]
+        assert difference(gradient, stored) < 1e-4 * largest(stored)
+        values.append(value)
+        params = tree.map(lambda p, g: (p - 0.02 * g).astype(np.float32), params, gradient)
+    assert values[-1] < values[0] - 1
 
 
 def test_64_blocks_near_the_identity_invert():

@@ -211,6 +211,24 @@ def test_second_derivatives(network):
     compare(product("invert")(x, weights), product("store")(x, weights), 1e-11)
 
 
+def test_derivatives_of_derivatives_go_around_what_stops_gradients():
+    """h could be had back from y, but not the derivatives by h."""
+    def f(x):
+        h = mnp.exp(x)
+        cos = mnp.cos(h)
+        y = memrev.stop_gradient(h)
+        return mnp.sum(y * cos * mnp.sin(y))
+
+    x = np.linspace(0.1, 1, 4)
+    # Of y' = 0 and h' = h.
+    h = np.exp(x)
+    expected = h * np.sin(h) * (-np.cos(h) * h * h - np.sin(h) * h)
+    for policy in ("store", "invert"):
+        found = memrev.jit(lambda x, p=policy: memrev.hvp(
+            f, (x,), (np.ones(4),), policy=p)[0])(x)
+        assert np.abs(found - expected).max() < 1e-13
+
+
 def test_report_says_what_is_inverted():
     report = workspace(revnet, 8)
     state = ROWS * WIDTH * 8

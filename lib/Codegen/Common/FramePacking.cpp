@@ -60,6 +60,9 @@ static int64_t getLeastFrame(llvm::ArrayRef<PackedBuffer> buffers,
   };
   llvm::SmallVector<Change> changes;
   for (const PackedBuffer &buffer : buffers) {
+    // Nobody uses it.
+    if (buffer.begin > buffer.end)
+      continue;
     changes.push_back({buffer.begin, true, &buffer});
     changes.push_back({buffer.end + 1, false, &buffer});
   }

@@ -193,8 +193,8 @@ class LeakyReLU(Bijection):
         return x, -self._log_det(x)
 
     def _log_det(self, result):
-        # The result has the sign of the argument, and is at hand when the derivative of this is
-        # computed; the argument is had back from it only after that.
+        # The result has the sign of the argument, unless it underflows to zero, and is at hand
+        # when the derivative of this is computed; the argument is had back only after that.
         return sum_per_sample(mnp.where(result < 0, np.asarray(math.log(self.slope), result.dtype),
                                         0))
 

@@ -76,8 +76,12 @@ def _side(bound, number, weights, total):
 
 
 #: The parameters of a learned box, behind those of the spline: the middle of its coordinates
-#: and the logarithm of its width in boxes of [-bound, bound], and those of its values.
+#: and what its width is made of, and those of its values.
 _BOX = 4
+
+def _log_size(a):
+    # Clamped as the scales of affine couplings, so that what a network says does not explode.
+    return 2 * mnp.tanh(a / 4)
 
 
 def _boxed(function, bound, inverse, x, logits, *box):
@@ -86,13 +90,13 @@ def _boxed(function, bound, inverse, x, logits, *box):
     if box:
         (middle, size), (other, other_size) = ((box[2:], box[:2]) if inverse
                                                else (box[:2], box[2:]))
-        x = (x - middle) * mnp.exp(-size)
+        x = (x - middle) * mnp.exp(-_log_size(size))
     is_inside = mnp.abs(x) < bound
     # Outside of the box the spline is computed at its middle, and not taken.
     found, *aux = function(bound, mnp.where(is_inside, x, 0), logits)
     y = mnp.where(is_inside, found, x)
     if box:
-        y = y * mnp.exp(other_size) + other
+        y = y * mnp.exp(_log_size(other_size)) + other
     return y, (is_inside, *aux)
 
 
@@ -179,10 +183,10 @@ def _linear_functions(bound):
 
 def _evaluate(name, functions, count, x, parameters, inverse, learn_box):
     """`count`: that of the spline's own parameters for a number of all of them."""
-    given = parameters.shape[-1] - (_BOX if learn_box else 0)
+    given = (parameters.shape or (0,))[-1] - (_BOX if learn_box else 0)
     expected = count(given) + (_BOX if learn_box else 0)
     outer, shape = tuple(parameters.shape[:-1]), tuple(x.shape)
-    if (outer != shape[len(shape) - len(outer):] or parameters.shape[-1] != expected):
+    if outer != shape[len(shape) - len(outer):] or parameters.shape[-1:] != (expected,):
         raise ValueError(f"{name} expects parameters of shape {[*shape, expected]}, or without "
                          f"the first of these, but got {list(parameters.shape)}")
     # Cut before they are repeated: what is cut out of many would be stored for derivatives.
@@ -194,7 +198,7 @@ def _evaluate(name, functions, count, x, parameters, inverse, learn_box):
     found, (is_inside, *aux) = (backward if inverse else forward)(x, logits, *box)
     log_slope = mnp.where(is_inside, slope(*aux), 0)
     if learn_box:
-        log_slope = log_slope + box[3] - box[1]
+        log_slope = log_slope + _log_size(box[3]) - _log_size(box[1])
     return found, -log_slope if inverse else log_slope
 
 
@@ -205,9 +209,10 @@ def rational_quadratic_spline(x, parameters, bound: float = 3.0, inverse: bool =
     bound]. parameters: [..., 3 bins - 1], zeros for y = x, where the first dimensions may be
     missing; with `inverse` x of y.
 
-    learn_box: the box is [m - r, m + r] x [n - s, n + s] with r = bound exp(a), s = bound exp(b)
-        and four more parameters m, a, n, b. Outside of it y is on the line through its corners,
-        as in FrEIA's splines; the slope is continuous.
+    learn_box: the box is [m - r, m + r] x [n - s, n + s] with r = bound h(a), s = bound h(b) and
+        four more parameters m, a, n, b, where h(a) = exp(2 tanh(a / 4)). Outside of
+        it y is on the line through its corners, as in FrEIA's splines, whose slope the spline
+        has there.
 
     Raises ValueError for other shapes.
     """
@@ -221,8 +226,8 @@ def linear_spline(x, parameters, bound: float = 3.0, inverse: bool = False,
     """(y, log slope) of each element of x [...]: a monotonic piecewise linear spline, as Mueller
     et al., Neural importance sampling (arXiv 1808.03856, section 4.2) with bins of any width,
     and y = x outside of [-bound, bound]. parameters: [..., 2 bins], zeros for y = x, where the
-    first dimensions may be missing; with `inverse` x of y. learn_box: see
-    `rational_quadratic_spline`.
+    first dimensions may be missing; with `inverse` x of y. learn_box: the box of
+    `rational_quadratic_spline`, and the line through its corners outside of it.
 
     Raises ValueError for other shapes.
     """

@@ -185,3 +185,25 @@ func.func private @callee(%y: memref<16xf32>) {
   linalg.exp ins(%b : memref<16xf32>) outs(%y : memref<16xf32>)
   return
 }
+
+// -----
+
+// A buffer that nobody uses takes no place, in a parallel loop either.
+// CHECK-LABEL: func.func @unused(
+// CHECK-SAME: memref<8000xi8>
+// CHECK: scf.parallel
+// CHECK: memref.view {{.*}} to memref<2000xf32>
+func.func @unused(%x: memref<100xf32>) attributes {memrev.entry} {
+  %c = arith.constant 1.0 : f32
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %n = arith.constant 100 : index
+  scf.parallel (%i) = (%c0) to (%n) step (%c1) {
+    %a = memref.alloc() : memref<1000xf32>
+    %b = memref.alloc() : memref<2000xf32>
+    memref.store %c, %b[%c0] : memref<2000xf32>
+    %v = memref.load %b[%i] : memref<2000xf32>
+    memref.store %v, %x[%i] : memref<100xf32>
+  }
+  return
+}

@@ -15,7 +15,8 @@
 namespace mlir::memrev {
 
 /// A buffer of `bytes` that lives from time `begin` to time `end`, both
-/// included, and the offset that it gets.
+/// included, and the offset that it gets. One that begins after its end never
+/// lives.
 struct PackedBuffer {
   int64_t bytes = 0;
   int64_t begin = 0;
@@ -27,7 +28,7 @@ struct PackedBuffer {
 /// no buffer that lives at the same time. Returns the size of the frame that
 /// holds them all: the smallest one for up to eight buffers. For more, first
 /// fit, larger buffers first, then in other orders, as long as that takes little
-/// time and the frame is larger than what lives in it at once.
+/// time and the frame is larger than what lives in it at once, aligned.
 int64_t packBuffers(llvm::MutableArrayRef<PackedBuffer> buffers,
                     int64_t alignment);
 
