@@ -34,6 +34,12 @@ ContractionEmitter::ContractionEmitter(OpBuilder &builder, Problem &problem,
       (isAround ? aroundDims : insideDims).push_back(dim);
     }
   }
+  // What is loaded for one iteration serves the next.
+  int64_t dealtDim = findDealtDim(problem, strategy);
+  if (dealtDim >= 0) {
+    llvm::erase(reductionDims, dealtDim);
+    reductionDims.push_back(dealtDim);
+  }
   classifyBounds();
 }
 

@@ -41,7 +41,7 @@ void ContractionEmitter::emitPrologue() {
   }
   if (numOuter == packedDims.size())
     shape.push_back(vectors);
-  shape.push_back(strategy.lanes);
+  shape.push_back(strategy.getVectorWidth());
   packed = allocate(shape, rhs.elementType);
 
   if (Value transposed = packTransposed(packed, numOuter)) {
@@ -128,7 +128,7 @@ Value ContractionEmitter::packTransposed(Value into, unsigned numOuter) {
     if (rhs.getLastStride(dim) == 1 && problem.extents[dim] >= lanes)
       along = dim;
   if (!along || rhs.getLastStride(vectorDim) ||
-      problem.extents[vectorDim] < lanes)
+      lanes != strategy.getVectorWidth() || problem.extents[vectorDim] < lanes)
     return Value();
 
   Position saved = position;

@@ -21,6 +21,8 @@ static constexpr int64_t kParallelWork = 20000;
 static constexpr int64_t kParallelTiles = 64;
 /// Threads that a kernel should keep busy even where that costs partial sums.
 static constexpr int64_t kMinTiles = 16;
+/// Products of a register tile that may be unrolled over a sum within a group.
+static constexpr int64_t kMaxDealtProducts = 512;
 
 //===----------------------------------------------------------------------===//
 // Common choices
@@ -300,27 +302,30 @@ static int64_t findRowDim(const Problem &problem, ArrayRef<unsigned> order,
                           int64_t vectorDim, const Access &lhs,
                           const Access &rhs) {
   int64_t rowDim = -1;
+  bool hasTaps = false;
   for (unsigned dim : order) {
     if (dim == vectorDim || !lhs.uses(dim) || rhs.uses(dim))
       continue;
+    // Taps share their vectors.
+    if (hasTaps && !hasWindows(problem, lhs, dim))
+      continue;
     if (rowDim < 0 || problem.extents[dim] >= 4 ||
-        problem.extents[dim] >= problem.extents[rowDim])
+        problem.extents[dim] >= problem.extents[rowDim]) {
       rowDim = dim;
+      hasTaps = lhs.uses(vectorDim) && problem.extents[dim] >= 3 &&
+                hasWindows(problem, lhs, dim);
+    }
   }
   return rowDim;
 }
 
-FailureOr<Strategy> cpu::chooseContraction(const Problem &problem,
-                                           const Machine &machine) {
-  Strategy strategy;
-  strategy.engine = Engine::Contraction;
-  const Access &dest = problem.outputs.front().dest;
-  for (unsigned dim = 0; dim < problem.getNumDims(); ++dim)
-    if (dest.getLastStride(dim) == 1)
-      strategy.vectorDim = dim;
-  if (strategy.vectorDim < 0)
-    return failure();
+/// Sizes for the vectors that `strategy` has chosen.
+static FailureOr<Strategy> chooseSizes(Problem problem, Strategy strategy,
+                                       const Machine &machine) {
   unsigned vectorDim = strategy.vectorDim;
+  int64_t groupSize = problem.extents[vectorDim];
+  if (failed(alignVectors(problem, strategy)))
+    return failure();
   for (const Output &output : problem.outputs)
     if (output.dest.getLastStride(vectorDim) != 1)
       return failure();
@@ -337,8 +342,9 @@ FailureOr<Strategy> cpu::chooseContraction(const Problem &problem,
   const Access &rhs = getVectorsOperand(problem, strategy);
   strategy.rowDim = findRowDim(problem, order, vectorDim, lhs, rhs);
   bool depthwise = inLhs && inRhs;
-  if (depthwise && (strategy.rowDim < 0 || lhs.getLastStride(vectorDim) != 1 ||
-                    !hasWholeVectors(lhs, vectorDim)))
+  if (depthwise &&
+      (strategy.rowDim < 0 || !hasWholeVectors(lhs, vectorDim) ||
+       !isWorthDealing(problem, strategy, strategy.lanes / groupSize)))
     return failure();
   if (lhs.isScalar() || rhs.isScalar() || !rhs.bounds.empty() ||
       (lhs.padding &&
@@ -364,7 +370,6 @@ FailureOr<Strategy> cpu::chooseContraction(const Problem &problem,
   int64_t extent = problem.extents[vectorDim];
   int64_t rowExtent =
       strategy.rowDim < 0 ? 1 : problem.extents[strategy.rowDim];
-  strategy.lanes = getLanes(problem, machine, extent);
   int64_t vectors = llvm::divideCeil(extent, strategy.lanes);
   int64_t outer = 1;
   for (unsigned dim : order)
@@ -392,6 +397,12 @@ FailureOr<Strategy> cpu::chooseContraction(const Problem &problem,
   strategy.pack = !contiguous || (canPack && worthPacking);
   if (strategy.unrollDim < 0 && strategy.rows * strategy.panel < 32)
     strategy.unroll = 4;
+  // What the iterations of a short sum within a group deal out is loaded once.
+  int64_t dealtDim = findDealtDim(problem, strategy);
+  if (dealtDim >= 0 && !isLong &&
+      strategy.rows * strategy.panel * taps * problem.extents[dealtDim] <=
+          kMaxDealtProducts)
+    strategy.unroll = problem.extents[dealtDim];
 
   int64_t work = 2 * problem.getIterations();
   if (isLong) {
@@ -420,6 +431,34 @@ FailureOr<Strategy> cpu::chooseContraction(const Problem &problem,
     addParallel(strategy, problem, vectorDim, strategy.lanes * strategy.panel,
                 tiles, work, false);
   return strategy;
+}
+
+FailureOr<Strategy> cpu::chooseContraction(const Problem &problem,
+                                           const Machine &machine) {
+  Strategy strategy;
+  strategy.engine = Engine::Contraction;
+  const Access &dest = problem.outputs.front().dest;
+  for (unsigned dim = 0; dim < problem.getNumDims(); ++dim)
+    if (dest.getLastStride(dim) == 1)
+      strategy.vectorDim = dim;
+  if (strategy.vectorDim < 0)
+    return failure();
+  int64_t extent = problem.extents[strategy.vectorDim];
+  strategy.groupDim = findGroupDim(problem, strategy.vectorDim);
+  if (strategy.groupDim >= 0) {
+    strategy.lanes =
+        getLanes(problem, machine, extent * problem.extents[strategy.groupDim]);
+    strategy.lanes -= strategy.lanes % extent;
+    // Vectors of one group each are those without groups.
+    if (strategy.lanes > extent) {
+      FailureOr<Strategy> sizes = chooseSizes(problem, strategy, machine);
+      if (succeeded(sizes))
+        return sizes;
+    }
+    strategy.groupDim = -1;
+  }
+  strategy.lanes = getLanes(problem, machine, extent);
+  return chooseSizes(problem, strategy, machine);
 }
 
 //===----------------------------------------------------------------------===//
