@@ -28,8 +28,9 @@ void ContractionEmitter::emitPrologue() {
   for (unsigned dim : reductionDims)
     if (rhs.uses(dim))
       packedDims.push_back(dim);
-  if (strategy.unrollDim >= 0 && rhs.uses(strategy.unrollDim))
-    packedDims.push_back(strategy.unrollDim);
+  for (int64_t dim : {dealtDim, strategy.unrollDim})
+    if (dim >= 0 && rhs.uses(dim))
+      packedDims.push_back(dim);
 
   int64_t extent = problem.extents[vectorDim];
   int64_t vectors = llvm::divideCeil(extent, strategy.lanes);

@@ -161,7 +161,7 @@ Value KernelEmitter::load(Access &access, int64_t count, bool checkBounds,
   Value value = isContiguous
                     ? readVector(getSource(access), indices,
                                  type.getNumElements(), count)
-                    : loadDealt(access, indices, *offsets);
+                    : loadDealt(access, indices, *offsets, !inside);
   if (inside)
     value = arith::SelectOp::create(builder, loc, inside, value,
                                     broadcast(constantLike(access.padding)));
@@ -169,7 +169,7 @@ Value KernelEmitter::load(Access &access, int64_t count, bool checkBounds,
 }
 
 Value KernelEmitter::loadDealt(Access &access, SmallVector<Value> indices,
-                               ArrayRef<int64_t> offsets) {
+                               ArrayRef<int64_t> offsets, bool mayShift) {
   Value source = getSource(access);
   int64_t period = 0, reach = 0;
   for (int64_t offset : offsets) {
@@ -181,7 +181,8 @@ Value KernelEmitter::loadDealt(Access &access, SmallVector<Value> indices,
         tensor::ExtractOp::create(builder, loc, source, indices).getResult());
 
   // Lanes that read the same elements but for a constant share what they load.
-  auto [shift, rest] = getSharedPart(access, period);
+  auto [shift, rest] = mayShift ? getSharedPart(access, period)
+                                : std::pair<int64_t, int64_t>();
   if (shift > 0)
     indices.back() = asValue(affine::makeComposedFoldedAffineApply(
         builder, loc, builder.getAffineDimExpr(0) - shift, {indices.back()}));
@@ -227,10 +228,14 @@ std::pair<int64_t, int64_t> KernelEmitter::getSharedPart(Access &access,
   AffineExpr expr = access.indices.back();
   MLIRContext *context = builder.getContext();
   // An index that no dimension lowers is never below its constant part.
-  bool isMonotone = access.bounds.empty() && access.symbols.empty();
+  bool isMonotone = access.symbols.empty();
   expr.walk([&](AffineExpr part) {
     if (auto constant = dyn_cast<AffineConstantExpr>(part))
       isMonotone &= constant.getValue() >= 0;
+    // In the padding an index is anywhere.
+    if (auto dim = dyn_cast<AffineDimExpr>(part))
+      for (const Bound &bound : access.bounds)
+        isMonotone &= !bound.expr.isFunctionOfDim(dim.getPosition());
   });
   if (!isMonotone)
     return {0, 0};
@@ -239,8 +244,10 @@ std::pair<int64_t, int64_t> KernelEmitter::getSharedPart(Access &access,
     std::optional<int64_t> value = getConstantIntValue(position.global[dim]);
     int64_t offset = position.offset[dim];
     least.push_back(getAffineConstantExpr(value.value_or(0) + offset, context));
+    // The last lane is at most the last one of all.
+    bool isKnown = value && static_cast<int64_t>(dim) != strategy.vectorDim;
     most.push_back(getAffineConstantExpr(
-        value ? *value + offset : problem.extents[dim] - 1, context));
+        isKnown ? *value + offset : problem.extents[dim] - 1, context));
   }
   auto at = [&](ArrayRef<AffineExpr> dims) {
     return cast<AffineConstantExpr>(

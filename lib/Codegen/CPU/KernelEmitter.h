@@ -71,9 +71,9 @@ protected:
              bool scalarIfUniform);
   Value loadScalar(Access &access, bool checkBounds);
   /// The lanes that are `offsets` behind `indices`, dealt out of vectors of
-  /// what lies between.
+  /// what lies between; with `mayShift` also of what lies in front.
   Value loadDealt(Access &access, SmallVector<Value> indices,
-                  ArrayRef<int64_t> offsets);
+                  ArrayRef<int64_t> offsets, bool mayShift);
   std::pair<int64_t, int64_t> getSharedPart(Access &access, int64_t period);
   Value readVector(Value source, ArrayRef<Value> indices, int64_t width,
                    int64_t count);

@@ -21,8 +21,8 @@ static constexpr int64_t kParallelWork = 20000;
 static constexpr int64_t kParallelTiles = 64;
 /// Threads that a kernel should keep busy even where that costs partial sums.
 static constexpr int64_t kMinTiles = 16;
-/// Products of a register tile that may be unrolled over a sum within a group.
-static constexpr int64_t kMaxDealtProducts = 512;
+/// Rows that a register tile needs to pay for keeping the terms of a group.
+static constexpr int64_t kMinDealtRows = 6;
 
 //===----------------------------------------------------------------------===//
 // Common choices
@@ -94,11 +94,13 @@ static int64_t addParallel(Strategy &strategy, const Problem &problem,
 //===----------------------------------------------------------------------===//
 
 /// The sums that share a register tile: how long they are, over how many taps
-/// of a filter the tile is unrolled, and whether the rows are vectors.
+/// of a filter the tile is unrolled, and what the rows are if they are vectors.
 struct Sums {
   int64_t terms;
   int64_t taps = 1;
   bool depthwise = false;
+  /// Terms that are dealt out of the same vectors of rows.
+  int64_t dealt = 1;
 };
 
 /// Cycles per term of the sum, for a result of `extent` rows and `vectors`
@@ -161,18 +163,29 @@ bool cpu::canVectorize(const Problem &problem, std::string &reason) {
   return true;
 }
 
-int64_t cpu::getOperandRegisters(int64_t rows, int64_t panel, int64_t taps,
-                                 bool depthwise) {
+/// Registers that the operands of a tile take, tap by tap and window by window.
+static std::pair<int64_t, int64_t> getRegistersByOrder(int64_t rows,
+                                                       int64_t panel,
+                                                       int64_t taps,
+                                                       int64_t dealt,
+                                                       bool depthwise) {
   int64_t row = depthwise ? panel : 1;
-  int64_t byTap = panel + (taps > 1 ? rows * row : row);
-  return takesWindows(rows, panel, taps, depthwise) ? panel * taps + row
-                                                    : byTap;
+  return {panel * dealt + (taps > 1 ? rows * row * dealt : row),
+          panel * taps * dealt + row};
 }
 
-bool cpu::takesWindows(int64_t rows, int64_t panel, int64_t taps,
+int64_t cpu::getOperandRegisters(int64_t rows, int64_t panel, int64_t taps,
+                                 int64_t dealt, bool depthwise) {
+  auto [byTap, byWindow] =
+      getRegistersByOrder(rows, panel, taps, dealt, depthwise);
+  return taps > 1 ? std::min(byTap, byWindow) : byTap;
+}
+
+bool cpu::takesWindows(int64_t rows, int64_t panel, int64_t taps, int64_t dealt,
                        bool depthwise) {
-  int64_t row = depthwise ? panel : 1;
-  return taps > 1 && panel * taps + row <= panel + rows * row;
+  auto [byTap, byWindow] =
+      getRegistersByOrder(rows, panel, taps, dealt, depthwise);
+  return taps > 1 && byWindow <= byTap;
 }
 
 bool cpu::hasWholeVectors(const Access &access, unsigned vectorDim) {
@@ -203,9 +216,10 @@ static void chooseTile(Strategy &strategy, int64_t extent, int64_t vectors,
       if (rows > extent)
         break;
       // A spilled sum costs more than a smaller tile.
-      if (rows > 1 && rows * panel + getOperandRegisters(rows, panel, sums.taps,
-                                                         sums.depthwise) >
-                          machine.getNumRegisters())
+      if (rows > 1 &&
+          rows * panel + getOperandRegisters(rows, panel, sums.taps, sums.dealt,
+                                             sums.depthwise) >
+              machine.getNumRegisters())
         break;
       double cost = getTileCost(extent, vectors, rows, panel, sums);
       if (cost < best * 0.999) {
@@ -306,8 +320,8 @@ static int64_t findRowDim(const Problem &problem, ArrayRef<unsigned> order,
   for (unsigned dim : order) {
     if (dim == vectorDim || !lhs.uses(dim) || rhs.uses(dim))
       continue;
-    // Taps share their vectors.
-    if (hasTaps && !hasWindows(problem, lhs, dim))
+    // Taps share their vectors; each channel of a group takes one of its own.
+    if (hasTaps && lhs.getLastStride(dim).value_or(0) != 0)
       continue;
     if (rowDim < 0 || problem.extents[dim] >= 4 ||
         problem.extents[dim] >= problem.extents[rowDim]) {
@@ -344,7 +358,7 @@ static FailureOr<Strategy> chooseSizes(Problem problem, Strategy strategy,
   bool depthwise = inLhs && inRhs;
   if (depthwise &&
       (strategy.rowDim < 0 || !hasWholeVectors(lhs, vectorDim) ||
-       !isWorthDealing(problem, strategy, strategy.lanes / groupSize)))
+       !isWorthDealing(problem, strategy, strategy.lanes / groupSize, machine)))
     return failure();
   if (lhs.isScalar() || rhs.isScalar() || !rhs.bounds.empty() ||
       (lhs.padding &&
@@ -381,8 +395,16 @@ static FailureOr<Strategy> chooseSizes(Problem problem, Strategy strategy,
     strategy.unrollDim = -1;
   int64_t taps =
       strategy.unrollDim < 0 ? 1 : problem.extents[strategy.unrollDim];
+  // The terms within a group are taken together where this leaves registers
+  // for a tile.
+  int64_t dealtDim = isLong ? -1 : findDealtDim(problem, strategy);
+  int64_t dealt = dealtDim < 0 ? 1 : problem.extents[dealtDim];
+  if (getOperandRegisters(kMinDealtRows, 1, taps, dealt, depthwise) +
+          kMinDealtRows >
+      machine.getNumRegisters())
+    dealt = 1;
   chooseTile(strategy, rowExtent, vectors,
-             {std::min<int64_t>(terms, 256), taps, depthwise}, machine);
+             {std::min<int64_t>(terms, 256), taps, depthwise, dealt}, machine);
 
   bool contiguous = rhs.getLastStride(vectorDim) == 1;
   int64_t sourceSize = 1;
@@ -397,12 +419,8 @@ static FailureOr<Strategy> chooseSizes(Problem problem, Strategy strategy,
   strategy.pack = !contiguous || (canPack && worthPacking);
   if (strategy.unrollDim < 0 && strategy.rows * strategy.panel < 32)
     strategy.unroll = 4;
-  // What the iterations of a short sum within a group deal out is loaded once.
-  int64_t dealtDim = findDealtDim(problem, strategy);
-  if (dealtDim >= 0 && !isLong &&
-      strategy.rows * strategy.panel * taps * problem.extents[dealtDim] <=
-          kMaxDealtProducts)
-    strategy.unroll = problem.extents[dealtDim];
+  if (dealt > 1)
+    strategy.unroll = dealt;
 
   int64_t work = 2 * problem.getIterations();
   if (isLong) {

@@ -80,11 +80,12 @@ constexpr llvm::StringLiteral kStrategyAttr = "memrev.strategy";
 /// takes its products either tap by tap, and then keeps a scalar for each row,
 /// or window by window, and then keeps the vectors of all taps: whichever needs
 /// fewer registers. With `depthwise` each row has a vector of its own where
-/// others have a scalar.
-bool takesWindows(int64_t rows, int64_t panel, int64_t taps, bool depthwise);
+/// others have a scalar, and deals out `dealt` of them of what it loads.
+bool takesWindows(int64_t rows, int64_t panel, int64_t taps, int64_t dealt,
+                  bool depthwise);
 /// Registers that the operands of such a tile take.
 int64_t getOperandRegisters(int64_t rows, int64_t panel, int64_t taps,
-                            bool depthwise);
+                            int64_t dealt, bool depthwise);
 
 /// The operand of a contraction that gives the rows, and the one that gives the
 /// vectors.
@@ -116,7 +117,7 @@ bool hasWindows(const Problem &problem, const Access &access, unsigned dim);
 /// vector takes the place of one for each of the `groups` in it. Without groups
 /// there are no other vectors.
 bool isWorthDealing(const Problem &problem, const Strategy &strategy,
-                    int64_t groups);
+                    int64_t groups, const Machine &machine);
 /// The reduction dimension over the elements between those that the lanes of a
 /// vector of rows read: what is loaded for one of its iterations serves the
 /// others. -1 if there is none.

@@ -17,7 +17,6 @@
 #include "Strategy.h"
 #include "mlir/IR/Builders.h"
 
-
 using namespace mlir;
 using namespace mlir::memrev;
 using namespace mlir::memrev::cpu;
@@ -214,7 +213,7 @@ bool cpu::hasWindows(const Problem &problem, const Access &access,
 }
 
 bool cpu::isWorthDealing(const Problem &problem, const Strategy &strategy,
-                         int64_t groups) {
+                         int64_t groups, const Machine &machine) {
   const Access &rows = getRowsOperand(problem, strategy);
   if (rows.getLastStride(strategy.vectorDim) == 1)
     return true;
@@ -232,5 +231,9 @@ bool cpu::isWorthDealing(const Problem &problem, const Strategy &strategy,
   // Each vector serves several taps.
   if (hasWindows(problem, rows, strategy.rowDim))
     shuffles /= 2;
-  return 1 + shuffles < groups;
+  // Wide vectors have the units that multiply for shuffles as well. Narrow
+  // ones have the whole machine, and run at a higher clock.
+  double cycles = machine.vectorBits >= 512 ? 1 + shuffles
+                                            : std::max<double>(1, shuffles);
+  return 1.5 * cycles < groups;
 }

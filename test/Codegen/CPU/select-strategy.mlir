@@ -123,22 +123,24 @@ func.func private @groups_of_three(%x: tensor<4x34x8x3xf32>, %w: tensor<3x3x8x3x
 
 // -----
 
-// A group that fills a vector has it alone, and so has one whose lanes would be
-// dealt out of too many vectors.
+// A group that fills a vector has it alone, and so have those that would pay more
+// for shuffles than they save, or whose lanes would be dealt out of too many vectors.
 
 // CHECK-LABEL: @wide_groups
-// CHECK-SAME: group_dim = -1 : i64, lanes = 16 : i64
-func.func private @wide_groups(%x: tensor<4x34x8x16xf32>, %w: tensor<3x16x8x16xf32>, %d: tensor<4x32x8x16xf32>) -> tensor<4x32x8x16xf32> attributes {memrev.kernel} {
+// CHECK-SAME: group_dim = -1 : i64, lanes = 8 : i64
+// AVX2-LABEL: @wide_groups
+// AVX2-SAME: group_dim = -1 : i64, lanes = 8 : i64
+func.func private @wide_groups(%x: tensor<4x34x8x8xf32>, %w: tensor<3x8x8x8xf32>, %d: tensor<4x32x8x8xf32>) -> tensor<4x32x8x8xf32> attributes {memrev.kernel} {
   %z = arith.constant 0.0 : f32
-  %f = linalg.fill ins(%z : f32) outs(%d : tensor<4x32x8x16xf32>) -> tensor<4x32x8x16xf32>
+  %f = linalg.fill ins(%z : f32) outs(%d : tensor<4x32x8x8xf32>) -> tensor<4x32x8x8xf32>
   %r = linalg.generic {indexing_maps = [affine_map<(n, p, g, o, k, i) -> (n, p + k, g, i)>, affine_map<(n, p, g, o, k, i) -> (k, i, g, o)>, affine_map<(n, p, g, o, k, i) -> (n, p, g, o)>], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction"]}
-      ins(%x, %w : tensor<4x34x8x16xf32>, tensor<3x16x8x16xf32>) outs(%f : tensor<4x32x8x16xf32>) {
+      ins(%x, %w : tensor<4x34x8x8xf32>, tensor<3x8x8x8xf32>) outs(%f : tensor<4x32x8x8xf32>) {
   ^bb0(%0: f32, %1: f32, %2: f32):
     %3 = arith.mulf %0, %1 : f32
     %4 = arith.addf %2, %3 : f32
     linalg.yield %4 : f32
-  } -> tensor<4x32x8x16xf32>
-  return %r : tensor<4x32x8x16xf32>
+  } -> tensor<4x32x8x8xf32>
+  return %r : tensor<4x32x8x8xf32>
 }
 
 // -----

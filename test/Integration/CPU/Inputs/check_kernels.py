@@ -416,6 +416,23 @@ def elementwise(group, shapes=((2, 8, 8, 16), (3, 7, 5, 10), (1, 3, 3, 3), (2, 9
             xd + np.arange(h)[:, None, None] * np.arange(c),
         )
 
+    for stride in (2, 3, 4, 7):
+        shape, part = (5, 35 * stride - 1), (5, 35)
+        x = group.array(*shape)
+        p = group.programs.Program(e)
+        value = p.add(
+            f"tensor.extract_slice %x[0, {stride - 2}][5, 35][1, {stride}] : {p.type(shape)} "
+            f"to {p.type(part)}"
+        )
+        r = p.generic(
+            ["(i, j) -> (i, j)"] * 2, "pp", [(value, part)], [(p.empty(part), part)],
+            [f"%m = arith.mulf %a0, %a0 : {e}", f"linalg.yield %m : {e}"],
+        )
+        group.add(
+            f"every element of {stride}", p.finish([("%x", shape)], [(r, part)]), [x],
+            x.astype(np.float64)[:, stride - 2 :: stride] ** 2,
+        )
+
     functions = {
         "exp": np.exp, "tanh": np.tanh, "log": np.log, "sqrt": np.sqrt, "log1p": np.log1p,
         "rsqrt": lambda v: 1 / np.sqrt(v), "erf": np.vectorize(math.erf), "expm1": np.expm1,
