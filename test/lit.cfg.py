@@ -46,6 +46,10 @@ if config.memrev_sanitize:
     config.available_features.add("sanitize")
 if shutil.which("ptxas"):
     config.available_features.add("ptxas")
+if os.path.exists("/proc/cpuinfo"):
+    with open("/proc/cpuinfo") as file:
+        if {"avx2", "fma"} <= set(file.read().split()):
+            config.available_features.add("avx2")
 if ctypes.util.find_library("cuda"):
     config.available_features.add("cuda")
 # Where programs would find them, which the emulator is no driver for.

@@ -34,6 +34,12 @@ ContractionEmitter::ContractionEmitter(OpBuilder &builder, Problem &problem,
       (isAround ? aroundDims : insideDims).push_back(dim);
     }
   }
+  dealtDim = findDealtDim(problem, strategy);
+  if (dealtDim >= 0 && strategy.unroll == problem.extents[dealtDim] &&
+      !llvm::is_contained(strategy.blockDims, dealtDim))
+    llvm::erase(reductionDims, dealtDim);
+  else
+    dealtDim = -1;
   classifyBounds();
 }
 
@@ -486,7 +492,8 @@ ContractionEmitter::emitSteps(unsigned level, OpFoldResult low,
   std::optional<int64_t> first = getConstantIntValue(low);
   std::optional<int64_t> last = getConstantIntValue(high);
   bool isInnermost = level + 1 == reductionDims.size();
-  if (isInnermost && strategy.unroll > 1 && first && last && *last > *first) {
+  if (isInnermost && dealtDim < 0 && strategy.unroll > 1 && first && last &&
+      *last > *first) {
     int64_t whole = (*last - *first) / strategy.unroll * strategy.unroll;
     sums = emitLoop(low, builder.getIndexAttr(*first + whole), strategy.unroll,
                     sums, body(strategy.unroll));
@@ -501,38 +508,45 @@ SmallVector<Value> ContractionEmitter::emitProducts(int64_t rows, int64_t panel,
                                                     SmallVector<Value> sums) {
   int64_t unrolled =
       strategy.unrollDim < 0 ? 1 : problem.extents[strategy.unrollDim];
-  auto moveTo = [&](int64_t row, int64_t tap) {
+  int64_t dealt = dealtDim < 0 ? 1 : problem.extents[dealtDim];
+  auto moveTo = [&](int64_t row, int64_t tap, int64_t term) {
     if (strategy.rowDim >= 0)
       position.offset[strategy.rowDim] = row;
     if (strategy.unrollDim >= 0)
       position.offset[strategy.unrollDim] = tap;
+    if (dealtDim >= 0)
+      position.offset[dealtDim] = term;
   };
-  SmallVector<std::pair<int64_t, int64_t>> order;
+  SmallVector<std::tuple<int64_t, int64_t, int64_t>> order;
   for (int64_t tap = 0; tap < unrolled; ++tap)
     for (int64_t row = 0; row < rows; ++row)
-      order.push_back({row, tap});
-  if (takesWindows(rows, panel, unrolled, depthwise))
+      for (int64_t term = 0; term < dealt; ++term)
+        order.push_back({row, tap, term});
+  if (takesWindows(rows, panel, unrolled, dealt, depthwise))
     // Each row still meets its taps in order.
     llvm::sort(order, [&](auto left, auto right) {
-      return std::pair(getWindow(left.first, left.second), left.second) <
-             std::pair(getWindow(right.first, right.second), right.second);
+      auto key = [&](auto product) {
+        auto [row, tap, term] = product;
+        return std::tuple(getWindow(row, tap), term, tap);
+      };
+      return key(left) < key(right);
     });
 
-  SmallVector<SmallVector<Value>> vectors(unrolled);
-  for (auto [row, tap] : order) {
-    moveTo(row, tap);
+  SmallVector<SmallVector<Value>> vectors(unrolled * dealt);
+  for (auto [row, tap, term] : order) {
+    moveTo(row, tap, term);
+    SmallVector<Value> &shared = vectors[tap * dealt + term];
     bool isZero = llvm::any_of(lhs.bounds, [&](const Bound &bound) {
       std::optional<int64_t> value = getConstant(bound.expr);
       return value && (*value < 0 || *value >= bound.size);
     });
     if (isZero)
       continue;
-    if (vectors[tap].empty()) {
-      moveTo(0, tap);
+    if (shared.empty()) {
+      moveTo(0, tap, term);
       for (int64_t vector = 0; vector < panel; ++vector)
-        vectors[tap].push_back(
-            loadVector(vector, lanesOf(vector, panel, lastLanes)));
-      moveTo(row, tap);
+        shared.push_back(loadVector(vector, lanesOf(vector, panel, lastLanes)));
+      moveTo(row, tap, term);
     }
     Value factor =
         depthwise ? Value() : broadcast(loadScalar(lhs, checkBounds));
@@ -543,12 +557,11 @@ SmallVector<Value> ContractionEmitter::emitProducts(int64_t rows, int64_t panel,
             load(lhs, lanesOf(vector, panel, lastLanes), checkBounds, false);
       }
       Value &sum = sums[row * panel + vector];
-      sum = vector::FMAOp::create(builder, loc, factor, vectors[tap][vector],
-                                  sum);
+      sum = vector::FMAOp::create(builder, loc, factor, shared[vector], sum);
     }
     position.offset[strategy.vectorDim] = 0;
   }
-  moveTo(0, 0);
+  moveTo(0, 0, 0);
   return sums;
 }
 

@@ -79,6 +79,9 @@ private:
   Access lhs, rhs;
   /// Whether the rows are vectors, too.
   bool depthwise;
+  /// The reduction dimension whose terms a tile deals out of the same vectors
+  /// of rows; -1 for none.
+  int64_t dealtDim = -1;
   SmallVector<Keep> keeps;
   bool checkBounds = false;
   /// Parallel dimensions that are neither rows nor vectors.

@@ -28,8 +28,9 @@ void ContractionEmitter::emitPrologue() {
   for (unsigned dim : reductionDims)
     if (rhs.uses(dim))
       packedDims.push_back(dim);
-  if (strategy.unrollDim >= 0 && rhs.uses(strategy.unrollDim))
-    packedDims.push_back(strategy.unrollDim);
+  for (int64_t dim : {dealtDim, strategy.unrollDim})
+    if (dim >= 0 && rhs.uses(dim))
+      packedDims.push_back(dim);
 
   int64_t extent = problem.extents[vectorDim];
   int64_t vectors = llvm::divideCeil(extent, strategy.lanes);
@@ -41,7 +42,7 @@ void ContractionEmitter::emitPrologue() {
   }
   if (numOuter == packedDims.size())
     shape.push_back(vectors);
-  shape.push_back(strategy.lanes);
+  shape.push_back(strategy.getVectorWidth());
   packed = allocate(shape, rhs.elementType);
 
   if (Value transposed = packTransposed(packed, numOuter)) {
@@ -128,7 +129,7 @@ Value ContractionEmitter::packTransposed(Value into, unsigned numOuter) {
     if (rhs.getLastStride(dim) == 1 && problem.extents[dim] >= lanes)
       along = dim;
   if (!along || rhs.getLastStride(vectorDim) ||
-      problem.extents[vectorDim] < lanes)
+      lanes != strategy.getVectorWidth() || problem.extents[vectorDim] < lanes)
     return Value();
 
   Position saved = position;

@@ -70,13 +70,20 @@ protected:
   Value load(Access &access, int64_t count, bool checkBounds,
              bool scalarIfUniform);
   Value loadScalar(Access &access, bool checkBounds);
+  /// The lanes that are `offsets` behind `indices`, dealt out of vectors of
+  /// what lies between; with `mayShift` also of what lies in front.
+  Value loadDealt(Access &access, SmallVector<Value> indices,
+                  ArrayRef<int64_t> offsets, bool mayShift);
+  std::pair<int64_t, int64_t> getSharedPart(Access &access, int64_t period);
+  Value readVector(Value source, ArrayRef<Value> indices, int64_t width,
+                   int64_t count);
   /// The current content of an output's tile at the current position.
   Value loadTile(unsigned output, Value tile, int64_t count);
   Value storeTile(unsigned output, Value tile, Value value, int64_t count);
   Value broadcast(Value scalar);
   Value getMask(int64_t count);
   VectorType getVectorType(Type element) const {
-    return VectorType::get({strategy.lanes}, element);
+    return VectorType::get({strategy.getVectorWidth()}, element);
   }
   /// Lanes of the vector that starts at element `start`, of `extent` in all.
   int64_t getLanes(int64_t start, int64_t extent) const {

@@ -21,6 +21,8 @@ static constexpr int64_t kParallelWork = 20000;
 static constexpr int64_t kParallelTiles = 64;
 /// Threads that a kernel should keep busy even where that costs partial sums.
 static constexpr int64_t kMinTiles = 16;
+/// Rows that a register tile needs to pay for keeping the terms of a group.
+static constexpr int64_t kMinDealtRows = 6;
 
 //===----------------------------------------------------------------------===//
 // Common choices
@@ -92,11 +94,13 @@ static int64_t addParallel(Strategy &strategy, const Problem &problem,
 //===----------------------------------------------------------------------===//
 
 /// The sums that share a register tile: how long they are, over how many taps
-/// of a filter the tile is unrolled, and whether the rows are vectors.
+/// of a filter the tile is unrolled, and what the rows are if they are vectors.
 struct Sums {
   int64_t terms;
   int64_t taps = 1;
   bool depthwise = false;
+  /// Terms that are dealt out of the same vectors of rows.
+  int64_t dealt = 1;
 };
 
 /// Cycles per term of the sum, for a result of `extent` rows and `vectors`
@@ -159,18 +163,29 @@ bool cpu::canVectorize(const Problem &problem, std::string &reason) {
   return true;
 }
 
-int64_t cpu::getOperandRegisters(int64_t rows, int64_t panel, int64_t taps,
-                                 bool depthwise) {
+/// Registers that the operands of a tile take, tap by tap and window by window.
+static std::pair<int64_t, int64_t> getRegistersByOrder(int64_t rows,
+                                                       int64_t panel,
+                                                       int64_t taps,
+                                                       int64_t dealt,
+                                                       bool depthwise) {
   int64_t row = depthwise ? panel : 1;
-  int64_t byTap = panel + (taps > 1 ? rows * row : row);
-  return takesWindows(rows, panel, taps, depthwise) ? panel * taps + row
-                                                    : byTap;
+  return {panel * dealt + (taps > 1 ? rows * row * dealt : row),
+          panel * taps * dealt + row};
 }
 
-bool cpu::takesWindows(int64_t rows, int64_t panel, int64_t taps,
+int64_t cpu::getOperandRegisters(int64_t rows, int64_t panel, int64_t taps,
+                                 int64_t dealt, bool depthwise) {
+  auto [byTap, byWindow] =
+      getRegistersByOrder(rows, panel, taps, dealt, depthwise);
+  return taps > 1 ? std::min(byTap, byWindow) : byTap;
+}
+
+bool cpu::takesWindows(int64_t rows, int64_t panel, int64_t taps, int64_t dealt,
                        bool depthwise) {
-  int64_t row = depthwise ? panel : 1;
-  return taps > 1 && panel * taps + row <= panel + rows * row;
+  auto [byTap, byWindow] =
+      getRegistersByOrder(rows, panel, taps, dealt, depthwise);
+  return taps > 1 && byWindow <= byTap;
 }
 
 bool cpu::hasWholeVectors(const Access &access, unsigned vectorDim) {
@@ -201,9 +216,10 @@ static void chooseTile(Strategy &strategy, int64_t extent, int64_t vectors,
       if (rows > extent)
         break;
       // A spilled sum costs more than a smaller tile.
-      if (rows > 1 && rows * panel + getOperandRegisters(rows, panel, sums.taps,
-                                                         sums.depthwise) >
-                          machine.getNumRegisters())
+      if (rows > 1 &&
+          rows * panel + getOperandRegisters(rows, panel, sums.taps, sums.dealt,
+                                             sums.depthwise) >
+              machine.getNumRegisters())
         break;
       double cost = getTileCost(extent, vectors, rows, panel, sums);
       if (cost < best * 0.999) {
@@ -300,27 +316,30 @@ static int64_t findRowDim(const Problem &problem, ArrayRef<unsigned> order,
                           int64_t vectorDim, const Access &lhs,
                           const Access &rhs) {
   int64_t rowDim = -1;
+  bool hasTaps = false;
   for (unsigned dim : order) {
     if (dim == vectorDim || !lhs.uses(dim) || rhs.uses(dim))
       continue;
+    // Taps share their vectors; each channel of a group takes one of its own.
+    if (hasTaps && lhs.getLastStride(dim).value_or(0) != 0)
+      continue;
     if (rowDim < 0 || problem.extents[dim] >= 4 ||
-        problem.extents[dim] >= problem.extents[rowDim])
+        problem.extents[dim] >= problem.extents[rowDim]) {
       rowDim = dim;
+      hasTaps = lhs.uses(vectorDim) && problem.extents[dim] >= 3 &&
+                hasWindows(problem, lhs, dim);
+    }
   }
   return rowDim;
 }
 
-FailureOr<Strategy> cpu::chooseContraction(const Problem &problem,
-                                           const Machine &machine) {
-  Strategy strategy;
-  strategy.engine = Engine::Contraction;
-  const Access &dest = problem.outputs.front().dest;
-  for (unsigned dim = 0; dim < problem.getNumDims(); ++dim)
-    if (dest.getLastStride(dim) == 1)
-      strategy.vectorDim = dim;
-  if (strategy.vectorDim < 0)
-    return failure();
+/// Sizes for the vectors that `strategy` has chosen.
+static FailureOr<Strategy> chooseSizes(Problem problem, Strategy strategy,
+                                       const Machine &machine) {
   unsigned vectorDim = strategy.vectorDim;
+  int64_t groupSize = problem.extents[vectorDim];
+  if (failed(alignVectors(problem, strategy)))
+    return failure();
   for (const Output &output : problem.outputs)
     if (output.dest.getLastStride(vectorDim) != 1)
       return failure();
@@ -337,8 +356,9 @@ FailureOr<Strategy> cpu::chooseContraction(const Problem &problem,
   const Access &rhs = getVectorsOperand(problem, strategy);
   strategy.rowDim = findRowDim(problem, order, vectorDim, lhs, rhs);
   bool depthwise = inLhs && inRhs;
-  if (depthwise && (strategy.rowDim < 0 || lhs.getLastStride(vectorDim) != 1 ||
-                    !hasWholeVectors(lhs, vectorDim)))
+  if (depthwise &&
+      (strategy.rowDim < 0 || !hasWholeVectors(lhs, vectorDim) ||
+       !isWorthDealing(problem, strategy, strategy.lanes / groupSize, machine)))
     return failure();
   if (lhs.isScalar() || rhs.isScalar() || !rhs.bounds.empty() ||
       (lhs.padding &&
@@ -364,7 +384,6 @@ FailureOr<Strategy> cpu::chooseContraction(const Problem &problem,
   int64_t extent = problem.extents[vectorDim];
   int64_t rowExtent =
       strategy.rowDim < 0 ? 1 : problem.extents[strategy.rowDim];
-  strategy.lanes = getLanes(problem, machine, extent);
   int64_t vectors = llvm::divideCeil(extent, strategy.lanes);
   int64_t outer = 1;
   for (unsigned dim : order)
@@ -376,8 +395,16 @@ FailureOr<Strategy> cpu::chooseContraction(const Problem &problem,
     strategy.unrollDim = -1;
   int64_t taps =
       strategy.unrollDim < 0 ? 1 : problem.extents[strategy.unrollDim];
+  // The terms within a group are taken together where this leaves registers
+  // for a tile.
+  int64_t dealtDim = isLong ? -1 : findDealtDim(problem, strategy);
+  int64_t dealt = dealtDim < 0 ? 1 : problem.extents[dealtDim];
+  if (getOperandRegisters(kMinDealtRows, 1, taps, dealt, depthwise) +
+          kMinDealtRows >
+      machine.getNumRegisters())
+    dealt = 1;
   chooseTile(strategy, rowExtent, vectors,
-             {std::min<int64_t>(terms, 256), taps, depthwise}, machine);
+             {std::min<int64_t>(terms, 256), taps, depthwise, dealt}, machine);
 
   bool contiguous = rhs.getLastStride(vectorDim) == 1;
   int64_t sourceSize = 1;
@@ -392,6 +419,8 @@ FailureOr<Strategy> cpu::chooseContraction(const Problem &problem,
   strategy.pack = !contiguous || (canPack && worthPacking);
   if (strategy.unrollDim < 0 && strategy.rows * strategy.panel < 32)
     strategy.unroll = 4;
+  if (dealt > 1)
+    strategy.unroll = dealt;
 
   int64_t work = 2 * problem.getIterations();
   if (isLong) {
@@ -420,6 +449,34 @@ FailureOr<Strategy> cpu::chooseContraction(const Problem &problem,
     addParallel(strategy, problem, vectorDim, strategy.lanes * strategy.panel,
                 tiles, work, false);
   return strategy;
+}
+
+FailureOr<Strategy> cpu::chooseContraction(const Problem &problem,
+                                           const Machine &machine) {
+  Strategy strategy;
+  strategy.engine = Engine::Contraction;
+  const Access &dest = problem.outputs.front().dest;
+  for (unsigned dim = 0; dim < problem.getNumDims(); ++dim)
+    if (dest.getLastStride(dim) == 1)
+      strategy.vectorDim = dim;
+  if (strategy.vectorDim < 0)
+    return failure();
+  int64_t extent = problem.extents[strategy.vectorDim];
+  strategy.groupDim = findGroupDim(problem, strategy.vectorDim);
+  if (strategy.groupDim >= 0) {
+    strategy.lanes =
+        getLanes(problem, machine, extent * problem.extents[strategy.groupDim]);
+    strategy.lanes -= strategy.lanes % extent;
+    // Vectors of one group each are those without groups.
+    if (strategy.lanes > extent) {
+      FailureOr<Strategy> sizes = chooseSizes(problem, strategy, machine);
+      if (succeeded(sizes))
+        return sizes;
+    }
+    strategy.groupDim = -1;
+  }
+  strategy.lanes = getLanes(problem, machine, extent);
+  return chooseSizes(problem, strategy, machine);
 }
 
 //===----------------------------------------------------------------------===//

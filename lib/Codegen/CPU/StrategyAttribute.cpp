@@ -19,6 +19,7 @@ template <typename StrategyT, typename Visitor>
 static void visitFields(StrategyT &strategy, Visitor &&visit) {
   visit("lanes", strategy.lanes);
   visit("vector_dim", strategy.vectorDim);
+  visit("group_dim", strategy.groupDim);
   visit("panel", strategy.panel);
   visit("row_dim", strategy.rowDim);
   visit("rows", strategy.rows);
@@ -57,7 +58,7 @@ DictionaryAttr Strategy::toAttribute(MLIRContext *context) const {
 }
 
 FailureOr<Strategy> Strategy::fromAttribute(DictionaryAttr attribute,
-                                            const Problem &problem) {
+                                            Problem &problem) {
   Strategy strategy;
   auto engine = attribute.getAs<StringAttr>("engine");
   if (!engine || (engine != "contraction" && engine != "generic"))
@@ -82,7 +83,10 @@ FailureOr<Strategy> Strategy::fromAttribute(DictionaryAttr attribute,
         field.assign(value.asArrayRef().begin(), value.asArrayRef().end());
     }
   });
-  if (!ok || !strategy.fits(problem))
+  int64_t numDims = problem.getNumDims();
+  if (!ok || strategy.vectorDim < -1 || strategy.vectorDim >= numDims ||
+      strategy.groupDim < -1 || strategy.groupDim >= numDims ||
+      failed(alignVectors(problem, strategy)) || !strategy.fits(problem))
     return failure();
   return strategy;
 }
@@ -109,12 +113,14 @@ bool Strategy::fits(const Problem &problem) const {
     return dim >= 0 && problem.isReduction[dim];
   };
   // Sizes that a kernel could be unrolled by without drowning in code.
-  if (lanes < 1 || lanes > 64 || !llvm::isPowerOf2_64(lanes) || panel < 1 ||
+  if (lanes < 1 || lanes > 64 || panel < 1 ||
       panel > 64 || rows < 1 || rows > 64 || unroll < 1 || unroll > 64 ||
       !isDim(vectorDim) || !isDim(rowDim) || !isDim(unrollDim) ||
       !isDim(chunkDim) ||
       !areDims(parallelDims, parallelTiles, problem, false) ||
       !areDims(blockDims, blockTiles, problem, true))
+    return false;
+  if (groupDim < 0 && !llvm::isPowerOf2_64(lanes))
     return false;
   if (rowDim >= 0 && (isReduction(rowDim) || rowDim == vectorDim))
     return false;

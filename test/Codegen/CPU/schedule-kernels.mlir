@@ -244,3 +244,95 @@ func.func private @element(%x: tensor<5xf64>, %d: tensor<f64>) -> tensor<f64> at
   %r = linalg.abs ins(%c : tensor<f64>) outs(%d : tensor<f64>) -> tensor<f64>
   return %r : tensor<f64>
 }
+
+// -----
+
+// Four groups lie in a vector. What they need of the image is loaded once, and
+// each channel is dealt out of it to the lanes of its group.
+
+// CHECK-LABEL: @groups(
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<4x34x8x4xf32>
+// CHECK: %[[FLAT:.*]] = tensor.collapse_shape %[[X]] {{\[}}[0], [1], [2, 3]] : tensor<4x34x8x4xf32> into tensor<4x34x32xf32>
+// CHECK: %[[V:.*]] = vector.transfer_read %[[FLAT]]{{.*}} {in_bounds = [true]} : tensor<4x34x32xf32>, vector<16xf32>
+// CHECK: vector.shuffle %[[V]], %[[V]] [0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12] : vector<16xf32>, vector<16xf32>
+// CHECK: vector.fma
+// CHECK: vector.shuffle %[[V]], %[[V]] [1, 1, 1, 1, 5, 5, 5, 5, 9, 9, 9, 9, 13, 13, 13, 13]
+// CHECK: vector.transfer_write {{.*}} : vector<16xf32>
+func.func private @groups(%x: tensor<4x34x8x4xf32>, %w: tensor<3x4x8x4xf32>, %d: tensor<4x32x8x4xf32>) -> tensor<4x32x8x4xf32> attributes {memrev.kernel} {
+  %z = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%z : f32) outs(%d : tensor<4x32x8x4xf32>) -> tensor<4x32x8x4xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(n, p, g, o, k, i) -> (n, p + k, g, i)>, affine_map<(n, p, g, o, k, i) -> (k, i, g, o)>, affine_map<(n, p, g, o, k, i) -> (n, p, g, o)>], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction"]}
+      ins(%x, %w : tensor<4x34x8x4xf32>, tensor<3x4x8x4xf32>) outs(%f : tensor<4x32x8x4xf32>) {
+  ^bb0(%0: f32, %1: f32, %2: f32):
+    %3 = arith.mulf %0, %1 : f32
+    %4 = arith.addf %2, %3 : f32
+    linalg.yield %4 : f32
+  } -> tensor<4x32x8x4xf32>
+  return %r : tensor<4x32x8x4xf32>
+}
+
+// -----
+
+// Five groups of three in each vector leave a lane.
+
+// CHECK-LABEL: @groups_of_three(
+// CHECK: %[[MASK:.*]] = vector.constant_mask [15] : vector<16xi1>
+// CHECK: vector.shuffle {{.*}} [0, 0, 0, 3, 3, 3, 6, 6, 6, 9, 9, 9, 12, 12, 12, 0]
+// CHECK: vector.transfer_write {{.*}}, %[[MASK]]
+func.func private @groups_of_three(%x: tensor<4x34x8x3xf32>, %w: tensor<3x3x8x3xf32>, %d: tensor<4x32x8x3xf32>) -> tensor<4x32x8x3xf32> attributes {memrev.kernel} {
+  %z = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%z : f32) outs(%d : tensor<4x32x8x3xf32>) -> tensor<4x32x8x3xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(n, p, g, o, k, i) -> (n, p + k, g, i)>, affine_map<(n, p, g, o, k, i) -> (k, i, g, o)>, affine_map<(n, p, g, o, k, i) -> (n, p, g, o)>], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction"]}
+      ins(%x, %w : tensor<4x34x8x3xf32>, tensor<3x3x8x3xf32>) outs(%f : tensor<4x32x8x3xf32>) {
+  ^bb0(%0: f32, %1: f32, %2: f32):
+    %3 = arith.mulf %0, %1 : f32
+    %4 = arith.addf %2, %3 : f32
+    linalg.yield %4 : f32
+  } -> tensor<4x32x8x3xf32>
+  return %r : tensor<4x32x8x3xf32>
+}
+
+// -----
+
+// Every second element of two vectors.
+
+// CHECK-LABEL: @two_filters(
+// CHECK: %[[LOW:.*]] = vector.transfer_read {{.*}} : tensor<4x34x64xf32>, vector<16xf32>
+// CHECK: vector.shuffle
+// CHECK: %[[HIGH:.*]] = vector.transfer_read {{.*}} : tensor<4x34x64xf32>, vector<16xf32>
+// CHECK: vector.shuffle {{.*}}, %[[HIGH]] [0, 1, 2, 3, 4, 5, 6, 7, 16, 18, 20, 22, 24, 26, 28, 30]
+// CHECK: vector.fma
+func.func private @two_filters(%x: tensor<4x34x32x2xf32>, %w: tensor<3x32x2xf32>, %d: tensor<4x32x32xf32>) -> tensor<4x32x32xf32> attributes {memrev.kernel} {
+  %z = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%z : f32) outs(%d : tensor<4x32x32xf32>) -> tensor<4x32x32xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(n, p, g, k, o) -> (n, p + k, g, o)>, affine_map<(n, p, g, k, o) -> (k, g, o)>, affine_map<(n, p, g, k, o) -> (n, p, g)>], iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction"]}
+      ins(%x, %w : tensor<4x34x32x2xf32>, tensor<3x32x2xf32>) outs(%f : tensor<4x32x32xf32>) {
+  ^bb0(%0: f32, %1: f32, %2: f32):
+    %3 = arith.mulf %0, %1 : f32
+    %4 = arith.addf %2, %3 : f32
+    linalg.yield %4 : f32
+  } -> tensor<4x32x32xf32>
+  return %r : tensor<4x32x32xf32>
+}
+
+// -----
+
+// Every second element up to the last one: the second vector ends there.
+
+// CHECK-LABEL: @every_second(
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<5x31xf32>
+// CHECK-DAG: %[[C0:.*]] = arith.constant 0 : index
+// CHECK-DAG: %[[C15:.*]] = arith.constant 15 : index
+// CHECK: %[[LOW:.*]] = vector.transfer_read %[[X]][%{{.*}}, %[[C0]]]
+// CHECK: %[[HIGH:.*]] = vector.transfer_read %[[X]][%{{.*}}, %[[C15]]]
+// CHECK: vector.shuffle %{{.*}}, %[[HIGH]] [0, 1, 2, 3, 4, 5, 6, 7, 17, 19, 21, 23, 25, 27, 29, 31]
+func.func private @every_second(%x: tensor<5x31xf32>, %d: tensor<5x16xf32>) -> tensor<5x16xf32> attributes {memrev.kernel} {
+  %s = tensor.extract_slice %x[0, 0] [5, 16] [1, 2] : tensor<5x31xf32> to tensor<5x16xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%s : tensor<5x16xf32>) outs(%d : tensor<5x16xf32>) {
+  ^bb0(%0: f32, %1: f32):
+    %2 = arith.mulf %0, %0 : f32
+    linalg.yield %2 : f32
+  } -> tensor<5x16xf32>
+  return %r : tensor<5x16xf32>
+}

@@ -5,7 +5,7 @@
 // 32 x 12 sums in 24 registers; rows in the parallel loop.
 
 // CHECK-LABEL: @matmul
-// CHECK-SAME: memrev.strategy = {block_dims = array<i64>, {{.*}}chunks = 1 : i64, engine = "contraction", lanes = 16 : i64, pack = true, panel = [[P:[0-9]+]] : i64, parallel_dims = array<i64: 0>
+// CHECK-SAME: memrev.strategy = {block_dims = array<i64>, {{.*}}chunks = 1 : i64, engine = "contraction", group_dim = -1 : i64, lanes = 16 : i64, pack = true, panel = [[P:[0-9]+]] : i64, parallel_dims = array<i64: 0>
 // CHECK-SAME: row_dim = 0
 // CHECK-SAME: vector_dim = 1
 // AVX2-LABEL: @matmul
@@ -66,7 +66,7 @@ func.func private @deep(%x: tensor<2x9x9x832xf32>, %w: tensor<3x3x832x832xf32>, 
 // them does not hide that they are contiguous.
 
 // CHECK-LABEL: @depthwise
-// CHECK-SAME: engine = "contraction", lanes = 16 : i64
+// CHECK-SAME: engine = "contraction", group_dim = -1 : i64, lanes = 16 : i64
 // CHECK-SAME: row_dim = 2
 // CHECK-SAME: unroll_dim = 5 : i64, vector_dim = 3 : i64
 func.func private @depthwise(%x: tensor<8x34x34x64xf32>, %w: tensor<3x3x64x1xf32>, %d: tensor<8x32x32x64x1xf32>) -> tensor<8x32x32x64x1xf32> attributes {memrev.kernel} {
@@ -74,6 +74,131 @@ func.func private @depthwise(%x: tensor<8x34x34x64xf32>, %w: tensor<3x3x64x1xf32
   %f = linalg.fill ins(%z : f32) outs(%d : tensor<8x32x32x64x1xf32>) -> tensor<8x32x32x64x1xf32>
   %r = linalg.depthwise_conv_2d_nhwc_hwcm ins(%x, %w : tensor<8x34x34x64xf32>, tensor<3x3x64x1xf32>) outs(%f : tensor<8x32x32x64x1xf32>) -> tensor<8x32x32x64x1xf32>
   return %r : tensor<8x32x32x64x1xf32>
+}
+
+// -----
+
+// Narrow groups lie in a vector side by side, and are one dimension with their
+// channels. The sum over the channels of a group is unrolled, as its terms are
+// dealt out of the same vectors.
+
+// CHECK-LABEL: @groups
+// CHECK-SAME: engine = "contraction", group_dim = 2 : i64, lanes = 16 : i64
+// CHECK-SAME: row_dim = 1 : i64, {{.*}}unroll = 4 : i64, unroll_dim = 4 : i64, vector_dim = 3 : i64
+// AVX2-LABEL: @groups
+// AVX2-SAME: group_dim = 2 : i64, lanes = 8 : i64
+func.func private @groups(%x: tensor<4x34x8x4xf32>, %w: tensor<3x4x8x4xf32>, %d: tensor<4x32x8x4xf32>) -> tensor<4x32x8x4xf32> attributes {memrev.kernel} {
+  %z = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%z : f32) outs(%d : tensor<4x32x8x4xf32>) -> tensor<4x32x8x4xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(n, p, g, o, k, i) -> (n, p + k, g, i)>, affine_map<(n, p, g, o, k, i) -> (k, i, g, o)>, affine_map<(n, p, g, o, k, i) -> (n, p, g, o)>], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction"]}
+      ins(%x, %w : tensor<4x34x8x4xf32>, tensor<3x4x8x4xf32>) outs(%f : tensor<4x32x8x4xf32>) {
+  ^bb0(%0: f32, %1: f32, %2: f32):
+    %3 = arith.mulf %0, %1 : f32
+    %4 = arith.addf %2, %3 : f32
+    linalg.yield %4 : f32
+  } -> tensor<4x32x8x4xf32>
+  return %r : tensor<4x32x8x4xf32>
+}
+
+// -----
+
+// Vectors hold whole groups: the last lane stays unused.
+
+// CHECK-LABEL: @groups_of_three
+// CHECK-SAME: group_dim = 2 : i64, lanes = 15 : i64
+// AVX2-LABEL: @groups_of_three
+// AVX2-SAME: group_dim = 2 : i64, lanes = 6 : i64
+func.func private @groups_of_three(%x: tensor<4x34x8x3xf32>, %w: tensor<3x3x8x3xf32>, %d: tensor<4x32x8x3xf32>) -> tensor<4x32x8x3xf32> attributes {memrev.kernel} {
+  %z = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%z : f32) outs(%d : tensor<4x32x8x3xf32>) -> tensor<4x32x8x3xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(n, p, g, o, k, i) -> (n, p + k, g, i)>, affine_map<(n, p, g, o, k, i) -> (k, i, g, o)>, affine_map<(n, p, g, o, k, i) -> (n, p, g, o)>], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction"]}
+      ins(%x, %w : tensor<4x34x8x3xf32>, tensor<3x3x8x3xf32>) outs(%f : tensor<4x32x8x3xf32>) {
+  ^bb0(%0: f32, %1: f32, %2: f32):
+    %3 = arith.mulf %0, %1 : f32
+    %4 = arith.addf %2, %3 : f32
+    linalg.yield %4 : f32
+  } -> tensor<4x32x8x3xf32>
+  return %r : tensor<4x32x8x3xf32>
+}
+
+// -----
+
+// A group that fills a vector has it alone, and so have those that would pay more
+// for shuffles than they save, or whose lanes would be dealt out of too many vectors.
+
+// CHECK-LABEL: @wide_groups
+// CHECK-SAME: group_dim = -1 : i64, lanes = 8 : i64
+// AVX2-LABEL: @wide_groups
+// AVX2-SAME: group_dim = -1 : i64, lanes = 8 : i64
+func.func private @wide_groups(%x: tensor<4x34x8x8xf32>, %w: tensor<3x8x8x8xf32>, %d: tensor<4x32x8x8xf32>) -> tensor<4x32x8x8xf32> attributes {memrev.kernel} {
+  %z = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%z : f32) outs(%d : tensor<4x32x8x8xf32>) -> tensor<4x32x8x8xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(n, p, g, o, k, i) -> (n, p + k, g, i)>, affine_map<(n, p, g, o, k, i) -> (k, i, g, o)>, affine_map<(n, p, g, o, k, i) -> (n, p, g, o)>], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction"]}
+      ins(%x, %w : tensor<4x34x8x8xf32>, tensor<3x8x8x8xf32>) outs(%f : tensor<4x32x8x8xf32>) {
+  ^bb0(%0: f32, %1: f32, %2: f32):
+    %3 = arith.mulf %0, %1 : f32
+    %4 = arith.addf %2, %3 : f32
+    linalg.yield %4 : f32
+  } -> tensor<4x32x8x8xf32>
+  return %r : tensor<4x32x8x8xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @many_terms
+// CHECK-SAME: group_dim = -1 : i64, lanes = 2 : i64
+func.func private @many_terms(%x: tensor<4x34x8x40xf32>, %w: tensor<3x40x8x2xf32>, %d: tensor<4x32x8x2xf32>) -> tensor<4x32x8x2xf32> attributes {memrev.kernel} {
+  %z = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%z : f32) outs(%d : tensor<4x32x8x2xf32>) -> tensor<4x32x8x2xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(n, p, g, o, k, i) -> (n, p + k, g, i)>, affine_map<(n, p, g, o, k, i) -> (k, i, g, o)>, affine_map<(n, p, g, o, k, i) -> (n, p, g, o)>], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction"]}
+      ins(%x, %w : tensor<4x34x8x40xf32>, tensor<3x40x8x2xf32>) outs(%f : tensor<4x32x8x2xf32>) {
+  ^bb0(%0: f32, %1: f32, %2: f32):
+    %3 = arith.mulf %0, %1 : f32
+    %4 = arith.addf %2, %3 : f32
+    linalg.yield %4 : f32
+  } -> tensor<4x32x8x2xf32>
+  return %r : tensor<4x32x8x2xf32>
+}
+
+// -----
+
+// Taps share their vectors, so that they are rows rather than channels.
+
+// CHECK-LABEL: @group_filter
+// CHECK-SAME: group_dim = 2 : i64, lanes = 16 : i64
+// CHECK-SAME: row_dim = 0 : i64
+func.func private @group_filter(%x: tensor<8x258x8x4xf32>, %w: tensor<8x256x8x4xf32>, %d: tensor<3x4x8x4xf32>) -> tensor<3x4x8x4xf32> attributes {memrev.kernel} {
+  %z = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%z : f32) outs(%d : tensor<3x4x8x4xf32>) -> tensor<3x4x8x4xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(k, i, g, o, n, p) -> (n, p + k, g, i)>, affine_map<(k, i, g, o, n, p) -> (n, p, g, o)>, affine_map<(k, i, g, o, n, p) -> (k, i, g, o)>], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction"]}
+      ins(%x, %w : tensor<8x258x8x4xf32>, tensor<8x256x8x4xf32>) outs(%f : tensor<3x4x8x4xf32>) {
+  ^bb0(%0: f32, %1: f32, %2: f32):
+    %3 = arith.mulf %0, %1 : f32
+    %4 = arith.addf %2, %3 : f32
+    linalg.yield %4 : f32
+  } -> tensor<3x4x8x4xf32>
+  return %r : tensor<3x4x8x4xf32>
+}
+
+// -----
+
+// With two filters for each channel the gradient of the image sums over every
+// second element, and vectors of channels are dealt out of two.
+
+// CHECK-LABEL: @two_filters
+// CHECK-SAME: engine = "contraction", group_dim = -1 : i64, lanes = 16 : i64
+// CHECK-SAME: unroll = 2 : i64, {{.*}}vector_dim = 2 : i64
+func.func private @two_filters(%x: tensor<4x34x32x2xf32>, %w: tensor<3x32x2xf32>, %d: tensor<4x32x32xf32>) -> tensor<4x32x32xf32> attributes {memrev.kernel} {
+  %z = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%z : f32) outs(%d : tensor<4x32x32xf32>) -> tensor<4x32x32xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(n, p, g, k, o) -> (n, p + k, g, o)>, affine_map<(n, p, g, k, o) -> (k, g, o)>, affine_map<(n, p, g, k, o) -> (n, p, g)>], iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction"]}
+      ins(%x, %w : tensor<4x34x32x2xf32>, tensor<3x32x2xf32>) outs(%f : tensor<4x32x32xf32>) {
+  ^bb0(%0: f32, %1: f32, %2: f32):
+    %3 = arith.mulf %0, %1 : f32
+    %4 = arith.addf %2, %3 : f32
+    linalg.yield %4 : f32
+  } -> tensor<4x32x32xf32>
+  return %r : tensor<4x32x32xf32>
 }
 
 // -----
@@ -99,7 +224,7 @@ func.func private @column_products(%a: tensor<512x64xf32>, %b: tensor<512x64xf32
 // Elementwise on a contiguous array is one loop.
 
 // CHECK-LABEL: @elementwise
-// CHECK-SAME: engine = "generic", lanes = 16 : i64, {{.*}}parallel_dims = array<i64: 0>, {{.*}}vector_dim = 0 : i64
+// CHECK-SAME: engine = "generic", group_dim = -1 : i64, lanes = 16 : i64, {{.*}}parallel_dims = array<i64: 0>, {{.*}}vector_dim = 0 : i64
 func.func private @elementwise(%x: tensor<64x32x16xf32>, %d: tensor<64x32x16xf32>) -> tensor<64x32x16xf32> attributes {memrev.kernel} {
   %r = linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, j, k)>, affine_map<(i, j, k) -> (i, j, k)>], iterator_types = ["parallel", "parallel", "parallel"]}
       ins(%x : tensor<64x32x16xf32>) outs(%d : tensor<64x32x16xf32>) {

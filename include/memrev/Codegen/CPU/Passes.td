@@ -127,6 +127,9 @@ def CPUSelectStrategy : Pass<"cpu-select-strategy", "func::FuncOp"> {
     Example: a matmul of 512x512 gets
     `{engine = "contraction", lanes = 16, vector_dim = 1, panel = 2,
       row_dim = 0, rows = 12, pack = true, parallel_dims = array<i64: 0>, ...}`.
+    For a convolution in 32 groups of 4 channels it has `group_dim = 3,
+    vector_dim = 4`: 4 groups lie in a vector of 16 lanes, and the two dimensions
+    are one, named `vector_dim`, for the other sizes.
 
     A kernel that no rule covers gets no attribute, and a remark with the reason:
     `missed` of category `cpu-schedule` where remarks are set up, else a

@@ -4,6 +4,7 @@
 """Runs groups of kernels through memrev-compile and compares them with NumPy.
 
 usage: check_kernels.py <memrev-compile> <folder of programs.py> <group> [threads...]
+                        [--cpu=NAME]
 
 All kernels of a group are private functions of one program, so that a group
 compiles once. Given several numbers of threads, results must be equal in every
@@ -19,11 +20,14 @@ import tempfile
 import numpy as np
 
 
+TYPES = {"f16": np.float16, "f32": np.float32, "f64": np.float64}
+
+
 class Group:
     def __init__(self, programs, element):
         self.programs = programs
         self.element = element
-        self.type = np.float32 if element == "f32" else np.float64
+        self.type = TYPES[element]
         self.random = np.random.default_rng(7)
         self.cases = []
 
@@ -36,7 +40,7 @@ class Group:
     def add(self, name, text, inputs, results, tolerance=None):
         """`results` come from inputs of double precision."""
         if tolerance is None:
-            tolerance = 2e-5 if self.element == "f32" else 1e-13
+            tolerance = {"f16": 2e-2, "f32": 2e-5, "f64": 1e-13}[self.element]
         results = results if isinstance(results, tuple) else (results,)
         self.cases.append((f"{name} {self.element}", text, inputs, results, tolerance))
 
@@ -62,7 +66,7 @@ class Group:
             + f"  return {', '.join(n for n, _ in results)} : {types}\n}}\n"
         )
 
-    def run(self, compiler, folder, threads):
+    def run(self, compiler, folder, threads, options):
         source = folder / "kernels.mlir"
         source.write_text(self.program())
         paths = []
@@ -72,7 +76,7 @@ class Group:
                 np.save(paths[-1], value)
         results = folder / f"results{threads}.npz"
         subprocess.run(
-            [compiler, source, "--run", "--entry=main", f"--threads={threads}",
+            [compiler, source, "--run", "--entry=main", f"--threads={threads}", *options,
              f"--args={','.join(paths)}", f"--results={results}"],
             check=True,
         )
@@ -173,6 +177,151 @@ def parallel_convolutions(group):
     ])
 
 
+class GroupedConvolution:
+    """A convolution of any rank in groups, with the groups a dimension of their own.
+
+    Images are (n, *space, group, channel), filters (*window, channel in, group,
+    channel out); half of the window is padded on either side.
+    """
+
+    def __init__(self, images, groups, c, f, window, stride=1, dilation=1):
+        self.images, self.groups, self.c, self.f = images, groups, c, f
+        self.window, self.stride, self.dilation = window, stride, dilation
+        self.padding = [dilation * (k - 1) // 2 for k in window]
+        results = [
+            (m + 2 * p - dilation * (k - 1) - 1) // stride + 1
+            for m, p, k in zip(images[1:], self.padding, window)
+        ]
+        self.x = (*images, groups, c)
+        self.y = (images[0], *results, groups, f)
+        self.w = (*window, c, groups, f)
+
+    def __str__(self):
+        return (f"{self.images} {self.groups} groups {self.c}->{self.f} {self.window} "
+                f"stride {self.stride} dilation {self.dilation}")
+
+    def program(self, group, iterators, dims, maps, inputs, shape):
+        """`inputs` are (name, shape, padding or None)."""
+        e = group.element
+        p = group.programs.Program(e)
+        values = []
+        for name, size, padding in inputs:
+            if padding and any(padding):
+                pads = (0, *padding, 0, 0)
+                values.append(p.pad(name, size, pads, pads))
+            else:
+                values.append((name, size))
+        maps = [f"({', '.join(dims)}) -> ({', '.join(m)})" for m in maps]
+        result = p.generic(
+            maps, iterators, values, [(p.fill(shape), shape)],
+            [f"%m = arith.mulf %a0, %a1 : {e}", f"%s = arith.addf %o0, %m : {e}",
+             f"linalg.yield %s : {e}"],
+        )
+        return p, result
+
+    def add_to(self, group):
+        rank, d = len(self.window), self.dilation
+        points = [f"p{i}" for i in range(rank)]
+        taps = [f"k{i}" for i in range(rank)]
+        moved = [f"{p} * {self.stride} + {k} * {d}" for p, k in zip(points, taps)]
+        image, result = ["n", *moved, "g", "i"], ["n", *points, "g", "o"]
+        weights = [*taps, "i", "g", "o"]
+        x, w, y = (group.array(*s) for s in (self.x, self.w, self.y))
+        xd, wd, yd = (v.astype(np.float64) for v in (x, w, y))
+
+        p, r = self.program(
+            group, "p" * (rank + 3) + "r" * (rank + 1), [*result, *taps, "i"],
+            [image, weights, result], [("%x", self.x, self.padding), ("%w", self.w, None)], self.y,
+        )
+        text = p.finish([("%x", self.x), ("%w", self.w)], [(r, self.y)])
+        group.add(f"forward {self}", text, [x, w], self.reference("forward", xd, wd, yd))
+
+        p, r = self.program(
+            group, "p" * (rank + 3) + "r" * (rank + 1), [*weights, "n", *points],
+            [image, result, weights], [("%x", self.x, self.padding), ("%y", self.y, None)], self.w,
+        )
+        text = p.finish([("%x", self.x), ("%y", self.y)], [(r, self.w)])
+        group.add(f"filter gradient {self}", text, [x, y], self.reference("filter", xd, wd, yd))
+
+        if self.stride != 1:
+            return
+        flipped = [f"{k - 1} - {t}" for k, t in zip(self.window, taps)]
+        dims = ["n", *points, "g", "o", *taps, "i"]
+        p, r = self.program(
+            group, "p" * (rank + 2) + "r" * (rank + 1) + "p", dims,
+            [["n", *moved, "g", "o"], [*taps, "i", "g", "o"], ["n", *points, "g", "i"]],
+            [("%y", self.y, [d * (k - 1) - q for k, q in zip(self.window, self.padding)]),
+             ("%f", self.w, None)], self.x,
+        )
+        flip = group.programs.Program(group.element)
+        flip.count = 100
+        value = flip.generic(
+            [f"({', '.join(weights)}) -> ({', '.join([*flipped, 'i', 'g', 'o'])})",
+             f"({', '.join(weights)}) -> ({', '.join(weights)})"],
+            "p" * (rank + 3), [("%w", self.w)], [(flip.empty(self.w), self.w)],
+            [f"linalg.yield %a0 : {group.element}"],
+        )
+        lines = [line.replace("%f", value) for line in p.lines[1:]]
+        p.lines = [*flip.lines, *lines]
+        text = p.finish([("%y", self.y), ("%w", self.w)], [(r, self.x)])
+        group.add(f"input gradient {self}", text, [y, w], self.reference("input", xd, wd, yd))
+
+    def reference(self, kind, x, w, y):
+        pads = [(0, 0), *((p, p) for p in self.padding), (0, 0), (0, 0)]
+        padded = np.pad(x if kind != "input" else np.zeros_like(x), pads)
+        result = np.zeros(self.y if kind == "forward" else self.w)
+        for tap in np.ndindex(*self.window):
+            starts = [t * self.dilation for t in tap]
+            part = (slice(None), *(
+                slice(s, s + self.stride * (m - 1) + 1, self.stride)
+                for s, m in zip(starts, self.y[1:-2])
+            ))
+            if kind == "forward":
+                result += np.einsum("...gi,igo->...go", padded[part], w[tap])
+            elif kind == "filter":
+                result[tap] = np.einsum(
+                    "ngi,ngo->igo", padded[part].reshape(-1, self.groups, self.c),
+                    y.reshape(-1, self.groups, self.f),
+                )
+            else:
+                padded[part] += np.einsum("...go,igo->...gi", y, w[tap])
+        if kind != "input":
+            return result
+        return padded[(slice(None), *(slice(p, p + m) for p, m in
+                                      zip(self.padding, self.x[1:-2])))]
+
+
+def grouped_convolutions(group):
+    # Groups that do not fill a vector: as many as fit lie in one, with a lane left
+    # over or not, and the last vector is not full.
+    for case in [
+        ((2, 9), 16, 2, 2, (3,)),
+        ((2, 9), 8, 1, 2, (3,)),
+        ((2, 10), 7, 3, 3, (3,), 2),
+        ((2, 7, 6), 8, 4, 4, (3, 3)),
+        ((1, 6, 9), 5, 5, 3, (3, 3), 1, 2),
+        ((1, 7, 8), 9, 2, 5, (3, 2)),
+        ((1, 5, 6), 4, 8, 8, (3, 3), 2),
+        ((1, 5, 6), 6, 8, 2, (1, 1)),
+        ((1, 4, 5), 3, 40, 8, (3, 3)),
+        ((1, 5, 5), 33, 1, 3, (5, 5)),
+        ((1, 4, 5, 6), 4, 4, 8, (3, 3, 3)),
+    ]:
+        GroupedConvolution(*case).add_to(group)
+
+
+def parallel_grouped_convolutions(group):
+    # Enough work for the parallel loop and for chunks of a long sum.
+    for case in [
+        ((4, 28, 28), 32, 4, 4, (3, 3)),
+        ((4, 32, 32), 32, 1, 2, (3, 3)),
+        ((2, 30, 21), 12, 3, 5, (3, 3), 2),
+        ((1, 12, 12, 12), 4, 8, 8, (3, 3, 3)),
+        ((8, 300), 10, 5, 3, (5,), 1, 2),
+    ]:
+        GroupedConvolution(*case).add_to(group)
+
+
 def products(group):
     program = group.programs
     every = [(False, False), (False, True), (True, False), (True, True)]
@@ -265,6 +414,23 @@ def elementwise(group, shapes=((2, 8, 8, 16), (3, 7, 5, 10), (1, 3, 3, 3), (2, 9
         group.add(
             f"index {shape}", p.finish([("%x", shape)], [(r, shape)]), [x],
             xd + np.arange(h)[:, None, None] * np.arange(c),
+        )
+
+    for stride in (2, 3, 4, 7):
+        shape, part = (5, 35 * stride - 1), (5, 35)
+        x = group.array(*shape)
+        p = group.programs.Program(e)
+        value = p.add(
+            f"tensor.extract_slice %x[0, {stride - 2}][5, 35][1, {stride}] : {p.type(shape)} "
+            f"to {p.type(part)}"
+        )
+        r = p.generic(
+            ["(i, j) -> (i, j)"] * 2, "pp", [(value, part)], [(p.empty(part), part)],
+            [f"%m = arith.mulf %a0, %a0 : {e}", f"linalg.yield %m : {e}"],
+        )
+        group.add(
+            f"every element of {stride}", p.finish([("%x", shape)], [(r, part)]), [x],
+            x.astype(np.float64)[:, stride - 2 :: stride] ** 2,
         )
 
     functions = {
@@ -372,17 +538,18 @@ def epilogues(group):
         )
 
 
-def main(compiler, programs_folder, name, *threads):
+def main(compiler, programs_folder, name, *arguments):
     sys.path.insert(0, programs_folder)
     import programs
 
-    threads = [int(t) for t in threads] or [1]
+    options = [a for a in arguments if a.startswith("--")]
+    threads = [int(a) for a in arguments if a not in options] or [1]
     bad = 0
-    for element in ("f32", "f64"):
+    for element in ("f32", "f64", *(["f16"] if name == "grouped_convolutions" else [])):
         group = Group(programs, element)
         globals()[name](group)
         with tempfile.TemporaryDirectory() as folder:
-            runs = [group.run(compiler, pathlib.Path(folder), t) for t in threads]
+            runs = [group.run(compiler, pathlib.Path(folder), t, options) for t in threads]
         bad += group.check(runs[0])
         for count, values in zip(threads[1:], runs[1:]):
             for number, (left, right) in enumerate(zip(runs[0], values)):
