@@ -7,7 +7,8 @@
 // CHECK:         %[[CUT:.*]] = tensor.extract_slice %[[CAST]][1, 0] [3, 6] [1, 1]
 // CHECK:         %[[JOINED:.*]] = tensor.collapse_shape %[[CUT]] {{\[\[}}0, 1]]
 // CHECK:         %[[SPLIT:.*]] = tensor.expand_shape %[[JOINED]] {{\[\[}}0, 1]] output_shape [6, 3]
-// CHECK:         %[[X:.*]] = linalg.transpose ins(%[[SPLIT]] : {{.*}}) outs({{.*}} : tensor<3x6xf32>) permutation = [1, 0]
+// CHECK:         %[[COPIED:.*]] = tensor.cast %[[SPLIT]] : tensor<6x3xf32> to tensor<6x3xf32>
+// CHECK:         %[[X:.*]] = linalg.transpose ins(%[[COPIED]] : {{.*}}) outs({{.*}} : tensor<3x6xf32>) permutation = [1, 0]
 // CHECK:         return %[[X]]
 func.func private @moves(%x: tensor<3x6xf32>) -> tensor<?x6xf32> {
   %z = arith.constant 0.0 : f32
