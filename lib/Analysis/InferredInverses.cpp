@@ -346,11 +346,6 @@ void Inference::tryLinks(Operation *op) {
   if (!invertible || getPlannedEdge(op) ||
       isa<LoopLikeOpInterface, CallOpInterface>(op) || !isPure(op))
     return;
-  // What no derivative goes through gives nothing back that derivatives of this
-  // derivative may go through.
-  if (auto rule = dyn_cast<DifferentiableOpInterface>(op);
-      rule && rule.isNeverActive())
-    return;
   SmallVector<InverseEdge> edges = invertible.getInverseEdges();
   auto giveUp = [&] {
     for (const InverseEdge &edge : edges)

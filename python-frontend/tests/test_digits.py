@@ -15,6 +15,7 @@ from sklearn.datasets import load_digits
 import memrev
 import model
 import numeric
+import slow
 import torch_revnet
 
 ARCH = model.DIGITS
@@ -64,7 +65,7 @@ def expected(unrolled, arch=ARCH, seed=0):
     return loss, logits, in_form(values, unrolled, arch)
 
 
-@pytest.mark.parametrize("unrolled", [False, True])
+@pytest.mark.parametrize("unrolled", slow.but([False], [False, True]))
 def test_float64(unrolled):
     arrays = parameters(np.float64)
     loss, logits, inverted = Gradients(np.float64, unrolled, "invert")(arrays)

@@ -12,6 +12,7 @@ import sys
 import pytest
 
 import memrev
+import slow
 from memrev import ShapeDtype, flows, tree
 
 BENCHMARKS = pathlib.Path(__file__).resolve().parents[2] / "benchmarks"
@@ -70,7 +71,8 @@ def test_the_arena_is_what_lives_at_once_at_any_depth(load):
     assert workspaces.pop() <= 8.6 * 2**20
 
 
-@pytest.mark.parametrize("mix", [flows.Householder, flows.LULinear])
+@pytest.mark.parametrize("mix", slow.but([flows.Householder],
+                                         [flows.Householder, flows.LULinear]))
 def test_trained_mixings_are_flat_in_depth(load, mix):
     workspaces = {report(load("networks"), count, mix, 2, 16, 2, 8)[0]["workspace_bytes"]
                   for count in (3, 24)}

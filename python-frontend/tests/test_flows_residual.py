@@ -30,13 +30,13 @@ def variables_of(model, seed=0):
     return params, variables["state"]
 
 
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("name", slow.but(("dense",), NETS))
 def test_dense(name):
     make, shape = NETS[name]
     check(flows.IResNet(make(), "dense"), random(1, *shape))
 
 
-@pytest.mark.parametrize("terms", [1, 11])
+@pytest.mark.parametrize("terms", slow.but([1], [1, 11]))
 def test_series(terms):
     """Of few terms, and of more than the gradient keeps."""
     make, shape = NETS["dense"]
@@ -62,8 +62,8 @@ def test_a_series_trains_as_the_determinant_does():
     assert difference(gradient, exact_gradient) < 0.1 * largest(exact_gradient)
 
 
-@pytest.mark.parametrize("method", [None, "inverse"])
-@pytest.mark.parametrize("count", slow.but([1], [1, 3]))
+@pytest.mark.parametrize("count, method", slow.but(
+    [(1, "inverse")], [(1, None), (1, "inverse"), (3, None), (3, "inverse")]))
 def test_the_memory_of_a_series_does_not_depend_on_its_terms(count, method):
     """That of the gradient, in bytes, of one block and of a loop of blocks."""
     x = np.ones((64, 4), np.float32)

@@ -247,7 +247,8 @@ def test_errors():
             flows.Leapfrog(memrev.nn.Linear(3, 3)), (X, X[:, :2]))
     for spline, parameters in (flows.rational_quadratic_spline, 5), (flows.linear_spline, 4):
         with pytest.raises(ValueError, match=fr"{spline.__name__} expects parameters of shape "
-                                             fr"\[4, 3, {parameters}\], but got \[4, 2, "):
+                                             fr"\[4, 3, {parameters}\], or without the first of "
+                                             r"these, but got \[4, 2, "):
             memrev.jit(spline)(X, np.ones((4, 2, parameters), np.float32))
     expects("Parallel expects a tuple of 2 arrays, but got one array",
             flows.Parallel(None, None), X)

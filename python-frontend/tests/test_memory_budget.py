@@ -246,6 +246,7 @@ func.func @gradient(%x: T, %w: T, %dy: T) -> (T, T) {{
 """.replace(" T", " tensor<64x64xf64>").replace("(T", "(tensor<64x64xf64>")
 
 
+@pytest.mark.slow
 def test_room_that_is_of_no_use_does_not_hide_what_is():
     """One iteration more is stored or not; half of what that takes changes nothing."""
     default = peaks(memrev.compile(make_program("deep"), until="bufferize"))["gradient"]
@@ -349,6 +350,7 @@ def test_functions_derived_by_options_fit(kind, mode):
     assert seen[0] < seen[1]
 
 
+@pytest.mark.slow
 def test_each_derivative_by_options_has_a_plan_of_its_own():
     text = make_function("mixed", "")
     options = ["function=f", "function=f mode=split wrt=0"]

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 
 import memrev
+import slow
 from memrev import models, nn, optim, tree
 from torch_check import assert_trees_close, check, evaluate, perturbed, random
 
@@ -167,6 +168,7 @@ def test_both_branches_drop(make):
     assert (np.abs(kept - x).max((1, 2, 3)) > 0.1).all()
 
 
+@pytest.mark.slow
 def test_dropout_by_inversion_and_by_storing():
     model = models.RevViT(12, 4, 12, 3, HEADS, 5, expansion=2, dropout=0.3)
     params = perturbed(model.init(0, np.float64))["params"]
@@ -203,7 +205,7 @@ def test_memory_does_not_depend_on_depth(make):
     assert workspace(make(25), x, "store") > 3 * shallow
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", slow.but(("midpoint",), FORMS))
 def test_a_language_model_learns(form):
     """Sentences that repeat: the loss falls from that of guessing to almost none."""
     model = models.DynamicsLM(11, 8, 24, 3, HEADS, form, 0.5, expansion=2)

@@ -61,6 +61,7 @@ def test_inverse(kind):
     compare(module, num_couplings=2)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_depth():
     # The compiler keeps values of up to 16 KiB that it could evaluate again.
     x = images(batch=8, size=16).requires_grad_()

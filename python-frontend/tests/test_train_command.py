@@ -189,6 +189,7 @@ def test_interrupted_run(whole, arguments, tmp_path):
     assert_same(outcome(folder), outcome(whole[0]))
 
 
+@pytest.mark.slow
 def test_two_processes_are_one(arguments, tmp_path):
     """Two processes under torchrun compute what one does that has the halves of each batch
     one after the other, to the bit."""

@@ -2,6 +2,7 @@
 // multiples of an eighth, so that results have to be equal.
 // Python cannot load a library that is built with sanitizers.
 // UNSUPPORTED: sanitize
+// REQUIRES: slow
 // RUN: memrev-opt %s --memrev-bufferize -o %t.cpu.mlir
 // RUN: memrev-opt %s --memrev-gpu-schedule="chip=sm_90a" --memrev-bufferize -o %t.mlir
 // RUN: %emulate %t.mlir --chip sm_90a --reference %t.cpu.mlir --multiples-of 0.125 --work-dir %t.d | FileCheck %s

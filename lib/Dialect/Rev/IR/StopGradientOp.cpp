@@ -29,7 +29,12 @@ LogicalResult StopGradientOp::buildVJP(DerivativeContext &) {
 LogicalResult StopGradientOp::buildJVP(TangentContext &) { return success(); }
 
 SmallVector<InverseEdge> StopGradientOp::getInverseEdges() {
-  return {InverseEdge::moving({getInput()}, {getResult()})};
+  InverseEdge edge = InverseEdge::moving({getInput()}, {getResult()});
+  // It gives the value back, but nothing of how that depends on others: it is
+  // for inverses, not for derivatives, which may be differentiated again.
+  edge.kind = InverseKind::Conditioned;
+  edge.gain = 0;
+  return {edge};
 }
 
 LogicalResult StopGradientOp::buildInverse(DerivativeContext &ctx, unsigned) {
