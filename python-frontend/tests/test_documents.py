@@ -10,9 +10,11 @@ import sys
 import pytest
 
 import conftest
+import slow
 
 
-@pytest.mark.parametrize("document", ["docs/MemCNN.md", "docs/PyTorch.md", "docs/Tutorial.md"])
+@pytest.mark.parametrize("document", slow.but(
+    ["docs/PyTorch.md"], ["docs/MemCNN.md", "docs/PyTorch.md", "docs/Tutorial.md"]))
 def test_document(document):
     build = os.environ.get("MEMREV_BUILD_DIR", conftest.ROOT / "build")
     # The documents' python3 is this one.

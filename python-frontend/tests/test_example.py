@@ -27,6 +27,7 @@ def test_digits(tmp_path):
     assert (tmp_path / "depth.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_language():
     """A small model learns that text is made of few bytes."""
     script = conftest.ROOT / "examples" / "language" / "train.py"

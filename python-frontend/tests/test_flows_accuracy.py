@@ -139,6 +139,7 @@ def measured(dtype):
             max(block.relative for block in inverted.drift_report(params, x)))
 
 
+@pytest.mark.slow
 def test_networks_in_fewer_bits_drift_as_those_in_f32():
     """The inverse evaluates the same rounded network: what was added is taken away again."""
     round_trip, _, drift = measured(None)

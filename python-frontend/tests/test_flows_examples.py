@@ -36,6 +36,7 @@ def test_imaging():
     assert few == many
 
 
+@pytest.mark.slow
 def test_posterior():
     text = output("posterior.py", "--steps", 800)
     for mean, exact, deviations, expected in re.findall(

@@ -94,7 +94,7 @@ NETWORKS = {
 
 #: The others take longer, or have a layer, a condition or dimensions of another one of these.
 QUICK = ("Glow", "ConditionalGlow", "NICE", "RealNVP", "NeuralSplineFlow", "HINTNetwork",
-         "ConditionalHINTNetwork", "HyperbolicNetwork", "LoopUnrolled", "IUNet", "Summarized")
+         "ConditionalHINTNetwork", "HyperbolicNetwork", "LoopUnrolled", "Summarized")
 
 
 @pytest.mark.parametrize("name", slow.but(QUICK, NETWORKS))

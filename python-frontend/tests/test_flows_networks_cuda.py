@@ -19,7 +19,7 @@ test_on_emulator = runs_on_emulator(__file__, slow=True)
 test_slow_ones_on_emulator = runs_on_emulator(__file__, ("--slow", "-m", "slow"), slow=True)
 
 every_network = pytest.mark.parametrize(
-    "name", slow.but(("Glow of vectors", "HyperbolicNetwork"), NETWORKS))
+    "name", slow.but(("HyperbolicNetwork",), NETWORKS))
 
 
 def program(name, dtype):

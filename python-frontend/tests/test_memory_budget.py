@@ -370,7 +370,8 @@ def test_each_derivative_by_options_has_a_plan_of_its_own():
 
 
 @pytest.mark.parametrize("options", [
-    ["function=f wrt=1", "function=f_vjp wrt=1"], ["function=g wrt=1"]])
+    pytest.param(["function=f wrt=1", "function=f_vjp wrt=1"], marks=pytest.mark.slow),
+    ["function=g wrt=1"]])
 def test_what_options_differentiate_again_stores_as_by_default(options):
     text = make_function("loop") + """
 func.func private @g(%x: T, %w: T, %dy: T) -> T {

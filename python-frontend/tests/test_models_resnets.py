@@ -147,9 +147,10 @@ SMALL = {
 }
 
 
-@pytest.mark.parametrize("name, loops", [
-    (name, loops) for name in SMALL for loops in (True, False)
-    if loops or name in ("resnet", "revnet", "gomez")])
+@pytest.mark.parametrize("name, loops", slow.but(
+    [(name, loops) for name in ("resnet", "revnet", "gomez") for loops in (True, False)],
+    [(name, loops) for name in SMALL for loops in (True, False)
+     if loops or name in ("resnet", "revnet", "gomez")]))
 def test_step_of_a_small_network_equals_torch(name, loops):
     """All parts of the families. Stages of two units have a unit in no loop."""
     imagenet = name.endswith("imagenet")
