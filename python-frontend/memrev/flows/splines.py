@@ -79,6 +79,7 @@ def _side(bound, number, weights, total):
 #: and what its width is made of, and those of its values.
 _BOX = 4
 
+
 def _log_size(a):
     # Clamped as the scales of affine couplings, so that what a network says does not explode.
     return 2 * mnp.tanh(a / 4)
@@ -210,9 +211,8 @@ def rational_quadratic_spline(x, parameters, bound: float = 3.0, inverse: bool =
     missing; with `inverse` x of y.
 
     learn_box: the box is [m - r, m + r] x [n - s, n + s] with r = bound h(a), s = bound h(b) and
-        four more parameters m, a, n, b, where h(a) = exp(2 tanh(a / 4)). Outside of
-        it y is on the line through its corners, as in FrEIA's splines, whose slope the spline
-        has there.
+        four more parameters m, a, n, b, where h(a) = exp(2 tanh(a / 4)). Outside of it y is on
+        the line through its corners, as in FrEIA's splines, whose slope the spline has there.
 
     Raises ValueError for other shapes.
     """
